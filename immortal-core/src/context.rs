@@ -1,0 +1,91 @@
+//! The context of a failed invocation, in Lambda's public names: what crosses from dispatcher to runner.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+/// The context of an invocation, as JSON in the order and in a hand-over.
+///
+/// What isn't known is an empty string, or absent where the field is an [`Option`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Context {
+    /// The request id of the invocation that failed.
+    #[serde(deserialize_with = "text")]
+    pub aws_request_id: String,
+    /// The primary's name.
+    #[serde(deserialize_with = "text")]
+    pub function_name: String,
+    /// The version that failed.
+    #[serde(deserialize_with = "text")]
+    pub function_version: String,
+    /// The ARN, as it was invoked.
+    #[serde(deserialize_with = "text")]
+    pub invoked_function_arn: String,
+    /// The memory of the primary in MB, as text, as Lambda's own context has it.
+    #[serde(rename = "memoryLimitInMB", deserialize_with = "text")]
+    pub memory_limit_in_mb: String,
+    /// The log group of the invocation.
+    #[serde(deserialize_with = "text")]
+    pub log_group_name: String,
+    /// The log stream of the invocation.
+    #[serde(deserialize_with = "text")]
+    pub log_stream_name: String,
+    /// The X-Ray trace id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xray_trace_id: Option<String>,
+    /// The tenant id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// The client context, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_context: Option<Box<RawValue>>,
+    /// The Cognito identity, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<RawValue>>,
+}
+
+/// Text, or what others write where Lambda has text: a number (the memory), or null.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Text(String),
+        Number(u64),
+        Unknown,
+    }
+    Ok(match Text::deserialize(deserializer)? {
+        Text::Text(text) => text,
+        Text::Number(number) => number.to_string(),
+        Text::Unknown => String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speaks_lambdas_public_names() {
+        let context = Context {
+            aws_request_id: "r-1".into(),
+            function_name: "ingest".into(),
+            memory_limit_in_mb: "512".into(),
+            tenant_id: Some("acme".into()),
+            ..Context::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&context).expect("plain data"),
+            r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":"","invokedFunctionArn":"","memoryLimitInMB":"512","logGroupName":"","logStreamName":"","tenantId":"acme"}"#
+        );
+    }
+
+    #[test]
+    fn reads_what_other_dispatchers_write() {
+        let context: Context = serde_json::from_str(
+            r#"{"awsRequestId":"r-1","memoryLimitInMB":512,"logStreamName":null,"identity":{"a":1.0},"more":[]}"#,
+        )
+        .expect("a lenient reader");
+        assert_eq!((context.memory_limit_in_mb.as_str(), context.log_stream_name.as_str()), ("512", ""));
+        assert_eq!(context.identity.expect("as it came").get(), r#"{"a":1.0}"#);
+    }
+}

@@ -1,0 +1,1 @@
+//! The ARNs and names of Lambda functions.

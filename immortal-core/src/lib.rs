@@ -1,0 +1,18 @@
+//! Everything of immortal that runs: the roles, the shapes that pass between them, and the decisions.
+//!
+//! Types and decisions need no AWS SDK; the features `dispatcher` and `runner` bring the clients of those roles.
+
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+mod aws;
+pub mod context;
+#[cfg(feature = "dispatcher")]
+pub mod dispatcher;
+pub mod function;
+pub mod manifest;
+pub mod names;
+pub mod order;
+pub mod role;
+#[cfg(feature = "runner")]
+pub mod runner;
+#[cfg(feature = "runtime-api")]
+pub mod runtime_api;

@@ -1,0 +1,87 @@
+//! What the attribute says of a handler, as a constant in the binary and as JSON.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// What `#[immortal]` fixed while compiling; `IMMORTAL_ROLE=describe` prints it as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this shape: 1.
+    pub schema: u32,
+    /// The handler's name.
+    pub handler: Cow<'static, str>,
+    /// The package that holds the handler.
+    pub package: Cow<'static, str>,
+    /// That package's version.
+    pub version: Cow<'static, str>,
+    /// The version of this framework.
+    pub immortal: Cow<'static, str>,
+    /// ECS CPU units (1024 is one vCPU); `None`: the task definition's.
+    pub cpu: Option<u32>,
+    /// Memory in MiB; `None`: the task definition's.
+    pub memory: Option<u32>,
+    /// Ephemeral storage in GiB, 21 to 200; `None`: the task definition's.
+    pub storage: Option<u32>,
+    /// Whether tasks run on `FARGATE_SPOT`.
+    pub spot: bool,
+    /// How many Fargate tasks an event may use, 1 to 10, interruptions not counted.
+    pub attempts: u32,
+    /// Which failures get another life.
+    pub on: On,
+    /// How long before the deadline the event is handed over, in milliseconds; 0: never.
+    pub grace: u64,
+    /// How long one Fargate attempt may run, in milliseconds; `None`: without limit.
+    pub limit: Option<u64>,
+}
+
+/// Which failures get another life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum On {
+    /// Every failure.
+    Any,
+    /// All but the errors that the handler itself returned.
+    Killed,
+}
+
+impl Manifest {
+    /// The version of the JSON shape.
+    pub const SCHEMA: u32 = 1;
+
+    /// The defaults, for a handler of this name in a package of this name and version.
+    #[must_use]
+    pub const fn new(handler: &'static str, package: &'static str, version: &'static str) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            handler: Cow::Borrowed(handler),
+            package: Cow::Borrowed(package),
+            version: Cow::Borrowed(version),
+            immortal: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
+            cpu: None,
+            memory: None,
+            storage: None,
+            spot: false,
+            attempts: 3,
+            on: On::Any,
+            grace: 10_000,
+            limit: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn describes_itself_in_the_documented_order_with_nulls() {
+        let manifest = Manifest { cpu: Some(1024), memory: Some(4096), ..Manifest::new("ingest", "ingest", "0.1.0") };
+        let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
+        assert_eq!(
+            json,
+            r#"{"schema":1,"handler":"ingest","package":"ingest","version":"0.1.0","immortal":"0.1.0","cpu":1024,"memory":4096,"storage":null,"spot":false,"attempts":3,"on":"any","grace":10000,"limit":null}"#
+        );
+        assert_eq!(serde_json::from_str::<Manifest>(&json).expect("and comes back"), manifest);
+    }
+}

@@ -1,0 +1,93 @@
+//! Every name and limit that crosses a process boundary, in one place: variables, headers, sizes.
+
+/// Environment variables.
+pub mod env {
+    /// Which role the binary plays: `handler`, `dispatcher`, `runner` or `describe`.
+    pub const ROLE: &str = "IMMORTAL_ROLE";
+
+    /// The order: the event as JSON.
+    pub const EVENT: &str = "AWS_LAMBDA_FUNCTION_EVENT";
+    /// The order: the event, gzipped, as base64.
+    pub const EVENT_GZIP: &str = "IMMORTAL_EVENT_GZIP";
+    /// The order: where the event lies, as `s3://bucket/key`.
+    pub const EVENT_S3: &str = "IMMORTAL_EVENT_S3";
+    /// The order: the context as JSON.
+    pub const CONTEXT: &str = "AWS_LAMBDA_FUNCTION_CONTEXT";
+    /// The order: a handler that overrides the function's own.
+    pub const HANDLER_PATH: &str = "AWS_LAMBDA_HANDLER_PATH";
+    /// The order, and the handler's process: which attempt this is.
+    pub const ATTEMPT: &str = "IMMORTAL_ATTEMPT";
+    /// The order: how many attempts before this one were interrupted.
+    pub const INTERRUPTIONS: &str = "IMMORTAL_INTERRUPTIONS";
+    /// The order: how long the attempt may run, in seconds.
+    pub const LIMIT: &str = "IMMORTAL_LIMIT";
+
+    /// Dispatcher: the primary, as a name or an ARN.
+    pub const FUNCTION: &str = "IMMORTAL_FUNCTION";
+    /// Dispatcher: the task definition.
+    pub const RUNNER: &str = "IMMORTAL_RUNNER";
+    /// Dispatcher: the article's name for [`RUNNER`].
+    pub const RUNNER_ARTICLE: &str = "RUNNER";
+    /// Dispatcher: subnets, comma-separated.
+    pub const SUBNETS: &str = "IMMORTAL_SUBNETS";
+    /// Dispatcher: the article's name for [`SUBNETS`].
+    pub const SUBNETS_ARTICLE: &str = "SUBNET";
+    /// Dispatcher: the ECS cluster.
+    pub const CLUSTER: &str = "IMMORTAL_CLUSTER";
+    /// Dispatcher: the container that the order is for.
+    pub const CONTAINER: &str = "IMMORTAL_CONTAINER";
+    /// Dispatcher: security groups, comma-separated.
+    pub const SECURITY_GROUPS: &str = "IMMORTAL_SECURITY_GROUPS";
+    /// Dispatcher: `ENABLED` or `DISABLED`.
+    pub const ASSIGN_PUBLIC_IP: &str = "IMMORTAL_ASSIGN_PUBLIC_IP";
+    /// Dispatcher: the bucket for events too large to inline.
+    pub const EVENT_BUCKET: &str = "IMMORTAL_EVENT_BUCKET";
+    /// Dispatcher: `false` sends every event through the bucket.
+    pub const INLINE_EVENTS: &str = "IMMORTAL_INLINE_EVENTS";
+
+    /// Runner: where layers are unpacked.
+    pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";
+    /// Runner: seconds between SIGTERM and SIGKILL, as the task definition's `stopTimeout`.
+    pub const STOP_TIMEOUT: &str = "IMMORTAL_STOP_TIMEOUT";
+
+    /// Lambda: the Runtime API's host and port.
+    pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+    /// Lambda: the function's name.
+    pub const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+    /// Lambda: where the function's code lies; the runner unpacks it there.
+    pub const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
+    /// Lambda: how many invocations one process may have at a time (managed instances).
+    pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+}
+
+/// Headers of the Lambda Runtime API.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and `lambda_runtime` for the newer two.
+pub mod header {
+    /// The invocation's request id.
+    pub const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
+    /// The invocation's deadline, in Unix milliseconds.
+    pub const DEADLINE_MS: &str = "lambda-runtime-deadline-ms";
+    /// The function's ARN as it was invoked.
+    pub const FUNCTION_ARN: &str = "lambda-runtime-invoked-function-arn";
+    /// The X-Ray trace id.
+    pub const TRACE_ID: &str = "lambda-runtime-trace-id";
+    /// The client context, as JSON.
+    pub const CLIENT_CONTEXT: &str = "lambda-runtime-client-context";
+    /// The Cognito identity, as JSON.
+    pub const COGNITO_IDENTITY: &str = "lambda-runtime-cognito-identity";
+    /// The tenant id.
+    pub const TENANT_ID: &str = "lambda-runtime-aws-tenant-id";
+    /// The invocation id, echoed by runtimes that know it.
+    pub const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
+    /// The type of the error that a runtime reports.
+    pub const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+    /// `streaming` for a streamed response.
+    pub const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
+}
+
+/// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
+pub const HANDED_OVER: &str = "Immortal.HandedOver";
+
+/// The suffix that makes a Lambda function a dispatcher, and its primary's name when taken off.
+pub const DISPATCHER_SUFFIX: &str = "Dlq";

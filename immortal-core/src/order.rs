@@ -1,0 +1,214 @@
+//! The order: what the dispatcher tells the runner, as variables of one container override.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::{context::Context, names::env};
+
+/// What the runner is to run.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The event, in the form in which it fits.
+    pub event: EventForm,
+    /// The context of the invocation that failed.
+    pub context: Context,
+    /// A handler that overrides the function's own.
+    pub handler_path: Option<String>,
+    /// Which attempt this is: 1, 2, …
+    pub attempt: u32,
+    /// How many attempts before this one were interrupted.
+    pub interruptions: u32,
+    /// How long the attempt may run, in seconds.
+    pub limit: Option<u64>,
+}
+
+/// The three forms in which an event travels, by size.
+#[derive(Clone, PartialEq, Eq)]
+pub enum EventForm {
+    /// The event itself, as JSON.
+    Inline(String),
+    /// The event gzipped, as base64.
+    Gzip(String),
+    /// Where the event lies: `s3://bucket/key`.
+    S3(String),
+}
+
+/// An event is never logged, so it isn't shown here either.
+impl fmt::Debug for EventForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inline(event) => write!(f, "Inline({} bytes)", event.len()),
+            Self::Gzip(event) => write!(f, "Gzip({} bytes)", event.len()),
+            Self::S3(uri) => write!(f, "S3({uri})"),
+        }
+    }
+}
+
+/// An order that can never be run: all that is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the order can't be run: {}; a task is started by the dispatcher, or with these variables set by hand", .0.join("; "))]
+pub struct MalformedOrder(pub Vec<String>);
+
+impl Order {
+    /// The order as variables, always in the same sequence: the same order is the same bytes.
+    #[must_use]
+    pub fn to_variables(&self) -> Vec<(&'static str, String)> {
+        let event = match &self.event {
+            EventForm::Inline(event) => (env::EVENT, event.clone()),
+            EventForm::Gzip(event) => (env::EVENT_GZIP, event.clone()),
+            EventForm::S3(uri) => (env::EVENT_S3, uri.clone()),
+        };
+        let context = serde_json::to_string(&self.context).unwrap_or_default();
+        let mut variables = vec![event, (env::CONTEXT, context)];
+        variables.extend(self.handler_path.clone().map(|path| (env::HANDLER_PATH, path)));
+        variables.push((env::ATTEMPT, self.attempt.to_string()));
+        if self.interruptions > 0 {
+            variables.push((env::INTERRUPTIONS, self.interruptions.to_string()));
+        }
+        variables.extend(self.limit.map(|limit| (env::LIMIT, limit.to_string())));
+        variables
+    }
+
+    /// Reads an order from variables, given as a look-up; an empty variable counts as absent.
+    ///
+    /// Without `IMMORTAL_ATTEMPT`, as from a dispatcher that isn't ours, it is attempt 1.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, MalformedOrder> {
+        let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let mut problems = Vec::new();
+        let event = event_form(&lookup, &mut problems);
+        let context = context(lookup(env::CONTEXT), &mut problems);
+        let attempt = number(env::ATTEMPT, lookup(env::ATTEMPT), 1, &mut problems);
+        let interruptions = number(env::INTERRUPTIONS, lookup(env::INTERRUPTIONS), 0, &mut problems);
+        let limit = number(env::LIMIT, lookup(env::LIMIT), 1, &mut problems);
+        match (event, context) {
+            (Some(event), Some(context)) if problems.is_empty() => Ok(Self {
+                event,
+                context,
+                handler_path: lookup(env::HANDLER_PATH),
+                attempt: attempt.and_then(|attempt| u32::try_from(attempt).ok()).unwrap_or(1),
+                interruptions: interruptions.and_then(|number| u32::try_from(number).ok()).unwrap_or(0),
+                limit,
+            }),
+            _ => Err(MalformedOrder(problems)),
+        }
+    }
+}
+
+fn event_form(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<EventForm> {
+    let forms = [
+        lookup(env::EVENT).map(EventForm::Inline),
+        lookup(env::EVENT_GZIP).map(EventForm::Gzip),
+        lookup(env::EVENT_S3).map(EventForm::S3),
+    ];
+    let mut forms = forms.into_iter().flatten();
+    let all = format!("{}, {}, {}", env::EVENT, env::EVENT_GZIP, env::EVENT_S3);
+    match (forms.next(), forms.next()) {
+        (Some(EventForm::Inline(event)), None) if serde_json::from_str::<&RawValue>(&event).is_err() => {
+            problems.push(format!("{} is no JSON", env::EVENT));
+            None
+        }
+        (Some(form), None) => Some(form),
+        (None, _) => {
+            problems.push(format!("it names no event (one of {all})"));
+            None
+        }
+        (Some(_), Some(_)) => {
+            problems.push(format!("it names more than one event (only one of {all} may be set)"));
+            None
+        }
+    }
+}
+
+fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> {
+    let Some(json) = json else {
+        problems.push(format!("{} is missing", env::CONTEXT));
+        return None;
+    };
+    let context: Context = match serde_json::from_str(&json) {
+        Ok(context) => context,
+        Err(error) => {
+            problems.push(format!("{} is no context: {error}", env::CONTEXT));
+            return None;
+        }
+    };
+    if context.aws_request_id.is_empty() {
+        problems.push(format!("{} has no awsRequestId", env::CONTEXT));
+    }
+    if context.function_name.is_empty() && context.invoked_function_arn.is_empty() {
+        problems.push(format!("{} has neither functionName nor invokedFunctionArn", env::CONTEXT));
+    }
+    Some(context)
+}
+
+fn number(name: &str, text: Option<String>, least: u64, problems: &mut Vec<String>) -> Option<u64> {
+    let text = text?;
+    match text.parse::<u64>() {
+        Ok(number) if (least..=u64::from(u32::MAX)).contains(&number) => Some(number),
+        _ => {
+            problems.push(format!("{name} is {text:?}, and must be a whole number from {least}"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> Order {
+        Order {
+            event: EventForm::Inline(r#"{"n":1}"#.into()),
+            context: Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() },
+            handler_path: None,
+            attempt: 2,
+            interruptions: 1,
+            limit: Some(60),
+        }
+    }
+
+    fn lookup(variables: &[(&str, String)]) -> impl Fn(&str) -> Option<String> {
+        move |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+    }
+
+    #[test]
+    fn comes_back_as_it_went() {
+        let variables = order().to_variables();
+        let back = Order::from_variables(lookup(&variables)).expect("our own order");
+        assert_eq!(back.to_variables(), variables);
+        assert_eq!((back.attempt, back.interruptions, back.limit), (2, 1, Some(60)));
+    }
+
+    #[test]
+    fn leaves_out_what_there_is_not() {
+        let plain = Order { interruptions: 0, limit: None, ..order() };
+        let names: Vec<_> = plain.to_variables().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [env::EVENT, env::CONTEXT, env::ATTEMPT]);
+    }
+
+    #[test]
+    fn every_problem_is_said_at_once() {
+        let variables = [
+            (env::EVENT, "{".to_owned()),
+            (env::CONTEXT, "{}".to_owned()),
+            (env::ATTEMPT, "0".to_owned()),
+            (env::LIMIT, "6h".to_owned()),
+        ];
+        let MalformedOrder(problems) = Order::from_variables(lookup(&variables)).expect_err("nothing in it is right");
+        assert_eq!(problems.len(), 5, "{problems:?}");
+    }
+
+    #[test]
+    fn an_event_is_named_once() {
+        let variables =
+            [(env::EVENT, "1".to_owned()), (env::EVENT_S3, "s3://b/k".to_owned()), (env::CONTEXT, String::new())];
+        let MalformedOrder(problems) = Order::from_variables(lookup(&variables)).expect_err("two events, no context");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("more than one event"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_event_is_never_shown() {
+        assert!(!format!("{:?}", order()).contains("\"n\""));
+    }
+}

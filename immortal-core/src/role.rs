@@ -1,0 +1,90 @@
+//! Which of its lives a binary is in.
+
+use crate::names::{DISPATCHER_SUFFIX, env};
+
+/// What a binary does, picked once at its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs the handler as a Lambda function.
+    Handler,
+    /// Turns failed events into Fargate tasks.
+    Dispatcher,
+    /// Runs the primary's code in a Fargate task.
+    Runner,
+    /// Prints the manifest.
+    Describe,
+}
+
+/// Why no role could be picked: wrong use, exit code 2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRole {
+    /// `IMMORTAL_ROLE` holds something else.
+    #[error("IMMORTAL_ROLE is {0:?}, and must be one of handler, dispatcher, runner, describe")]
+    Unknown(String),
+    /// Nothing says where this process runs.
+    #[error(
+        "this is an AWS Lambda function built with #[immortal]; it runs in Lambda, or in a Fargate task as its runner\n\
+         to run it here, with all its lives on an emulator: cargo immortal local --event event.json\n\
+         to start one role by hand, set IMMORTAL_ROLE to handler, dispatcher, runner or describe"
+    )]
+    Nowhere,
+}
+
+impl Role {
+    /// Picks the role from the environment, given as a look-up.
+    pub fn pick(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, NoRole> {
+        if let Some(role) = lookup(env::ROLE) {
+            return match role.as_str() {
+                "handler" => Ok(Self::Handler),
+                "dispatcher" => Ok(Self::Dispatcher),
+                "runner" => Ok(Self::Runner),
+                "describe" => Ok(Self::Describe),
+                _ => Err(NoRole::Unknown(role)),
+            };
+        }
+        if lookup(env::RUNTIME_API).is_some() {
+            let name = lookup(env::FUNCTION_NAME).unwrap_or_default();
+            return Ok(if name.ends_with(DISPATCHER_SUFFIX) { Self::Dispatcher } else { Self::Handler });
+        }
+        if lookup(env::CONTEXT).is_some() {
+            return Ok(Self::Runner);
+        }
+        Err(NoRole::Nowhere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sign_decides() {
+        let unknown = |role: &str| Err(NoRole::Unknown(role.to_owned()));
+        let table: &[(&[(&str, &str)], Result<Role, NoRole>)] = &[
+            (&[("IMMORTAL_ROLE", "handler")], Ok(Role::Handler)),
+            (&[("IMMORTAL_ROLE", "dispatcher")], Ok(Role::Dispatcher)),
+            (&[("IMMORTAL_ROLE", "runner"), ("AWS_LAMBDA_RUNTIME_API", "h:1")], Ok(Role::Runner)),
+            (&[("IMMORTAL_ROLE", "describe")], Ok(Role::Describe)),
+            (&[("IMMORTAL_ROLE", "Runner")], unknown("Runner")),
+            (&[("IMMORTAL_ROLE", "")], unknown("")),
+            (&[("AWS_LAMBDA_RUNTIME_API", "h:1"), ("AWS_LAMBDA_FUNCTION_NAME", "ingest")], Ok(Role::Handler)),
+            (&[("AWS_LAMBDA_RUNTIME_API", "h:1"), ("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq")], Ok(Role::Dispatcher)),
+            (&[("AWS_LAMBDA_RUNTIME_API", "h:1"), ("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq2")], Ok(Role::Handler)),
+            (&[("AWS_LAMBDA_RUNTIME_API", "h:1")], Ok(Role::Handler)),
+            (&[("AWS_LAMBDA_RUNTIME_API", "h:1"), ("AWS_LAMBDA_FUNCTION_CONTEXT", "{}")], Ok(Role::Handler)),
+            (&[("AWS_LAMBDA_FUNCTION_CONTEXT", "{}")], Ok(Role::Runner)),
+            (&[("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq")], Err(NoRole::Nowhere)),
+            (&[], Err(NoRole::Nowhere)),
+        ];
+        for (environment, expected) in table {
+            let lookup =
+                |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(&Role::pick(lookup), expected, "{environment:?}");
+        }
+    }
+
+    #[test]
+    fn nowhere_is_said_in_three_lines() {
+        assert_eq!(NoRole::Nowhere.to_string().lines().count(), 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! The Lambda Runtime API, as a server.
