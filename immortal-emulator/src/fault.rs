@@ -1,0 +1,174 @@
+//! Scripted faults: the ways in which AWS fails, at the calls for which a test asks.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::StopCode;
+
+/// A fault: which calls of which operation fail, and how.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
+    /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `Invoke`, `GetObject`, `PutObject`. `Download` is a
+    /// request to a presigned address, `TaskStateChange` the delivery of an event about a stopped task.
+    pub operation: &'static str,
+    /// How it fails.
+    pub how: How,
+    /// Which of its calls.
+    pub calls: Calls,
+}
+
+/// Which calls a fault hits, counted from its injection. Of several faults the first that hits is taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Calls {
+    /// The next so many.
+    Next(u32),
+    /// Only the nth, from 1.
+    Nth(u32),
+    /// Each with this probability, by the emulator's seed.
+    Share(f64),
+    /// All.
+    All,
+}
+
+/// How a call fails.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// The service's own throttling error.
+    Throttle,
+    /// An answer with this status of 500 or more.
+    Status(u16),
+    /// The service's own error of this status, code and message.
+    Error {
+        /// HTTP status.
+        status: u16,
+        /// The error's code.
+        code: &'static str,
+        /// Its message.
+        message: String,
+    },
+    /// The caller may not.
+    AccessDenied,
+    /// The connection is closed, and the call had no effect.
+    ResetBefore,
+    /// The call takes effect, and the connection is closed.
+    ResetAfter,
+    /// The call takes effect, and the answer comes so much later.
+    Late(Duration),
+    /// ECS: a 200 with this reason in `failures`, without effect.
+    Failures(&'static str),
+    /// ECS: a 200 with neither tasks nor failures, without effect.
+    Empty,
+    /// `RunTask`: `ConflictException` that names these tasks, without effect.
+    Conflict(Vec<String>),
+    /// `RunTask`: the throttle of another service, inside an `InvalidParameterException`.
+    RequestLimitExceeded,
+    /// `RunTask`: the overrides are too long, whatever their length.
+    OverridesTooLong,
+    /// `RunTask`: the task is taken, and fails to start.
+    FailToStart(&'static str),
+    /// `RunTask`: the task is interrupted when it has run so long: SIGTERM, and SIGKILL two minutes (scaled) later.
+    Interrupt {
+        /// How long it runs before.
+        after: Duration,
+        /// What ECS says of it.
+        stop_code: StopCode,
+    },
+    /// `RunTask`: the task is killed as for its memory when it has run so long.
+    OutOfMemory {
+        /// How long it runs before.
+        after: Duration,
+    },
+    /// `Download`: half of the bytes, then nothing more.
+    Stall,
+    /// `Download`: half of the bytes, then the connection is closed.
+    Cut,
+    /// `Download`: one byte is another.
+    Corrupt,
+    /// `Download`: the address has expired.
+    Expired,
+    /// `Download`: the whole file, whatever range was asked for.
+    NoRanges,
+    /// `TaskStateChange`: the event is delivered twice.
+    Twice,
+    /// `TaskStateChange`: the event is delivered without the task's overrides.
+    WithoutOverrides,
+}
+
+/// The faults that are scripted by now.
+#[derive(Debug)]
+pub(crate) struct Faults(Mutex<(Vec<Scripted>, fastrand::Rng)>);
+
+#[derive(Debug)]
+struct Scripted {
+    fault: Fault,
+    seen: u32,
+}
+
+impl Faults {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new((Vec::new(), fastrand::Rng::with_seed(seed))))
+    }
+
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.push(Scripted { fault, seen: 0 });
+    }
+
+    /// Counts a call of this operation, and says how it is to fail.
+    pub(crate) fn hit(&self, operation: &str) -> Option<How> {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scripted, random) = &mut *guard;
+        let mut hit = None;
+        for Scripted { fault, seen } in scripted.iter_mut().filter(|scripted| scripted.fault.operation == operation) {
+            let hits = match fault.calls {
+                // A fault that another one forestalled hasn't had its turn.
+                Calls::Next(_) if hit.is_some() => continue,
+                Calls::Next(calls) => *seen < calls,
+                Calls::Nth(call) => *seen + 1 == call,
+                Calls::Share(share) => random.f64() < share,
+                Calls::All => true,
+            };
+            *seen += 1;
+            if hits && hit.is_none() {
+                hit = Some(fault.how.clone());
+            }
+        }
+        hit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(calls: &[Calls], times: usize) -> Vec<Option<u16>> {
+        let faults = Faults::new(7);
+        for (status, calls) in (500..).zip(calls) {
+            faults.inject(Fault { operation: "RunTask", how: How::Status(status), calls: *calls });
+        }
+        let status = |how| match how {
+            How::Status(status) => status,
+            other => panic!("injected no {other:?}"),
+        };
+        (0..times).map(|_| faults.hit("RunTask").map(status)).collect()
+    }
+
+    #[test]
+    fn the_calls_asked_for_are_hit() {
+        assert_eq!(hits(&[Calls::Next(2)], 3), [Some(500), Some(500), None]);
+        assert_eq!(hits(&[Calls::Nth(2)], 3), [None, Some(500), None]);
+        assert_eq!(hits(&[Calls::Next(1), Calls::Next(1)], 3), [Some(500), Some(501), None]);
+        assert_eq!(hits(&[Calls::Nth(2), Calls::All], 3), [Some(501), Some(500), Some(501)]);
+        assert!(Faults::new(0).hit("RunTask").is_none());
+    }
+
+    #[test]
+    fn a_share_is_about_that_share_and_the_same_again() {
+        let first = hits(&[Calls::Share(0.2)], 1000);
+        let count = first.iter().flatten().count();
+        assert!((150..250).contains(&count), "{count}");
+        assert_eq!(first, hits(&[Calls::Share(0.2)], 1000));
+    }
+}

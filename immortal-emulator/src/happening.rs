@@ -1,0 +1,218 @@
+//! What happened, in order: the emulator's only output.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::{broadcast, watch};
+
+use crate::StopCode;
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// When, since the emulator's start.
+    pub at: Duration,
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: What,
+}
+
+/// Where something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In one invocation of a function.
+    Lambda {
+        /// The function's name.
+        function: String,
+        /// The invocation's request id; empty while a sandbox has none.
+        request_id: String,
+    },
+    /// In an ECS task.
+    Task {
+        /// The task's ARN.
+        arn: String,
+        /// Its `startedBy`.
+        started_by: Option<String>,
+    },
+    /// In a queue.
+    Queue {
+        /// The queue's name.
+        name: String,
+    },
+    /// At the API of one of the services.
+    Api,
+}
+
+/// What happened. Never holds an event that a caller sent.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// Lambda took an event.
+    Invoked,
+    /// A sandbox was given the event.
+    Started {
+        /// Which try of this invocation: 1, 2, 3.
+        attempt: u32,
+    },
+    /// A process wrote a line.
+    Log {
+        /// Where it wrote it.
+        stream: Stream,
+        /// The line, without its end.
+        line: String,
+    },
+    /// The handler answered.
+    Answered {
+        /// The answer.
+        body: Bytes,
+    },
+    /// The invocation failed, other than by its timeout.
+    Failed {
+        /// The error's type.
+        error_type: String,
+        /// The error's message.
+        message: String,
+    },
+    /// The invocation was killed at its timeout.
+    TimedOut {
+        /// The function's timeout.
+        after: Duration,
+    },
+    /// The event waits for its next try.
+    Retrying {
+        /// How long, as scaled.
+        after: Duration,
+    },
+    /// The event was given up, and there is neither destination nor dead-letter queue.
+    Discarded,
+    /// A message came into the queue.
+    Queued {
+        /// Its id.
+        message_id: String,
+        /// The invocation whose failure it tells of, where Lambda wrote it.
+        request_id: Option<String>,
+    },
+    /// A message was received.
+    Received {
+        /// Its id.
+        message_id: String,
+        /// How many times by now.
+        count: u32,
+    },
+    /// A message was deleted, as done.
+    Deleted {
+        /// Its id.
+        message_id: String,
+    },
+    /// A message stays in the queue, and will be seen again.
+    Returned {
+        /// Its id.
+        message_id: String,
+    },
+    /// A message was received too often, and came into this dead-letter queue.
+    DeadLettered {
+        /// Its id.
+        message_id: String,
+        /// The queue it lay in.
+        from: String,
+    },
+    /// A task's container runs.
+    TaskStarted {
+        /// Which attempt its order says it is.
+        attempt: Option<u32>,
+        /// Whether it runs on Spot capacity.
+        spot: bool,
+    },
+    /// A task was told to stop.
+    TaskStopping {
+        /// Why.
+        stop_code: StopCode,
+    },
+    /// A task is over.
+    TaskStopped {
+        /// The container's exit code; none if it never ran.
+        exit_code: Option<i32>,
+        /// Why, as a code.
+        stop_code: StopCode,
+        /// Why, in words.
+        reason: String,
+    },
+    /// One of the services was called.
+    Called {
+        /// `lambda`, `ecs`, `s3`, `sqs` or `download`.
+        service: &'static str,
+        /// The operation's name.
+        operation: String,
+        /// The HTTP status that the caller saw; 0 for a reset.
+        status: u16,
+        /// The error's code, or the reason of a failure in a 200.
+        code: Option<String>,
+        /// How many calls of this operation were under way when it began, itself included.
+        overlapping: usize,
+    },
+}
+
+/// An output stream of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// All happenings, kept, and handed to those who watch.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    start: Instant,
+    all: Mutex<Vec<Happening>>,
+    length: watch::Sender<usize>,
+    live: broadcast::Sender<Happening>,
+}
+
+impl Journal {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            all: Mutex::default(),
+            length: watch::Sender::new(0),
+            live: broadcast::Sender::new(16_384),
+        }
+    }
+
+    pub(crate) fn note(&self, place: Place, what: What) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let happening = Happening { at: self.start.elapsed(), place, what };
+        all.push(happening.clone());
+        // Under the lock, so that those who watch see the same order. Nobody watching is no error.
+        let _ = self.live.send(happening);
+        self.length.send_replace(all.len());
+    }
+
+    pub(crate) fn all(&self) -> Vec<Happening> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
+        self.live.subscribe()
+    }
+
+    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&Happening) -> Option<T>) -> T {
+        let mut length = self.length.subscribe();
+        let mut seen = 0;
+        loop {
+            {
+                let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(picked) = all[seen..].iter().find_map(&mut pick) {
+                    return picked;
+                }
+                seen = all.len();
+            }
+            // The sender lives in `self`, so a change is all that can come.
+            let _ = length.wait_for(|length| *length > seen).await;
+        }
+    }
+}
