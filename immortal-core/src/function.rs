@@ -1,1 +1,241 @@
-//! The ARNs and names of Lambda functions.
+//! The names and ARNs of Lambda functions, in every form in which Lambda takes them, and when two of them are the same.
+
+use std::{fmt, str::FromStr};
+
+/// A function as a person or a record names it: a bare name, a partial ARN or a full one, with or without qualifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionName {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: Option<String>,
+    /// The region's code.
+    pub region: Option<String>,
+    /// The account's twelve digits.
+    pub account: Option<String>,
+    /// The name itself.
+    pub name: String,
+    /// A version, an alias or `$LATEST`.
+    pub qualifier: Option<String>,
+}
+
+/// A function named in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionArn {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// The region's code.
+    pub region: String,
+    /// The account's twelve digits.
+    pub account: String,
+    /// The name itself.
+    pub name: String,
+    /// A version, an alias or `$LATEST`.
+    pub qualifier: Option<String>,
+}
+
+/// A text that names no Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither the name nor the ARN of a Lambda function")]
+pub struct NoFunctionName(pub String);
+
+impl FromStr for FunctionName {
+    type Err = NoFunctionName;
+
+    /// Reads what the `FunctionName` parameter of Lambda's API takes.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>, the pattern of `FunctionName`.
+    fn from_str(text: &str) -> Result<Self, NoFunctionName> {
+        let refuse = || NoFunctionName(text.to_owned());
+        let parts: Vec<&str> = text.split(':').collect();
+        let (partition, mut rest) = match parts.as_slice() {
+            ["arn", partition, "lambda", rest @ ..] if is_partition(partition) => (Some(*partition), rest),
+            rest => (None, rest),
+        };
+        let mut next_if = |fits: fn(&str) -> bool| match rest {
+            [first, others @ ..] if !others.is_empty() && fits(first) => {
+                rest = others;
+                Some((*first).to_owned())
+            }
+            _ => None,
+        };
+        let region = next_if(is_region);
+        let account = next_if(is_account);
+        let keyword = next_if(|part| part == "function");
+        if partition.is_some() && (region.is_none() || account.is_none() || keyword.is_none()) {
+            return Err(refuse());
+        }
+        let (name, qualifier) = match rest {
+            [name] => (*name, None),
+            [name, qualifier] => (*name, Some((*qualifier).to_owned())),
+            _ => return Err(refuse()),
+        };
+        if !is_word(name) || qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST" && !is_word(qualifier)) {
+            return Err(refuse());
+        }
+        Ok(Self { partition: partition.map(str::to_owned), region, account, name: name.to_owned(), qualifier })
+    }
+}
+
+impl FunctionName {
+    /// Fills in what the name leaves open from the function that reads it.
+    #[must_use]
+    pub fn within(&self, own: &FunctionArn) -> FunctionArn {
+        let or = |given: &Option<String>, own: &String| given.as_ref().unwrap_or(own).clone();
+        FunctionArn {
+            partition: or(&self.partition, &own.partition),
+            region: or(&self.region, &own.region),
+            account: or(&self.account, &own.account),
+            name: self.name.clone(),
+            qualifier: self.qualifier.clone(),
+        }
+    }
+
+    /// The ARN, where the name leaves nothing open.
+    #[must_use]
+    pub fn to_arn(&self) -> Option<FunctionArn> {
+        Some(FunctionArn {
+            partition: self.partition.clone()?,
+            region: self.region.clone()?,
+            account: self.account.clone()?,
+            name: self.name.clone(),
+            qualifier: self.qualifier.clone(),
+        })
+    }
+}
+
+impl FromStr for FunctionArn {
+    type Err = NoFunctionName;
+
+    fn from_str(text: &str) -> Result<Self, NoFunctionName> {
+        text.parse::<FunctionName>()?.to_arn().ok_or_else(|| NoFunctionName(text.to_owned()))
+    }
+}
+
+impl FunctionArn {
+    /// Whether both are the same function: partition, region, account and name, whatever the qualifier.
+    #[must_use]
+    pub fn is_same_function(&self, other: &Self) -> bool {
+        (&self.partition, &self.region, &self.account, &self.name)
+            == (&other.partition, &other.region, &other.account, &other.name)
+    }
+
+    /// The same function without a qualifier.
+    #[must_use]
+    pub fn unqualified(&self) -> Self {
+        Self { qualifier: None, ..self.clone() }
+    }
+}
+
+impl fmt::Display for FunctionArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, region, account, name, qualifier } = self;
+        write!(f, "arn:{partition}:lambda:{region}:{account}:function:{name}")?;
+        match qualifier {
+            Some(qualifier) => write!(f, ":{qualifier}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_partition(text: &str) -> bool {
+    text.starts_with("aws") && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// `us-east-1`, `us-gov-west-1`, `cn-north-1`, `us-isob-east-1`, …
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return false };
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    first.len() == 2
+        && letters(first)
+        && !middle.is_empty()
+        && middle.iter().all(|part| letters(part))
+        && !last.is_empty()
+        && last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_word(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> FunctionArn {
+        "arn:aws:lambda:eu-central-1:111111111111:function:ingestDlq".parse().expect("an ARN")
+    }
+
+    #[test]
+    fn every_form_means_the_same_function() {
+        let table = [
+            ("ingest", "arn:aws:lambda:eu-central-1:111111111111:function:ingest"),
+            ("ingest:7", "arn:aws:lambda:eu-central-1:111111111111:function:ingest:7"),
+            ("function:ingest", "arn:aws:lambda:eu-central-1:111111111111:function:ingest"),
+            ("222222222222:function:ingest:live", "arn:aws:lambda:eu-central-1:222222222222:function:ingest:live"),
+            ("us-east-1:222222222222:function:a_b-c", "arn:aws:lambda:us-east-1:222222222222:function:a_b-c"),
+            (
+                "arn:aws-cn:lambda:cn-north-1:222222222222:function:ingest:$LATEST",
+                "arn:aws-cn:lambda:cn-north-1:222222222222:function:ingest:$LATEST",
+            ),
+            (
+                "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:ingest",
+                "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:ingest",
+            ),
+            (
+                "arn:aws-iso-b:lambda:us-isob-east-1:222222222222:function:function",
+                "arn:aws-iso-b:lambda:us-isob-east-1:222222222222:function:function",
+            ),
+            ("function", "arn:aws:lambda:eu-central-1:111111111111:function:function"),
+        ];
+        for (text, expected) in table {
+            let name: FunctionName = text.parse().expect(text);
+            assert_eq!(name.within(&own()).to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_function_is_refused() {
+        let table = [
+            "",
+            ":",
+            "a b",
+            "ingest:",
+            "ingest:7:8",
+            "function-arn:x:y",
+            "arn:aws:lambda:eu-central-1:111111111111:ingest",
+            "arn:aws:lambda:eu-central-1:function:ingest",
+            "arn:aws:lambda:eu-central-1:11111111111:function:ingest",
+            "arn:aws:s3:::bucket",
+            "arn:other:lambda:eu-central-1:111111111111:function:ingest",
+            "ingest:$latest",
+        ];
+        for text in table {
+            assert_eq!(text.parse::<FunctionName>(), Err(NoFunctionName(text.to_owned())), "{text}");
+        }
+        assert!("ingest".parse::<FunctionArn>().is_err(), "a bare name is no ARN");
+    }
+
+    #[test]
+    fn all_four_must_match_and_the_qualifier_need_not() {
+        let ingest: FunctionArn = "arn:aws:lambda:eu-central-1:111111111111:function:ingest".parse().expect("an ARN");
+        let table = [
+            ("arn:aws:lambda:eu-central-1:111111111111:function:ingest", true),
+            ("arn:aws:lambda:eu-central-1:111111111111:function:ingest:$LATEST", true),
+            ("arn:aws:lambda:eu-central-1:111111111111:function:ingest:live", true),
+            ("arn:aws-cn:lambda:eu-central-1:111111111111:function:ingest", false),
+            ("arn:aws:lambda:eu-central-2:111111111111:function:ingest", false),
+            ("arn:aws:lambda:eu-central-1:111111111112:function:ingest", false),
+            ("arn:aws:lambda:eu-central-1:111111111111:function:Ingest", false),
+            ("arn:aws:lambda:eu-central-1:111111111111:function:ingest2", false),
+        ];
+        for (text, same) in table {
+            let other: FunctionArn = text.parse().expect(text);
+            assert_eq!(ingest.is_same_function(&other), same, "{text}");
+        }
+    }
+}
