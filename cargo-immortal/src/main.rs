@@ -1,2 +1,59 @@
-//! x
-fn main() {}
+//! `cargo immortal`: runs an immortal function with all its lives on this machine, and says what it is.
+
+mod binary;
+mod child;
+mod failure;
+mod local;
+mod manifest;
+mod package;
+mod value;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Cargo calls a subcommand's binary with the subcommand's name as first argument.
+#[derive(Debug, Parser)]
+#[command(name = "cargo", bin_name = "cargo")]
+enum Cargo {
+    Immortal(Immortal),
+}
+
+/// AWS Lambda functions that outlive their timeout, on Fargate
+#[derive(Debug, Args)]
+#[command(version, arg_required_else_help = true)]
+struct Immortal {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the handler and run one event through all its lives, on an AWS emulated on this machine
+    Local(Box<local::Args>),
+    /// Build the handler and print what it says of itself, as JSON
+    Manifest(manifest::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cargo::Immortal(Immortal { command }) = Cargo::parse();
+    let result = tokio::select! {
+        result = run(command) => result,
+        () = child::stopped() => Err(failure::Failure::Interrupted),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
+    match command {
+        Command::Local(args) => local::run(*args).await,
+        Command::Manifest(args) => manifest::run(args).await,
+    }
+}

@@ -1,0 +1,165 @@
+//! The handler's binary: built by Cargo, asked for its manifest, packed as Lambda takes it.
+
+use std::{
+    io::{Cursor, Write},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use cargo_metadata::{Message, TargetKind};
+use immortal_core::{
+    manifest::Manifest,
+    names::env::{FUNCTION_NAME, ROLE, RUNTIME_API},
+};
+use tokio::{io::AsyncReadExt, process::Command};
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+use crate::{child::Group, failure::Failure, package::Candidate};
+
+/// What prints a constant and exits needs no longer than this, on however slow a machine.
+const DESCRIBES_WITHIN: Duration = Duration::from_secs(20);
+
+/// Builds it; what Cargo has to say goes to standard error as Cargo writes it.
+pub(crate) async fn build(candidate: &Candidate, release: bool) -> Result<PathBuf, Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command.args(["--package", &candidate.package, "--bin", &candidate.bin]);
+    if release {
+        command.arg("--release");
+    }
+    let unusable = |error: std::io::Error| Failure::WrongUse(format!("cargo can't be run: {error}"));
+    let (succeeded, output) = output(command, Stdio::inherit()).await.map_err(unusable)?;
+    if !succeeded {
+        return Err(Failure::WrongUse(format!("{} doesn't build; mend what cargo says above", candidate.package)));
+    }
+    executable(&output, &candidate.bin)
+        .ok_or_else(|| Failure::Failed(format!("cargo built {}, but names no executable", candidate.bin)))
+}
+
+fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
+    let artifact = |message| match message {
+        Ok(Message::CompilerArtifact(artifact)) => Some(artifact),
+        _ => None,
+    };
+    let artifacts = Message::parse_stream(Cursor::new(messages)).filter_map(artifact);
+    let mut ours = artifacts.filter(|artifact| {
+        artifact.target.name == bin && artifact.target.kind.contains(&TargetKind::Bin) && !artifact.profile.test
+    });
+    Some(ours.find_map(|artifact| artifact.executable)?.into_std_path_buf())
+}
+
+/// Asks the binary what it is, never the source.
+pub(crate) async fn describe(executable: &Path, candidate: &Candidate) -> Result<Manifest, Failure> {
+    let mut command = Command::new(executable);
+    command.env(ROLE, "describe").env_remove(RUNTIME_API).env_remove(FUNCTION_NAME);
+    // A binary that knows nothing of roles may say anything, or never end.
+    let answer = tokio::time::timeout(DESCRIBES_WITHIN, output(command, Stdio::null())).await;
+    let answer = match answer {
+        Ok(Ok((true, answer))) => Some(answer),
+        Ok(Ok((false, _))) | Err(_) => None,
+        Ok(Err(error)) => return Err(Failure::WrongUse(format!("{} can't be run: {error}", candidate.bin))),
+    };
+    read(answer.as_deref(), &candidate.bin).map_err(Failure::WrongUse)
+}
+
+fn read(answer: Option<&[u8]>, bin: &str) -> Result<Manifest, String> {
+    let none = || {
+        format!(
+            "the binary {bin} is no immortal function: it answers {ROLE}=describe with no manifest; \
+             put #[immortal] on its handler, or choose another package with -p"
+        )
+    };
+    let value: serde_json::Value = serde_json::from_slice(answer.ok_or_else(none)?).map_err(|_| none())?;
+    let schema = value.get("schema").and_then(serde_json::Value::as_u64).ok_or_else(none)?;
+    let ours = u64::from(Manifest::SCHEMA);
+    if schema != ours {
+        return Err(format!(
+            "the binary {bin} has a manifest of schema {schema}, and this cargo-immortal reads {ours}; \
+             use the same version of immortal-lambda and cargo-immortal"
+        ));
+    }
+    serde_json::from_value(value)
+        .map_err(|error| format!("the binary {bin} has a manifest that makes no sense: {error}"))
+}
+
+async fn output(command: Command, errors: Stdio) -> std::io::Result<(bool, Vec<u8>)> {
+    let mut group = Group::spawn(command, errors)?;
+    let mut output = Vec::new();
+    if let Some(mut stdout) = group.leader.stdout.take() {
+        stdout.read_to_end(&mut output).await?;
+    }
+    Ok((group.leader.wait().await?.success(), output))
+}
+
+/// Packs it as Lambda takes it: one executable `bootstrap`.
+///
+/// Stored, not deflated: nothing is sent anywhere, and the package is read once per life.
+pub(crate) fn package(executable: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable = |error| Failure::Failed(format!("{} can't be read: {error}", executable.display()));
+    let bytes = std::fs::read(executable).map_err(unreadable)?;
+    let options =
+        SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).unix_permissions(0o755);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len() + 512)));
+    let packed = writer
+        .start_file("bootstrap", options)
+        .and_then(|()| Ok(writer.write_all(&bytes)?))
+        .and_then(|()| writer.finish());
+    let unpacked = |error| Failure::Failed(format!("{} can't be zipped: {error}", executable.display()));
+    Ok(packed.map_err(unpacked)?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_holds_one_executable_bootstrap() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("ingest");
+        std::fs::write(&path, b"\x7fELF").expect("a small file");
+        let zip = package(&path).expect("packs");
+        let mut archive = zip::ZipArchive::new(Cursor::new(zip)).expect("a zip");
+        assert_eq!(archive.len(), 1);
+        let mut file = archive.by_name("bootstrap").expect("the bootstrap");
+        assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut bytes).expect("reads");
+        assert_eq!(bytes, b"\x7fELF");
+    }
+
+    #[test]
+    fn only_a_manifest_is_taken_for_one() {
+        let manifest = serde_json::to_vec(&Manifest::new("ingest", "ingest", "0.1.0")).expect("plain data");
+        assert_eq!(read(Some(&manifest), "ingest").expect("its own").handler, "ingest");
+        let table: [(Option<&[u8]>, &str); 5] = [
+            (None, "is no immortal function"),
+            (Some(b""), "is no immortal function"),
+            (Some(b"{}"), "is no immortal function"),
+            (Some(br#"{"schema":2}"#), "a manifest of schema 2, and this cargo-immortal reads 1"),
+            (Some(br#"{"schema":1}"#), "makes no sense"),
+        ];
+        for (answer, expected) in table {
+            let error = read(answer, "tool").expect_err("no manifest");
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_executable_is_the_binarys_own() {
+        let artifact = |name: &str, kind: &str, executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"p","manifest_path":"/p/Cargo.toml","target":{{"kind":["{kind}"],"crate_types":["bin"],"name":"{name}","src_path":"/p/main.rs","edition":"2024","doc":true,"doctest":false,"test":true}},"profile":{{"opt_level":"0","debuginfo":2,"debug_assertions":true,"overflow_checks":true,"test":false}},"features":[],"filenames":[],"executable":{executable},"fresh":true}}"#
+            )
+        };
+        let messages = [
+            artifact("ingest", "lib", "null"),
+            artifact("other", "bin", r#""/t/other""#),
+            r#"{"reason":"something-new"}"#.to_owned(),
+            artifact("ingest", "bin", r#""/t/ingest""#),
+        ];
+        assert_eq!(executable(messages.join("\n").as_bytes(), "ingest"), Some("/t/ingest".into()));
+        assert_eq!(executable(b"", "ingest"), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! `cargo immortal manifest`.
+
+use std::process::ExitCode;
+
+use crate::{binary, failure::Failure, package};
+
+/// Where the handler is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: package::Selection,
+}
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let candidate = package::find(&args.selection)?;
+    let executable = binary::build(&candidate, args.selection.release).await?;
+    let manifest = binary::describe(&executable, &candidate).await?;
+    let unprintable = |error| Failure::Failed(format!("the manifest can't be printed: {error}"));
+    println!("{}", serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
+    Ok(ExitCode::SUCCESS)
+}
