@@ -48,15 +48,15 @@ pub struct Context {
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Text {
+    enum Lenient {
         Text(String),
         Number(u64),
         Unknown,
     }
-    Ok(match Text::deserialize(deserializer)? {
-        Text::Text(text) => text,
-        Text::Number(number) => number.to_string(),
-        Text::Unknown => String::new(),
+    Ok(match Lenient::deserialize(deserializer)? {
+        Lenient::Text(text) => text,
+        Lenient::Number(number) => number.to_string(),
+        Lenient::Unknown => String::new(),
     })
 }
 

@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn the_first_sign_decides() {
         let unknown = |role: &str| Err(NoRole::Unknown(role.to_owned()));
-        let table: &[(&[(&str, &str)], Result<Role, NoRole>)] = &[
+        type Environment = &'static [(&'static str, &'static str)];
+        let table: &[(Environment, Result<Role, NoRole>)] = &[
             (&[("IMMORTAL_ROLE", "handler")], Ok(Role::Handler)),
             (&[("IMMORTAL_ROLE", "dispatcher")], Ok(Role::Dispatcher)),
             (&[("IMMORTAL_ROLE", "runner"), ("AWS_LAMBDA_RUNTIME_API", "h:1")], Ok(Role::Runner)),

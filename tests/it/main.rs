@@ -1,1 +1,5 @@
-//! x
+//! Whole chains on the emulator, with the real binaries as processes.
+
+mod binaries;
+mod chain;
+mod first_life;

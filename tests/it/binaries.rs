@@ -1,0 +1,54 @@
+//! The binaries that the tests run, built once.
+
+use std::{
+    collections::HashMap,
+    env,
+    io::BufReader,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use cargo_metadata::Message;
+
+/// The path of a binary of this workspace.
+pub fn binary(name: &str) -> PathBuf {
+    BINARIES.get(name).cloned().unwrap_or_else(|| panic!("the workspace has no binary {name}"))
+}
+
+/// The zip of a binary as its function's deployment package: one `bootstrap`.
+pub fn package(name: &str) -> Vec<u8> {
+    let code = std::fs::read(binary(name)).expect("the binary was just built");
+    zip_of([("bootstrap", 0o755, code.as_slice())])
+}
+
+/// A zip of these entries: name, mode, bytes.
+pub fn zip_of<'a>(entries: impl IntoIterator<Item = (&'a str, u32, &'a [u8])>) -> Vec<u8> {
+    use std::io::Write;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, mode, bytes) in entries {
+        // A debug binary is tens of MB: the fastest deflate is enough here.
+        let options = zip::write::SimpleFileOptions::default().unix_permissions(mode).compression_level(Some(1));
+        zip.start_file(name, options).expect("writing to memory");
+        zip.write_all(bytes).expect("writing to memory");
+    }
+    zip.finish().expect("writing to memory").into_inner()
+}
+
+static BINARIES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
+    // All packages at once: cargo unifies their features as it did for the tests, and builds no dependency twice.
+    let packages = ["immortal-lambda", "immortal-emulator", "cargo-immortal", "hello", "ingest", "fixtures"];
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--bins", "--message-format=json-render-diagnostics"]);
+    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    let mut cargo = cargo.stdout(Stdio::piped()).spawn().expect("cargo runs this test, so it is there");
+    let stdout = BufReader::new(cargo.stdout.take().expect("it was piped"));
+    let binaries = Message::parse_stream(stdout)
+        .filter_map(|message| match message.expect("cargo speaks JSON") {
+            Message::CompilerArtifact(artifact) => Some((artifact.target.name, artifact.executable?.into())),
+            _ => None,
+        })
+        .collect();
+    assert!(cargo.wait().expect("it was started").success(), "the binaries of the workspace don't build");
+    binaries
+});

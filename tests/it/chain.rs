@@ -1,0 +1,208 @@
+//! The whole chain as it is deployed: primary, failure queue, dispatcher, cluster, dead-letter queue.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use immortal_emulator::{Emulator, FailureTarget, Function, Options, Place, Queue, Redrive, TaskDefinition, What};
+
+use crate::binaries::{binary, package};
+
+pub const FAILURES: &str = "failures";
+pub const DEAD_LETTERS: &str = "dead-letters";
+pub const RUNNER: &str = "runner";
+pub const BUCKET: &str = "events";
+
+/// How the chain is set up; the rest is as the documentation recommends.
+pub struct Setup {
+    /// The binary of the primary and, unless told otherwise, of dispatcher and runner.
+    pub primary: &'static str,
+    /// The binary of dispatcher and runner, for a primary that knows nothing of immortal.
+    pub roles: Option<&'static str>,
+    pub timeout: Duration,
+    pub retries: u8,
+    /// The failure queue is the primary's DeadLetterConfig instead of its OnFailure destination.
+    pub dead_letter_config: bool,
+    /// More variables of the dispatcher.
+    pub dispatcher: BTreeMap<String, String>,
+    /// What differs in the primary.
+    pub function: fn(&mut Function),
+    pub options: Options,
+}
+
+impl Setup {
+    pub fn of(primary: &'static str) -> Self {
+        Self {
+            primary,
+            roles: None,
+            timeout: Duration::from_secs(1),
+            retries: 0,
+            dead_letter_config: false,
+            dispatcher: BTreeMap::new(),
+            function: |_| {},
+            options: Options { time_scale: 0.01, ..Options::default() },
+        }
+    }
+
+    pub async fn start(self) -> Chain {
+        let emulator = Emulator::start(self.options).await.expect("loopback");
+        emulator.create_queue(Queue::new(DEAD_LETTERS));
+        let failures = emulator.create_queue(Queue {
+            visibility_timeout: Duration::from_secs(360),
+            redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: 3 }),
+            ..Queue::new(FAILURES)
+        });
+        emulator.create_bucket(BUCKET);
+        let roles = self.roles.unwrap_or(self.primary);
+        let mut runner = TaskDefinition::new(RUNNER, [binary(roles).to_str().expect("cargo's paths are text")]);
+        runner.environment.insert("IMMORTAL_ROLE".into(), "runner".into());
+        let runner = emulator.register_task_definition(runner);
+
+        let environment: BTreeMap<String, String> = emulator.environment().into_iter().collect();
+        let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
+        let mut primary = Function {
+            timeout: self.timeout,
+            retries: self.retries,
+            on_failure: Some(target(failures)),
+            environment: environment.clone(),
+            ..Function::new(self.primary, package(self.primary))
+        };
+        (self.function)(&mut primary);
+        emulator.deploy(primary).expect("a sound function");
+
+        let mut variables = environment;
+        variables.extend([
+            ("IMMORTAL_RUNNER".into(), runner),
+            ("IMMORTAL_CONTAINER".into(), RUNNER.into()),
+            ("IMMORTAL_SUBNETS".into(), "subnet-0a,subnet-0b".into()),
+            ("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into()),
+            ("IMMORTAL_ROLE".into(), "dispatcher".into()),
+        ]);
+        variables.extend(self.dispatcher);
+        let dispatcher = format!("{}Dlq", self.primary);
+        let function = Function {
+            timeout: Duration::from_secs(60),
+            environment: variables,
+            ..Function::new(&dispatcher, package(roles))
+        };
+        emulator.deploy(function).expect("a sound function");
+        emulator.map_queue(FAILURES, &dispatcher, 10).expect("both exist");
+        Chain { emulator, primary: self.primary }
+    }
+}
+
+/// A running chain; dropping it ends all its processes.
+pub struct Chain {
+    pub emulator: Emulator,
+    primary: &'static str,
+}
+
+/// How an event ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Lambda has its answer.
+    Lambda(serde_json::Value),
+    /// A task ended with exit code 0; its ARN.
+    Task(String),
+    /// It lies in the dead-letter queue.
+    DeadLetter,
+}
+
+impl Chain {
+    /// Invokes the primary asynchronously, and returns the request id.
+    pub async fn invoke(&self, event: &str) -> String {
+        self.emulator.invoke(self.primary, event.to_owned()).await.expect("the primary is deployed")
+    }
+
+    /// Waits until the event of this request is done or given up.
+    pub async fn fate(&self, request: &str) -> Fate {
+        let mut queued = Vec::new();
+        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
+            (Place::Lambda { function, request_id }, What::Answered { body }) => (function == self.primary
+                && request_id == request)
+                .then(|| Fate::Lambda(serde_json::from_slice(body).expect("a handler answers JSON"))),
+            (Place::Task { arn, started_by }, What::TaskStopped { exit_code: Some(0), .. }) => {
+                (started_by.as_deref() == Some(request)).then(|| Fate::Task(arn.clone()))
+            }
+            (_, What::Queued { message_id, request_id }) if request_id.as_deref() == Some(request) => {
+                queued.push(message_id.clone());
+                None
+            }
+            (_, What::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
+            _ => None,
+        });
+        if let Ok(fate) = tokio::time::timeout(Duration::from_secs(60), wait).await {
+            return fate;
+        }
+        panic!("{request} came to no end:\n{}", self.story());
+    }
+
+    /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
+    pub fn seen(&self, request: &str) -> Vec<Seen> {
+        self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(Seen::read).collect()
+    }
+
+    /// The lines that the processes of this request wrote: sandbox first, then tasks.
+    pub fn logs(&self, request: &str) -> Vec<String> {
+        let happenings = self.emulator.happenings();
+        let lines = happenings.into_iter().filter_map(|happening| match (happening.place, happening.what) {
+            (Place::Lambda { function, request_id }, What::Log { line, .. }) => {
+                (function == self.primary && request_id == request).then_some(line)
+            }
+            (Place::Task { started_by, .. }, What::Log { line, .. }) => {
+                (started_by.as_deref() == Some(request)).then_some(line)
+            }
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    /// How many tasks ran for this request.
+    pub fn tasks(&self, request: &str) -> usize {
+        let happenings = self.emulator.happenings();
+        let started = happenings.iter().filter(|happening| {
+            matches!((&happening.place, &happening.what), (Place::Task { started_by, .. }, What::TaskStarted { .. })
+                if started_by.as_deref() == Some(request))
+        });
+        started.count()
+    }
+
+    /// All that happened, for a failed assertion.
+    pub fn story(&self) -> String {
+        self.emulator.happenings().iter().map(|happening| format!("{happening:?}\n")).collect()
+    }
+}
+
+/// What the fixtures' handler saw in one life.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The event's bytes.
+    pub event: String,
+    pub context: serde_json::Value,
+    pub attempt: u64,
+}
+
+impl Seen {
+    fn read(json: &str) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Line<'a> {
+            #[serde(borrow)]
+            event: &'a serde_json::value::RawValue,
+            context: serde_json::Value,
+            attempt: u64,
+        }
+        let line: Line<'_> = serde_json::from_str(json).expect("the fixture writes JSON");
+        Self { event: line.event.get().to_owned(), context: line.context, attempt: line.attempt }
+    }
+
+    /// What must be the same in every life: the context without deadline and log stream.
+    pub fn lasting(&self) -> serde_json::Value {
+        let mut context = self.context.clone();
+        if let Some(fields) = context.as_object_mut() {
+            fields.remove("deadline");
+            fields.remove("xray_trace_id");
+        }
+        if let Some(fields) = context["env_config"].as_object_mut() {
+            fields.remove("log_stream");
+        }
+        context
+    }
+}

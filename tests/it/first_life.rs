@@ -1,0 +1,93 @@
+//! From Lambda to the first task: what comes through, and what never does.
+
+use std::time::Duration;
+
+use immortal_emulator::{How, What};
+
+use crate::chain::{Chain, Fate, Setup};
+
+/// An event whose bytes a parser would not give back: order, duplicate keys, big numbers, escapes, spaces.
+const AWKWARD: &str = r#"{ "tasks":["succeed"], "lambda":"hang", "z":1.0, "a":123456789012345678901234567890, "a":1e2, "s":"\u00e9\ud83d\ude00\/" }"#;
+
+fn assert_same_lives(chain: &Chain, request: &str, event: &str) {
+    let seen = chain.seen(request);
+    let attempts: Vec<_> = seen.iter().map(|seen| seen.attempt).collect();
+    assert_eq!(attempts, [0, 1], "{}", chain.story());
+    for life in &seen {
+        assert_eq!(life.event, event);
+        assert_eq!(life.context["request_id"], request);
+    }
+    assert_eq!(seen[0].lasting(), seen[1].lasting(), "the context is the same in both lives");
+}
+
+#[tokio::test]
+async fn killed_at_its_timeout_it_lives_on_with_the_same_event_and_context() {
+    for dead_letter_config in [false, true] {
+        let chain = Setup { dead_letter_config, ..Setup::of("killed") }.start().await;
+        let request = chain.invoke(AWKWARD).await;
+        assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+        assert_same_lives(&chain, &request, AWKWARD);
+        let timed_out = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+        assert!(timed_out, "Lambda killed it");
+        chain.emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn two_failures_of_one_batch_both_live_on() {
+    let chain = Setup::of("killed").start().await;
+    let mut requests = Vec::new();
+    for event in [r#"{"lambda":"fail"}"#, r#"{"lambda":"exit"}"#] {
+        requests.push(chain.invoke(event).await);
+    }
+    for request in &requests {
+        assert!(matches!(chain.fate(request).await, Fate::Task(_)));
+        assert_eq!(chain.tasks(request), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_succeeds_in_lambda_never_reaches_fargate() {
+    let chain = Setup::of("killed").start().await;
+    let request = chain.invoke(r#"{"lambda":"succeed"}"#).await;
+    let Fate::Lambda(answer) = chain.fate(&request).await else { panic!("{}", chain.story()) };
+    assert_eq!(answer["attempt"], 0);
+    assert_eq!(chain.tasks(&request), 0);
+    let called = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::Called { service: "ecs", .. }));
+    assert!(!called, "no dispatcher was at work");
+}
+
+#[tokio::test]
+async fn every_death_gets_another_life() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("killed") }.start().await;
+    let mut requests = Vec::new();
+    for death in ["fail", "panic", "exit", "abort", "hang", "spin"] {
+        requests.push((death, chain.invoke(&format!(r#"{{"lambda":"{death}"}}"#)).await));
+    }
+    for (death, request) in requests {
+        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{death}");
+        assert_eq!(chain.tasks(&request), 1, "{death}");
+    }
+}
+
+#[tokio::test]
+async fn retries_come_before_the_failure_queue() {
+    let chain = Setup { retries: 2, ..Setup::of("killed") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    let lives: Vec<_> = chain.seen(&request).iter().map(|seen| seen.attempt).collect();
+    assert_eq!(lives, [0, 0, 0, 1]);
+}
+
+#[tokio::test]
+async fn without_permission_it_ends_in_the_dead_letter_queue() {
+    let chain = Setup::of("killed").start().await;
+    chain.emulator.inject(immortal_emulator::Fault {
+        operation: "RunTask",
+        how: How::AccessDenied,
+        calls: immortal_emulator::Calls::All,
+    });
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    assert_eq!(chain.fate(&request).await, Fate::DeadLetter);
+    assert_eq!(chain.emulator.messages(crate::chain::DEAD_LETTERS).len(), 1);
+}
