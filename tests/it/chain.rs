@@ -1,8 +1,13 @@
 //! The whole chain as it is deployed: primary, failure queue, dispatcher, cluster, dead-letter queue.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
-use immortal_emulator::{Emulator, FailureTarget, Function, Options, Place, Queue, Redrive, TaskDefinition, What};
+use immortal_emulator::{
+    Attribute, Emulator, FailureTarget, Function, Options, Place, Queue, Redrive, TaskDefinition, What,
+};
 
 use crate::binaries::{binary, package};
 
@@ -10,6 +15,9 @@ pub const FAILURES: &str = "failures";
 pub const DEAD_LETTERS: &str = "dead-letters";
 pub const RUNNER: &str = "runner";
 pub const BUCKET: &str = "events";
+
+/// How long a chain may take before a test says that it hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How the chain is set up; the rest is as the documentation recommends.
 pub struct Setup {
@@ -26,6 +34,8 @@ pub struct Setup {
     /// What differs in the primary.
     pub function: fn(&mut Function),
     pub options: Options,
+    /// What stands in for the runner's image, where the task itself is not what is tested.
+    pub task: Option<&'static [&'static str]>,
 }
 
 impl Setup {
@@ -39,10 +49,19 @@ impl Setup {
             dispatcher: BTreeMap::new(),
             function: |_| {},
             options: Options { time_scale: 0.01, ..Options::default() },
+            task: None,
         }
     }
 
+    /// Sets everything up and starts it.
     pub async fn start(self) -> Chain {
+        let chain = self.start_unmapped().await;
+        chain.map();
+        chain
+    }
+
+    /// As [`start`](Self::start), but nobody reads the failure queue until [`Chain::map`].
+    pub async fn start_unmapped(self) -> Chain {
         let emulator = Emulator::start(self.options).await.expect("loopback");
         emulator.create_queue(Queue::new(DEAD_LETTERS));
         let failures = emulator.create_queue(Queue {
@@ -52,7 +71,9 @@ impl Setup {
         });
         emulator.create_bucket(BUCKET);
         let roles = self.roles.unwrap_or(self.primary);
-        let mut runner = TaskDefinition::new(RUNNER, [binary(roles).to_str().expect("cargo's paths are text")]);
+        let path = binary(roles);
+        let runner = [path.to_str().expect("cargo's paths are text")];
+        let mut runner = TaskDefinition::new(RUNNER, self.task.unwrap_or(&runner).iter().copied());
         runner.environment.insert("IMMORTAL_ROLE".into(), "runner".into());
         let runner = emulator.register_task_definition(runner);
 
@@ -84,7 +105,6 @@ impl Setup {
             ..Function::new(&dispatcher, package(roles))
         };
         emulator.deploy(function).expect("a sound function");
-        emulator.map_queue(FAILURES, &dispatcher, 10).expect("both exist");
         Chain { emulator, primary: self.primary }
     }
 }
@@ -112,6 +132,21 @@ impl Chain {
         self.emulator.invoke(self.primary, event.to_owned()).await.expect("the primary is deployed")
     }
 
+    /// Starts the event source mapping.
+    pub fn map(&self) {
+        self.emulator.map_queue(FAILURES, &format!("{}Dlq", self.primary), 10).expect("both exist");
+    }
+
+    /// Puts a failed event of the primary into the failure queue, as its DeadLetterConfig would; the message's id.
+    pub fn fail(&self, request: &str, event: &str, message: &str) -> String {
+        let attributes = BTreeMap::from([
+            ("RequestID".to_owned(), Attribute::text(request)),
+            ("ErrorCode".to_owned(), Attribute::number(200)),
+            ("ErrorMessage".to_owned(), Attribute::text(message)),
+        ]);
+        self.emulator.send_message(FAILURES, event, attributes).expect("the queue exists")
+    }
+
     /// Waits until the event of this request is done or given up.
     pub async fn fate(&self, request: &str) -> Fate {
         let mut queued = Vec::new();
@@ -129,7 +164,7 @@ impl Chain {
             (_, What::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
             _ => None,
         });
-        if let Ok(fate) = tokio::time::timeout(Duration::from_secs(60), wait).await {
+        if let Ok(fate) = tokio::time::timeout(PATIENCE, wait).await {
             return fate;
         }
         panic!("{request} came to no end:\n{}", self.story());
@@ -157,12 +192,43 @@ impl Chain {
 
     /// How many tasks ran for this request.
     pub fn tasks(&self, request: &str) -> usize {
+        self.tasks_by_request().get(request).copied().unwrap_or(0)
+    }
+
+    /// How many tasks ran for each request.
+    pub fn tasks_by_request(&self) -> HashMap<String, usize> {
+        let mut tasks = HashMap::new();
+        for happening in self.emulator.happenings() {
+            if let (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) =
+                (happening.place, happening.what)
+            {
+                *tasks.entry(request).or_default() += 1;
+            }
+        }
+        tasks
+    }
+
+    /// The calls of one operation so far: status, and how many were under way when each began.
+    pub fn calls(&self, of: &str) -> Vec<(u16, usize)> {
         let happenings = self.emulator.happenings();
-        let started = happenings.iter().filter(|happening| {
-            matches!((&happening.place, &happening.what), (Place::Task { started_by, .. }, What::TaskStarted { .. })
-                if started_by.as_deref() == Some(request))
+        let calls = happenings.iter().filter_map(|happening| match &happening.what {
+            What::Called { operation, status, overlapping, .. } if operation == of => Some((*status, *overlapping)),
+            _ => None,
         });
-        started.count()
+        calls.collect()
+    }
+
+    /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
+    pub async fn settled(&self, message: &str) -> bool {
+        let wait = self.emulator.until(|happening| match &happening.what {
+            What::Deleted { message_id } if message_id == message => Some(true),
+            What::DeadLettered { message_id, .. } if message_id == message => Some(false),
+            _ => None,
+        });
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(done) => done,
+            Err(_) => panic!("the message {message} came to no end:\n{}", self.story()),
+        }
     }
 
     /// All that happened, for a failed assertion.

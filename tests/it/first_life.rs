@@ -27,7 +27,8 @@ async fn killed_at_its_timeout_it_lives_on_with_the_same_event_and_context() {
         let request = chain.invoke(AWKWARD).await;
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
         assert_same_lives(&chain, &request, AWKWARD);
-        let timed_out = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+        let timed_out =
+            chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
         assert!(timed_out, "Lambda killed it");
         chain.emulator.shutdown().await;
     }
@@ -53,7 +54,11 @@ async fn what_succeeds_in_lambda_never_reaches_fargate() {
     let Fate::Lambda(answer) = chain.fate(&request).await else { panic!("{}", chain.story()) };
     assert_eq!(answer["attempt"], 0);
     assert_eq!(chain.tasks(&request), 0);
-    let called = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::Called { service: "ecs", .. }));
+    let called = chain
+        .emulator
+        .happenings()
+        .iter()
+        .any(|happening| matches!(happening.what, What::Called { service: "ecs", .. }));
     assert!(!called, "no dispatcher was at work");
 }
 

@@ -2,4 +2,6 @@
 
 mod binaries;
 mod chain;
+mod dispatch;
 mod first_life;
+mod runner;

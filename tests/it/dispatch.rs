@@ -1,0 +1,203 @@
+//! What the dispatcher makes of a failure when AWS fails too. The task itself is `true`: it is not what is tested.
+
+use std::time::Duration;
+
+use immortal_emulator::{Calls, Fault, How, Options, What};
+
+use crate::chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Setup};
+
+fn setup() -> Setup {
+    let options = Options { time_scale: 0.01, run_task_rate: None, ..Options::default() };
+    Setup { task: Some(&["true"]), options, ..Setup::of("killed") }
+}
+
+fn fault(how: How, calls: Calls) -> Fault {
+    Fault { operation: "RunTask", how, calls }
+}
+
+/// Fails one event with this fault in the way, and returns the chain, whether the message is done, and its request.
+async fn one_failure(how: How, calls: Calls) -> (Chain, bool) {
+    let chain = setup().start_unmapped().await;
+    chain.emulator.inject(fault(how, calls));
+    let message = chain.fail(REQUEST, "{}", "Task timed out after 3.00 seconds");
+    chain.map();
+    let done = chain.settled(&message).await;
+    (chain, done)
+}
+
+const REQUEST: &str = "5e0b7e6c-5a3c-4f0e-8d0e-1f2a3b4c5d6e";
+
+#[tokio::test]
+async fn what_passes_is_retried_until_there_is_one_task() {
+    let passing = [
+        How::Throttle,
+        How::Status(500),
+        How::Status(503),
+        How::ResetBefore,
+        How::ResetAfter,
+        How::Failures(
+            "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+        ),
+        How::Empty,
+        How::RequestLimitExceeded,
+    ];
+    for how in passing {
+        let (chain, done) = one_failure(how.clone(), Calls::Next(2)).await;
+        assert!(done, "{how:?}");
+        assert_eq!(chain.tasks(REQUEST), 1, "{how:?}\n{}", chain.story());
+        assert_eq!(chain.calls("RunTask").len(), 3, "{how:?}: two failed calls and the one that counts");
+        chain.emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_goes_back_at_once_and_says_so() {
+    let lasting = [
+        (How::AccessDenied, "ecs:RunTask"),
+        (How::Failures("MISSING"), "MISSING"),
+        (
+            How::Error { status: 400, code: "ClusterNotFoundException", message: "Cluster not found.".into() },
+            "IMMORTAL_CLUSTER",
+        ),
+        (
+            How::Error { status: 400, code: "InvalidParameterException", message: "subnet-0a is gone".into() },
+            "subnet-0a is gone",
+        ),
+    ];
+    for (how, said) in lasting {
+        let (chain, done) = one_failure(how.clone(), Calls::All).await;
+        assert!(!done, "{how:?}");
+        assert_eq!(chain.tasks(REQUEST), 0, "{how:?}");
+        assert_eq!(chain.calls("RunTask").len(), 3, "{how:?}: one call each time it is received");
+        let story = chain.story();
+        assert!(story.contains(said), "{how:?} says {said}:\n{story}");
+        let lies = chain.emulator.messages(DEAD_LETTERS);
+        assert_eq!(lies.len(), 1, "{how:?}");
+        assert_eq!(lies[0].body, "{}");
+        chain.emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_names_a_task_means_it_was_started() {
+    let task = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef0123456789abcdef";
+    let (chain, done) = one_failure(How::Conflict(vec![task.into()]), Calls::All).await;
+    assert!(done, "{}", chain.story());
+    assert_eq!(chain.calls("RunTask").len(), 1);
+}
+
+#[tokio::test]
+async fn a_poison_record_stands_alone_in_its_batch() {
+    let chain = setup().start_unmapped().await;
+    let poison = chain.emulator.send_message(FAILURES, "no failure", [].into()).expect("the queue exists");
+    let sound: Vec<_> = (0..9)
+        .map(|number| {
+            let request = format!("request-{number}");
+            let message = chain.fail(&request, "{}", "");
+            (request, message)
+        })
+        .collect();
+    chain.map();
+    for (request, message) in &sound {
+        assert!(chain.settled(message).await, "{request}");
+        assert_eq!(chain.tasks(request), 1);
+    }
+    assert!(!chain.settled(&poison).await);
+    assert_eq!(chain.emulator.messages(DEAD_LETTERS)[0].body, "no failure");
+}
+
+#[tokio::test]
+async fn one_failure_is_one_task_however_often_it_is_delivered() {
+    let chain = setup().start_unmapped().await;
+    let messages: Vec<_> = (0..4).map(|_| chain.fail(REQUEST, r#"{"n":1}"#, "")).collect();
+    chain.map();
+    for message in &messages {
+        assert!(chain.settled(message).await);
+    }
+    assert_eq!(chain.tasks(REQUEST), 1, "{}", chain.story());
+    // Minutes later, but within the minute in which the older task needs no look-up.
+    let late = chain.fail(REQUEST, r#"{"n":1}"#, "");
+    assert!(chain.settled(&late).await);
+    assert_eq!(chain.tasks(REQUEST), 1);
+}
+
+#[tokio::test]
+async fn a_redrive_runs_what_failed_and_not_what_succeeded() {
+    for (task, tasks) in [(&["false"], 2), (&["true"], 1)] {
+        let chain = Setup { task: Some(task), ..setup() }.start().await;
+        let first = chain.fail(REQUEST, "{}", "");
+        assert!(chain.settled(&first).await);
+        chain.emulator.until(|happening| matches!(happening.what, What::TaskStopped { .. }).then_some(())).await;
+        chain.emulator.advance(Duration::from_secs(120));
+        let redriven = chain.fail(REQUEST, "{}", "");
+        assert!(chain.settled(&redriven).await);
+        assert_eq!(chain.tasks(REQUEST), tasks, "{task:?}\n{}", chain.story());
+        chain.emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_long_as_its_slowest_call() {
+    let chain = setup().start_unmapped().await;
+    chain.emulator.inject(fault(How::Late(Duration::from_millis(300)), Calls::All));
+    let messages: Vec<_> = (0..10).map(|number| chain.fail(&format!("request-{number}"), "{}", "")).collect();
+    chain.map();
+    for message in &messages {
+        assert!(chain.settled(message).await);
+    }
+    let most = chain.calls("RunTask").iter().map(|(_, overlapping)| *overlapping).max();
+    assert_eq!(most, Some(10), "all ten calls were under way at once");
+}
+
+#[tokio::test]
+async fn too_large_to_inline_it_goes_through_the_bucket_untouched() {
+    let chain = setup().start().await;
+    // Noise doesn't compress: base64 of a seeded generator's bytes.
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(200_000).collect();
+    let event = format!(r#"{{ "noise":"{noise}", "n":1.0 }}"#);
+    let message = chain.fail(REQUEST, &event, "");
+    assert!(chain.settled(&message).await);
+    let object = chain.emulator.object(BUCKET, &format!("immortal/killed/{REQUEST}")).expect("put by the dispatcher");
+    assert_eq!(object, event.as_bytes());
+    assert_eq!(chain.tasks(REQUEST), 1);
+}
+
+#[tokio::test]
+async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_task_or_is_back() {
+    let chain = setup().start_unmapped().await;
+    let each = 0.2 / 8.0;
+    let failing = [
+        How::Throttle,
+        How::Status(500),
+        How::Status(503),
+        How::ResetBefore,
+        How::ResetAfter,
+        How::Failures("Capacity is unavailable at this time."),
+        How::Empty,
+        How::AccessDenied,
+    ];
+    for how in failing {
+        chain.emulator.inject(fault(how, Calls::Share(each)));
+    }
+    let messages: Vec<_> = (0..1000)
+        .map(|number| {
+            let request = format!("request-{number}");
+            let message = chain.fail(&request, &format!(r#"{{"n":{number}}}"#), "");
+            (request, message)
+        })
+        .collect();
+    chain.map();
+    let mut done = Vec::new();
+    for (_, message) in &messages {
+        done.push(chain.settled(message).await);
+    }
+    let tasks = chain.tasks_by_request();
+    for ((request, _), done) in messages.iter().zip(done) {
+        // A call may take effect and look as if it hadn't; then the record is back, and its task runs all the same.
+        let tasks = tasks.get(request).copied().unwrap_or(0);
+        assert!(tasks == 1 || (tasks == 0 && !done), "{request}: {tasks} tasks, done: {done}");
+    }
+    let failed = chain.calls("RunTask").iter().filter(|(status, _)| *status != 200).count();
+    assert!(failed > 100, "the faults were there: {failed} calls failed");
+}
