@@ -1,0 +1,48 @@
+//! The flags, as typed.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{
+    package::Selection,
+    value::{self, Put, Variable},
+};
+
+/// One event, and what it meets on its way.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The event: a file with JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: PathBuf,
+    /// The Lambda function's timeout: 1s to 15m
+    #[arg(long, default_value = "3s", value_parser = value::timeout)]
+    pub(crate) timeout: Duration,
+    /// The Lambda function's memory in MB; reported to it, not enforced
+    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10_240))]
+    pub(crate) memory: u32,
+    /// How often Lambda tries again before it gives the event up
+    #[arg(long, value_name = "0..2", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub(crate) retries: u8,
+    /// Put a file into the emulated S3 first; may be repeated
+    #[arg(long, value_name = "s3://BUCKET/KEY=FILE")]
+    pub(crate) put: Vec<Put>,
+    /// A variable of the function; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<Variable>,
+    /// Fail into a `DeadLetterConfig` instead of an `OnFailure` destination
+    #[arg(long)]
+    pub(crate) dead_letter_config: bool,
+    /// Interrupt tasks, as Spot does, when they have run so long
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub(crate) interrupt_after: Option<Duration>,
+    /// How many tasks are interrupted
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "interrupt_after")]
+    pub(crate) interruptions: u32,
+    /// Kill the first N tasks, as if they ran out of memory
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) kill_attempts: u32,
+    /// Show every call of an AWS API
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}

@@ -1,0 +1,24 @@
+//! Sets the chain up on the emulator, in the order in which its parts need each other.
+
+use immortal_emulator::{Emulator, EmulatorError};
+
+use super::{inputs::Inputs, plan::Plan};
+
+pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Vec<u8>) -> Result<(), EmulatorError> {
+    for (put, bytes) in &inputs.objects {
+        emulator.put_object(&put.bucket, &put.key, bytes.clone());
+    }
+    emulator.create_bucket(&plan.event_bucket);
+    let dead_letter_queue = emulator.create_queue(plan.dead_letter_queue());
+    let failure_queue = emulator.create_queue(plan.failure_queue());
+    let task_definition = emulator.register_task_definition(plan.task_definition());
+    let environment = emulator.environment();
+    emulator.deploy(plan.primary(zip.clone(), &environment, failure_queue))?;
+    emulator.deploy(plan.dispatcher(zip, &environment, task_definition, dead_letter_queue))?;
+    emulator.map_queue(&plan.failure_queue, &plan.dispatcher, 10)?;
+    emulator.watch_tasks(&plan.dispatcher, &["STOPPED"]);
+    for fault in plan.faults() {
+        emulator.inject(fault);
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The command itself, used wrongly: one clear message, exit 2.
+
+mod wrong_use;

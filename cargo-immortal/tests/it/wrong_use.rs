@@ -1,0 +1,124 @@
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Runs `cargo immortal` in a directory.
+fn immortal(directory: impl AsRef<Path>, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cargo-immortal"))
+        .arg("immortal")
+        .args(arguments)
+        .current_dir(&directory)
+        .env("CARGO_TERM_QUIET", "true")
+        // Packages of the same name must not meet in one target directory.
+        .env("CARGO_TARGET_DIR", directory.as_ref().join("target"))
+        .output()
+        .expect("the command runs")
+}
+
+/// Checks that it was taken for wrong use; returns what it said.
+fn refused(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing was run");
+    stderr
+}
+
+/// A package with one binary, outside of any workspace, without dependencies, and an event.
+fn package(main: &str) -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let write = |path: &str, text: &str| fs::write(directory.path().join(path), text).expect("a small file");
+    write("Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n");
+    fs::create_dir(directory.path().join("src")).expect("a directory");
+    write("src/main.rs", main);
+    write("event.json", "{}");
+    directory
+}
+
+/// The whole message, which is one line.
+fn one_line(message: &str) -> &str {
+    let message = message.strip_suffix('\n').expect("a line");
+    assert!(!message.contains('\n'), "{message}");
+    message
+}
+
+#[test]
+fn an_event_that_is_not_json() {
+    let directory = package("fn main() {}");
+    fs::write(directory.path().join("event.json"), "{\"a\": }").expect("a small file");
+    let message = refused(&immortal(&directory, &["local", "--event", "event.json"]));
+    assert_eq!(one_line(&message), "error: the event event.json is not JSON: expected value at line 1 column 7");
+}
+
+#[test]
+fn an_event_or_an_object_that_is_not_there() {
+    let directory = package("fn main() {}");
+    let message = refused(&immortal(&directory, &["local", "--event", "nope.json"]));
+    assert!(one_line(&message).starts_with("error: the event nope.json can't be read: "), "{message}");
+    let put = ["local", "--event", "event.json", "--put", "s3://b/k=nope.csv"];
+    let message = refused(&immortal(&directory, &put));
+    assert!(one_line(&message).starts_with("error: the object nope.csv can't be read: "), "{message}");
+}
+
+#[test]
+fn a_package_that_does_not_exist() {
+    let arguments = ["local", "-p", "nope", "--event", "examples/ingest/event.json"];
+    let message = refused(&immortal(WORKSPACE, &arguments));
+    let message = one_line(&message);
+    assert!(message.starts_with("error: there is no package \"nope\" with a binary in this workspace; "), "{message}");
+    assert!(message.contains("-p hello") && message.contains("-p ingest"), "{message}");
+}
+
+#[test]
+fn a_package_without_the_attribute() {
+    let directory = package("fn main() {}");
+    for arguments in [&["local", "-p", "tool", "--event", "event.json"][..], &["manifest", "-p", "tool"]] {
+        let message = refused(&immortal(&directory, arguments));
+        let expected = "error: the binary tool is no immortal function: \
+                        it answers IMMORTAL_ROLE=describe with no manifest; \
+                        put #[immortal] on its handler, or choose another package with -p";
+        assert_eq!(one_line(&message), expected);
+    }
+}
+
+#[test]
+fn a_directory_without_the_framework_or_without_a_package() {
+    let directory = package("fn main() {}");
+    let message = refused(&immortal(&directory, &["local", "--event", "event.json"]));
+    let expected = "error: no package here depends on immortal-lambda; \
+                    add immortal-lambda to a package, and #[immortal] to its handler";
+    assert_eq!(one_line(&message), expected);
+    fs::remove_file(directory.path().join("Cargo.toml")).expect("it was there");
+    let message = refused(&immortal(&directory, &["local", "--event", "event.json"]));
+    assert!(one_line(&message).starts_with("error: could not find `Cargo.toml`"), "{message}");
+}
+
+#[test]
+fn a_handler_that_does_not_build() {
+    let directory = package("fn main() { let n: u32 = \"\"; }");
+    let message = refused(&immortal(&directory, &["local", "-p", "tool", "--event", "event.json"]));
+    assert!(message.contains("error[E0308]: mismatched types"), "{message}");
+    assert!(message.ends_with("error: tool doesn't build; mend what cargo says above\n"), "{message}");
+}
+
+#[test]
+fn flags_that_lambda_would_refuse() {
+    let directory = package("fn main() {}");
+    let table = [
+        (["--timeout", "16m"], "1 s to 15 min"),
+        (["--timeout", "3"], "a number and a unit"),
+        (["--memory", "64"], "128..=10240"),
+        (["--retries", "3"], "0..=2"),
+        (["--put", "b/k=f"], "s3://BUCKET/KEY=FILE"),
+        (["--env", "AWS_REGION=x"], "Lambda sets AWS_REGION itself"),
+    ];
+    for (flags, expected) in table {
+        let message = refused(&immortal(&directory, &[&["local", "--event", "event.json"], &flags[..]].concat()));
+        assert!(message.contains(expected), "{message}");
+    }
+}
