@@ -8,6 +8,7 @@ pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;
 pub mod function;
+pub mod handler;
 pub mod manifest;
 pub mod names;
 pub mod order;
@@ -16,3 +17,4 @@ pub mod role;
 pub mod runner;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
+pub mod start;

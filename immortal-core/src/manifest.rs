@@ -68,6 +68,56 @@ impl Manifest {
             limit: None,
         }
     }
+
+    /// Sets the task's size: ECS CPU units and MiB.
+    #[must_use]
+    pub const fn task_size(mut self, cpu: u32, memory: u32) -> Self {
+        self.cpu = Some(cpu);
+        self.memory = Some(memory);
+        self
+    }
+
+    /// Sets the ephemeral storage, in GiB.
+    #[must_use]
+    pub const fn storage(mut self, gib: u32) -> Self {
+        self.storage = Some(gib);
+        self
+    }
+
+    /// Sets whether tasks run on `FARGATE_SPOT`.
+    #[must_use]
+    pub const fn spot(mut self, spot: bool) -> Self {
+        self.spot = spot;
+        self
+    }
+
+    /// Sets how many Fargate tasks an event may use.
+    #[must_use]
+    pub const fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets which failures get another life.
+    #[must_use]
+    pub const fn on(mut self, on: On) -> Self {
+        self.on = on;
+        self
+    }
+
+    /// Sets how long before the deadline the event is handed over, in milliseconds.
+    #[must_use]
+    pub const fn grace(mut self, milliseconds: u64) -> Self {
+        self.grace = milliseconds;
+        self
+    }
+
+    /// Sets how long one Fargate attempt may run, in milliseconds.
+    #[must_use]
+    pub const fn limit(mut self, milliseconds: u64) -> Self {
+        self.limit = Some(milliseconds);
+        self
+    }
 }
 
 #[cfg(test)]

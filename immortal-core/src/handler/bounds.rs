@@ -1,0 +1,105 @@
+//! What a handler's types must be able to do: the traits behind the attribute's error messages.
+//!
+//! They are implemented for all types that qualify, and by nobody else.
+
+use std::fmt::Debug;
+
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What a handler takes: the event together with its context.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no event with its context",
+    label = "not a `LambdaEvent`",
+    note = "a handler takes `LambdaEvent<{Self}>`: the event is its `payload`, the context its `context`"
+)]
+pub trait Event {
+    /// The event's own type.
+    type Payload;
+}
+
+impl<T> Event for LambdaEvent<T> {
+    type Payload = T;
+}
+
+/// What an event's JSON can be read into.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be read from an event's JSON",
+    label = "doesn't implement `serde::Deserialize`",
+    note = "derive it: `#[derive(serde::Deserialize)]`, without borrowed fields"
+)]
+pub trait Payload: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Payload for T {}
+
+/// What a handler returns.
+#[diagnostic::on_unimplemented(
+    message = "a handler can't return `{Self}`",
+    label = "not a `Result`",
+    note = "return `Result<{Self}, Error>`: an error is what tells Lambda that the event failed"
+)]
+pub trait Outcome {
+    /// What it returns when it succeeds.
+    type Response;
+    /// What it returns when it fails.
+    type Failure;
+}
+
+impl<R, E> Outcome for Result<R, E> {
+    type Response = R;
+    type Failure = E;
+}
+
+/// What can be written as a response's JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be written as a response's JSON",
+    label = "doesn't implement `serde::Serialize`",
+    note = "derive it: `#[derive(serde::Serialize)]`; a handler that returns nothing returns `()`, and streams aren't \
+            accepted"
+)]
+pub trait Response: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Serialize> Response for R {}
+
+/// What can be told to Lambda as a handler's error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be reported to Lambda as an error",
+    label = "doesn't implement `Into<immortal::Diagnostic>` and `Debug`",
+    note = "return `immortal::Error`, into which `?` turns every error; or implement `From<{Self}>` for \
+            `immortal::Diagnostic`, and derive `Debug`"
+)]
+pub trait Failure: Into<Diagnostic> + Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Diagnostic> + Debug> Failure for E {}
+
+/// What `init` returns, for a handler whose state is `S`.
+#[diagnostic::on_unimplemented(
+    message = "this `init` doesn't make the handler's state `{S}`",
+    label = "not an `async fn() -> Result<{S}, _>`",
+    note = "`init` is the path of an `async fn` without parameters that returns a `Result` of the type behind the \
+            handler's `&`"
+)]
+pub trait Init<S>: Future<Output: Made<S>> {}
+
+#[diagnostic::do_not_recommend]
+impl<S, F: Future<Output: Made<S>>> Init<S> for F {}
+
+/// The outcome of `init`.
+#[diagnostic::on_unimplemented(
+    message = "`init` doesn't make the handler's state `{S}`, but `{Self}`",
+    label = "not a `Result<{S}, _>`"
+)]
+pub trait Made<S> {
+    /// Its two sides, the error as it is told to Lambda.
+    fn made(self) -> Result<S, Diagnostic>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, E: Failure> Made<S> for Result<S, E> {
+    fn made(self) -> Result<S, Diagnostic> {
+        self.map_err(Into::into)
+    }
+}

@@ -1,0 +1,113 @@
+//! The handler role: the user's handler as a Lambda function, on `lambda_runtime`.
+
+pub mod bounds;
+pub(crate) mod erase;
+mod post;
+
+use std::{
+    any::Any,
+    fmt::Debug,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use futures_core::Stream;
+use lambda_runtime::{
+    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Runtime, Service, layers::TracingLayer, service_fn,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{manifest::Manifest, names::env};
+
+/// Variables that Lambda always sets, and `lambda_runtime` panics without.
+const REQUIRED: [&str; 4] =
+    [env::RUNTIME_API, env::FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+
+/// The handler role of `main`: makes the state, then serves events until the process ends. Returns the exit code.
+pub(crate) fn role(
+    manifest: &Manifest,
+    start: erase::Start,
+    runtime: &tokio::runtime::Runtime,
+    log: impl FnOnce(),
+) -> u8 {
+    let missing = missing(|name| std::env::var_os(name).is_some());
+    if !missing.is_empty() {
+        eprintln!(
+            "the handler role needs {}, which Lambda sets; to run it here: cargo immortal local --event event.json",
+            missing.join(", ")
+        );
+        return 2;
+    }
+    let handler = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(start()))) {
+        Ok(Ok(handler)) => handler,
+        Ok(Err(diagnostic)) => return init_failed(&diagnostic),
+        Err(panic) => return init_failed(&panicked(&*panic)),
+    };
+    log();
+    match runtime.block_on(run(manifest, service_fn(handler))) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("the Lambda runtime ended: {error}");
+            1
+        }
+    }
+}
+
+/// Serves events on `lambda_runtime`, as its own `run` does.
+pub(crate) async fn run<A, F, R, B, S, D, E>(_manifest: &Manifest, service: F) -> Result<(), Error>
+where
+    F: Service<LambdaEvent<A>, Response = R>,
+    F::Future: Future<Output = Result<R, F::Error>>,
+    F::Error: Into<Diagnostic> + Debug,
+    A: for<'de> Deserialize<'de>,
+    R: IntoFunctionResponse<B, S>,
+    B: Serialize,
+    S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
+    D: Into<bytes::Bytes> + Send,
+    E: Into<Error> + Send + Debug,
+{
+    Runtime::new(service).layer(TracingLayer::new()).run().await
+}
+
+fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    REQUIRED.into_iter().filter(|name| !is_set(name)).collect()
+}
+
+/// Tells Lambda why there is no state; without it, Lambda would only know that the process ended.
+fn init_failed(diagnostic: &Diagnostic) -> u8 {
+    eprintln!("init failed: {}: {}", diagnostic.error_type, diagnostic.error_message);
+    if let Err(error) = post::init_error(diagnostic) {
+        eprintln!("init's failure can't be reported to Lambda: {error}");
+    }
+    1
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Diagnostic {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Diagnostic {
+        error_type: "Runtime.InitError".to_owned(),
+        error_message: format!("init panicked: {}", said.unwrap_or("without a message")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_variable_is_named_at_once() {
+        assert_eq!(missing(|name| name == env::FUNCTION_NAME).len(), 3);
+        assert!(missing(|_| true).is_empty());
+    }
+
+    #[test]
+    fn a_panic_in_init_keeps_its_message() {
+        let table: [(Box<dyn Any + Send>, &str); 3] = [
+            (Box::new("no table"), "init panicked: no table"),
+            (Box::new("no table".to_owned()), "init panicked: no table"),
+            (Box::new(1), "init panicked: without a message"),
+        ];
+        for (panic, expected) in table {
+            assert_eq!(panicked(&*panic).error_message, expected);
+        }
+    }
+}
