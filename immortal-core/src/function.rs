@@ -68,7 +68,8 @@ impl FromStr for FunctionName {
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
             _ => return Err(refuse()),
         };
-        if !is_word(name) || qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST" && !is_word(qualifier)) {
+        if !is_word(name) || qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST" && !is_word(qualifier))
+        {
             return Err(refuse());
         }
         Ok(Self { partition: partition.map(str::to_owned), region, account, name: name.to_owned(), qualifier })

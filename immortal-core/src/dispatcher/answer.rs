@@ -1,0 +1,318 @@
+//! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The service refused it.
+    Refused(Refused),
+    /// No sound answer came: a time-out, a reset, half an answer. The call may have taken effect.
+    Unanswered(String),
+    /// It never left: no credentials, no region.
+    Unsent(String),
+}
+
+/// A service's refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's code.
+    pub code: String,
+    /// The error's message.
+    pub message: String,
+    /// The tasks that a `ConflictException` names.
+    pub resource_ids: Vec<String>,
+}
+
+/// What RunTask or DescribeTasks says besides tasks, on a 200.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NotDone {
+    /// `MISSING`, `RESOURCE:CPU`, or a sentence.
+    pub reason: String,
+    /// More of it.
+    pub detail: String,
+}
+
+/// A task that RunTask names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Its ARN.
+    pub arn: String,
+    /// When it was created, in Unix milliseconds, where the answer says so.
+    pub created: Option<i64>,
+}
+
+/// A 200 of RunTask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Its tasks: one, or none.
+    pub tasks: Vec<Started>,
+    /// Its `failures`.
+    pub failures: Vec<NotDone>,
+}
+
+/// What to do about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This task has the event.
+    Started(Started),
+    /// Once more, after a pause.
+    Again(Again),
+    /// Once more, one rung down.
+    TooLong(String),
+    /// Back to the queue at once; the text says what to mend.
+    Back(String),
+}
+
+/// Why a call is made once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// In words.
+    pub why: String,
+    /// What it was.
+    pub kind: Lack,
+}
+
+/// What was missing for this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// The service wants fewer calls.
+    Rate,
+    /// Fargate has no room.
+    Capacity,
+    /// The service had a bad moment, or didn't answer.
+    Service,
+}
+
+/// Judges what RunTask answered.
+#[must_use]
+pub fn judge(answer: Result<Ran, Trouble>) -> Verdict {
+    match answer {
+        Ok(Ran { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
+            // With one task asked for, a task beside a failure is the one that was asked for.
+            (Some(task), _) => Verdict::Started(task),
+            (None, Some(failure)) => judge_failure(failure),
+            (None, None) => again(Lack::Service, "RunTask answered with neither a task nor a failure"),
+        },
+        Err(Trouble::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
+            let arn = refused.resource_ids.into_iter().next().unwrap_or_default();
+            Verdict::Started(Started { arn, created: None })
+        }
+        Err(Trouble::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
+        Err(trouble) => match retryable(&trouble) {
+            Some(kind) => again(kind, &describe("RunTask", &trouble)),
+            None => Verdict::Back(mend("RunTask", &trouble)),
+        },
+    }
+}
+
+/// Whether a call of any service is worth another try, and why.
+#[must_use]
+pub fn retryable(trouble: &Trouble) -> Option<Lack> {
+    match trouble {
+        Trouble::Unanswered(_) => Some(Lack::Service),
+        Trouble::Unsent(_) => None,
+        Trouble::Refused(refused) if is_throttled(refused) => Some(Lack::Rate),
+        Trouble::Refused(refused) if refused.status >= 500 || refused.code == "ServerException" => Some(Lack::Service),
+        Trouble::Refused(refused) if is_capacity(&refused.message) => Some(Lack::Capacity),
+        Trouble::Refused(_) => None,
+    }
+}
+
+/// A trouble in one line, with what to mend.
+#[must_use]
+pub fn mend(call: &str, trouble: &Trouble) -> String {
+    let hint = match trouble {
+        Trouble::Refused(refused) => hint(call, refused),
+        Trouble::Unsent(_) => "check the region and the credentials of the Lambda function",
+        Trouble::Unanswered(_) => "the service didn't answer in time; a longer timeout of the dispatcher helps",
+    };
+    format!("{}; {hint}", describe(call, trouble))
+}
+
+fn describe(call: &str, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Refused(Refused { status, code, message, .. }) => {
+            let code = if code.is_empty() { format!("status {status}") } else { code.clone() };
+            one_line(&format!("{call} was refused with {code}: {message}"))
+        }
+        Trouble::Unanswered(why) => one_line(&format!("{call} was not answered: {why}")),
+        Trouble::Unsent(why) => one_line(&format!("{call} could not be sent: {why}")),
+    }
+}
+
+fn hint(call: &str, refused: &Refused) -> &'static str {
+    let says = |word: &str| refused.message.to_ascii_lowercase().contains(word);
+    match (call, refused.code.as_str()) {
+        ("PutObject", "NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
+            "IMMORTAL_EVENT_BUCKET must name a bucket of this region"
+        }
+        ("PutObject", _) => "allow the dispatcher s3:PutObject on the bucket, and kms:GenerateDataKey on its key",
+        ("DescribeTasks", "AccessDeniedException") => "allow the dispatcher ecs:DescribeTasks on the cluster's tasks",
+        (_, "AccessDeniedException") => {
+            "allow the dispatcher ecs:RunTask on the task definition, and iam:PassRole on its two roles"
+        }
+        (_, "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => {
+            "check the dispatcher's execution role"
+        }
+        (_, "ClusterNotFoundException") => "IMMORTAL_CLUSTER must name an active cluster",
+        (_, "ClientException" | "InvalidParameterException") if says("container") => {
+            "IMMORTAL_CONTAINER must name a container of the task definition"
+        }
+        (_, "ClientException" | "InvalidParameterException") if says("task definition") || says("taskdefinition") => {
+            "IMMORTAL_RUNNER must name an active task definition"
+        }
+        (_, "InvalidParameterException") if says("subnet") => "check IMMORTAL_SUBNETS",
+        (_, "InvalidParameterException") if says("security group") => "check IMMORTAL_SECURITY_GROUPS",
+        (_, "InvalidParameterException") if says("capacity provider") => {
+            "associate FARGATE_SPOT with the cluster, or take `spot` out of the attribute"
+        }
+        (_, "InvalidParameterException" | "ClientException") => {
+            "check the dispatcher's configuration and the attribute's cpu, memory and storage"
+        }
+        (_, "ConflictException") => "another call with this token is under way",
+        (_, "BlockedException") => "the account is blocked: ask AWS Support",
+        _ => "check the dispatcher's permissions and configuration",
+    }
+}
+
+fn judge_failure(failure: &NotDone) -> Verdict {
+    let NotDone { reason, detail } = failure;
+    let text = one_line(&format!("RunTask failed with {reason}: {detail}"));
+    if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
+        return again(Lack::Capacity, &text);
+    }
+    let hint = match reason.as_str() {
+        "MISSING" | "INACTIVE" => "check IMMORTAL_CLUSTER and IMMORTAL_RUNNER: what they name is gone",
+        _ => "check the account's Fargate quotas and the attribute's cpu and memory",
+    };
+    Verdict::Back(format!("{text}; {hint}"))
+}
+
+/// What Fargate has no room for now may fit later: its own capacity, and the account's count of running tasks.
+fn is_capacity(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("capacity is unavailable") || text.contains("reached the limit on the number of")
+}
+
+fn is_throttled(refused: &Refused) -> bool {
+    let codes = [
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+    ];
+    // A throttle of EC2, which ECS asks for subnets and security groups, comes dressed as a bad parameter.
+    let dressed = refused.code == "InvalidParameterException" && refused.message.contains("RequestLimitExceeded");
+    refused.status == 429 || codes.contains(&refused.code.as_str()) || dressed
+}
+
+/// The service's words: `Container Overrides length must be at most 8192`.
+fn is_too_long(refused: &Refused) -> bool {
+    let message = refused.message.to_ascii_lowercase();
+    refused.code == "InvalidParameterException"
+        && message.contains("overrides")
+        && (message.contains("length") || message.contains("8192"))
+}
+
+fn again(kind: Lack, why: &str) -> Verdict {
+    Verdict::Again(Again { why: why.to_owned(), kind })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches(':').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: &str, message: &str) -> Result<Ran, Trouble> {
+        Err(Trouble::Refused(Refused { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
+    }
+
+    fn failed(reason: &str, detail: &str) -> Result<Ran, Trouble> {
+        Ok(Ran { tasks: vec![], failures: vec![NotDone { reason: reason.into(), detail: detail.into() }] })
+    }
+
+    fn lack(answer: Result<Ran, Trouble>) -> Option<Lack> {
+        match judge(answer) {
+            Verdict::Again(Again { kind, .. }) => Some(kind),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_task_is_a_start() {
+        let task = Started { arn: "t".into(), created: Some(1) };
+        let answer = Ok(Ran { tasks: vec![task.clone()], failures: vec![] });
+        assert_eq!(judge(answer), Verdict::Started(task));
+        let conflict = Refused {
+            status: 400,
+            code: "ConflictException".into(),
+            message: "in use".into(),
+            resource_ids: vec!["t".into()],
+        };
+        let named = Started { arn: "t".into(), created: None };
+        assert_eq!(judge(Err(Trouble::Refused(conflict))), Verdict::Started(named));
+        assert!(matches!(judge(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
+    }
+
+    #[test]
+    fn what_passes_is_tried_again() {
+        let network = "Error retrieving security group information for [sg-1]: (RequestLimitExceeded)";
+        let table = [
+            (refused(400, "ThrottlingException", "Rate exceeded"), Lack::Rate),
+            (refused(400, "RequestLimitExceeded", ""), Lack::Rate),
+            (refused(429, "", ""), Lack::Rate),
+            (refused(400, "InvalidParameterException", network), Lack::Rate),
+            (refused(500, "ServerException", ""), Lack::Service),
+            (refused(400, "ServerException", ""), Lack::Service),
+            (refused(503, "", ""), Lack::Service),
+            (Err(Trouble::Unanswered("connection reset".into())), Lack::Service),
+            (Ok(Ran::default()), Lack::Service),
+            (failed("Capacity is unavailable at this time. Please try again later", ""), Lack::Capacity),
+            (failed("RESOURCE:CPU", ""), Lack::Capacity),
+            (failed("x", "You've reached the limit on the number of vCPUs you can run concurrently"), Lack::Capacity),
+            (refused(400, "ClientException", "Capacity is unavailable at this time."), Lack::Capacity),
+        ];
+        for (answer, expected) in table {
+            assert_eq!(lack(answer.clone()), Some(expected), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn what_stays_goes_back_with_a_line_that_says_what_to_mend() {
+        let container = "Override for container named x is not a container in the TaskDefinition.";
+        let table = [
+            (refused(400, "AccessDeniedException", "not authorized\nto perform: ecs:RunTask"), "iam:PassRole"),
+            (refused(400, "ClusterNotFoundException", "Cluster not found."), "IMMORTAL_CLUSTER"),
+            (refused(400, "ClientException", "TaskDefinition not found."), "IMMORTAL_RUNNER"),
+            (refused(400, "InvalidParameterException", container), "IMMORTAL_CONTAINER"),
+            (refused(400, "InvalidParameterException", "The subnet ID 'x' does not exist"), "IMMORTAL_SUBNETS"),
+            (refused(400, "InvalidParameterException", "capacity provider"), "spot"),
+            (refused(400, "ExpiredTokenException", ""), "role"),
+            (refused(400, "BlockedException", ""), "Support"),
+            (refused(400, "SomethingNew", ""), "SomethingNew"),
+            (failed("MISSING", ""), "IMMORTAL_RUNNER"),
+            (failed("The requested CPU configuration is above your limit", ""), "quotas"),
+            (Err(Trouble::Unsent("no credentials".into())), "credentials"),
+        ];
+        for (answer, named) in table {
+            let Verdict::Back(line) = judge(answer.clone()) else { panic!("{answer:?} doesn't stay") };
+            assert!(line.contains(named) && line.lines().count() == 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn too_long_is_told_from_other_bad_parameters() {
+        let said = "Container Overrides length must be at most 8192";
+        assert!(matches!(judge(refused(400, "InvalidParameterException", said)), Verdict::TooLong(_)));
+        let other = refused(400, "InvalidParameterException", "Override for container named x is not valid");
+        assert!(matches!(judge(other), Verdict::Back(_)));
+    }
+}

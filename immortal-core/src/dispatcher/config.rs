@@ -1,0 +1,224 @@
+//! The dispatcher's configuration: read once, with all problems in one message.
+
+use crate::{
+    function::FunctionName,
+    names::{DISPATCHER_SUFFIX, env},
+};
+
+/// What the dispatcher was told, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The primary.
+    pub primary: FunctionName,
+    /// The dispatcher's own name.
+    pub own_name: String,
+    /// The region of this Lambda function, for names that say none.
+    pub region: Option<String>,
+    /// The task definition: a family, a family with revision, or an ARN.
+    pub task_definition: String,
+    /// The container that the order is for.
+    pub container: String,
+    /// The cluster.
+    pub cluster: String,
+    /// Where tasks may run.
+    pub network: Network,
+    /// Which forms an event may travel in.
+    pub transport: Transport,
+}
+
+/// The network of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The subnets, in the order in which they are configured.
+    pub subnets: Vec<String>,
+    /// The security groups; none: the VPC's default.
+    pub security_groups: Vec<String>,
+    /// Whether a task has a public address.
+    pub public_ip: bool,
+}
+
+/// Which forms an event may travel in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In the order itself, and through this bucket where it is too large for that.
+    Inline {
+        /// The bucket; without one, an event too large for the order is refused.
+        bucket: Option<String>,
+    },
+    /// Always through this bucket: whoever may describe tasks can read an order.
+    Bucket(String),
+}
+
+/// All that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the dispatcher can't start: {}; set these variables of the Lambda function", .0.join("; "))]
+pub struct Misconfigured(pub Vec<String>);
+
+impl Config {
+    /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let mut problems = Vec::new();
+        let own_name = lookup(env::FUNCTION_NAME).unwrap_or_default();
+        let primary = primary(lookup(env::FUNCTION), &own_name, &mut problems);
+        let task_definition = lookup(env::RUNNER).or_else(|| lookup(env::RUNNER_ARTICLE));
+        if task_definition.is_none() {
+            problems.push(format!("{} is missing (the runner's task definition)", env::RUNNER));
+        }
+        let network = network(&lookup, &mut problems);
+        let transport = transport(lookup(env::EVENT_BUCKET), lookup(env::INLINE_EVENTS), &mut problems);
+        match (primary, task_definition, network, transport) {
+            (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
+                primary,
+                own_name,
+                region: lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")),
+                container: lookup(env::CONTAINER).unwrap_or_else(|| family(&task_definition).to_owned()),
+                task_definition,
+                cluster: lookup(env::CLUSTER).unwrap_or_else(|| "default".to_owned()),
+                network,
+                transport,
+            }),
+            _ => Err(Misconfigured(problems)),
+        }
+    }
+}
+
+/// The family of a task definition: what an ARN ends in, without the revision.
+#[must_use]
+pub fn family(task_definition: &str) -> &str {
+    let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
+    name.split(':').next().unwrap_or(name)
+}
+
+fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) -> Option<FunctionName> {
+    let derived = own_name.strip_suffix(DISPATCHER_SUFFIX).filter(|name| !name.is_empty()).map(str::to_owned);
+    let Some(text) = named.or(derived) else {
+        problems.push(format!(
+            "{} is missing, and this function's own name {own_name:?} doesn't end in {DISPATCHER_SUFFIX}",
+            env::FUNCTION
+        ));
+        return None;
+    };
+    text.parse().map_err(|error| problems.push(format!("{}: {error}", env::FUNCTION))).ok()
+}
+
+fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<Network> {
+    let subnets = list(lookup(env::SUBNETS).or_else(|| lookup(env::SUBNETS_ARTICLE)));
+    if subnets.is_empty() {
+        problems.push(format!("{} is missing (comma-separated subnet ids)", env::SUBNETS));
+    }
+    let public_ip = match lookup(env::ASSIGN_PUBLIC_IP).as_deref() {
+        None | Some("ENABLED") => true,
+        Some("DISABLED") => false,
+        Some(other) => {
+            problems.push(format!("{} is {other:?}, and must be ENABLED or DISABLED", env::ASSIGN_PUBLIC_IP));
+            return None;
+        }
+    };
+    Some(Network { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
+}
+
+fn transport(bucket: Option<String>, inline: Option<String>, problems: &mut Vec<String>) -> Option<Transport> {
+    if let Some(bucket) = &bucket
+        && (bucket.contains(['/', ':']) || bucket.contains(char::is_whitespace))
+    {
+        problems.push(format!("{} is {bucket:?}, and must be a bucket's bare name", env::EVENT_BUCKET));
+        return None;
+    }
+    match (inline.as_deref(), bucket) {
+        (None | Some("true"), bucket) => Some(Transport::Inline { bucket }),
+        (Some("false"), Some(bucket)) => Some(Transport::Bucket(bucket)),
+        (Some("false"), None) => {
+            problems.push(format!("{} is false, and {} is missing", env::INLINE_EVENTS, env::EVENT_BUCKET));
+            None
+        }
+        (Some(other), _) => {
+            problems.push(format!("{} is {other:?}, and must be true or false", env::INLINE_EVENTS));
+            None
+        }
+    }
+}
+
+fn list(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Misconfigured> {
+        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_articles_three_variables_are_enough() {
+        let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner:3"), ("SUBNET", "subnet-1")];
+        let config = read(&variables).expect("complete");
+        assert_eq!(config.primary.name, "ingest");
+        assert_eq!((config.task_definition.as_str(), config.container.as_str()), ("runner:3", "runner"));
+        assert_eq!(config.cluster, "default");
+        let network = Network { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
+        assert_eq!(config.network, network);
+        assert_eq!(config.transport, Transport::Inline { bucket: None });
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let variables = [
+            ("AWS_LAMBDA_FUNCTION_NAME", "any"),
+            ("AWS_REGION", "cn-north-1"),
+            ("IMMORTAL_FUNCTION", "arn:aws-cn:lambda:cn-north-1:111111111111:function:ingest:live"),
+            ("IMMORTAL_RUNNER", "arn:aws-cn:ecs:cn-north-1:111111111111:task-definition/immortal:12"),
+            ("RUNNER", "unused"),
+            ("IMMORTAL_SUBNETS", "subnet-1, subnet-2,"),
+            ("IMMORTAL_SECURITY_GROUPS", "sg-1,sg-2"),
+            ("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED"),
+            ("IMMORTAL_CLUSTER", "batch"),
+            ("IMMORTAL_CONTAINER", "main"),
+            ("IMMORTAL_EVENT_BUCKET", "events"),
+            ("IMMORTAL_INLINE_EVENTS", "false"),
+        ];
+        let config = read(&variables).expect("complete");
+        assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
+        assert_eq!(config.container, "main");
+        assert_eq!(family(&config.task_definition), "immortal");
+        assert_eq!(config.network.subnets, ["subnet-1", "subnet-2"]);
+        assert_eq!(config.network.security_groups, ["sg-1", "sg-2"]);
+        assert!(!config.network.public_ip);
+        assert_eq!(config.transport, Transport::Bucket("events".into()));
+    }
+
+    #[test]
+    fn all_problems_are_said_at_once() {
+        let variables = [
+            ("AWS_LAMBDA_FUNCTION_NAME", "Dlq"),
+            ("IMMORTAL_SUBNETS", " , "),
+            ("IMMORTAL_ASSIGN_PUBLIC_IP", "yes"),
+            ("IMMORTAL_INLINE_EVENTS", "false"),
+        ];
+        let problems = read(&variables).expect_err("nothing in it is right");
+        let said = problems.to_string();
+        for name in ["FUNCTION", "RUNNER", "SUBNETS", "ASSIGN_PUBLIC_IP", "INLINE_EVENTS", "EVENT_BUCKET"] {
+            assert!(said.contains(&format!("IMMORTAL_{name}")), "{said}");
+        }
+        assert_eq!(problems.0.len(), 5, "{said}");
+    }
+
+    #[test]
+    fn a_value_of_no_meaning_is_a_problem() {
+        let complete = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "r"), ("SUBNET", "s")];
+        let table = [
+            ("IMMORTAL_FUNCTION", "arn:aws:s3:::bucket"),
+            ("IMMORTAL_INLINE_EVENTS", "False"),
+            ("IMMORTAL_EVENT_BUCKET", "s3://bucket"),
+            ("IMMORTAL_ASSIGN_PUBLIC_IP", "disabled"),
+        ];
+        for (name, value) in table {
+            let variables = [complete.as_slice(), &[(name, value)]].concat();
+            let Misconfigured(problems) = read(&variables).expect_err(name);
+            assert!(problems.len() == 1 && problems[0].contains(name), "{problems:?}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+use super::{
+    super::{
+        cause::Cause,
+        failure::tests::{PRIMARY, identity},
+    },
+    *,
+};
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text")
+}
+
+/// An SQS record with these members beside its id and time.
+fn message(id: &str, members: &str) -> String {
+    format!(
+        r#"{{"messageId":"{id}","receiptHandle":"h","eventSource":"aws:sqs","awsRegion":"eu-central-1",
+            "attributes":{{"ApproximateReceiveCount":"1","SentTimestamp":"1700000000000"}},{members}}}"#
+    )
+}
+
+fn dead_letter_message(id: &str, body: &str) -> String {
+    message(
+        id,
+        &format!(
+            r#""body":{},"messageAttributes":{{"RequestID":{{"stringValue":"r-1","dataType":"String"}},
+                "ErrorCode":{{"stringValue":"200","dataType":"Number"}},
+                "ErrorMessage":{{"stringValue":"Task timed out after 3.00 seconds","dataType":"String"}}}}"#,
+            quoted(body)
+        ),
+    )
+}
+
+fn destination_record(function: &str, payload: &str) -> String {
+    format!(
+        r#"{{"version":"1.0","timestamp":"2026-01-01T00:00:00.000Z","requestContext":{{"requestId":"r-2",
+            "functionArn":"{function}:$LATEST","condition":"RetriesExhausted","approximateInvokeCount":1}},
+            "requestPayload":{payload},"responseContext":{{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"}},
+            "responsePayload":{{"errorType":"Sandbox.Timedout","errorMessage":"x"}}}}"#
+    )
+}
+
+fn queue(records: &[String]) -> String {
+    format!("{{\"Records\":[{}]}}", records.join(","))
+}
+
+fn topic(message: &str, attributes: &str) -> String {
+    format!(
+        r#"{{"Records":[{{"EventSource":"aws:sns","EventVersion":"1.0","EventSubscriptionArn":"s",
+            "Sns":{{"Type":"Notification","MessageId":"n","TopicArn":"t","Message":{},"MessageAttributes":{attributes}}}}}]}}"#,
+        quoted(message)
+    )
+}
+
+const SNS_ATTRIBUTES: &str = r#"{"RequestID":{"Type":"String","Value":"r-3"},
+    "ErrorMessage":{"Type":"String","Value":"RequestId: r-3 Error: Runtime exited with error: exit status 1"}}"#;
+
+fn ecs_event() -> String {
+    r#"{"version":"0","source":"aws.ecs","detail-type":"ECS Task State Change","resources":["t"],
+        "detail":{"taskArn":"t","lastStatus":"STOPPED","stopCode":"SpotInterruption"}}"#
+        .to_owned()
+}
+
+fn own() -> String {
+    format!("{PRIMARY}Dlq")
+}
+
+/// What an input is, in short: per record its message and what it holds.
+fn summary(payload: &str) -> Vec<String> {
+    let readings = match read(payload, &identity()) {
+        Input::Batch(records) => records
+            .into_iter()
+            .map(|(message, reading)| (message.map_or("?".to_owned(), |message| message.id), reading))
+            .collect(),
+        Input::Single(reading) => vec![("-".to_owned(), reading)],
+    };
+    let one = |subject: Subject| match subject {
+        Subject::Failure(failure) => {
+            format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, failure.event)
+        }
+        Subject::Task { task, redriven } => format!("task {} {redriven}", task.arn),
+    };
+    let all = |reading: Reading| match reading {
+        Ok(subjects) => subjects.into_iter().map(one).collect::<Vec<_>>().join(", "),
+        Err(refusal) => format!("refused: {refusal}"),
+    };
+    readings.into_iter().map(|(id, reading)| format!("{id}: {}", all(reading))).collect()
+}
+
+const EVENT: &str = r#"{"n":1e400, "n":18446744073709551616, "s":"\ud800\u00e4ä"}"#;
+
+#[test]
+fn the_four_shapes_hold_the_event_as_it_came() {
+    let record = destination_record(PRIMARY, EVENT);
+    let notification = |attributes: &str, text: &str| {
+        format!(
+            r#"{{"Type":"Notification","MessageId":"n","TopicArn":"t","Message":{},"MessageAttributes":{attributes}}}"#,
+            quoted(text)
+        )
+    };
+    let body = |text: &str| queue(&[message("m", &format!(r#""body":{},"messageAttributes":{{}}"#, quoted(text)))]);
+    let table = [
+        (queue(&[dead_letter_message("m", EVENT)]), format!("m: r-1 Time {EVENT}")),
+        (body(&record), format!("m: r-2 Time {EVENT}")),
+        (topic(&record, "{}"), format!("-: r-2 Time {EVENT}")),
+        (topic(EVENT, SNS_ATTRIBUTES), format!("-: r-3 Crash {EVENT}")),
+        (body(&notification("{}", &record)), format!("m: r-2 Time {EVENT}")),
+        (body(&notification(SNS_ATTRIBUTES, EVENT)), format!("m: r-3 Crash {EVENT}")),
+        (record.clone(), format!("-: r-2 Time {EVENT}")),
+        (ecs_event(), "-: task t false".to_owned()),
+        (body(&ecs_event()), "m: task t false".to_owned()),
+        (body(&destination_record(&own(), &ecs_event())), "m: task t true".to_owned()),
+        (destination_record(&own(), &ecs_event()), "-: task t false".to_owned()),
+    ];
+    for (payload, expected) in table {
+        assert_eq!(summary(&payload), [expected], "{payload}");
+    }
+}
+
+#[test]
+fn the_attribute_makes_it_an_event_whatever_it_looks_like() {
+    for body in [destination_record(PRIMARY, "1"), destination_record("x", "1"), ecs_event(), "1".into(), "null".into()]
+    {
+        let expected = format!("m: r-1 Time {body}");
+        assert_eq!(summary(&queue(&[dead_letter_message("m", &body)])), [expected]);
+    }
+}
+
+#[test]
+fn only_the_dispatchers_own_failures_are_unwrapped() {
+    let body = |text: &str| queue(&[message("m", &format!(r#""body":{}"#, quoted(text)))]);
+    let inner = destination_record(PRIMARY, "7");
+    let looks_like = destination_record(&own(), "7");
+    let table = [
+        (body(&destination_record(&own(), &inner)), "m: r-2 Time 7".to_owned()),
+        (body(&destination_record(&own(), &destination_record(&own(), &inner))), "m: r-2 Time 7".to_owned()),
+        (body(&destination_record(&own(), &topic(&inner, "{}"))), "m: r-2 Time 7".to_owned()),
+        (body(&destination_record(&own(), &topic("7", SNS_ATTRIBUTES))), "m: r-3 Crash 7".to_owned()),
+        (body(&destination_record(PRIMARY, &looks_like)), format!("m: r-2 Time {looks_like}")),
+    ];
+    for (payload, expected) in table {
+        assert_eq!(summary(&payload), [expected], "{payload}");
+    }
+    let mut deep = inner;
+    for _ in 0..40 {
+        deep = destination_record(&own(), &deep);
+    }
+    assert!(summary(&body(&deep))[0].contains("more than 32 times"));
+}
+
+#[test]
+fn each_record_of_a_batch_stands_alone() {
+    let test_event = r#""body":"{\"Service\":\"Amazon S3\",\"Event\":\"s3:TestEvent\",\"Bucket\":\"b\"}""#;
+    let records = [
+        dead_letter_message("a", "1"),
+        message("b", test_event),
+        message("c", r#""body":"no json""#),
+        message("d", r#""messageAttributes":{}"#),
+        message(
+            "e",
+            &format!(
+                r#""body":{}"#,
+                quoted(&destination_record("arn:aws:lambda:eu-central-1:111111111111:function:other", "1"))
+            ),
+        ),
+        r#"{"messageId":"f","eventSource":"aws:s3"}"#.to_owned(),
+        "5".to_owned(),
+        dead_letter_message("g", "2"),
+        dead_letter_message("h", "{"),
+    ];
+    let read = summary(&queue(&records));
+    let table = [
+        "a: r-1 Time 1",
+        "s3:TestEvent",
+        "no JSON object",
+        "without a body",
+        "other",
+        "aws:s3",
+        "?: refused",
+        "g: r-1 Time 2",
+        "no JSON",
+    ];
+    assert_eq!(read.len(), table.len());
+    for (line, part) in read.iter().zip(table) {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn what_is_none_of_them_is_refused_by_name() {
+    let bus = r#"{"source":"aws.ecs","detail-type":"ECS Service Action","detail":{}}"#;
+    let success = destination_record(PRIMARY, "1").replace("RetriesExhausted", "Success");
+    let result = r#"{"source":"lambda","detail-type":"Lambda Function Invocation Result - Failure","detail":{}}"#;
+    let table = [
+        (r#"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, "aws:s3"),
+        (r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#, "s3:TestEvent"),
+        (r#"{"Type":"SubscriptionConfirmation","TopicArn":"t","Message":"m"}"#, "SubscriptionConfirmation"),
+        (bus, "ECS Service Action"),
+        (result, "Invocation Result - Failure"),
+        (success.as_str(), "OnSuccess"),
+        (r#"{"source":"aws.ecs","detail-type":"ECS Task State Change","detail":{"lastStatus":"STOPPED"}}"#, "taskArn"),
+        (r#"{"source":"mine","detail-type":"ECS Task State Change","detail":{}}"#, "bus event"),
+        (r#"{"Records":[]}"#, "no records"),
+        (r#"{"secret":1}"#, "no known shape"),
+        ("[1]", "no JSON object"),
+        (r#"{"requestContext":{"accountId":"1"},"version":"1.0"}"#, "no known shape"),
+    ];
+    for (payload, named) in table {
+        let read = summary(payload);
+        assert!(read.len() == 1 && read[0].starts_with("-: refused") && read[0].contains(named), "{read:?}");
+        assert!(!read[0].contains("secret"), "an event is never shown");
+    }
+}
+
+#[test]
+fn a_message_brings_its_time() {
+    let Input::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &identity()) else { panic!("a batch") };
+    let (message, _) = &records[0];
+    assert_eq!(message.as_ref().and_then(|message| message.sent), Some(1_700_000_000_000));
+    let record = message.as_ref().map(|message| message.id.as_str());
+    assert_eq!(record, Some("m"));
+}
+
+#[test]
+fn a_topic_may_hold_several() {
+    let one = topic("1", SNS_ATTRIBUTES);
+    let two =
+        one.replace("\"Records\":[", &format!("\"Records\":[{},", &topic("2", SNS_ATTRIBUTES)[12..one.len() - 2]));
+    assert_eq!(summary(&two), ["-: r-3 Crash 2, r-3 Crash 1"]);
+    assert_eq!(Cause::of_text("x"), Cause::Handler);
+}

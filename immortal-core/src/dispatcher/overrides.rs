@@ -1,0 +1,182 @@
+//! The `overrides` of a RunTask call, and how long they are as they are really sent.
+
+use serde::Serialize;
+
+use crate::{manifest::Manifest, order::Order};
+
+/// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
+/// are characters or bytes is not documented, so bytes are counted, and the last few are left alone.
+pub const LONGEST: usize = 7_900;
+
+/// What one task is told: an order for one container, and the size of both.
+///
+/// It serializes to the bytes that the SDK sends, member by member in the SDK's order: what is measured is what is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overrides {
+    container_overrides: [ContainerOverride; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ephemeral_storage: Option<EphemeralStorage>,
+}
+
+/// What the container is told.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct ContainerOverride {
+    /// The container.
+    pub name: String,
+    /// The order.
+    pub environment: Vec<Variable>,
+    /// CPU units: the container's own limit caps the task's, so both are set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<i32>,
+    /// MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<i32>,
+}
+
+/// A variable of the order.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EphemeralStorage {
+    // The SDK's own spelling of GiB.
+    #[serde(rename = "sizeInGiB")]
+    size_in_gib: i32,
+}
+
+/// An order holds an event and a context, which are never shown.
+impl std::fmt::Debug for ContainerOverride {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ContainerOverride({}, {} variables)", self.name, self.environment.len())
+    }
+}
+
+impl Overrides {
+    /// The overrides for an order, in the size that the manifest asks for.
+    #[must_use]
+    pub fn new(container: &str, order: &Order, manifest: &Manifest) -> Self {
+        let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
+        let variables = order.to_variables().into_iter().map(|(name, value)| Variable { name, value });
+        Self {
+            container_overrides: [ContainerOverride {
+                name: container.to_owned(),
+                environment: variables.collect(),
+                cpu: integer(manifest.cpu),
+                memory: integer(manifest.memory),
+            }],
+            cpu: manifest.cpu.map(|cpu| cpu.to_string()),
+            memory: manifest.memory.map(|memory| memory.to_string()),
+            ephemeral_storage: integer(manifest.storage).map(|size_in_gib| EphemeralStorage { size_in_gib }),
+        }
+    }
+
+    /// The container's part.
+    #[must_use]
+    pub fn container(&self) -> &ContainerOverride {
+        let [container] = &self.container_overrides;
+        container
+    }
+
+    /// CPU units of the task.
+    #[must_use]
+    pub fn cpu(&self) -> Option<&str> {
+        self.cpu.as_deref()
+    }
+
+    /// Memory of the task in MiB.
+    #[must_use]
+    pub fn memory(&self) -> Option<&str> {
+        self.memory.as_deref()
+    }
+
+    /// Ephemeral storage in GiB.
+    #[must_use]
+    pub fn storage(&self) -> Option<i32> {
+        self.ephemeral_storage.as_ref().map(|storage| storage.size_in_gib)
+    }
+
+    /// How many bytes of JSON these overrides are.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        let mut counter = Counter(0);
+        // Neither plain data nor the counter can fail; what couldn't be counted would never fit.
+        serde_json::to_writer(&mut counter, self).map_or(usize::MAX, |()| counter.0)
+    }
+
+    /// Whether they are short enough to be sent.
+    #[must_use]
+    pub fn fit(&self) -> bool {
+        self.length() <= LONGEST
+    }
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{context::Context, order::EventForm};
+
+    fn order(event: &str) -> Order {
+        Order {
+            event: EventForm::Inline(event.to_owned()),
+            context: Context { aws_request_id: "r-1".into(), ..Context::default() },
+            handler_path: None,
+            attempt: 1,
+            interruptions: 0,
+            limit: None,
+        }
+    }
+
+    #[test]
+    fn the_size_is_said_at_both_levels() {
+        let manifest =
+            Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
+        let overrides = Overrides::new("runner", &order("1"), &manifest);
+        let json = serde_json::to_string(&overrides).expect("plain data");
+        assert!(json.starts_with(
+            r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
+        ));
+        assert!(json.ends_with(
+            r#"],"cpu":1024,"memory":4096}],"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":50}}"#
+        ));
+        assert_eq!(overrides.length(), json.len());
+    }
+
+    #[test]
+    fn what_the_task_definition_says_is_left_to_it() {
+        let json = serde_json::to_string(&Overrides::new("runner", &order("1"), &Manifest::new("h", "p", "1")));
+        assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
+    }
+
+    #[test]
+    fn escaping_and_bytes_count() {
+        let length = |event: &str| Overrides::new("r", &order(event), &Manifest::new("h", "p", "1")).length();
+        let plain = length("0");
+        for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
+            assert_eq!(length(event), plain + more, "{event:?}");
+        }
+    }
+}

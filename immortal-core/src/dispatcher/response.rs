@@ -1,0 +1,70 @@
+//! What the dispatcher answers Lambda: the records that go back, by their names.
+
+use serde::Serialize;
+
+/// A partial batch response.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>; an empty list is a success.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    batch_item_failures: Vec<Item>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    item_identifier: String,
+}
+
+/// The invocation fails: there is no queue, or a record has no name by which it could go back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+/// How a record ended: well, or with the reason for which it goes back.
+pub type Outcome = Result<(), String>;
+
+/// The answer to a batch; each outcome goes with its message's id.
+pub fn of_batch(outcomes: Vec<(Option<String>, Outcome)>) -> Result<Response, Failed> {
+    let mut response = Response::default();
+    for (id, outcome) in outcomes {
+        match (id, outcome) {
+            (_, Ok(())) => {}
+            (Some(item_identifier), Err(_)) => response.batch_item_failures.push(Item { item_identifier }),
+            (None, Err(why)) => return Err(Failed(format!("a record without a messageId failed: {why}"))),
+        }
+    }
+    Ok(response)
+}
+
+/// The answer where there is no queue: all is well, or the first reason why not.
+pub fn of_single(outcomes: Vec<Outcome>) -> Result<Response, Failed> {
+    match outcomes.into_iter().find_map(Result::err) {
+        Some(why) => Err(Failed(why)),
+        None => Ok(Response::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fails_is_named() {
+        let outcomes =
+            vec![(Some("a".into()), Ok(())), (Some("b".into()), Err("x".into())), (Some("c".into()), Err("y".into()))];
+        let json = serde_json::to_string(&of_batch(outcomes).expect("all have names")).expect("plain data");
+        assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"c"}]}"#);
+        let well = of_batch(vec![(Some("a".into()), Ok(())), (None, Ok(()))]).expect("all is well");
+        assert_eq!(serde_json::to_string(&well).expect("plain data"), r#"{"batchItemFailures":[]}"#);
+    }
+
+    #[test]
+    fn who_has_no_name_fails_the_invocation() {
+        let outcomes = vec![(Some("a".into()), Ok(())), (None, Err("x".into()))];
+        assert!(of_batch(outcomes).expect_err("it can't be named").0.contains('x'));
+        assert_eq!(of_single(vec![Ok(()), Err("x".into())]), Err(Failed("x".into())));
+        assert_eq!(of_single(vec![Ok(())]), Ok(Response::default()));
+    }
+}
