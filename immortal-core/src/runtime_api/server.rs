@@ -1,0 +1,261 @@
+//! The Runtime API's routes.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{
+    Answer,
+    answer::{self, MAX_RESPONSE, Mode},
+    body, headers,
+    state::{Offer, Refusal, State},
+};
+use crate::names::header;
+
+const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
+const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
+const REGISTER: &str = "/2020-01-01/extension/register";
+const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
+
+const EXTENSION_NAME: &str = "lambda-extension-name";
+const EXTENSION_IDENTIFIER: &str = "lambda-extension-identifier";
+
+type Shared = Arc<watch::Sender<State>>;
+
+/// Accepts connections until it is aborted, which ends them all.
+pub(super) async fn serve(listener: TcpListener, state: Shared) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, Arc::clone(&state)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the runtime api can't accept a connection");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, state: Shared) {
+    // What matters here is the next answer, not the number of packets.
+    let _ = stream.set_nodelay(true);
+    let handed_out = Mutex::new(None::<Arc<Offer>>);
+    let service = service_fn(|request| {
+        let (state, handed_out) = (&state, &handed_out);
+        async move { Ok::<_, Infallible>(route(request, state, handed_out).await) }
+    });
+    let served = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service).await;
+    let handed_out = handed_out.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Err(error), Some(offer)) = (served, handed_out)
+        && state.send_if_modified(|state| state.put_back(&offer))
+    {
+        tracing::warn!(%error, "the runtime's connection broke before it had the invocation, which is offered again");
+    }
+}
+
+async fn route(
+    request: Request<Incoming>,
+    state: &Shared,
+    handed_out: &Mutex<Option<Arc<Offer>>>,
+) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    match (request.method(), path.as_str()) {
+        (&Method::GET, NEXT) => {
+            let offer = next(state).await;
+            let response = invocation(&offer);
+            *handed_out.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer);
+            response
+        }
+        (&Method::POST, INIT_ERROR) => init_error(request, state).await,
+        (&Method::POST, REGISTER) => register(request.headers(), state),
+        (&Method::GET, EVENT_NEXT) => event_next(request.headers()).await,
+        (&Method::POST, path) => match path.strip_prefix(INVOCATION).and_then(|rest| rest.rsplit_once('/')) {
+            Some((request_id, "response")) => response(request_id, request, state).await,
+            Some((request_id, "error")) => error(request_id, request, state).await,
+            _ => not_found(),
+        },
+        _ => not_found(),
+    }
+}
+
+/// Waits for an invocation; without one, for as long as the connection lives.
+async fn next(state: &Shared) -> Arc<Offer> {
+    let _held = Held::new(state);
+    let mut changes = state.subscribe();
+    loop {
+        if state.borrow().is_offered() {
+            // Lets the connection see first that its other end is gone, and with that drop this future.
+            tokio::task::yield_now().await;
+            let mut offer = None;
+            state.send_if_modified(|state| {
+                offer = state.take();
+                false
+            });
+            if let Some(offer) = offer {
+                return offer;
+            }
+        }
+        // The sender outlives this borrow of it: it can't be gone.
+        let _ = changes.changed().await;
+    }
+}
+
+/// Counts a held `/next` for as long as it is held.
+struct Held<'a>(&'a Shared);
+
+impl<'a> Held<'a> {
+    fn new(state: &'a Shared) -> Self {
+        state.send_modify(State::wait);
+        Self(state)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|state| {
+            state.leave();
+            false
+        });
+    }
+}
+
+fn invocation(offer: &Offer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(offer.invocation.event.clone()));
+    *response.headers_mut() = headers::of(offer);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+    let mode = Mode::of(request.headers());
+    let id = invocation_id(request.headers());
+    let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else { return truncated() };
+    let too_large = answer::is_too_large(mode, &collected);
+    let settled = settle(state, request_id, id.as_deref(), answer::response(mode, collected));
+    match settled {
+        Ok(()) if too_large => problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            &format!("Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."),
+        ),
+        settled => settled_or_refused(settled),
+    }
+}
+
+async fn error(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let id = invocation_id(&parts.headers);
+    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated() };
+    let failure = answer::failure(&parts.headers, collected);
+    settled_or_refused(settle(state, request_id, id.as_deref(), Answer::Error(failure)))
+}
+
+async fn init_error(request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated() };
+    let failure = answer::failure(&parts.headers, collected);
+    state.send_modify(|state| state.init_error(failure));
+    accepted()
+}
+
+fn settle(state: &Shared, request_id: &str, id: Option<&str>, answer: Answer) -> Result<(), Refusal> {
+    let mut settled = Ok(());
+    state.send_if_modified(|state| {
+        settled = state.answer(request_id, id, answer);
+        settled.is_ok()
+    });
+    settled
+}
+
+fn settled_or_refused(settled: Result<(), Refusal>) -> Response<Full<Bytes>> {
+    match settled {
+        Ok(()) => accepted(),
+        Err(Refusal::WrongRequestId) => problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Err(Refusal::Stale) => {
+            problem(StatusCode::GONE, "InvalidInvocationID", "The invocation is over, and has begun anew since")
+        }
+        Err(Refusal::Answered) => problem(
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "Transition from RuntimeResponseSentState is not allowed: the invocation has its answer",
+        ),
+    }
+}
+
+fn register(headers: &HeaderMap, state: &Shared) -> Response<Full<Bytes>> {
+    if headers.get(EXTENSION_NAME).is_none_or(HeaderValue::is_empty) {
+        return problem(StatusCode::FORBIDDEN, "Extension.InvalidExtensionName", "Empty extension name");
+    }
+    let function = state.borrow().function.clone();
+    let body = json!({
+        "functionName": function.name,
+        "functionVersion": function.version,
+        "handler": function.handler,
+    });
+    let mut response = json(StatusCode::OK, &body);
+    if let Ok(identifier) = HeaderValue::from_str(&headers::unique_id()) {
+        response.headers_mut().insert(EXTENSION_IDENTIFIER, identifier);
+    }
+    response
+}
+
+/// Held open: what an extension waits for, the end, it learns by SIGTERM.
+async fn event_next(headers: &HeaderMap) -> Response<Full<Bytes>> {
+    if !headers.contains_key(EXTENSION_IDENTIFIER) {
+        let message = "Missing Lambda-Extension-Identifier header";
+        return problem(StatusCode::FORBIDDEN, "Extension.MissingExtensionIdentifier", message);
+    }
+    std::future::pending().await
+}
+
+fn invocation_id(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::INVOCATION_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+}
+
+fn accepted() -> Response<Full<Bytes>> {
+    json(StatusCode::ACCEPTED, &json!({"status": "OK"}))
+}
+
+fn truncated() -> Response<Full<Bytes>> {
+    problem(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    problem(StatusCode::NOT_FOUND, "NotFound", "The Runtime API has no such route")
+}
+
+fn problem(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+    json(status, &json!({"errorMessage": message, "errorType": error_type}))
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,216 @@
+//! What the Runtime API knows, and how it changes; without a socket.
+
+use std::sync::Arc;
+
+use super::{Answer, Failure, FunctionNames, Invocation, Ready, headers::unique_id};
+
+/// One runtime's state: who waits, what is offered, what was answered.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) function: FunctionNames,
+    waiting: usize,
+    init_error: Option<Failure>,
+    current: Option<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    offer: Arc<Offer>,
+    stage: Stage,
+}
+
+/// An invocation, and the id that tells its deliveries from those of another with the same request id.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) invocation: Invocation,
+    pub(super) id: String,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Offered,
+    Taken,
+    Answered(Option<Answer>),
+}
+
+/// Why an answer isn't taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No such invocation is open.
+    WrongRequestId,
+    /// It names an earlier delivery of this request id.
+    Stale,
+    /// The invocation already has its answer.
+    Answered,
+}
+
+impl State {
+    pub(super) fn wait(&mut self) {
+        self.waiting += 1;
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.waiting -= 1;
+    }
+
+    pub(super) fn ready(&mut self) -> Option<Ready> {
+        match self.init_error.take() {
+            Some(failure) => Some(Ready::InitError(failure)),
+            None if self.waiting > 0 => Some(Ready::Waiting),
+            None => None,
+        }
+    }
+
+    pub(super) fn offer(&mut self, invocation: Invocation) {
+        let offer = Arc::new(Offer { invocation, id: unique_id() });
+        self.current = Some(Current { offer, stage: Stage::Offered });
+    }
+
+    pub(super) fn is_offered(&self) -> bool {
+        matches!(&self.current, Some(Current { stage: Stage::Offered, .. }))
+    }
+
+    /// Takes the open invocation; it is handed out once.
+    pub(super) fn take(&mut self) -> Option<Arc<Offer>> {
+        if !self.is_offered() {
+            return None;
+        }
+        let current = self.current.as_mut()?;
+        current.stage = Stage::Taken;
+        Some(Arc::clone(&current.offer))
+    }
+
+    /// Offers an invocation again whose connection broke before the runtime had it.
+    pub(super) fn put_back(&mut self, offer: &Offer) -> bool {
+        match &mut self.current {
+            Some(current) if current.offer.id == offer.id && matches!(current.stage, Stage::Taken) => {
+                current.stage = Stage::Offered;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an answer to this request would be taken.
+    pub(super) fn admit(&self, request_id: &str, id: Option<&str>) -> Result<(), Refusal> {
+        let current = self.current.as_ref().ok_or(Refusal::WrongRequestId)?;
+        if current.offer.invocation.request_id != request_id {
+            return Err(Refusal::WrongRequestId);
+        }
+        if id.is_some_and(|id| id != current.offer.id) {
+            return Err(Refusal::Stale);
+        }
+        match current.stage {
+            Stage::Offered => Err(Refusal::WrongRequestId),
+            Stage::Taken => Ok(()),
+            Stage::Answered(_) => Err(Refusal::Answered),
+        }
+    }
+
+    /// Settles the open invocation.
+    pub(super) fn answer(&mut self, request_id: &str, id: Option<&str>, answer: Answer) -> Result<(), Refusal> {
+        self.admit(request_id, id)?;
+        if let Some(current) = &mut self.current {
+            current.stage = Stage::Answered(Some(answer));
+        }
+        Ok(())
+    }
+
+    pub(super) fn init_error(&mut self, failure: Failure) {
+        self.init_error = Some(failure);
+    }
+
+    /// The answer, once; an init error takes its place.
+    pub(super) fn take_answer(&mut self) -> Option<Answer> {
+        if let Some(Current { stage: Stage::Answered(answer @ Some(_)), .. }) = &mut self.current {
+            return answer.take();
+        }
+        self.init_error.take().map(Answer::InitError)
+    }
+
+    /// Forgets an invocation without an answer; one that has its answer is remembered, to refuse a second one.
+    pub(super) fn forget(&mut self) {
+        if !matches!(&self.current, Some(Current { stage: Stage::Answered(_), .. })) {
+            self.current = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn invocation(request_id: &str) -> Invocation {
+        Invocation { request_id: request_id.into(), ..Invocation::default() }
+    }
+
+    fn failure() -> Failure {
+        Failure { error_type: None, body: Bytes::new() }
+    }
+
+    fn answer() -> Answer {
+        Answer::Error(failure())
+    }
+
+    #[test]
+    fn an_invocation_is_handed_out_once_and_answered_once() {
+        let mut state = State::default();
+        assert!(state.take().is_none());
+        state.offer(invocation("r-1"));
+        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId), "nobody has it yet");
+        let offer = state.take().expect("offered");
+        assert!(state.take().is_none(), "handed out once");
+        assert_eq!(state.answer("r-2", None, answer()), Err(Refusal::WrongRequestId));
+        assert_eq!(state.answer("r-1", Some("earlier"), answer()), Err(Refusal::Stale));
+        assert_eq!(state.answer("r-1", Some(&offer.id), answer()), Ok(()));
+        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::Answered));
+        assert!(matches!(state.take_answer(), Some(Answer::Error(_))));
+        assert!(state.take_answer().is_none(), "given out once");
+        state.forget();
+        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::Answered), "remembered");
+        state.offer(invocation("r-2"));
+        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId));
+    }
+
+    #[test]
+    fn what_is_put_back_is_offered_again_unless_it_is_settled() {
+        let mut state = State::default();
+        state.offer(invocation("r-1"));
+        let first = state.take().expect("offered");
+        assert!(state.put_back(&first));
+        let again = state.take().expect("offered again");
+        assert_eq!(again.id, first.id);
+        assert_eq!(state.answer("r-1", None, answer()), Ok(()));
+        assert!(!state.put_back(&again));
+        state.offer(invocation("r-1"));
+        assert!(!state.put_back(&first), "another delivery of the same request id");
+    }
+
+    #[test]
+    fn a_forgotten_invocation_takes_no_answer() {
+        let mut state = State::default();
+        state.offer(invocation("r-1"));
+        state.take().expect("offered");
+        state.forget();
+        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId));
+        assert!(state.take().is_none());
+    }
+
+    #[test]
+    fn an_init_error_is_told_once_to_whoever_waits() {
+        let mut state = State::default();
+        assert!(state.ready().is_none());
+        state.wait();
+        assert!(matches!(state.ready(), Some(Ready::Waiting)));
+        state.init_error(failure());
+        assert!(matches!(state.ready(), Some(Ready::InitError(_))));
+        assert!(matches!(state.ready(), Some(Ready::Waiting)));
+        state.leave();
+        state.offer(invocation("r-1"));
+        state.init_error(failure());
+        assert!(matches!(state.take_answer(), Some(Answer::InitError(_))));
+        assert!(state.take_answer().is_none());
+    }
+}
