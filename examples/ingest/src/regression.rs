@@ -76,7 +76,9 @@ pub(crate) fn bootstrap<const K: usize>(
         }
         progress(resample + 1);
     }
-    draws.iter_mut().for_each(|draws| draws.sort_by(f64::total_cmp));
+    for draws in &mut draws {
+        draws.sort_by(f64::total_cmp);
+    }
     Some(std::array::from_fn(|term| Coefficient {
         estimate: estimate[term],
         low: percentile(&draws[term], 25).unwrap_or(f64::NEG_INFINITY),

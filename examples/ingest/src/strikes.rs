@@ -156,7 +156,9 @@ mod tests {
             let expected = expected.map(|(terms, damaged)| {
                 let mut row = [0.0; TERMS];
                 row[0] = 1.0;
-                terms.into_iter().for_each(|(term, value)| row[term] = value);
+                for (term, value) in terms {
+                    row[term] = value;
+                }
                 (row, damaged)
             });
             let read = strikes.rows.get(1).map(|row| (*row, strikes.damaged[1]));
