@@ -4,14 +4,35 @@
 //! processes, is strict where AWS is strict, and fails in AWS's ways when told to. It is no product of its own: what
 //! the chain of a failed event doesn't need isn't there.
 
+mod api;
+mod cloud;
+mod ecs;
 mod fault;
 mod happening;
+mod lambda;
 mod model;
+mod process;
+mod range;
+mod s3;
+mod server;
+mod sqs;
+mod target;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::broadcast,
+};
+
+use crate::{api::ApiError, cloud::Cloud};
 
 pub use crate::{
     fault::{Calls, Fault, How},
@@ -43,62 +64,98 @@ pub enum EmulatorError {
     },
 }
 
-/// The emulator: running as long as this lives. Dropping it kills every process that it started.
+impl From<ApiError> for EmulatorError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused { code: error.code, message: error.message }
+    }
+}
+
+/// The emulator: running as long as this lives. Dropping it kills every process that it started, and waits for them.
 #[derive(Debug)]
-pub struct Emulator {}
+pub struct Emulator {
+    cloud: Arc<Cloud>,
+    /// A runtime of its own, so that nothing of it outlives it; taken at its end.
+    runtime: Option<Runtime>,
+}
 
 impl Emulator {
     /// Starts it on a free port of 127.0.0.1, with a cluster `default` that has Fargate and Fargate Spot.
     pub async fn start(options: Options) -> Result<Self, EmulatorError> {
-        todo!("{options:?}")
+        // Async although nothing waits by now: a start that must wait mustn't change its callers.
+        std::future::ready(Self::try_start(options)).await.map_err(EmulatorError::Start)
+    }
+
+    fn try_start(options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("emulator").enable_all().build()?;
+        let cloud = Arc::new(Cloud::new(options, address, runtime.handle().clone())?);
+        let listener = {
+            let _guard = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        runtime.spawn(server::serve(listener, Arc::clone(&cloud)));
+        cloud.clusters.create("default", &["FARGATE", "FARGATE_SPOT"]);
+        Ok(Self { cloud, runtime: Some(runtime) })
     }
 
     /// The address of all services: what `AWS_ENDPOINT_URL` should hold.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        todo!()
+        self.cloud.endpoint()
     }
 
     /// The variables that make an SDK client in another process talk to this emulator.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
-        todo!()
+        let mut environment = self.cloud.environment();
+        environment.push(("AWS_ACCESS_KEY_ID".to_owned(), "AKIAEMULATORCALLER00".to_owned()));
+        environment.push(("AWS_SECRET_ACCESS_KEY".to_owned(), "emulator".to_owned()));
+        environment
     }
 
     /// Moves the services' clock forward: time stamps, visibility, the life of tokens and addresses. What already
     /// waits (a retry, a Spot interruption) isn't shortened.
     pub fn advance(&self, by: Duration) {
-        todo!("{by:?}")
+        self.cloud.advance(by);
     }
 
     /// Creates a function, or replaces its `$LATEST`, and returns its ARN.
     pub fn deploy(&self, function: Function) -> Result<String, EmulatorError> {
-        todo!("{function:?}")
+        self.cloud.functions.deploy(&self.cloud, function)
     }
 
     /// Publishes `$LATEST` as a version, and returns its number.
     pub fn publish_version(&self, function: &str) -> Result<String, EmulatorError> {
-        todo!("{function}")
+        self.cloud.functions.publish(&self.cloud, function)
     }
 
     /// Publishes a layer, and returns the ARN of its version.
     pub fn publish_layer(&self, name: &str, zip: impl Into<Bytes>) -> String {
-        todo!("{name} {:?}", zip.into())
+        self.cloud.functions.publish_layer(name, zip.into())
     }
 
     /// Invokes a function asynchronously, as `Invoke` with the type `Event` does, and returns the request id.
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> Result<String, EmulatorError> {
-        todo!("{function} {:?}", event.into())
+        std::future::ready(lambda::invoke::accept(&self.cloud, function, None, event.into())).await.map_err(Into::into)
     }
 
     /// Creates a queue, and returns its ARN.
     pub fn create_queue(&self, queue: Queue) -> String {
-        todo!("{queue:?}")
+        self.cloud.queues.create(queue)
     }
 
     /// Invokes a function with a queue's messages, up to 10 at a time, with `ReportBatchItemFailures`.
     pub fn map_queue(&self, queue: &str, function: &str, batch_size: u32) -> Result<(), EmulatorError> {
-        todo!("{queue} {function} {batch_size}")
+        self.cloud.functions.find(function, None)?;
+        if !self.cloud.queues.exists(queue) {
+            return Err(EmulatorError::Missing(format!("queue {queue}")));
+        }
+        let size = usize::try_from(batch_size.clamp(1, 10)).unwrap_or(10);
+        let poll = sqs::mapping::poll(Arc::clone(&self.cloud), queue.to_owned(), function.to_owned(), size);
+        self.cloud.runtime.spawn(poll);
+        Ok(())
     }
 
     /// Sends a message, and returns its id.
@@ -108,76 +165,88 @@ impl Emulator {
         body: impl Into<String>,
         attributes: BTreeMap<String, Attribute>,
     ) -> Result<String, EmulatorError> {
-        todo!("{queue} {} {attributes:?}", body.into())
+        let sent = self.cloud.queues.send(&self.cloud, queue, body.into(), attributes, None);
+        sent.ok_or_else(|| EmulatorError::Missing(format!("queue {queue}")))
     }
 
     /// What lies in a queue, received and not yet deleted messages included, without receiving it.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<Message> {
-        todo!("{queue}")
+        self.cloud.queues.messages(queue)
     }
 
     /// Moves all messages of a dead-letter queue to another queue, or back to where each came from: what
     /// `StartMessageMoveTask` does. Returns how many.
     pub fn redrive(&self, dead_letter_queue: &str, destination: Option<&str>) -> Result<usize, EmulatorError> {
-        todo!("{dead_letter_queue} {destination:?}")
+        self.cloud.queues.redrive(&self.cloud, dead_letter_queue, destination)
     }
 
     /// Creates a cluster with these capacity providers (`FARGATE`, `FARGATE_SPOT`).
     pub fn create_cluster(&self, name: &str, capacity_providers: &[&str]) {
-        todo!("{name} {capacity_providers:?}")
+        self.cloud.clusters.create(name, capacity_providers);
     }
 
     /// Registers a revision of a task definition, and returns its ARN.
     pub fn register_task_definition(&self, definition: TaskDefinition) -> String {
-        todo!("{definition:?}")
+        self.cloud.clusters.register(definition)
     }
 
     /// Invokes a function with each event about a task in one of these states; with each event if none is given.
     pub fn watch_tasks(&self, function: &str, last_status: &[&str]) {
-        todo!("{function} {last_status:?}")
+        self.cloud.clusters.watch(function, last_status);
     }
 
     /// Creates a bucket.
     pub fn create_bucket(&self, bucket: &str) {
-        todo!("{bucket}")
+        self.cloud.buckets.create(bucket);
     }
 
     /// Puts an object into a bucket, which is created where there is none.
     pub fn put_object(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
-        todo!("{bucket} {key} {:?}", bytes.into())
+        self.cloud.buckets.create(bucket);
+        self.cloud.buckets.put(bucket, key, bytes.into());
     }
 
     /// An object's bytes.
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
-        todo!("{bucket} {key}")
+        self.cloud.buckets.object(bucket, key)
     }
 
     /// Makes calls fail.
     pub fn inject(&self, fault: Fault) {
-        todo!("{fault:?}")
+        self.cloud.faults.inject(fault);
     }
 
     /// Everything that happened so far, in order.
     #[must_use]
     pub fn happenings(&self) -> Vec<Happening> {
-        todo!()
+        self.cloud.journal.all()
     }
 
     /// What happens from now on.
     #[must_use]
     pub fn watch(&self) -> broadcast::Receiver<Happening> {
-        todo!()
+        self.cloud.journal.watch()
     }
 
     /// Waits for the first happening, past or future, of which `pick` makes something.
-    pub async fn until<T>(&self, mut pick: impl FnMut(&Happening) -> Option<T>) -> T {
-        todo!("{}", self.happenings().iter().find_map(&mut pick).is_some())
+    pub async fn until<T>(&self, pick: impl FnMut(&Happening) -> Option<T>) -> T {
+        self.cloud.journal.until(pick).await
     }
 
     /// Ends all processes and waits for them.
     pub async fn shutdown(self) {
-        todo!()
+        // What `drop` does blocks for as long as the processes take to die.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.cloud.processes.end();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }

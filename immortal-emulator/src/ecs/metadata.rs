@@ -1,0 +1,44 @@
+//! What a container on Fargate finds at its link-local addresses: credentials and metadata.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use serde_json::json;
+
+use crate::{ACCOUNT, api::respond, cloud::Cloud};
+
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+pub(crate) async fn credentials(State(cloud): State<Arc<Cloud>>) -> Response {
+    let credentials = json!({
+        "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/task"),
+        "AccessKeyId": "ASIAEMULATORTASK0000",
+        "SecretAccessKey": "emulator",
+        "Token": "emulator",
+        "Expiration": (cloud.now() + Duration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    respond("application/json", credentials.to_string())
+}
+
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html>
+pub(crate) async fn container(State(cloud): State<Arc<Cloud>>, Path(id): Path<String>) -> Response {
+    let name = cloud.clusters.task_by_id(&id).map(|task| task.family.clone());
+    respond("application/json", json!({ "Name": name, "KnownStatus": "RUNNING", "Limits": {} }).to_string())
+}
+
+pub(crate) async fn task(State(cloud): State<Arc<Cloud>>, Path(id): Path<String>) -> Response {
+    let task = cloud.clusters.task_by_id(&id);
+    let task = task.map(|task| {
+        json!({
+            "Cluster": task.cluster,
+            "TaskARN": task.arn,
+            "Family": task.family,
+            "DesiredStatus": task.desired(),
+            "KnownStatus": "RUNNING",
+            "LaunchType": "FARGATE",
+        })
+    });
+    respond("application/json", task.unwrap_or_default().to_string())
+}

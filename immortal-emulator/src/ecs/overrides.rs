@@ -1,0 +1,182 @@
+//! The overrides of a task: what they may hold.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Revision, invalid};
+use crate::api::ApiError;
+
+/// Source: the `TaskOverride` shape of the ECS API: "A total of 8192 characters are allowed for overrides. This limit
+/// includes the JSON formatting characters of the override structure."
+const LONGEST: usize = 8192;
+
+/// Source: the `TaskOverride` and `ContainerOverride` shapes of the ECS API: the task's cpu and memory are text, the
+/// container's are numbers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Overrides {
+    pub(super) container_overrides: Vec<ContainerOverride>,
+    pub(super) cpu: Option<String>,
+    pub(super) memory: Option<String>,
+    pub(super) ephemeral_storage: Option<Storage>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ContainerOverride {
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) environment: Vec<Variable>,
+    #[serde(default)]
+    pub(super) command: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) cpu: Option<u32>,
+    #[serde(default)]
+    pub(super) memory: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Variable {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) value: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Storage {
+    #[serde(rename = "sizeInGiB")]
+    pub(super) size: i64,
+}
+
+impl Overrides {
+    /// Reads and checks them against the definition they are for.
+    pub(super) fn read(raw: Option<&RawValue>, revision: &Revision) -> Result<Self, ApiError> {
+        let raw = raw.map_or("{}", RawValue::get);
+        // Bytes, which are never fewer than the characters: AWS doesn't say how it counts.
+        if raw.len() > LONGEST {
+            return Err(too_long());
+        }
+        let overrides: Self = serde_json::from_str(raw)
+            .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
+        overrides.check_containers(&revision.definition.container)?;
+        let (cpu, memory) = overrides.size(revision)?;
+        if !fargate_has(cpu, memory) {
+            let message = format!("No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.");
+            return Err(ApiError::new(400, "ClientException", message));
+        }
+        // Source: the `EphemeralStorage` shape of the ECS API: 21 to 200 GiB.
+        if let Some(Storage { size }) = overrides.ephemeral_storage
+            && !(21..=200).contains(&size)
+        {
+            return Err(invalid("Ephemeral storage size must be between 21 and 200 GiB."));
+        }
+        Ok(overrides)
+    }
+
+    fn check_containers(&self, container: &str) -> Result<(), ApiError> {
+        for one in &self.container_overrides {
+            match one.name.as_deref() {
+                None | Some("") => return Err(invalid("Container override must name a container.")),
+                Some(name) if name != container => {
+                    let message =
+                        format!("Override for container named {name} is not a container in the TaskDefinition.");
+                    return Err(invalid(message));
+                }
+                Some(_) if one.environment.iter().any(|variable| variable.name.is_empty()) => {
+                    return Err(invalid("Environment variable name cannot be blank."));
+                }
+                Some(_) => {}
+            }
+        }
+        let (cpu, memory) = (self.cpu.as_deref(), self.memory.as_deref());
+        let over = |own: Option<u32>, task: Option<&str>| matches!((own, task.and_then(|task| task.parse::<u32>().ok())), (Some(own), Some(task)) if own > task);
+        if self.container_overrides.iter().any(|one| over(one.cpu, cpu) || over(one.memory, memory)) {
+            return Err(invalid("A container's cpu and memory must not be more than the task's."));
+        }
+        Ok(())
+    }
+
+    /// The task's cpu and memory, as overridden.
+    pub(super) fn size(&self, revision: &Revision) -> Result<(u32, u32), ApiError> {
+        let number = |name: &str, text: Option<&String>, default| match text {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| invalid(format!("Invalid '{name}' setting for task: {text}"))),
+        };
+        let cpu = number("cpu", self.cpu.as_ref(), revision.definition.cpu)?;
+        Ok((cpu, number("memory", self.memory.as_ref(), revision.definition.memory)?))
+    }
+
+    /// The container's variables.
+    pub(super) fn environment(&self) -> BTreeMap<String, String> {
+        let variables = self.container_overrides.iter().flat_map(|one| &one.environment);
+        variables.map(|variable| (variable.name.clone(), variable.value.clone())).collect()
+    }
+}
+
+pub(super) fn too_long() -> ApiError {
+    invalid(format!("Container Overrides length must be at most {LONGEST}"))
+}
+
+/// Source: the `memory` member of the `RegisterTaskDefinitionRequest` shape of the ECS API.
+fn fargate_has(cpu: u32, memory: u32) -> bool {
+    let steps = |from: u32, to: u32, step: u32| (from..=to).contains(&memory) && (memory - from).is_multiple_of(step);
+    match cpu {
+        256 => matches!(memory, 512 | 1024 | 2048),
+        512 => steps(1024, 4096, 1024),
+        1024 => steps(2048, 8192, 1024),
+        2048 => steps(4096, 16384, 1024),
+        4096 => steps(8192, 30720, 1024),
+        8192 => steps(16384, 61440, 4096),
+        16384 => steps(32768, 122_880, 8192),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskDefinition;
+
+    fn read(json: &str) -> Result<Overrides, String> {
+        let revision = Revision { definition: TaskDefinition::new("runner", ["x"]), arn: String::new() };
+        let raw: &RawValue = serde_json::from_str(json).expect("JSON");
+        Overrides::read(Some(raw), &revision).map_err(|error| format!("{}: {}", error.code, error.message))
+    }
+
+    #[test]
+    fn what_ecs_refuses_is_refused() {
+        let long = format!(
+            r#"{{"containerOverrides":[{{"name":"runner","environment":[{{"name":"A","value":"{}"}}]}}]}}"#,
+            "x".repeat(8192)
+        );
+        let table = [
+            (
+                r#"{"containerOverrides":[{"name":"other"}]}"#,
+                "InvalidParameterException: Override for container named other",
+            ),
+            (r#"{"containerOverrides":[{}]}"#, "InvalidParameterException: Container override must name"),
+            (r#"{"cpu":256}"#, "SerializationException"),
+            (r#"{"containerOverrides":[{"name":"runner","cpu":"256"}]}"#, "SerializationException"),
+            (r#"{"cpu":"1024"}"#, "ClientException: No Fargate configuration"),
+            (r#"{"cpu":"1024","memory":"9000"}"#, "ClientException: No Fargate configuration"),
+            (r#"{"cpu":"1 vCPU"}"#, "InvalidParameterException: Invalid 'cpu'"),
+            (
+                r#"{"cpu":"256","containerOverrides":[{"name":"runner","cpu":512}]}"#,
+                "InvalidParameterException: A container's",
+            ),
+            (r#"{"ephemeralStorage":{"sizeInGiB":20}}"#, "InvalidParameterException: Ephemeral"),
+            (&long, "InvalidParameterException: Container Overrides length must be at most 8192"),
+        ];
+        for (json, expected) in table {
+            let error = read(json).expect_err(expected);
+            assert!(error.starts_with(expected), "{error}");
+        }
+        for json in [r"{}", r#"{"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":21}}"#] {
+            assert!(read(json).is_ok(), "{json}");
+        }
+    }
+}

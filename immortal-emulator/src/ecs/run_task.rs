@@ -1,0 +1,192 @@
+//! `RunTask`.
+//!
+//! Source of the rules, where none is named: the `RunTaskRequest` shape of the ECS API.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    answered, invalid,
+    overrides::{self, Overrides},
+    parse,
+    task::{Fate, Launch, Task},
+    token,
+};
+use crate::{
+    How,
+    api::{ApiError, Outcome},
+    cloud::{Cloud, arn, lock},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RunTask {
+    cluster: Option<String>,
+    #[serde(default)]
+    task_definition: String,
+    count: Option<i64>,
+    started_by: Option<String>,
+    client_token: Option<String>,
+    launch_type: Option<String>,
+    #[serde(default)]
+    capacity_provider_strategy: Vec<Strategy>,
+    network_configuration: Option<Network>,
+    overrides: Option<Box<RawValue>>,
+    platform_version: Option<String>,
+    group: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Strategy {
+    capacity_provider: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Network {
+    awsvpc_configuration: Option<Vpc>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Vpc {
+    #[serde(default)]
+    subnets: Vec<String>,
+    #[serde(default)]
+    security_groups: Vec<String>,
+    assign_public_ip: Option<String>,
+}
+
+pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> Result<Outcome, ApiError> {
+    if !cloud.clusters.throttle.admit() {
+        return Err(ApiError::new(400, "ThrottlingException", "Rate exceeded"));
+    }
+    let fate = match fault {
+        Some(How::Failures(reason)) => {
+            let failure = json!({ "arn": arn("ecs", "container-instance/fargate"), "reason": reason });
+            return Ok(answered(cloud, &json!({ "tasks": [], "failures": [failure] })));
+        }
+        Some(How::Empty) => return Ok(answered(cloud, &json!({ "tasks": [], "failures": [] }))),
+        Some(How::Conflict(tasks)) => return Err(token::conflict(tasks)),
+        Some(How::OverridesTooLong) => return Err(overrides::too_long()),
+        // EC2's throttle under Fargate, seen in the field.
+        Some(How::RequestLimitExceeded) => {
+            let text = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
+            return Err(invalid(text));
+        }
+        Some(How::FailToStart(reason)) => Fate::FailsToStart(reason),
+        Some(How::Interrupt { after, stop_code }) => Fate::Interrupted { after, stop_code },
+        Some(How::OutOfMemory { after }) => Fate::OutOfMemory { after },
+        _ => Fate::Runs,
+    };
+    let request: RunTask = parse(body)?;
+    let cluster = check(&request).and_then(|()| cloud.clusters.cluster(request.cluster.as_deref()))?;
+    let launch = launch(cloud, &cluster, &request)?;
+    network(request.network_configuration.as_ref())?;
+    if request.task_definition.is_empty() {
+        return Err(invalid("TaskDefinition cannot be blank."));
+    }
+    let revision = cloud.clusters.definition(&request.task_definition);
+    let revision = revision.ok_or_else(|| ApiError::new(400, "ClientException", "TaskDefinition not found."))?;
+    let overrides = Overrides::read(request.overrides.as_deref(), &revision)?;
+    let parameters: Value = parse(body)?;
+    let now = cloud.now();
+    if let Some(token) = &request.client_token
+        && let Some(original) = cloud.clusters.tokens.look_up(&cluster, token, &parameters, now)?
+    {
+        return Ok(answered(cloud, &original));
+    }
+    let raw = request.overrides.as_deref().map_or("{}", RawValue::get);
+    let raw: Value = serde_json::from_str(raw).unwrap_or_default();
+    let mut tasks = Vec::new();
+    for _ in 0..request.count.unwrap_or(1) {
+        let (started_by, group) = (request.started_by.clone(), request.group.clone());
+        let task = Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group);
+        tasks.push(task.describe_for_api());
+        lock(&cloud.clusters.tasks).push(Arc::clone(&task));
+        cloud.runtime.spawn(task.live(Arc::clone(cloud), fate.clone()));
+    }
+    let answer = json!({ "tasks": tasks, "failures": [] });
+    if let Some(token) = &request.client_token {
+        cloud.clusters.tokens.keep(&cluster, token, parameters, answer.clone(), now);
+    }
+    Ok(answered(cloud, &answer))
+}
+
+fn check(request: &RunTask) -> Result<(), ApiError> {
+    if let Some(token) = &request.client_token {
+        token::check(token)?;
+    }
+    // "Up to 128 letters (uppercase and lowercase), numbers, hyphens (-), forward slash (/), and underscores (_)."
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_');
+    if request.started_by.as_ref().is_some_and(|by| by.len() > 128 || !by.chars().all(sound)) {
+        return Err(invalid(
+            "startedBy must have up to 128 letters, numbers, hyphens, forward slashes, and underscores.",
+        ));
+    }
+    if !(1..=10).contains(&request.count.unwrap_or(1)) {
+        return Err(invalid("Count must be between 1 and 10."));
+    }
+    match request.platform_version.as_deref() {
+        None | Some("LATEST" | "1.4.0" | "1.3.0") => Ok(()),
+        Some(_) => {
+            Err(ApiError::new(400, "PlatformUnknownException", "The specified platform version does not exist."))
+        }
+    }
+}
+
+/// "If a `capacityProviderStrategy` is specified, the `launchType` parameter must be omitted."
+fn launch(cloud: &Cloud, cluster: &str, request: &RunTask) -> Result<Launch, ApiError> {
+    match (request.launch_type.as_deref(), &request.capacity_provider_strategy[..]) {
+        (Some(_), [_, ..]) => Err(invalid(
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+        )),
+        (Some("FARGATE"), []) => Ok(Launch::Fargate),
+        // Neither named: the launch type is EC2, and no instances are here.
+        (Some("EC2" | "EXTERNAL") | None, []) => Err(invalid("No Container Instances were found in your cluster.")),
+        (Some(other), []) => Err(invalid(format!("Invalid launch type: {other}"))),
+        (None, strategy) => {
+            let providers = lock(&cloud.clusters.providers);
+            let associated = providers.get(cluster).map(Vec::as_slice).unwrap_or_default();
+            if strategy.iter().any(|one| !associated.contains(&one.capacity_provider)) {
+                return Err(invalid(
+                    "The specified capacity provider strategy cannot contain a capacity provider that is not \
+                     associated with the cluster. Associate the capacity provider with the cluster and try again.",
+                ));
+            }
+            let spot = strategy.iter().any(|one| one.capacity_provider == "FARGATE_SPOT");
+            Ok(if spot { Launch::Spot } else { Launch::Provider })
+        }
+    }
+}
+
+/// Fargate has no other network mode than awsvpc. At most 16 subnets and 5 security groups: the `AwsVpcConfiguration`
+/// shape of the ECS API.
+fn network(network: Option<&Network>) -> Result<(), ApiError> {
+    let Some(vpc) = network.and_then(|network| network.awsvpc_configuration.as_ref()) else {
+        return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
+    };
+    if vpc.subnets.is_empty() {
+        return Err(invalid("subnets can not be empty."));
+    }
+    if vpc.subnets.len() > 16 || vpc.security_groups.len() > 5 {
+        return Err(invalid("at most 16 subnets and 5 security groups can be specified."));
+    }
+    if let Some(subnet) = vpc.subnets.iter().find(|subnet| !subnet.starts_with("subnet-")) {
+        return Err(invalid(format!(
+            "Error retrieving subnet information for [{subnet}]: (ErrorCode: InvalidSubnetID.NotFound)"
+        )));
+    }
+    if let Some(group) = vpc.security_groups.iter().find(|group| !group.starts_with("sg-")) {
+        return Err(invalid(format!(
+            "Error retrieving security group information for [{group}]: (ErrorCode: InvalidGroup.NotFound)"
+        )));
+    }
+    match vpc.assign_public_ip.as_deref() {
+        None | Some("ENABLED" | "DISABLED") => Ok(()),
+        Some(other) => Err(invalid(format!("Invalid value for assignPublicIp: {other}"))),
+    }
+}

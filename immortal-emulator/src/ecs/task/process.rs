@@ -1,0 +1,49 @@
+//! The process that stands in for a task's container.
+
+use std::{
+    fs, io,
+    os::unix::process::ExitStatusExt as _,
+    process::ExitStatus,
+    sync::{Arc, Mutex},
+};
+
+use immortal_core::names::env;
+
+use super::Task;
+use crate::{cloud::Cloud, process::Process};
+
+impl Task {
+    pub(super) async fn start(&self, cloud: &Arc<Cloud>) -> io::Result<Process> {
+        let directory = cloud.temporary_directory("task-")?;
+        let root = directory.path();
+        let (task, layers, temporary) = (root.join("task"), root.join("opt"), root.join("tmp"));
+        for path in [&task, &layers, &temporary] {
+            fs::create_dir(path)?;
+        }
+        let mut environment = cloud.environment();
+        let metadata = format!("{}/_/metadata/{}", cloud.endpoint(), self.id());
+        environment.extend(
+            [
+                ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE".to_owned()),
+                // On Fargate it is a path at a link-local address; loopback is the other host that SDKs allow.
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/_/credentials", cloud.endpoint())),
+                ("ECS_CONTAINER_METADATA_URI_V4", metadata),
+                ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
+                // The container's file system, as far as it is written to.
+                (env::TASK_ROOT, task.to_string_lossy().into_owned()),
+                (env::LAYER_ROOT, layers.to_string_lossy().into_owned()),
+                ("TMPDIR", temporary.to_string_lossy().into_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        environment.extend(self.environment.clone());
+        let place = Arc::new(Mutex::new(self.place()));
+        let working_directory = root.to_owned();
+        Process::start(cloud, &self.command, environment, &working_directory, directory, place).await
+    }
+}
+
+/// A container's exit code: 128 and the signal's number, where one ended it.
+pub(super) fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}

@@ -1,0 +1,48 @@
+//! A token bucket, as AWS throttles.
+
+use std::{sync::Mutex, time::Instant};
+
+use crate::{Rate, cloud::lock};
+
+#[derive(Debug)]
+pub(super) struct Throttle {
+    rate: Option<Rate>,
+    level: Mutex<Option<(f64, Instant)>>,
+}
+
+impl Throttle {
+    pub(super) fn new(rate: Option<Rate>) -> Self {
+        Self { rate, level: Mutex::default() }
+    }
+
+    /// Takes a token; `false` if there is none.
+    pub(super) fn admit(&self) -> bool {
+        let Some(rate) = self.rate else { return true };
+        let now = Instant::now();
+        let mut level = lock(&self.level);
+        let (tokens, since) = level.unwrap_or((rate.burst, now));
+        let (tokens, admitted) = take(rate, tokens, now.duration_since(since).as_secs_f64());
+        *level = Some((tokens, now));
+        admitted
+    }
+}
+
+fn take(rate: Rate, tokens: f64, seconds: f64) -> (f64, bool) {
+    let tokens = seconds.mul_add(rate.per_second, tokens).min(rate.burst);
+    if tokens >= 1.0 { (tokens - 1.0, true) } else { (tokens, false) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_and_refills() {
+        let rate = Rate { burst: 2.0, per_second: 10.0 };
+        let table = [(2.0, 0.0, true), (1.0, 0.0, true), (0.0, 0.0, false), (0.0, 0.05, false), (0.5, 0.05, true)];
+        for (tokens, seconds, admitted) in table {
+            assert_eq!(take(rate, tokens, seconds).1, admitted, "{tokens} {seconds}");
+        }
+        assert!(take(rate, 0.0, 3600.0).0 <= 1.0);
+    }
+}

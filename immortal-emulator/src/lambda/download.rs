@@ -1,0 +1,117 @@
+//! Presigned downloads of code: ten minutes, ranges, and the ways in which a download goes wrong.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Path, State},
+    http::{HeaderMap, header},
+    response::Response,
+};
+use bytes::Bytes;
+use hyper::body::Frame;
+
+use super::{Download, Functions, Package};
+use crate::{
+    How,
+    api::{ApiError, Service, answer},
+    cloud::{Cloud, lock},
+    range::Range,
+};
+
+/// Source: the `FunctionCodeLocation` shape of the Lambda API: "a presigned URL, valid for 10 minutes".
+const LIFETIME: Duration = Duration::from_mins(10);
+
+impl Functions {
+    /// A new address for a package.
+    pub(super) fn location(&self, cloud: &Cloud, package: &Package) -> String {
+        let (token, signature) = (cloud.hex(32), cloud.hex(64));
+        let expires = cloud.now() + LIFETIME;
+        lock(&self.downloads).insert(token.clone(), Download { zip: package.zip.clone(), expires });
+        let lifetime = LIFETIME.as_secs();
+        format!("{}/_/code/{token}?X-Amz-Expires={lifetime}&X-Amz-Signature={signature}", cloud.endpoint())
+    }
+}
+
+pub(crate) async fn download(
+    State(cloud): State<Arc<Cloud>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answer(&cloud, Service::Download, "Download", async |fault| {
+        let download = lock(&cloud.functions.downloads).get(&token).cloned();
+        let download = download.ok_or_else(|| ApiError::new(403, "AccessDenied", "Access Denied"))?;
+        if matches!(fault, Some(How::Expired)) || cloud.now() > download.expires {
+            return Err(ApiError::new(403, "AccessDenied", "Request has expired"));
+        }
+        let range = match fault {
+            Some(How::NoRanges) => Range::Whole,
+            _ => Range::of(&headers, download.zip.len())?,
+        };
+        let mut response = match fault {
+            Some(How::Corrupt) => range.response(&corrupted(&download.zip, range)),
+            _ => range.response(&download.zip),
+        };
+        match fault {
+            Some(How::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
+            Some(How::Stall) => response = half(response, range, &download.zip, Then::Nothing),
+            Some(How::Cut) => response = half(response, range, &download.zip, Then::Close),
+            _ => {}
+        }
+        Ok(response.into())
+    })
+    .await
+}
+
+/// With one byte of the range changed.
+fn corrupted(zip: &Bytes, range: Range) -> Bytes {
+    let mut bytes = zip.to_vec();
+    let at = match range {
+        Range::Whole => bytes.len() / 2,
+        Range::Part { first, last } => usize::midpoint(first, last),
+    };
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 0xff;
+    }
+    bytes.into()
+}
+
+/// The same head, with half of the bytes.
+fn half(response: Response, range: Range, zip: &Bytes, then: Then) -> Response {
+    let part = match range {
+        Range::Whole => zip.clone(),
+        Range::Part { first, last } => zip.slice(first..=last),
+    };
+    let (head, _) = response.into_parts();
+    Response::from_parts(head, Body::new(Broken { first: Some(part.slice(..part.len() / 2)), then }))
+}
+
+enum Then {
+    Nothing,
+    Close,
+}
+
+/// A body that doesn't keep what its length promises.
+struct Broken {
+    first: Option<Bytes>,
+    then: Then,
+}
+
+impl HttpBody for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match (self.first.take(), &self.then) {
+            (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            // Nobody wakes it: it is gone with its connection.
+            (None, Then::Nothing) => Poll::Pending,
+            (None, Then::Close) => Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
+        }
+    }
+}

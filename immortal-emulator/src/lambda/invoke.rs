@@ -1,0 +1,143 @@
+//! `Invoke`: asynchronous, and synchronous for what needs an answer.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode},
+    response::Response,
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::{Version, asynchronous, get::parameter, sandbox::Request};
+use crate::{
+    Place, What,
+    api::{ApiError, Outcome, Service, answer, request_id, respond, signed},
+    cloud::Cloud,
+};
+
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>: the payload of an asynchronous invocation.
+const LARGEST_EVENT: usize = 1 << 20;
+/// The same of a synchronous one.
+const LARGEST_REQUEST: usize = 6 << 20;
+
+pub(crate) async fn invoke(
+    State(cloud): State<Arc<Cloud>>,
+    Path(function): Path<String>,
+    RawQuery(query): RawQuery,
+    request: HttpRequest<Body>,
+) -> Response {
+    let (head, body) = request.into_parts();
+    answer(&cloud, Service::Lambda, "Invoke", async |_| {
+        signed(&head.headers)?;
+        let qualifier = parameter(query.as_deref(), "Qualifier");
+        let event = axum::body::to_bytes(body, LARGEST_REQUEST).await.map_err(|_| too_large(LARGEST_REQUEST))?;
+        match text(&head.headers, "x-amz-invocation-type").unwrap_or("RequestResponse") {
+            "Event" => {
+                let id = accept(&cloud, &function, qualifier.as_deref(), event)?;
+                Ok(empty(StatusCode::ACCEPTED, &id))
+            }
+            "RequestResponse" => {
+                let context = text(&head.headers, "x-amz-client-context");
+                synchronous(&cloud, &function, qualifier.as_deref(), event, context).await
+            }
+            "DryRun" => {
+                cloud.functions.find(&function, qualifier.as_deref())?;
+                Ok(empty(StatusCode::NO_CONTENT, &cloud.uuid()))
+            }
+            other => Err(ApiError::new(400, "InvalidParameterValueException", format!("no invocation type: {other}"))),
+        }
+    })
+    .await
+}
+
+/// Takes an event for later, and returns the request id.
+pub(crate) fn accept(
+    cloud: &Arc<Cloud>,
+    function: &str,
+    qualifier: Option<&str>,
+    event: Bytes,
+) -> Result<String, ApiError> {
+    if event.len() > LARGEST_EVENT {
+        return Err(too_large(LARGEST_EVENT));
+    }
+    let (version, request) = prepare(cloud, function, qualifier, event, None)?;
+    let id = request.id.clone();
+    cloud.runtime.spawn(asynchronous::live(Arc::clone(cloud), version, request));
+    Ok(id)
+}
+
+/// Finds the function, checks the event, and makes the invocation of both.
+pub(crate) fn prepare(
+    cloud: &Cloud,
+    function: &str,
+    qualifier: Option<&str>,
+    event: Bytes,
+    client_context: Option<String>,
+) -> Result<(Arc<Version>, Request), ApiError> {
+    let version = cloud.functions.find(function, qualifier)?;
+    // An invocation without a payload hands the handler an empty object.
+    let event = if event.is_empty() { Bytes::from_static(b"{}") } else { event };
+    if let Err(error) = serde_json::from_slice::<&RawValue>(&event) {
+        let message = format!("Could not parse request body into json: Could not parse payload into json: {error}");
+        return Err(ApiError::new(400, "InvalidRequestContentException", message));
+    }
+    let qualified = qualifier.is_some() || function.ends_with(&format!("{}:{}", version.function.name, version.number));
+    let request = Request {
+        id: cloud.uuid(),
+        event,
+        function_arn: if qualified { version.qualified_arn() } else { version.function_arn() },
+        client_context,
+        trace_id: format!(
+            "Root=1-{:08x}-{};Parent={};Sampled=0",
+            cloud.now().as_second(),
+            cloud.hex(24),
+            cloud.hex(16)
+        ),
+    };
+    let place = Place::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
+    cloud.journal.note(place, What::Invoked);
+    Ok((version, request))
+}
+
+async fn synchronous(
+    cloud: &Arc<Cloud>,
+    function: &str,
+    qualifier: Option<&str>,
+    event: Bytes,
+    context: Option<&str>,
+) -> Result<Outcome, ApiError> {
+    let context = context.and_then(|context| String::from_utf8(BASE64_STANDARD.decode(context).ok()?).ok());
+    let (version, request) = prepare(cloud, function, qualifier, event, context)?;
+    let result = version.run(cloud, &request, 1).await;
+    let failed = result.is_err();
+    let body = result.unwrap_or_else(|failed| failed.payload);
+    let mut response = respond("application/json", body);
+    if failed {
+        response.headers_mut().insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+    }
+    if let Ok(number) = HeaderValue::from_str(&version.number) {
+        response.headers_mut().insert("x-amz-executed-version", number);
+    }
+    request_id(response.headers_mut(), &request.id);
+    Ok(response.into())
+}
+
+fn empty(status: StatusCode, id: &str) -> Outcome {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    request_id(response.headers_mut(), id);
+    response.into()
+}
+
+fn too_large(most: usize) -> ApiError {
+    let message = format!("Request must be smaller than {most} bytes for the InvokeFunction operation");
+    ApiError::new(413, "RequestTooLargeException", message)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

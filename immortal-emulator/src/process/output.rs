@@ -1,0 +1,91 @@
+//! An output stream of a process, turned into lines.
+//!
+//! What a process wrote before it answered is noted before its answer: whoever takes the answer drains first.
+
+use std::{
+    io::{self, ErrorKind},
+    mem,
+    os::fd::OwnedFd,
+    sync::{Mutex, PoisonError},
+};
+
+use tokio::net::unix::pipe;
+
+use crate::{
+    Stream, What,
+    cloud::{Cloud, lock},
+    process::SharedPlace,
+};
+
+/// Longer lines are cut in pieces: CloudWatch Logs takes events of up to 256 KB.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
+const LONGEST: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Output {
+    pipe: pipe::Receiver,
+    stream: Stream,
+    place: SharedPlace,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Output {
+    pub(crate) fn new(pipe: OwnedFd, stream: Stream, place: SharedPlace) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, stream, place, line: Mutex::default() })
+    }
+
+    /// Notes lines as they come, to the end.
+    pub(crate) async fn follow(&self, cloud: &Cloud) {
+        while self.pipe.readable().await.is_ok() {
+            // Reading inside `try_io` tells the reactor that the pipe is empty.
+            match self.pipe.try_io(|| self.read(cloud)) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Notes what there is by now, whatever the reactor knows of it.
+    pub(crate) fn drain(&self, cloud: &Cloud) {
+        // An empty pipe and its end are alike here.
+        let _ = self.read(cloud);
+    }
+
+    fn read(&self, cloud: &Cloud) -> io::Result<()> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = [0; 8192];
+        while !line.ended {
+            let read = match rustix::io::read(&self.pipe, &mut buffer) {
+                Err(rustix::io::Errno::INTR) => continue,
+                read => read?,
+            };
+            line.ended = read == 0;
+            for &byte in &buffer[..read] {
+                match byte {
+                    b'\n' => self.note(cloud, mem::take(&mut line.bytes)),
+                    byte => line.bytes.push(byte),
+                }
+                if line.bytes.len() >= LONGEST {
+                    self.note(cloud, mem::take(&mut line.bytes));
+                }
+            }
+        }
+        if !line.bytes.is_empty() {
+            self.note(cloud, mem::take(&mut line.bytes));
+        }
+        Ok(())
+    }
+
+    fn note(&self, cloud: &Cloud, line: Vec<u8>) {
+        let line = String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
+        let line = line.strip_suffix('\r').map(str::to_owned).unwrap_or(line);
+        let place = lock(&self.place).clone();
+        cloud.journal.note(place, What::Log { stream: self.stream, line });
+    }
+}

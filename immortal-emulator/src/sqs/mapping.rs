@@ -1,0 +1,203 @@
+//! The event source mapping: a queue's messages, in batches, into a function, with `ReportBatchItemFailures`.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::{Hidden, Received};
+use crate::{
+    Attribute, REGION,
+    cloud::{Cloud, arn},
+    lambda::invoke::prepare,
+};
+
+/// Lambda begins with five pollers:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
+const POLLERS: usize = 5;
+
+/// Polls for as long as the emulator runs.
+pub(crate) async fn poll(cloud: Arc<Cloud>, queue: String, function: String, batch_size: usize) {
+    let pollers = Arc::new(Semaphore::new(POLLERS));
+    loop {
+        let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
+        let changed = cloud.queues.changed.notified();
+        let mut changed = std::pin::pin!(changed);
+        changed.as_mut().enable();
+        let batch = cloud.queues.receive(&cloud, &queue, batch_size, Hidden::UntilSettled);
+        if batch.is_empty() {
+            drop(poller);
+            match cloud.queues.next_visible(&cloud, &queue) {
+                // Rounded up to the timer's resolution.
+                Some(wait) => drop(tokio::time::timeout(wait + Duration::from_millis(1), changed).await),
+                None => changed.await,
+            }
+            continue;
+        }
+        let (cloud, queue, function) = (Arc::clone(&cloud), queue.clone(), function.clone());
+        tokio::spawn(async move {
+            handle(&cloud, &queue, &function, &batch).await;
+            drop(poller);
+        });
+    }
+}
+
+/// Hands one batch over. Its messages are hidden for as long as that takes: with scaled time, the visibility timeout
+/// may be shorter than the function's own run.
+async fn handle(cloud: &Arc<Cloud>, queue: &str, function: &str, batch: &[Received]) {
+    let answer = match prepare(cloud, function, None, event(queue, batch), None) {
+        Ok((version, request)) => version.run(cloud, &request, 1).await.ok(),
+        Err(_) => None,
+    };
+    let ids = batch.iter().map(|received| received.message.id.as_str()).collect();
+    let failed = answer.map_or(Failures::All, |answer| failures(&answer, &ids));
+    for received in batch {
+        if failed.hold(&received.message.id) {
+            cloud.queues.give_back(cloud, queue, received);
+        } else {
+            cloud.queues.delete(cloud, queue, &received.receipt);
+        }
+    }
+}
+
+/// Which records of a batch come back.
+#[derive(Debug, PartialEq, Eq)]
+enum Failures {
+    All,
+    Some(BTreeSet<String>),
+}
+
+impl Failures {
+    fn hold(&self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(ids) => ids.contains(id),
+        }
+    }
+}
+
+/// Reads the function's answer. What isn't a sound list fails the whole batch.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> Failures {
+    let none = || Failures::Some(BTreeSet::new());
+    if answer.is_empty() {
+        return none();
+    }
+    let list = match serde_json::from_slice::<Value>(answer) {
+        Err(_) => return Failures::All,
+        Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or_default(),
+        // `null`, or an answer that is no object: nothing is reported.
+        Ok(_) => return none(),
+    };
+    let list = match list {
+        Value::Array(list) => list,
+        Value::Null => return none(),
+        _ => return Failures::All,
+    };
+    let ids: Option<BTreeSet<_>> = list
+        .iter()
+        .map(|item| item.get("itemIdentifier")?.as_str().filter(|id| batch.contains(id)).map(str::to_owned))
+        .collect();
+    ids.map_or(Failures::All, Failures::Some)
+}
+
+/// The event that Lambda makes of a batch.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
+fn event(queue: &str, batch: &[Received]) -> Bytes {
+    let records: Vec<_> = batch.iter().map(|received| record(queue, received)).collect();
+    json!({ "Records": records }).to_string().into()
+}
+
+fn record(queue: &str, received: &Received) -> Value {
+    let message = &received.message;
+    let attribute = |attribute: &Attribute| {
+        json!({
+            "stringValue": attribute.value,
+            "stringListValues": [],
+            "binaryListValues": [],
+            "dataType": attribute.data_type,
+        })
+    };
+    let attributes: serde_json::Map<_, _> =
+        message.attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
+    let mut system = json!({
+        "ApproximateReceiveCount": message.receive_count.to_string(),
+        "SentTimestamp": message.sent.to_string(),
+        "SenderId": "AROAEMULATOR:awslambda",
+        "ApproximateFirstReceiveTimestamp": received.first.as_millisecond().to_string(),
+    });
+    if let Some(source) = &message.source {
+        system["DeadLetterQueueSourceArn"] = json!(arn("sqs", source));
+    }
+    let mut record = json!({
+        "messageId": message.id,
+        "receiptHandle": received.receipt,
+        "body": message.body,
+        "attributes": system,
+        "messageAttributes": attributes,
+        "md5OfBody": hex(&Md5::digest(&message.body)),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn("sqs", queue),
+        "awsRegion": REGION,
+    });
+    if !message.attributes.is_empty() {
+        record["md5OfMessageAttributes"] = json!(attributes_digest(message.attributes.iter()));
+    }
+    record
+}
+
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>, "Calculating
+/// the MD5 message digest for message attributes".
+pub(super) fn attributes_digest<'a>(attributes: impl Iterator<Item = (&'a String, &'a Attribute)>) -> String {
+    let mut digest = Md5::new();
+    let mut text = |text: &str, transport: Option<u8>| {
+        if let Some(transport) = transport {
+            digest.update([transport]);
+        }
+        digest.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        digest.update(text);
+    };
+    for (name, attribute) in attributes {
+        text(name, None);
+        text(&attribute.data_type, None);
+        text(&attribute.value, Some(1));
+    }
+    hex(&digest.finalize())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sound_list_saves_a_batch() {
+        let some = |ids: &[&str]| Failures::Some(ids.iter().map(|id| (*id).to_owned()).collect());
+        let table = [
+            ("", some(&[])),
+            ("null", some(&[])),
+            ("{}", some(&[])),
+            (r#"{"batchItemFailures":null}"#, some(&[])),
+            (r#"{"batchItemFailures":[]}"#, some(&[])),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, some(&["a"])),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#, some(&["a", "b"])),
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Failures::All),
+            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, Failures::All),
+            (r#"{"batchItemFailures":[{"itemidentifier":"a"}]}"#, Failures::All),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"z"}]}"#, Failures::All),
+            (r#"{"batchItemFailures":"a"}"#, Failures::All),
+            (r#"{"batchItemFailures":["#, Failures::All),
+        ];
+        for (answer, expected) in table {
+            let batch = BTreeSet::from(["a", "b"]);
+            assert_eq!(failures(&Bytes::from_static(answer.as_bytes()), &batch), expected, "{answer}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The services that name their operation in `X-Amz-Target`: ECS and SQS.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Request},
+    response::Response,
+};
+
+use crate::{
+    api::{ApiError, Service, answer, signed},
+    cloud::Cloud,
+    ecs, sqs,
+};
+
+pub(crate) async fn call(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let target = target(&head.headers);
+    let (service, operation) = match target.split_once('.') {
+        Some(("AmazonEC2ContainerServiceV20141113", operation)) => (Service::Ecs, operation),
+        Some(("AmazonSQS", operation)) => (Service::Sqs, operation),
+        _ => (Service::Ecs, target),
+    };
+    answer(&cloud, service, operation, async |fault| {
+        signed(&head.headers)?;
+        let body = axum::body::to_bytes(body, 2 << 20)
+            .await
+            .map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is too long"))?;
+        match service {
+            Service::Sqs => sqs::wire::call(&cloud, operation, &body),
+            _ => ecs::call(&cloud, operation, &body, fault),
+        }
+    })
+    .await
+}
+
+fn target(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
