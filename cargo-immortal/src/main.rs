@@ -1,11 +1,14 @@
 //! `cargo immortal`: runs an immortal function with all its lives on this machine, and says what it is.
 
+mod artifact;
 mod binary;
 mod child;
 mod failure;
 mod local;
 mod manifest;
 mod package;
+mod runner;
+mod template;
 mod value;
 
 use std::process::ExitCode;
@@ -33,6 +36,10 @@ enum Command {
     Local(Box<local::Args>),
     /// Build the handler and print what it says of itself, as JSON
     Manifest(manifest::Args),
+    /// Write the Docker context of the runner's image
+    Runner(runner::Args),
+    /// Write a `CloudFormation` template of the function and all that its lives need
+    Template(template::Args),
 }
 
 #[tokio::main]
@@ -55,5 +62,7 @@ async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
     match command {
         Command::Local(args) => local::run(*args).await,
         Command::Manifest(args) => manifest::run(args).await,
+        Command::Runner(args) => runner::run(args).await,
+        Command::Template(args) => template::run(args).await,
     }
 }

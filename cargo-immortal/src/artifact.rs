@@ -1,0 +1,150 @@
+//! What `cargo lambda build` made: where it lies, for which machine it is, and what that machine must have.
+
+mod program;
+
+use std::{
+    fs,
+    io::{Cursor, ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::MetadataCommand;
+
+pub(crate) use self::program::{Architecture, Program};
+use crate::failure::Failure;
+
+/// Where Cargo, and so `cargo lambda` and we, put what was built.
+pub(crate) fn target_directory() -> Result<PathBuf, Failure> {
+    let metadata = MetadataCommand::new().no_deps().exec();
+    let unknown = |error| Failure::WrongUse(format!("cargo can't say where its target directory is: {error}"));
+    Ok(metadata.map_err(unknown)?.target_directory.into_std_path_buf())
+}
+
+/// A program that was built, and read.
+#[derive(Debug)]
+pub(crate) struct Artifact {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) program: Program,
+}
+
+/// Where `cargo lambda build --output-format zip` puts the package of a binary.
+pub(crate) fn package_path(target: &Path, bin: &str) -> PathBuf {
+    target.join("lambda").join(bin).join("bootstrap.zip")
+}
+
+impl Artifact {
+    /// What `cargo lambda build` made of this binary, zipped or not; `None` if it wasn't asked to yet.
+    pub(crate) fn of_lambda(target: &Path, bin: &str) -> Result<Option<Self>, Failure> {
+        let zip = package_path(target, bin);
+        let plain = zip.with_extension("");
+        for path in [zip, plain] {
+            if path.exists() {
+                return Self::read(path).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a program, or the `bootstrap` in a zip.
+    pub(crate) fn read(path: PathBuf) -> Result<Self, Failure> {
+        let unreadable = |error| Failure::WrongUse(format!("{} can't be read: {error}", path.display()));
+        let mut bytes = fs::read(&path).map_err(unreadable)?;
+        if bytes.starts_with(b"PK") {
+            bytes = bootstrap(bytes)
+                .map_err(|error| Failure::WrongUse(format!("{} holds no bootstrap: {error}", path.display())))?;
+        }
+        let unfit = |reason| Failure::WrongUse(format!("{} {reason}", path.display()));
+        let program = Program::read(&bytes).map_err(unfit)?;
+        Ok(Self { path, bytes, program })
+    }
+}
+
+fn bootstrap(zip: Vec<u8>) -> Result<Vec<u8>, zip::result::ZipError> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
+    let mut bytes = Vec::new();
+    archive.by_name("bootstrap")?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The command that builds what is missing.
+pub(crate) fn build_command(package: &str, architecture: Architecture) -> String {
+    let architecture = match architecture {
+        Architecture::X86_64 => "",
+        Architecture::Arm64 => " --arm64",
+    };
+    format!("cargo lambda build --release --output-format zip{architecture} -p {package}")
+}
+
+/// Refuses to replace what a person may have changed.
+pub(crate) fn may_write(path: &Path, force: bool) -> Result<(), Failure> {
+    if !force && path.exists() {
+        return Err(Failure::WrongUse(format!(
+            "{} exists already, and may hold changes of yours; replace it with --force, or write to another place with \
+             --output",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Writes a file, and the directories above it.
+pub(crate) fn write(path: &Path, contents: &[u8]) -> Result<(), Failure> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).and_then(|()| fs::write(path, contents)).map_err(|error| {
+        let message = format!("{} can't be written: {error}", path.display());
+        match error.kind() {
+            ErrorKind::NotADirectory | ErrorKind::IsADirectory => Failure::WrongUse(message),
+            _ => Failure::Failed(message),
+        }
+    })
+}
+
+/// A path as the user would write it: relative to the current directory, if it lies in it.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_zipped_or_plain() {
+        let target = tempfile::tempdir().expect("a temporary directory");
+        assert!(Artifact::of_lambda(target.path(), "hello").expect("nothing is no failure").is_none());
+
+        let program = program::tests::elf(62, true, &[]);
+        let plain = target.path().join("plain");
+        write(&plain, &program).expect("writes");
+        let zip = crate::binary::package(&plain).expect("packs");
+        write(&package_path(target.path(), "hello"), &zip).expect("writes");
+        let artifact = Artifact::of_lambda(target.path(), "hello").expect("readable").expect("there");
+        assert_eq!((artifact.bytes, artifact.program.architecture), (program, Architecture::X86_64));
+    }
+
+    #[test]
+    fn what_is_no_program_is_named() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("bootstrap");
+        for (contents, expected) in
+            [(b"PK\x03\x04".as_slice(), "holds no bootstrap"), (b"#!/bin/sh\n", "is no Linux program")]
+        {
+            write(&path, contents).expect("writes");
+            let failure = Artifact::read(path.clone()).expect_err("no program").to_string();
+            assert!(failure.contains(expected) && failure.contains("bootstrap"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_replaced_unasked() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("a/template.yaml");
+        may_write(&path, false).expect("there is nothing");
+        write(&path, b"mine").expect("writes");
+        let failure = may_write(&path, false).expect_err("it exists").to_string();
+        assert!(failure.contains("--force") && failure.contains("--output"), "{failure}");
+        may_write(&path, true).expect("asked for");
+    }
+}

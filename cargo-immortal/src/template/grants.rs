@@ -1,0 +1,188 @@
+//! What each part of the deployment may do: the source of the template's policies, and of the test that nothing more is
+//! granted than is called.
+
+use std::fmt::Write as _;
+
+/// One statement of a policy.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    sid: &'static str,
+    actions: &'static [&'static str],
+    /// As YAML.
+    resources: &'static [&'static str],
+    /// Operator, key and value, as YAML.
+    condition: Option<[&'static str; 3]>,
+}
+
+const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// What Lambda does for the primary, besides what the handler does.
+pub(crate) const PRIMARY: &[Grant] = &[
+    grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]),
+    grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt FailureQueue.Arn"]),
+];
+
+/// What the dispatcher does, and Lambda for it.
+pub(crate) const DISPATCHER: &[Grant] = &[
+    grant("WriteLogs", WRITE_LOGS, &["!GetAtt DispatcherLogs.Arn"]),
+    grant(
+        "TakeFailures",
+        &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        &["!GetAtt FailureQueue.Arn"],
+    ),
+    grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt DeadLetterQueue.Arn"]),
+    Grant {
+        condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
+        ..grant(
+            "StartTasks",
+            &["ecs:RunTask"],
+            &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}:*"],
+        )
+    },
+    grant(
+        "LookTasksUp",
+        &["ecs:DescribeTasks"],
+        &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*"],
+    ),
+    Grant {
+        condition: Some(["StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com"]),
+        ..grant("GiveTasksTheirRoles", &["iam:PassRole"], &["!GetAtt TaskRole.Arn", "!GetAtt ExecutionRole.Arn"])
+    },
+    grant("StoreLargeEvents", &["s3:PutObject"], &["!Sub ${EventBucket.Arn}/immortal/*"]),
+];
+
+/// What the runner does, besides what the handler does.
+pub(crate) const RUNNER: &[Grant] = &[
+    grant("FetchCode", &["lambda:GetFunction"], &["!GetAtt Primary.Arn", "!Sub ${Primary.Arn}:*"]),
+    grant(
+        "FetchLayers",
+        &["lambda:GetLayerVersion"],
+        &["!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:*:layer:*:*"],
+    ),
+    grant("FetchLargeEvents", &["s3:GetObject"], &["!Sub ${EventBucket.Arn}/immortal/*"]),
+];
+
+/// What ECS does so that a task has logs.
+pub(crate) const LOGS: &[Grant] = &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt RunnerLogs.Arn"])];
+
+/// What ECS does to pull the runner's image.
+pub(crate) const IMAGE: &[Grant] = &[
+    grant(
+        "PullImage",
+        &["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        &["!Sub arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/${ImageRepository}"],
+    ),
+    // It takes no resource.
+    grant("LogIn", &["ecr:GetAuthorizationToken"], &["'*'"]),
+];
+
+const fn grant(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> Grant {
+    Grant { sid, actions, resources, condition: None }
+}
+
+/// The statements as a YAML list, indented by so many spaces.
+pub(crate) fn yaml(grants: &[Grant], indent: usize) -> String {
+    let mut yaml = String::new();
+    for Grant { sid, actions, resources, condition } in grants {
+        let mut line = |depth: usize, text: &str| {
+            // Writing to a string can't fail.
+            let _ = writeln!(yaml, "{:width$}{text}", "", width = indent + depth);
+        };
+        line(0, &format!("- Sid: {sid}"));
+        line(2, "Effect: Allow");
+        list("Action", actions, &mut line);
+        list("Resource", resources, &mut line);
+        if let Some([operator, key, value]) = condition {
+            line(2, "Condition:");
+            line(4, &format!("{operator}:"));
+            line(6, &format!("{key}: {value}"));
+        }
+    }
+    yaml
+}
+
+fn list(name: &str, items: &[&str], line: &mut impl FnMut(usize, &str)) {
+    match items {
+        [only] => line(2, &format!("{name}: {only}")),
+        items => {
+            line(2, &format!("{name}:"));
+            for item in items {
+                line(4, &format!("- {item}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn granted(grants: &'static [Grant]) -> BTreeSet<&'static str> {
+        grants.iter().flat_map(|grant| grant.actions).copied().collect()
+    }
+
+    /// Each action, and who calls it when: what is not in here is not granted, and the other way round.
+    #[test]
+    fn granted_is_what_is_called() {
+        const LOG: [(&str, &str); 2] = [
+            ("logs:CreateLogStream", "the platform, for each sandbox or task"),
+            ("logs:PutLogEvents", "the platform, for each line"),
+        ];
+        type Calls = &'static [(&'static str, &'static str)];
+        let table: [(&str, &'static [Grant], &[(&str, &str)], Calls); 5] = [
+            ("primary", PRIMARY, &LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
+            (
+                "dispatcher",
+                DISPATCHER,
+                &LOG,
+                &[
+                    ("sqs:ReceiveMessage", "the event source mapping"),
+                    ("sqs:DeleteMessage", "the event source mapping, for what is done"),
+                    ("sqs:GetQueueAttributes", "the event source mapping"),
+                    ("sqs:SendMessage", "Lambda, to the dispatcher's own destination"),
+                    ("ecs:RunTask", "the dispatcher"),
+                    ("iam:PassRole", "the dispatcher, within RunTask"),
+                    ("ecs:DescribeTasks", "the dispatcher, for an older task and for overrides"),
+                    ("s3:PutObject", "the dispatcher, for an event too large for the order"),
+                ],
+            ),
+            (
+                "runner",
+                RUNNER,
+                &[],
+                &[
+                    ("lambda:GetFunction", "the runner"),
+                    ("lambda:GetLayerVersion", "the runner, for a function with layers"),
+                    ("s3:GetObject", "the runner, for an event too large for the order"),
+                ],
+            ),
+            ("logs", LOGS, &LOG, &[]),
+            (
+                "image",
+                IMAGE,
+                &[],
+                &[
+                    ("ecr:GetAuthorizationToken", "ECS, before a pull"),
+                    ("ecr:BatchCheckLayerAvailability", "ECS, in a pull"),
+                    ("ecr:BatchGetImage", "ECS, in a pull"),
+                    ("ecr:GetDownloadUrlForLayer", "ECS, in a pull"),
+                ],
+            ),
+        ];
+        for (role, grants, logs, calls) in table {
+            let called: BTreeSet<_> = logs.iter().chain(calls).map(|(action, _)| *action).collect();
+            assert_eq!(granted(grants), called, "{role}");
+        }
+    }
+
+    #[test]
+    fn only_what_takes_no_resource_has_none() {
+        for grant in [PRIMARY, DISPATCHER, RUNNER, LOGS, IMAGE].into_iter().flatten() {
+            let any = grant.resources.contains(&"'*'");
+            assert_eq!(any, grant.actions == ["ecr:GetAuthorizationToken"], "{grant:?}");
+            assert!(grant.actions.iter().all(|action| !action.contains('*')), "{grant:?}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `cargo immortal template`: one `CloudFormation` template of all that a function and its lives need.
+
+mod grants;
+mod plan;
+mod render;
+
+use std::{
+    path::{Component, Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use self::plan::{Delivery, Plan, Task};
+use crate::{
+    artifact::{self, Architecture, Artifact},
+    binary,
+    failure::Failure,
+    package, value,
+};
+
+/// What to write a template of.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    selection: package::Selection,
+    /// Where to write the template [default: target/immortal/NAME/template.yaml]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Replace the file that is there
+    #[arg(long)]
+    force: bool,
+    /// The function's package [default: target/lambda/NAME/bootstrap.zip]
+    #[arg(long, value_name = "PATH")]
+    zip: Option<PathBuf>,
+    /// The processor of functions and tasks [default: the package's, else `x86_64`]
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Architecture>,
+    /// Fill the failure queue by the function's `DeadLetterConfig` instead of its `OnFailure` destination
+    #[arg(long)]
+    dead_letter_config: bool,
+    /// The Lambda function's timeout
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = value::timeout)]
+    timeout: Duration,
+    /// The Lambda function's memory in MB
+    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
+    memory: u32,
+    /// A variable of the Lambda function; the handler has it in Fargate too
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<value::Variable>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let candidate = package::find(&args.selection)?;
+    let target = artifact::target_directory()?;
+    let output = args.output.unwrap_or_else(|| target.join("immortal").join(&candidate.bin).join("template.yaml"));
+    artifact::may_write(&output, args.force)?;
+
+    let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate.bin));
+    let built = if zip.exists() { Some(Artifact::read(zip.clone())?) } else { None };
+    let architecture = architecture(args.arch, built.as_ref(), &candidate.package).map_err(Failure::WrongUse)?;
+
+    let executable = binary::build(&candidate, args.selection.release).await?;
+    let manifest = binary::describe(&executable, &candidate).await?;
+    let plan = Plan {
+        code: relative(&absolute(&zip)?, &absolute(&output)?),
+        architecture,
+        delivery: if args.dead_letter_config { Delivery::DeadLetterConfig } else { Delivery::OnFailure },
+        timeout: args.timeout,
+        memory: args.memory,
+        environment: args.env,
+        task: Task::of(&manifest),
+        name: candidate.bin,
+    };
+    artifact::write(&output, render::template(&plan).as_bytes())?;
+
+    let output = artifact::shown(&output);
+    println!("{output}");
+    if built.is_none() {
+        eprintln!(
+            "note: {} isn't there yet; next: {}",
+            artifact::shown(&zip),
+            artifact::build_command(&candidate.package, architecture)
+        );
+    }
+    eprintln!(
+        "next: aws cloudformation package --template-file {output} --s3-bucket BUCKET --output-template-file \
+         packaged.yaml\n      \
+         aws cloudformation deploy --template-file packaged.yaml --stack-name {} --capabilities CAPABILITY_IAM \
+         --parameter-overrides Image=IMAGE Subnets=SUBNET,SUBNET",
+        plan.name
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The processor that was asked for, which must be the one that the package is for.
+fn architecture(asked: Option<Architecture>, built: Option<&Artifact>, package: &str) -> Result<Architecture, String> {
+    match (asked, built) {
+        (Some(asked), Some(built)) if asked != built.program.architecture => Err(format!(
+            "{} is for {}, and not for {asked}; build it anew: {}",
+            artifact::shown(&built.path),
+            built.program.architecture,
+            artifact::build_command(package, asked)
+        )),
+        (Some(asked), _) => Ok(asked),
+        (None, Some(built)) => Ok(built.program.architecture),
+        (None, None) => Ok(Architecture::X86_64),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    let unknown = |error| Failure::WrongUse(format!("{} can't be found: {error}", path.display()));
+    std::path::absolute(path).map_err(unknown)
+}
+
+/// The way from a file to another: `package` and `deploy` take a template's paths relative to the template.
+fn relative(to: &Path, from: &Path) -> String {
+    let directory = from.parent().unwrap_or(Path::new("/"));
+    let shared = to.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
+    let up = directory.components().skip(shared).map(|_| Component::ParentDir);
+    let path: PathBuf = up.chain(to.components().skip(shared)).collect();
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Program;
+
+    #[test]
+    fn the_package_decides_the_processor() {
+        use Architecture::{Arm64, X86_64};
+        let built = |architecture| Artifact {
+            path: "target/lambda/hello/bootstrap.zip".into(),
+            bytes: Vec::new(),
+            program: Program { architecture, dynamic: true, glibc: Some(34) },
+        };
+        let table = [
+            (None, None, Ok(X86_64)),
+            (Some(Arm64), None, Ok(Arm64)),
+            (None, Some(built(Arm64)), Ok(Arm64)),
+            (Some(X86_64), Some(built(X86_64)), Ok(X86_64)),
+            (
+                Some(Arm64),
+                Some(built(X86_64)),
+                Err("target/lambda/hello/bootstrap.zip is for x86_64, and not for arm64; build it anew: \
+                     cargo lambda build --release --output-format zip --arm64 -p hello"
+                    .to_owned()),
+            ),
+        ];
+        for (asked, built, expected) in table {
+            assert_eq!(architecture(asked, built.as_ref(), "hello"), expected);
+        }
+    }
+
+    #[test]
+    fn the_way_from_the_template_to_the_zip() {
+        let zip = Path::new("/w/target/lambda/hello/bootstrap.zip");
+        let table = [
+            ("/w/target/immortal/hello/template.yaml", "../../lambda/hello/bootstrap.zip"),
+            ("/w/template.yaml", "target/lambda/hello/bootstrap.zip"),
+            ("/x/y/template.yaml", "../../w/target/lambda/hello/bootstrap.zip"),
+            ("/w/target/lambda/hello/template.yaml", "bootstrap.zip"),
+        ];
+        for (template, expected) in table {
+            assert_eq!(relative(zip, Path::new(template)), expected);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the template is made of: flags, manifest and artifact, with every default filled in.
+
+use std::time::Duration;
+
+use immortal_core::manifest::Manifest;
+
+use crate::{artifact::Architecture, value::Variable};
+
+/// Everything that decides the template's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The binary's name.
+    pub(crate) name: String,
+    /// The zip, relative to the template.
+    pub(crate) code: String,
+    pub(crate) architecture: Architecture,
+    pub(crate) delivery: Delivery,
+    /// The primary's timeout.
+    pub(crate) timeout: Duration,
+    /// The primary's memory, in MB.
+    pub(crate) memory: u32,
+    /// The primary's variables.
+    pub(crate) environment: Vec<Variable>,
+    pub(crate) task: Task,
+}
+
+/// How Lambda puts a failed event into the failure queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// As an `OnFailure` destination, whose record names function and version.
+    OnFailure,
+    /// By the primary's `DeadLetterConfig`.
+    DeadLetterConfig,
+}
+
+/// The size of the task definition. What the attribute says, the dispatcher says too, for each task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// In ECS units.
+    pub(crate) cpu: u32,
+    /// In MiB.
+    pub(crate) memory: u32,
+    /// In GiB, where it is not Fargate's 20.
+    pub(crate) storage: Option<u32>,
+}
+
+impl Task {
+    /// The attribute's size, or 1 vCPU and 2 GB.
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        let (cpu, memory) = manifest.cpu.zip(manifest.memory).unwrap_or((1024, 2048));
+        Self { cpu, memory, storage: manifest.storage }
+    }
+}
+
+/// The ECR repository that the template takes for the image's unless told: `NAME-runner`, in the letters that ECR has.
+///
+/// Source: `repositoryName` in <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
+pub(crate) fn repository(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let words: Vec<_> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!("{}-runner", words.join("-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tasks_size_is_the_attributes() {
+        let plain = Manifest::new("hello", "hello", "0.1.0");
+        assert_eq!(Task::of(&plain), Task { cpu: 1024, memory: 2048, storage: None });
+        let sized = plain.task_size(256, 1024).storage(30);
+        assert_eq!(Task::of(&sized), Task { cpu: 256, memory: 1024, storage: Some(30) });
+    }
+
+    #[test]
+    fn repositories_have_ecrs_letters() {
+        for (name, expected) in [("hello", "hello-runner"), ("My_Export", "my-export-runner"), ("_a__b_", "a-b-runner")]
+        {
+            assert_eq!(repository(name), expected);
+        }
+    }
+}

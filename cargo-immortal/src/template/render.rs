@@ -1,0 +1,160 @@
+//! The template's text: a pure function of the plan.
+
+use super::{
+    grants,
+    plan::{Delivery, Plan, repository},
+};
+
+const TEMPLATE: &str = include_str!("template.yaml");
+
+/// Fills the template in.
+pub(crate) fn template(plan: &Plan) -> String {
+    let (on_failure, dead_letter_config, lost_metric) = match plan.delivery {
+        Delivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
+        Delivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
+    };
+    let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
+    let values = [
+        ("name", plan.name.clone()),
+        ("repository", repository(&plan.name)),
+        ("architecture", plan.architecture.to_string()),
+        ("ecs_architecture", plan.architecture.ecs().to_owned()),
+        ("code", scalar(&plan.code)),
+        ("lambda_memory", plan.memory.to_string()),
+        ("lambda_timeout", plan.timeout.as_secs().to_string()),
+        ("environment", environment(plan)),
+        ("dead_letter_config", dead_letter_config.to_owned()),
+        ("on_failure", on_failure.to_owned()),
+        ("lost_metric", lost_metric.to_owned()),
+        ("cpu", plan.task.cpu.to_string()),
+        ("memory", plan.task.memory.to_string()),
+        ("storage", storage.unwrap_or_default()),
+        ("grants:primary", grants::yaml(grants::PRIMARY, 14)),
+        ("grants:dispatcher", grants::yaml(grants::DISPATCHER, 14)),
+        ("grants:runner", grants::yaml(grants::RUNNER, 14)),
+        ("grants:logs", grants::yaml(grants::LOGS, 14)),
+        ("grants:image", grants::yaml(grants::IMAGE, 16)),
+    ];
+    fill(TEMPLATE, &values)
+}
+
+const ON_FAILURE: &str = "      DestinationConfig:
+        OnFailure:
+          Destination: !GetAtt FailureQueue.Arn
+";
+
+const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
+        TargetArn: !GetAtt FailureQueue.Arn
+";
+
+fn environment(plan: &Plan) -> String {
+    if plan.environment.is_empty() {
+        return String::new();
+    }
+    let lines =
+        plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
+    format!("      Environment:\n        Variables:\n{}", lines.collect::<String>())
+}
+
+/// Replaces each `@key@` once, so that no value is taken for a key.
+fn fill(template: &str, values: &[(&str, String)]) -> String {
+    let mut text = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('@') {
+        text.push_str(before);
+        let known =
+            after.split_once('@').and_then(|(key, after)| Some((values.iter().find(|(name, _)| *name == key)?, after)));
+        let Some(((_, value), after)) = known else {
+            text.push('@');
+            rest = after;
+            continue;
+        };
+        text.push_str(value);
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// A YAML scalar: plain where nothing in it could mean anything else.
+fn scalar(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-');
+    let begins = |c: char| c.is_ascii_alphabetic() || matches!(c, '.' | '/');
+    if text.starts_with(begins) && text.contains('/') && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
+/// A double-quoted YAML scalar: JSON's strings are among them.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::expect_file;
+
+    use super::*;
+    use crate::{artifact::Architecture, template::plan::Task, value::Variable};
+
+    fn plan() -> Plan {
+        Plan {
+            name: "hello".into(),
+            code: "../../lambda/hello/bootstrap.zip".into(),
+            architecture: Architecture::X86_64,
+            delivery: Delivery::OnFailure,
+            timeout: Duration::from_secs(900),
+            memory: 512,
+            environment: Vec::new(),
+            task: Task { cpu: 1024, memory: 2048, storage: None },
+        }
+    }
+
+    #[test]
+    fn of_nothing_but_defaults() {
+        expect_file!["expected/default.yaml"].assert_eq(&template(&plan()));
+    }
+
+    #[test]
+    fn of_everything_that_can_be_said() {
+        let variable = |name: &str, value: &str| Variable { name: name.into(), value: value.into() };
+        let plan = Plan {
+            name: "My_Export".into(),
+            code: "/builds/my export/bootstrap.zip".into(),
+            architecture: Architecture::Arm64,
+            delivery: Delivery::DeadLetterConfig,
+            timeout: Duration::from_secs(60),
+            memory: 1769,
+            environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
+            task: Task { cpu: 4096, memory: 16384, storage: Some(100) },
+        };
+        expect_file!["expected/everything.yaml"].assert_eq(&template(&plan));
+    }
+
+    #[test]
+    fn every_place_is_filled() {
+        let filled = template(&plan());
+        assert!(!filled.contains('@'), "{filled}");
+        assert_eq!(filled, template(&plan()), "the same plan is the same text");
+    }
+
+    #[test]
+    fn scalars_mean_what_they_say() {
+        let table = [
+            ("../../lambda/hello/bootstrap.zip", "../../lambda/hello/bootstrap.zip"),
+            ("/a b/c.zip", "\"/a b/c.zip\""),
+            ("a:b", "\"a:b\""),
+            ("1.0", "\"1.0\""),
+            ("-", "\"-\""),
+            ("~/x", "\"~/x\""),
+            ("", "\"\""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(scalar(text), expected);
+        }
+    }
+}
