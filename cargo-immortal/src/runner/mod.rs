@@ -1,16 +1,100 @@
 //! `cargo immortal runner`: the Docker context of the runner's image.
 
-use std::process::ExitCode;
+mod files;
+mod plan;
 
-use crate::{failure::Failure, package};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::ExitCode};
+
+use immortal_core::names::env::ROLE;
+
+use self::plan::{Base, Offer, Plan, Platforms};
+use crate::{
+    artifact::{self, Architecture, Artifact},
+    failure::Failure,
+    package,
+};
 
 /// What to write a Docker context of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    selection: package::Selection,
+    /// The package with the handler
+    #[arg(short, long)]
+    package: Option<String>,
+    /// Its binary, where it has more than one
+    #[arg(long)]
+    bin: Option<String>,
+    /// The image to build on; `scratch` for a static program
+    #[arg(long, value_name = "IMAGE", default_value_t = Base::Lambda)]
+    base: Base,
+    /// The processor of the tasks [default: the program's]
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Architecture>,
+    /// The program, or a zip that holds it; once for each processor [default: target/lambda/NAME/bootstrap.zip]
+    #[arg(long, value_name = "PATH")]
+    binary: Vec<PathBuf>,
+    /// Where to write the context [default: target/immortal/NAME/runner]
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Replace the context that is there
+    #[arg(long)]
+    force: bool,
 }
 
-pub(crate) async fn run(_args: Args) -> Result<ExitCode, Failure> {
+#[allow(clippy::unused_async, reason = "called as every command is")]
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let Args { package, bin, base, arch, binary, output, force } = args;
+    let candidate = package::find(&package::Selection { package, bin, release: false })?;
+    let target = artifact::target_directory()?;
+    let output = output.unwrap_or_else(|| target.join("immortal").join(&candidate.bin).join("runner"));
+    artifact::may_write(&output.join("Dockerfile"), force)?;
+
+    let artifacts = if binary.is_empty() {
+        Artifact::of_lambda(&target, &candidate.bin)?.into_iter().collect()
+    } else {
+        binary.into_iter().map(Artifact::read).collect::<Result<Vec<_>, _>>()?
+    };
+    let offers: Vec<_> = artifacts.iter().map(offer).collect();
+    let plan = plan::plan((&candidate.package, &candidate.bin), base, arch, &offers).map_err(Failure::WrongUse)?;
+
+    for artifact in &artifacts {
+        let path = output.join(plan.platforms.path(artifact.program.architecture));
+        artifact::write(&path, &artifact.bytes)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+            .map_err(|error| Failure::Failed(format!("{} can't be made executable: {error}", path.display())))?;
+    }
+    artifact::write(&output.join("ca-certificates.crt"), files::certificates().as_bytes())?;
+    artifact::write(&output.join("directories.tar"), &files::directories())?;
+    artifact::write(&output.join(".dockerignore"), files::dockerignore(&plan).as_bytes())?;
+    artifact::write(&output.join("Dockerfile"), files::dockerfile(&plan).as_bytes())?;
+
+    let output = artifact::shown(&output);
+    println!("{output}");
+    if !is_there("docker") {
+        eprintln!("note: there is no docker here; install it, or take podman in its place");
+    }
+    eprintln!("next: {}", next(&plan, &output));
     Ok(ExitCode::SUCCESS)
+}
+
+fn offer(artifact: &Artifact) -> Offer<'_> {
+    // The name of the variable that the program picks its role by; what it says of it is in it whatever was optimised.
+    let immortal = artifact.bytes.windows(ROLE.len()).any(|window| window == ROLE.as_bytes());
+    Offer { path: &artifact.path, program: artifact.program, immortal }
+}
+
+fn next(plan: &Plan, output: &str) -> String {
+    let image = format!("{}-runner", plan.name.to_ascii_lowercase());
+    match plan.platforms {
+        Platforms::One(architecture) => {
+            format!("docker build --platform linux/{} -t {image} {output}", architecture.docker())
+        }
+        Platforms::Both => {
+            format!("docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/{image} --push {output}")
+        }
+    }
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }

@@ -1,0 +1,223 @@
+//! What the image is made of: base and programs, once it is sure that they fit together.
+
+use std::{fmt, str::FromStr};
+
+use crate::artifact::{Architecture, Program, build_command, shown};
+
+/// The image that the runner's is built on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// What Lambda itself runs the function in.
+    Lambda,
+    /// Nothing: for a static program.
+    Scratch,
+    /// Any other; what is in it, only its owner knows.
+    Other(String),
+}
+
+/// The minor number of the glibc 2.x in Lambda's image.
+///
+/// Source: <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>
+const LAMBDA_GLIBC: u32 = 34;
+
+impl FromStr for Base {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("expected an image, or scratch".to_owned()),
+            "scratch" => Ok(Self::Scratch),
+            text if text == Self::Lambda.to_string() => Ok(Self::Lambda),
+            text if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                Err("an image's name has no spaces".to_owned())
+            }
+            text => Ok(Self::Other(text.to_owned())),
+        }
+    }
+}
+
+/// As a Dockerfile names it.
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lambda => "public.ecr.aws/lambda/provided:al2023",
+            Self::Scratch => "scratch",
+            Self::Other(image) => image,
+        })
+    }
+}
+
+/// Everything that decides the context's files but the programs themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The binary's name.
+    pub(crate) name: String,
+    pub(crate) base: Base,
+    pub(crate) platforms: Platforms,
+}
+
+/// What the image can run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Platforms {
+    One(Architecture),
+    /// Each of [`Platforms::BOTH`].
+    Both,
+}
+
+impl Platforms {
+    pub(crate) const BOTH: [Architecture; 2] = [Architecture::X86_64, Architecture::Arm64];
+
+    /// Where the program of a processor lies in the context.
+    pub(crate) fn path(self, architecture: Architecture) -> String {
+        match self {
+            Self::One(_) => "bootstrap".to_owned(),
+            Self::Both => format!("{}/bootstrap", architecture.docker()),
+        }
+    }
+}
+
+/// A program that was offered for the image.
+#[derive(Debug)]
+pub(crate) struct Offer<'a> {
+    pub(crate) path: &'a std::path::Path,
+    pub(crate) program: Program,
+    /// Whether there is anything of ours in it.
+    pub(crate) immortal: bool,
+}
+
+/// Makes a plan of what was offered, or says what to build instead.
+pub(crate) fn plan(
+    (package, name): (&str, &str),
+    base: Base,
+    asked: Option<Architecture>,
+    offers: &[Offer<'_>],
+) -> Result<Plan, String> {
+    for Offer { path, program, immortal } in offers {
+        let path = shown(path);
+        let anew = build_command(package, program.architecture);
+        if !immortal {
+            return Err(format!("{path} is no immortal function; put #[immortal] on its handler, then: {anew}"));
+        }
+        if asked.is_some_and(|asked| asked != program.architecture) {
+            let asked = asked.unwrap_or(program.architecture);
+            return Err(format!(
+                "{path} is for {}, and not for {asked}; build it anew: {}",
+                program.architecture,
+                build_command(package, asked)
+            ));
+        }
+        match (&base, program.glibc) {
+            (Base::Scratch, _) if program.dynamic => {
+                let target = match program.architecture {
+                    Architecture::X86_64 => "x86_64",
+                    Architecture::Arm64 => "aarch64",
+                };
+                return Err(format!(
+                    "{path} is linked dynamically, and can't run from scratch; build a static one: \
+                     cargo lambda build --release --output-format zip --target {target}-unknown-linux-musl -p {package}, \
+                     or leave out --base"
+                ));
+            }
+            (Base::Lambda, Some(glibc)) if glibc > LAMBDA_GLIBC => {
+                return Err(format!(
+                    "{path} needs glibc 2.{glibc}, and neither {base} nor Lambda itself has a newer one than \
+                     2.{LAMBDA_GLIBC}; build it for them: {anew}"
+                ));
+            }
+            _ => (),
+        }
+    }
+    let platforms = match offers {
+        [] => {
+            return Err(format!(
+                "there is no target/lambda/{name}/bootstrap.zip yet; build it: {}, or name a program with --binary",
+                build_command(package, asked.unwrap_or(Architecture::X86_64))
+            ));
+        }
+        [one] => Platforms::One(one.program.architecture),
+        [one, other] if one.program.architecture != other.program.architecture => Platforms::Both,
+        _ => return Err("an image has one program for each processor; give --binary once for each".to_owned()),
+    };
+    Ok(Plan { name: name.to_owned(), base, platforms })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use Architecture::{Arm64, X86_64};
+
+    fn offer(architecture: Architecture, dynamic: bool, glibc: Option<u32>) -> Offer<'static> {
+        let path = Path::new("target/lambda/hello/bootstrap.zip");
+        Offer { path, program: Program { architecture, dynamic, glibc }, immortal: true }
+    }
+
+    fn lambda(architecture: Architecture) -> Offer<'static> {
+        offer(architecture, true, Some(34))
+    }
+
+    #[test]
+    fn what_fits_makes_an_image() {
+        let table = [
+            (Base::Lambda, None, vec![lambda(X86_64)], Platforms::One(X86_64)),
+            (Base::Lambda, Some(Arm64), vec![lambda(Arm64)], Platforms::One(Arm64)),
+            (Base::Scratch, None, vec![offer(X86_64, false, None)], Platforms::One(X86_64)),
+            (Base::Lambda, None, vec![lambda(Arm64), lambda(X86_64)], Platforms::Both),
+            (Base::Other("debian:13".into()), None, vec![offer(X86_64, true, Some(41))], Platforms::One(X86_64)),
+        ];
+        for (base, asked, offers, platforms) in table {
+            let expected = Plan { name: "hello".into(), base: base.clone(), platforms };
+            assert_eq!(plan(("hello", "hello"), base, asked, &offers), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_names_the_next_command() {
+        let build = "cargo lambda build --release --output-format zip";
+        let foreign = Offer { immortal: false, ..lambda(X86_64) };
+        let table = [
+            (
+                Base::Lambda,
+                None,
+                vec![],
+                format!("no target/lambda/hello/bootstrap.zip yet; build it: {build} -p hello,"),
+            ),
+            (Base::Lambda, Some(Arm64), vec![], format!("build it: {build} --arm64 -p hello,")),
+            (
+                Base::Lambda,
+                Some(Arm64),
+                vec![lambda(X86_64)],
+                format!("is for x86_64, and not for arm64; build it anew: {build} --arm64 -p hello"),
+            ),
+            (
+                Base::Scratch,
+                None,
+                vec![lambda(Arm64)],
+                format!(
+                    "can't run from scratch; build a static one: {build} --target aarch64-unknown-linux-musl -p hello"
+                ),
+            ),
+            (Base::Lambda, None, vec![offer(X86_64, true, Some(36))], format!("needs glibc 2.36, and neither")),
+            (
+                Base::Lambda,
+                None,
+                vec![foreign],
+                format!("is no immortal function; put #[immortal] on its handler, then: {build}"),
+            ),
+            (Base::Lambda, None, vec![lambda(X86_64), lambda(X86_64)], "one program for each processor".to_owned()),
+        ];
+        for (base, asked, offers, expected) in table {
+            let error = plan(("hello", "hello"), base, asked, &offers).expect_err(&expected);
+            assert!(error.contains(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn bases_are_read_as_written() {
+        for base in [Base::Lambda, Base::Scratch, Base::Other("debian:13-slim".into())] {
+            assert_eq!(base.to_string().parse(), Ok(base));
+        }
+        assert!("".parse::<Base>().is_err() && "a\nRUN b".parse::<Base>().is_err());
+    }
+}
