@@ -1,0 +1,46 @@
+//! Real SDK clients that talk to an emulator, without retries of their own.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_lambda::config::Credentials;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use immortal_emulator::{Emulator, Happening, Options, REGION};
+
+pub(crate) async fn emulator() -> Emulator {
+    Emulator::start(Options { seed: 7, time_scale: 0.001, ..Options::default() }).await.expect("loopback is there")
+}
+
+async fn config(emulator: &Emulator) -> SdkConfig {
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(client)
+        .region(Region::new(REGION))
+        .endpoint_url(emulator.endpoint())
+        .credentials_provider(Credentials::new("AKIA", "secret", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .load()
+        .await
+}
+
+pub(crate) async fn lambda(emulator: &Emulator) -> aws_sdk_lambda::Client {
+    aws_sdk_lambda::Client::new(&config(emulator).await)
+}
+
+pub(crate) async fn ecs(emulator: &Emulator) -> aws_sdk_ecs::Client {
+    aws_sdk_ecs::Client::new(&config(emulator).await)
+}
+
+pub(crate) async fn s3(emulator: &Emulator) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(&config(emulator).await).force_path_style(true).build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+/// Waits for a happening, and says what happened instead if it doesn't come.
+pub(crate) async fn until<T>(emulator: &Emulator, pick: impl FnMut(&Happening) -> Option<T>) -> T {
+    match tokio::time::timeout(std::time::Duration::from_secs(30), emulator.until(pick)).await {
+        Ok(picked) => picked,
+        Err(_) => panic!("it never happened; what did: {:#?}", emulator.happenings()),
+    }
+}

@@ -1,0 +1,248 @@
+//! Lambda through the real client, with a real runtime in the sandbox.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_sdk_lambda::{error::ProvideErrorMetadata as _, primitives::Blob, types::InvocationType};
+use immortal_emulator::{Calls, Emulator, FailureTarget, Fault, Function, How, Place, Queue, What};
+use serde_json::{Value, json};
+
+use crate::{
+    bootstrap::{package, script},
+    clients::{emulator, lambda, until},
+};
+
+fn function() -> Function {
+    Function { retries: 0, timeout: Duration::from_secs(20), ..Function::new("ingest", package()) }
+}
+
+async fn call(emulator: &Emulator, event: &Value) -> (Option<String>, Value) {
+    let client = lambda(emulator).await;
+    let payload = Blob::new(event.to_string());
+    let answer = client.invoke().function_name("ingest").payload(payload).send().await.expect("an answer");
+    let payload = answer.payload().map(Blob::as_ref).unwrap_or_default();
+    (answer.function_error().map(str::to_owned), serde_json::from_slice(payload).expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_function_sees_what_lambda_shows_it() {
+    let emulator = emulator().await;
+    let environment = BTreeMap::from([("MINE".to_owned(), "1".to_owned())]);
+    let arn = emulator.deploy(Function { environment, ..function() }).expect("sound");
+    let (error, first) = call(&emulator, &json!({ "n": 1 })).await;
+    assert_eq!(error, None);
+    assert_eq!((&first["event"], &first["arn"]), (&json!({ "n": 1 }), &json!(arn)));
+    let variable = |name: &str| first["environment"][name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(variable("MINE"), "1");
+    assert_eq!(variable("AWS_LAMBDA_FUNCTION_NAME"), "ingest");
+    assert_eq!(variable("AWS_LAMBDA_FUNCTION_VERSION"), "$LATEST");
+    assert_eq!(variable("AWS_ENDPOINT_URL"), emulator.endpoint());
+    assert_eq!(variable("HOME"), "", "nothing of this process");
+    let (_, second) = call(&emulator, &json!({ "n": 2 })).await;
+    assert_eq!(second["pid"], first["pid"], "a warm sandbox");
+    assert_ne!(second["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn several_invocations_have_a_sandbox_each() {
+    let emulator = emulator().await;
+    emulator.deploy(function()).expect("sound");
+    let client = lambda(&emulator).await;
+    let hang = || Blob::new(r#"{"do":"hang"}"#);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let event = client.invoke().function_name("ingest").invocation_type(InvocationType::Event).payload(hang());
+        let answer = event.send().await.expect("accepted");
+        assert_eq!(answer.status_code(), 202);
+        ids.push(());
+    }
+    let mut running = std::collections::BTreeSet::new();
+    until(&emulator, |happening| {
+        if let What::Log { line, .. } = &happening.what {
+            running.extend(line.strip_prefix("saw ").map(str::to_owned));
+        }
+        (running.len() == ids.len()).then_some(())
+    })
+    .await;
+    emulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_end_is_told_in_lambdas_words() {
+    let emulator = emulator().await;
+    emulator.deploy(Function { timeout: Duration::from_secs(3), ..function() }).expect("sound");
+    for (event, error_type, message) in [
+        (json!({ "do": "fail" }), "alloc::boxed::Box", "it failed"),
+        (json!({ "do": "exit", "code": 1 }), "Runtime.ExitError", "Error: Runtime exited with error: exit status 1"),
+        (json!({ "do": "exit", "code": 0 }), "Runtime.ExitError", "Error: Runtime exited without providing a reason"),
+        (json!({ "do": "kill" }), "Runtime.ExitError", "Error: Runtime exited with error: signal: killed"),
+        (
+            json!({ "do": "large" }),
+            "Function.ResponseSizeTooLarge",
+            "exceeded maximum allowed payload size (6291556 bytes)",
+        ),
+        (json!({ "do": "hang" }), "Sandbox.Timedout", "Error: Task timed out after 3.00 seconds"),
+    ] {
+        let (error, payload) = call(&emulator, &event).await;
+        assert_eq!(error.as_deref(), Some("Unhandled"), "{event}");
+        let text = |name: &str| payload[name].as_str().unwrap_or_default().to_owned();
+        assert!(text("errorType").contains(error_type), "{payload}");
+        assert!(text("errorMessage").contains(message), "{payload}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_replaces_itself_stays_the_sandbox() {
+    let emulator = emulator().await;
+    emulator.deploy(function()).expect("sound");
+    let (_, first) = call(&emulator, &json!({})).await;
+    let (error, payload) = call(&emulator, &json!({ "do": "fail then exec" })).await;
+    assert_eq!((error.as_deref(), &payload["errorType"]), (Some("Unhandled"), &json!("Immortal.HandedOver")));
+    let (error, next) = call(&emulator, &json!({})).await;
+    assert_eq!((error, &next["pid"]), (None, &first["pid"]));
+}
+
+#[tokio::test]
+async fn a_failed_init_is_repeated_and_told() {
+    let emulator = emulator().await;
+    let environment = BTreeMap::from([("FAIL_INIT".to_owned(), "1".to_owned())]);
+    emulator.deploy(Function { environment, ..function() }).expect("sound");
+    let (error, payload) = call(&emulator, &json!({})).await;
+    assert_eq!((error.as_deref(), &payload["errorMessage"]), (Some("Unhandled"), &json!("no database")));
+    emulator.deploy(Function { zip: script("#!/no/such/interpreter\n").into(), ..function() }).expect("sound");
+    let (_, payload) = call(&emulator, &json!({})).await;
+    assert_eq!(payload["errorType"], "Runtime.InvalidEntrypoint");
+}
+
+#[tokio::test]
+async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
+    let emulator = emulator().await;
+    let queue = emulator.create_queue(Queue::new("failures"));
+    let on_failure = Some(FailureTarget::OnFailure(queue.clone()));
+    let arn = emulator.deploy(Function { retries: 2, on_failure, ..function() }).expect("sound");
+    let event = r#"{"do" : "fail", "n": 1.50, "n": 12345678901234567890123, "é": "\u00e9"}"#;
+    let id = emulator.invoke("ingest", event).await.expect("accepted");
+    let queued = until(&emulator, |happening| match &happening.what {
+        What::Queued { request_id, .. } => request_id.clone(),
+        _ => None,
+    })
+    .await;
+    assert_eq!(queued, id);
+    let waits: Vec<_> = emulator
+        .happenings()
+        .iter()
+        .filter_map(|happening| match happening.what {
+            What::Retrying { after } => Some(after.as_millis()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(waits, [60, 120], "one and two minutes, scaled");
+    let body = &emulator.messages("failures")[0].body;
+    assert!(body.contains(&format!(r#""requestPayload":{event},"#)), "{body}");
+    let record: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(
+        record["requestContext"],
+        json!({
+            "requestId": id,
+            "functionArn": format!("{arn}:$LATEST"),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        })
+    );
+    let context = json!({ "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" });
+    assert_eq!(record["responseContext"], context);
+    assert_eq!(record["responsePayload"]["errorMessage"], "it failed");
+
+    emulator
+        .deploy(Function { on_failure: Some(FailureTarget::DeadLetterConfig(queue)), ..function() })
+        .expect("sound");
+    let id = emulator.invoke("ingest", event).await.expect("accepted");
+    until(&emulator, |happening| match &happening.what {
+        What::Queued { request_id, .. } if request_id.as_ref() == Some(&id) => Some(()),
+        _ => None,
+    })
+    .await;
+    let message = emulator.messages("failures").pop().expect("the second");
+    assert_eq!(message.body, event);
+    let attribute = |name: &str| (message.attributes[name].data_type.clone(), message.attributes[name].value.clone());
+    assert_eq!(attribute("RequestID"), ("String".to_owned(), id));
+    assert_eq!(attribute("ErrorCode"), ("Number".to_owned(), "200".to_owned()));
+    assert_eq!(attribute("ErrorMessage"), ("String".to_owned(), "it failed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_line_comes_before_the_answer_that_follows_it() {
+    let emulator = emulator().await;
+    emulator.deploy(function()).expect("sound");
+    for _ in 0..20 {
+        let (_, payload) = call(&emulator, &json!({})).await;
+        let id = payload["id"].as_str().unwrap_or_default();
+        let happenings = emulator.happenings();
+        let mine = happenings
+            .iter()
+            .filter(|happening| matches!(&happening.place, Place::Lambda { request_id, .. } if request_id == id));
+        let order: Vec<_> = mine
+            .filter_map(|happening| match &happening.what {
+                What::Log { line, .. } if line.starts_with("saw ") => Some("line"),
+                What::Answered { .. } => Some("answer"),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(order, ["line", "answer"]);
+    }
+}
+
+#[tokio::test]
+async fn invoke_refuses_what_lambda_refuses() {
+    let emulator = emulator().await;
+    emulator.deploy(function()).expect("sound");
+    let client = lambda(&emulator).await;
+    let event = |name: &str, payload: &str| {
+        client.invoke().function_name(name).invocation_type(InvocationType::Event).payload(Blob::new(payload)).send()
+    };
+    let large = format!("{:?}", "x".repeat(1 << 20));
+    for (name, payload, code) in [
+        ("nobody", "{}", "ResourceNotFoundException"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:ingest", "{}", "ResourceNotFoundException"),
+        ("ingest", "{", "InvalidRequestContentException"),
+        ("ingest", &large, "RequestTooLargeException"),
+    ] {
+        assert_eq!(event(name, payload).await.expect_err(code).code(), Some(code));
+    }
+}
+
+#[tokio::test]
+async fn get_function_reports_a_version_and_where_its_code_lies() {
+    let emulator = emulator().await;
+    let layer = emulator.publish_layer("tools", script("layer"));
+    let odd = Function {
+        layers: vec![layer.clone()],
+        file_systems: vec![("arn:efs".into(), "/mnt/x".into())],
+        durable: true,
+        environment_error: Some(("AccessDeniedException".into(), "no key".into())),
+        ..function()
+    };
+    emulator.deploy(odd).expect("sound");
+    assert_eq!(emulator.publish_version("ingest").expect("published"), "1");
+    emulator.deploy(Function { zip: script("newer").into(), ..function() }).expect("sound");
+    let client = lambda(&emulator).await;
+    let got = client.get_function().function_name("ingest").qualifier("1").send().await.expect("got");
+    let configuration = got.configuration().expect("there");
+    assert_eq!(configuration.version(), Some("1"));
+    assert_eq!(configuration.layers()[0].arn(), Some(layer.as_str()));
+    assert_eq!(configuration.file_system_configs()[0].local_mount_path(), "/mnt/x");
+    assert!(configuration.durable_config().is_some());
+    let error = configuration.environment().and_then(|environment| environment.error()).expect("there");
+    assert_eq!(error.error_code(), Some("AccessDeniedException"));
+    let latest = client.get_function().function_name("ingest").send().await.expect("got");
+    assert_ne!(latest.configuration().expect("there").code_sha256(), configuration.code_sha256());
+    let layer = client.get_layer_version_by_arn().arn(&layer).send().await.expect("got");
+    assert_eq!(layer.version(), 1);
+    assert!(layer.content().and_then(|content| content.location()).is_some());
+    let layer = client.get_layer_version().layer_name("tools").version_number(1).send().await.expect("got");
+    assert!(layer.content().and_then(|content| content.code_sha256()).is_some());
+    let error = client.get_function().function_name("ingest").qualifier("9").send().await.expect_err("no such version");
+    assert_eq!(error.code(), Some("ResourceNotFoundException"));
+    emulator.inject(Fault { operation: "GetFunction", how: How::Throttle, calls: Calls::Next(1) });
+    let error = client.get_function().function_name("ingest").send().await.expect_err("scripted");
+    assert_eq!(error.code(), Some("TooManyRequestsException"));
+}

@@ -1,0 +1,57 @@
+//! What the emulator leaves behind: nothing.
+
+use std::{path::Path, time::Duration};
+
+use immortal_emulator::{Function, TaskDefinition, What};
+
+use crate::{
+    bootstrap::script,
+    clients::{emulator, until},
+};
+
+/// A process of another group than its parent's, as a task's own child may be.
+const STRAY: &str = "set -m; sleep 1000 & echo pid $!; wait";
+
+async fn pid(emulator: &immortal_emulator::Emulator) -> String {
+    until(emulator, |happening| match &happening.what {
+        What::Log { line, .. } => line.strip_prefix("pid ").map(str::to_owned),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_process_outlives_its_sandbox() {
+    let emulator = emulator().await;
+    let function = Function {
+        retries: 0,
+        timeout: Duration::from_millis(200),
+        ..Function::new("f", script(&format!("#!/bin/sh\n{STRAY}")))
+    };
+    emulator.deploy(function).expect("sound");
+    emulator.invoke("f", "{}").await.expect("accepted");
+    let pid = pid(&emulator).await;
+    assert!(Path::new("/proc").join(&pid).exists());
+    emulator.shutdown().await;
+    gone(&pid).await;
+}
+
+#[tokio::test]
+async fn no_process_outlives_its_emulator() {
+    let emulator = emulator().await;
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", STRAY]));
+    let client = crate::clients::ecs(&emulator).await;
+    crate::ecs::run(&client).send().await.expect("accepted");
+    let pid = pid(&emulator).await;
+    drop(emulator);
+    gone(&pid).await;
+}
+
+/// A killed process that isn't ours to reap is gone as soon as its new parent has seen it.
+async fn gone(pid: &str) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while Path::new("/proc").join(pid).join("exe").read_link().is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "{pid} lives on");
+        tokio::task::yield_now().await;
+    }
+}

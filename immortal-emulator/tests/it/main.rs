@@ -1,0 +1,9 @@
+//! The emulator, as the real SDK clients and a real runtime see it.
+
+mod bootstrap;
+mod clients;
+mod ecs;
+mod lambda;
+mod life;
+mod s3;
+mod sqs;
