@@ -146,7 +146,7 @@ mod tests {
         let table = [
             ("{}".to_owned(), Rung::Inline, Rung::Inline),
             (noise(7_000), Rung::Inline, Rung::Inline),
-            (format!("[{}1]", "\"\",".repeat(1_500)), Rung::Inline, Rung::Gzip),
+            (format!("[{}1]", "\"\",".repeat(1_800)), Rung::Inline, Rung::Gzip),
             (text, Rung::Inline, Rung::Gzip),
             (noise(9_000), Rung::Inline, Rung::S3),
             ("{}".to_owned(), Rung::Gzip, Rung::Gzip),

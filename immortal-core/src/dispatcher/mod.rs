@@ -1,8 +1,27 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
+//!
+//! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup` and
+//! `watch`, all without a call; `dispatch` and `start` act on it, and only `ecs`, `s3` and `sdk` know the SDK.
 
-use crate::manifest::Manifest;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tracing::error;
+
+use crate::{manifest::Manifest, names::env};
+
+mod deadline;
+mod dispatch;
+mod ecs;
+mod init_error;
 mod object;
+mod s3;
+mod sdk;
+mod start;
 
 pub mod answer;
 pub mod cause;
@@ -13,13 +32,60 @@ pub mod input;
 pub mod ladder;
 pub mod lookup;
 pub mod overrides;
+pub mod pace;
 pub mod response;
 pub mod task;
 pub mod token;
 pub mod watch;
 
+use config::Config;
+use deadline::Deadline;
+use dispatch::Dispatcher;
+
+/// The exit code of a process that stopped serving.
+const STOPPED: u8 = 1;
+/// The exit code of a process that is configured wrongly.
+const MISCONFIGURED: u8 = 2;
+
 /// Runs the dispatcher until Lambda ends the process, and returns the exit code.
-#[allow(clippy::unused_async, reason = "the signature that main calls, ahead of its body")]
-pub async fn run(_manifest: &Manifest) -> u8 {
-    1
+///
+/// It reads the configuration once; what is wrong with it is logged, and reported to Lambda as the init error, in one
+/// message. Without a tracing subscriber it sets `lambda_runtime`'s.
+pub async fn run(manifest: &Manifest) -> u8 {
+    if !tracing::dispatcher::has_been_set() {
+        lambda_runtime::tracing::init_default_subscriber();
+    }
+    let config = match Config::read(|name| std::env::var(name).ok()) {
+        Ok(config) => config,
+        Err(problems) => {
+            error!("{problems}");
+            if let Ok(api) = std::env::var(env::RUNTIME_API)
+                && let Err(unsent) = init_error::report(&api, "Immortal.Configuration", &problems.to_string())
+            {
+                error!(error = %unsent, "Lambda couldn't be told");
+            }
+            return MISCONFIGURED;
+        }
+    };
+    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &crate::aws::config().await));
+    let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let dispatcher = Arc::clone(&dispatcher);
+        async move {
+            let LambdaEvent { payload, context } = event;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            let deadline = Deadline::new(context.deadline, u64::try_from(now).unwrap_or(u64::MAX));
+            let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline).await;
+            handled.map_err(|failed| Diagnostic {
+                error_type: "Immortal.NotDispatched".to_owned(),
+                error_message: failed.to_string(),
+            })
+        }
+    });
+    match lambda_runtime::run(service).await {
+        Ok(()) => 0,
+        Err(stopped) => {
+            error!(error = %stopped, "the dispatcher stopped serving");
+            STOPPED
+        }
+    }
 }

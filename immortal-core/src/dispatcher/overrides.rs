@@ -62,6 +62,12 @@ impl std::fmt::Debug for ContainerOverride {
     }
 }
 
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Variable({}, {} bytes)", self.name, self.value.len())
+    }
+}
+
 impl Overrides {
     /// The overrides for an order, in the size that the manifest asks for.
     #[must_use]

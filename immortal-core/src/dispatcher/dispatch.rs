@@ -1,0 +1,185 @@
+//! The dispatcher at work: records side by side, each until it is in a task, or goes back with a reason.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::value::RawValue;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinSet,
+    time::timeout_at,
+};
+use tracing::{info, warn};
+
+use super::{
+    answer::{Lack, Ran, Trouble, mend, retryable},
+    config::Config,
+    deadline::{Deadline, backoff},
+    ecs::{Ecs, Request},
+    failure::Identity,
+    input::{self, Input, Message, Reading, Subject},
+    pace::Gate,
+    response::{Failed, Outcome, Response, of_batch, of_single},
+    s3::S3,
+};
+use crate::{function::FunctionArn, manifest::Manifest};
+
+/// Calls of this process that are under way at a time.
+const IN_FLIGHT: usize = 10;
+
+/// The dispatcher, made once per process.
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    pub(super) config: Config,
+    pub(super) manifest: Manifest,
+    pub(super) ecs: Ecs,
+    pub(super) s3: S3,
+    pub(super) gate: Gate,
+    calls: Semaphore,
+}
+
+/// What a record is handled with: who we are, its message, and the time there is.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) identity: Arc<Identity>,
+    pub(super) message: Option<Message>,
+    pub(super) deadline: Deadline,
+}
+
+impl Dispatcher {
+    pub(super) fn new(config: Config, manifest: Manifest, sdk: &aws_config::SdkConfig) -> Self {
+        Self {
+            config,
+            manifest,
+            ecs: Ecs::new(sdk),
+            s3: S3::new(sdk),
+            gate: Gate::new(),
+            calls: Semaphore::new(IN_FLIGHT),
+        }
+    }
+
+    /// Handles one invocation; `own_arn` is the ARN under which the dispatcher itself was invoked.
+    pub(super) async fn handle(
+        self: Arc<Self>,
+        payload: &RawValue,
+        own_arn: &str,
+        deadline: Deadline,
+    ) -> Result<Response, Failed> {
+        let identity = Arc::new(self.identity(own_arn)?);
+        let scope = |message| Scope { identity: Arc::clone(&identity), message, deadline };
+        match input::read(payload.get(), &identity) {
+            Input::Batch(records) => {
+                let ids: Vec<_> =
+                    records.iter().map(|(message, _)| message.as_ref().map(|message| message.id.clone())).collect();
+                let records = records.into_iter().map(|(message, reading)| (scope(message), reading));
+                let outcomes = self.side_by_side(records.collect()).await;
+                of_batch(ids.into_iter().zip(outcomes).collect())
+            }
+            Input::Single(reading) => {
+                let outcomes = self.side_by_side(vec![(scope(None), reading)]).await;
+                of_single(outcomes)
+            }
+        }
+    }
+
+    async fn side_by_side(self: Arc<Self>, records: Vec<(Scope, Reading)>) -> Vec<Outcome> {
+        let unfinished = || Err("the dispatcher itself failed on it; its log says where".to_owned());
+        let mut outcomes: Vec<Outcome> = records.iter().map(|_| unfinished()).collect();
+        let mut running = JoinSet::new();
+        for (number, (scope, reading)) in records.into_iter().enumerate() {
+            let dispatcher = Arc::clone(&self);
+            running.spawn(async move { (number, dispatcher.record(&scope, reading).await) });
+        }
+        while let Some(joined) = running.join_next().await {
+            match joined {
+                Ok((number, outcome)) => {
+                    if let Some(place) = outcomes.get_mut(number) {
+                        *place = outcome;
+                    }
+                }
+                Err(panicked) => warn!(error = %panicked, "a record's dispatch panicked; the record goes back"),
+            }
+        }
+        outcomes
+    }
+
+    async fn record(&self, scope: &Scope, reading: Reading) -> Outcome {
+        let message = scope.message.as_ref().map_or("", |message| message.id.as_str());
+        let subjects = match reading {
+            Ok(subjects) => subjects,
+            Err(refusal) => {
+                warn!(message, decision = "refused", "{refusal}");
+                return Err(refusal.0);
+            }
+        };
+        let mut outcome = Ok(());
+        for subject in subjects {
+            let ended = match subject {
+                Subject::Failure(failure) => self.failure(scope, *failure).await,
+                Subject::Task { task, redriven } => self.task(scope, *task, redriven).await,
+            };
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    fn identity(&self, own_arn: &str) -> Result<Identity, Failed> {
+        let primary = &self.config.primary;
+        let own = match (own_arn.parse::<FunctionArn>(), primary.to_arn()) {
+            (Ok(own), _) => own,
+            // Some emulators invoke with no real ARN: then the primary's says where this is.
+            (Err(_), Some(primary)) => FunctionArn { name: self.config.own_name.clone(), qualifier: None, ..primary },
+            (Err(error), None) => {
+                return Err(Failed(format!(
+                    "the dispatcher was invoked as {own_arn:?}: {error}; set IMMORTAL_FUNCTION to the primary's full ARN"
+                )));
+            }
+        };
+        Ok(Identity { primary: primary.within(&own), own })
+    }
+
+    /// Makes a call until it is answered, or refused for good; the pause between two tries is at least `backoff`'s.
+    pub(super) async fn persist<T, F: Future<Output = Result<T, Trouble>>>(
+        &self,
+        name: &str,
+        deadline: Deadline,
+        call: impl Fn(Duration) -> F,
+    ) -> Result<T, String> {
+        let mut retry = 0;
+        loop {
+            let no_time = || format!("there was no time left for {name}; the next delivery goes on");
+            let permit = self.permit(deadline).await.ok_or_else(no_time)?;
+            let answer = call(deadline.call().ok_or_else(no_time)?).await;
+            drop(permit);
+            let trouble = match answer {
+                Ok(done) => return Ok(done),
+                Err(trouble) => trouble,
+            };
+            let why = mend(name, &trouble);
+            if retryable(&trouble).is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
+                return Err(why);
+            }
+            info!(retry, "{why}");
+            retry += 1;
+        }
+    }
+
+    /// A place among the calls that may be under way; `None` where there is no time to wait for one.
+    async fn permit(&self, deadline: Deadline) -> Option<SemaphorePermit<'_>> {
+        timeout_at(deadline.end(), self.calls.acquire()).await.ok()?.ok()
+    }
+
+    /// One RunTask call, at the pace of the process.
+    pub(super) async fn run_task(&self, request: &Request<'_>, deadline: Deadline) -> Option<Result<Ran, Trouble>> {
+        self.gate.pass(deadline.end()).await?;
+        let permit = self.permit(deadline).await?;
+        let sent = self.gate.now();
+        let answer = self.ecs.run_task(&self.config, request, deadline.call()?).await;
+        match answer.as_ref().map_err(retryable) {
+            Err(Some(Lack::Rate)) => self.gate.throttled(sent),
+            Err(Some(Lack::Service)) => {}
+            _ => self.gate.answered(),
+        }
+        drop(permit);
+        Some(answer)
+    }
+}
