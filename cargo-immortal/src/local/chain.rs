@@ -1,10 +1,11 @@
 //! Sets the chain up on the emulator, in the order in which its parts need each other.
 
+use bytes::Bytes;
 use immortal_emulator::{Emulator, EmulatorError};
 
 use super::{inputs::Inputs, plan::Plan};
 
-pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Vec<u8>) -> Result<(), EmulatorError> {
+pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Bytes) -> Result<(), EmulatorError> {
     for (put, bytes) in &inputs.objects {
         emulator.put_object(&put.bucket, &put.key, bytes.clone());
     }

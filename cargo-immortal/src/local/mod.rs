@@ -10,6 +10,7 @@ mod timeline;
 
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use immortal_emulator::{Emulator, EmulatorError};
 
 pub(crate) use self::args::Args;
@@ -21,11 +22,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let candidate = package::find(&args.selection)?;
     let executable = binary::build(&candidate, args.selection.release).await?;
     let manifest = binary::describe(&executable, &candidate).await?;
-    let zip = binary::package(&executable)?;
+    let zip = Bytes::from(binary::package(&executable)?);
     let plan = Plan::resolve(&args, &candidate, &manifest, executable);
 
     let screen = Screen::new();
     screen.line(&plan.heading());
+    screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
     chain::set_up(&emulator, &plan, &inputs, zip).map_err(refused)?;
     emulator.invoke(&plan.primary, inputs.event).await.map_err(refused)?;
@@ -41,7 +43,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    print!("{}", outcome.last_words(&plan, at, &emulator.messages(&plan.dead_letter_queue)));
+    print!("{}", outcome.last_words(&plan, timeline.since_begin(at), &emulator.messages(&plan.dead_letter_queue)));
     emulator.shutdown().await;
     Ok(outcome.exit_code())
 }

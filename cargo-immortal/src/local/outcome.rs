@@ -18,13 +18,21 @@ pub(crate) enum Outcome {
     Gone,
 }
 
+/// A task, and what it wrote since its last empty line: the runner's result comes after one, and ends with `END`.
+#[derive(Debug)]
+struct Task {
+    arn: String,
+    attempt: u32,
+    lines: Vec<String>,
+    ended: bool,
+}
+
 /// Waits for the end.
 #[derive(Debug)]
 pub(crate) struct Watch {
     primary: String,
     dead_letter_queue: String,
-    /// The tasks, with the attempt of each and the last line that it wrote as a result.
-    tasks: Vec<(String, u32, String)>,
+    tasks: Vec<Task>,
 }
 
 impl Watch {
@@ -51,13 +59,18 @@ impl Watch {
 
     fn see_task(&mut self, arn: &str, what: &What) -> Option<Outcome> {
         if let What::TaskStarted { attempt, .. } = what {
-            self.tasks.push((arn.to_owned(), attempt.unwrap_or(1), String::new()));
+            self.tasks.push(Task {
+                arn: arn.to_owned(),
+                attempt: attempt.unwrap_or(1),
+                lines: Vec::new(),
+                ended: false,
+            });
         }
-        let (_, attempt, result) = self.tasks.iter_mut().find(|(task, ..)| task == arn)?;
+        let task = self.tasks.iter_mut().find(|task| task.arn == arn)?;
         match what {
-            What::Log { stream: Stream::Stdout, line } if !platform(line) => line.clone_into(result),
+            What::Log { stream: Stream::Stdout, line } => task.wrote(line),
             What::TaskStopped { exit_code: Some(0), .. } => {
-                return Some(Outcome::Handled { attempt: *attempt, answer: std::mem::take(result).into() });
+                return Some(Outcome::Handled { attempt: task.attempt, answer: task.lines.join("\n").into() });
             }
             _ => (),
         }
@@ -65,9 +78,19 @@ impl Watch {
     }
 }
 
-/// Whether this is a line that Lambda writes around each invocation.
-fn platform(line: &str) -> bool {
-    ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "].iter().any(|prefix| line.starts_with(prefix))
+impl Task {
+    fn wrote(&mut self, line: &str) {
+        if self.ended {
+            return;
+        }
+        if line.is_empty() {
+            self.lines.clear();
+        } else if line.starts_with("END RequestId: ") {
+            self.ended = true;
+        } else {
+            self.lines.push(line.to_owned());
+        }
+    }
 }
 
 impl Outcome {
@@ -154,7 +177,7 @@ mod tests {
     #[test]
     fn a_task_ends_it_with_its_last_result() {
         let started = || (task(), What::TaskStarted { attempt: Some(2), spot: false });
-        let lines = || ["START RequestId: r-1", "busy", r#"{"n":1}"#, "END RequestId: r-1"].map(stdout);
+        let lines = || ["START RequestId: r-1", "busy", "", r#"{"n":1}"#, "END RequestId: r-1", "REPORT"].map(stdout);
         let mut success = vec![started()];
         success.extend(lines());
         success.push(stopped(0));

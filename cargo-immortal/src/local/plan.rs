@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
 use immortal_core::{manifest::Manifest, names::DISPATCHER_SUFFIX};
 use immortal_emulator::{
     Calls, FailureTarget, Fault, Function, How, Options, Queue, Redrive, StopCode, TaskDefinition,
@@ -99,7 +100,12 @@ impl Plan {
     }
 
     /// The primary, failing into the queue of this ARN.
-    pub(crate) fn primary(&self, zip: Vec<u8>, environment: &[(String, String)], failure_queue: String) -> Function {
+    pub(crate) fn primary(
+        &self,
+        zip: impl Into<Bytes>,
+        environment: &[(String, String)],
+        failure_queue: String,
+    ) -> Function {
         let mut variables = endpoint(environment);
         variables.extend(self.variables.clone());
         let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
@@ -116,7 +122,7 @@ impl Plan {
     /// The dispatcher, from the same package, with its own variables.
     pub(crate) fn dispatcher(
         &self,
-        zip: Vec<u8>,
+        zip: impl Into<Bytes>,
         environment: &[(String, String)],
         task_definition: String,
         dead_letter_queue: String,

@@ -66,11 +66,12 @@ fn plain(line: &Line) -> String {
     let at = line.at.as_secs_f64();
     match line.kind {
         Kind::Log => format!("{at:>8.3}  {:<22}  | {}", line.place, line.text),
+        Kind::Note => format!("{at:>8.3}  {:<22}  · {}", line.place, line.text),
         Kind::Step | Kind::Good | Kind::Bad => format!("{at:>8.3}  {:<22}  {}", line.place, line.text),
     }
 }
 
-/// Times and places are dim, so that what happened stands out; what a process wrote is cyan.
+/// Times and places are dim, so that what happened stands out; what the handler wrote is cyan.
 fn coloured(line: &Line) -> String {
     let at = line.at.as_secs_f64();
     let (colour, mark) = match line.kind {
@@ -78,6 +79,7 @@ fn coloured(line: &Line) -> String {
         Kind::Good => ("1;32", "✓ "),
         Kind::Bad => ("31", "✗ "),
         Kind::Log => ("36", "│ "),
+        Kind::Note => ("2", "· "),
     };
     format!("\x1b[2m{at:>8.3}  {:<22}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.place, line.text)
 }

@@ -25,8 +25,10 @@ pub(crate) enum Kind {
     Good,
     /// A life ended, or a call failed.
     Bad,
-    /// A process wrote a line.
+    /// The handler wrote a line.
     Log,
+    /// Lambda, the dispatcher or the runner wrote a line.
+    Note,
 }
 
 /// Knows the names, and which task is which attempt.
@@ -36,8 +38,18 @@ pub(crate) struct Timeline {
     dispatcher: String,
     dead_letter_queue: String,
     verbose: bool,
-    tasks: Vec<(String, Option<u32>)>,
+    tasks: Vec<Task>,
+    begin: Option<Duration>,
     status: Option<String>,
+}
+
+/// A task, as far as its lines have to be told apart.
+#[derive(Debug)]
+struct Task {
+    arn: String,
+    attempt: Option<u32>,
+    /// Between the runner's `START` and `END`, lines are the handler's, its result the last of them.
+    in_handler: bool,
 }
 
 impl Timeline {
@@ -48,6 +60,7 @@ impl Timeline {
             dead_letter_queue: plan.dead_letter_queue.clone(),
             verbose: plan.verbose,
             tasks: Vec::new(),
+            begin: None,
             status: None,
         }
     }
@@ -57,26 +70,32 @@ impl Timeline {
         self.status.as_deref()
     }
 
+    /// How long it is since the first thing that happened.
+    pub(crate) fn since_begin(&self, at: Duration) -> Duration {
+        at.saturating_sub(self.begin.unwrap_or(at))
+    }
+
     /// The line for the next thing that happened; `None` if it isn't worth one.
     pub(crate) fn line(&mut self, happening: &Happening) -> Option<Line> {
+        self.begin.get_or_insert(happening.at);
         if let (Place::Task { arn, .. }, What::TaskStarted { attempt, .. }) = (&happening.place, &happening.what) {
-            self.tasks.push((arn.clone(), *attempt));
+            self.tasks.push(Task { arn: arn.clone(), attempt: *attempt, in_handler: false });
         }
         let place = self.place(happening);
         let (kind, text) = match &happening.place {
             Place::Lambda { function, request_id } => self.lambda(function, request_id, &happening.what)?,
-            Place::Task { .. } => self.task(&place, &happening.what)?,
+            Place::Task { arn, .. } => self.task(arn, &place, &happening.what)?,
             Place::Queue { name } => self.queue(name, &happening.what)?,
             Place::Api => self.call(&happening.what)?,
         };
-        Some(Line { at: happening.at, place, text, kind })
+        Some(Line { at: self.since_begin(happening.at), place, text, kind })
     }
 
     fn place(&self, happening: &Happening) -> String {
         match (&happening.place, &happening.what) {
             (Place::Lambda { function, .. }, _) => format!("Lambda {function}"),
-            (Place::Task { arn, .. }, _) => match self.tasks.iter().find(|(task, _)| task == arn) {
-                Some((_, Some(attempt))) => format!("Fargate, attempt {attempt}"),
+            (Place::Task { arn, .. }, _) => match self.tasks.iter().find(|task| task.arn == *arn) {
+                Some(Task { attempt: Some(attempt), .. }) => format!("Fargate, attempt {attempt}"),
                 _ => format!("Fargate {}", arn.rsplit('/').next().unwrap_or_default()),
             },
             (Place::Queue { name }, _) => format!("SQS {name}"),
@@ -87,7 +106,8 @@ impl Timeline {
 
     fn lambda(&mut self, function: &str, request_id: &str, what: &What) -> Option<(Kind, String)> {
         if let What::Log { line, .. } = what {
-            return Some((Kind::Log, line.clone()));
+            let kind = if function == self.dispatcher { Kind::Note } else { Kind::Log };
+            return Some((kind, text(line)));
         }
         match what {
             What::Started { .. } => self.status = Some(format!("{function} runs in Lambda")),
@@ -113,14 +133,18 @@ impl Timeline {
         })
     }
 
-    fn task(&mut self, place: &str, what: &What) -> Option<(Kind, String)> {
+    fn task(&mut self, arn: &str, place: &str, what: &What) -> Option<(Kind, String)> {
         match what {
             What::TaskStarted { .. } => self.status = Some(format!("{} runs on {place}", self.primary)),
             What::TaskStopped { .. } => self.status = None,
             _ => (),
         }
         Some(match what {
-            What::Log { line, .. } => (Kind::Log, line.clone()),
+            What::Log { line, .. } => {
+                let task = self.tasks.iter_mut().find(|task| task.arn == arn);
+                let kind = task.map_or(Kind::Note, |task| task.kind(line));
+                return (!line.is_empty()).then(|| (kind, text(line)));
+            }
             What::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
             What::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
             What::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
@@ -161,6 +185,23 @@ impl Timeline {
         };
         shown.then(|| (kind, format!("{operation}: {answer}")))
     }
+}
+
+impl Task {
+    /// Whose line it is.
+    fn kind(&mut self, line: &str) -> Kind {
+        let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
+        if platform.iter().any(|prefix| line.starts_with(prefix)) {
+            self.in_handler = line.starts_with(platform[0]);
+            return Kind::Note;
+        }
+        if self.in_handler { Kind::Log } else { Kind::Note }
+    }
+}
+
+/// A line as it can be shown among others: Lambda's own have tabs.
+fn text(line: &str) -> String {
+    line.trim_end().replace('\t', "  ")
 }
 
 fn dispatcher(what: &What) -> Option<(Kind, String)> {
@@ -208,6 +249,7 @@ mod tests {
             dead_letter_queue: "ingest-dead-letters".into(),
             verbose,
             tasks: Vec::new(),
+            begin: None,
             status: None,
         }
     }
@@ -241,6 +283,7 @@ mod tests {
             Kind::Good => '+',
             Kind::Bad => '!',
             Kind::Log => '|',
+            Kind::Note => '.',
         };
         Some(format!("{mark} {}: {}", line.place, line.text))
     }
@@ -248,6 +291,7 @@ mod tests {
     #[test]
     fn each_happening_is_a_line_or_nothing() {
         let log = |stream| What::Log { stream, line: "read it".into() };
+        let wrote = |line: &str| What::Log { stream: Stream::Stdout, line: line.into() };
         let message = |message_id: &str| message_id.to_owned();
         let stopped = |exit_code| What::TaskStopped {
             exit_code,
@@ -302,13 +346,20 @@ mod tests {
                 Some("! Lambda ingestDlq: the dispatcher gives back 1 of its records"),
             ),
             (queue("ingest-failures"), What::Deleted { message_id: message("m") }, None),
-            (task(), log(Stream::Stderr), Some("| Fargate abc: read it")),
+            (lambda("ingestDlq"), log(Stream::Stdout), Some(". Lambda ingestDlq: read it")),
+            (task(), log(Stream::Stderr), Some(". Fargate abc: read it")),
             (
                 task(),
                 What::TaskStarted { attempt: Some(2), spot: true },
                 Some("  Fargate, attempt 2: the task begins, on Spot"),
             ),
+            (task(), log(Stream::Stderr), Some(". Fargate, attempt 2: read it")),
+            (task(), wrote("START RequestId: r-1"), Some(". Fargate, attempt 2: START RequestId: r-1")),
             (task(), log(Stream::Stderr), Some("| Fargate, attempt 2: read it")),
+            (task(), wrote(""), None),
+            (task(), wrote("{}"), Some("| Fargate, attempt 2: {}")),
+            (task(), wrote("END RequestId: r-1"), Some(". Fargate, attempt 2: END RequestId: r-1")),
+            (task(), wrote("REPORT RequestId: r-1\tx\t"), Some(". Fargate, attempt 2: REPORT RequestId: r-1  x")),
             (
                 task(),
                 What::TaskStopping { stop_code: StopCode::SpotInterruption },
@@ -343,6 +394,17 @@ mod tests {
     fn every_call_is_shown_when_asked_for() {
         let line = shown(&mut timeline(true), Place::Api, called("DescribeTasks", 200, None));
         assert_eq!(line.as_deref(), Some("  API ecs: DescribeTasks: 200"));
+    }
+
+    #[test]
+    fn times_begin_with_the_event() {
+        let mut timeline = timeline(false);
+        let mut at = |seconds, what| {
+            let happening = Happening { at: Duration::from_secs(seconds), place: lambda("ingest"), what };
+            timeline.line(&happening).map(|line| line.at.as_secs())
+        };
+        assert_eq!(at(9, What::Invoked), Some(0));
+        assert_eq!(at(12, What::TimedOut { after: Duration::ZERO }), Some(3));
     }
 
     #[test]
