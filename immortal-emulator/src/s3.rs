@@ -19,7 +19,7 @@ use md5::{Digest as _, Md5};
 
 use crate::{
     api::{ApiError, Outcome, Service, answer, request_id, respond, signed},
-    cloud::{Cloud, lock},
+    cloud::{Cloud, hex, lock},
     range::Range,
 };
 
@@ -146,7 +146,7 @@ fn finish(cloud: &Cloud, mut response: Response) -> Outcome {
 }
 
 fn etag(bytes: &Bytes) -> HeaderValue {
-    let digest: String = Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Md5::digest(bytes));
     HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 

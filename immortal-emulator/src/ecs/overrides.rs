@@ -17,7 +17,8 @@ const LONGEST: usize = 8192;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Overrides {
-    pub(super) container_overrides: Vec<ContainerOverride>,
+    #[serde(rename = "containerOverrides")]
+    pub(super) containers: Vec<ContainerOverride>,
     pub(super) cpu: Option<String>,
     pub(super) memory: Option<String>,
     pub(super) ephemeral_storage: Option<Storage>,
@@ -78,7 +79,7 @@ impl Overrides {
     }
 
     fn check_containers(&self, container: &str) -> Result<(), ApiError> {
-        for one in &self.container_overrides {
+        for one in &self.containers {
             match one.name.as_deref() {
                 None | Some("") => return Err(invalid("Container override must name a container.")),
                 Some(name) if name != container => {
@@ -94,7 +95,7 @@ impl Overrides {
         }
         let (cpu, memory) = (self.cpu.as_deref(), self.memory.as_deref());
         let over = |own: Option<u32>, task: Option<&str>| matches!((own, task.and_then(|task| task.parse::<u32>().ok())), (Some(own), Some(task)) if own > task);
-        if self.container_overrides.iter().any(|one| over(one.cpu, cpu) || over(one.memory, memory)) {
+        if self.containers.iter().any(|one| over(one.cpu, cpu) || over(one.memory, memory)) {
             return Err(invalid("A container's cpu and memory must not be more than the task's."));
         }
         Ok(())
@@ -112,7 +113,7 @@ impl Overrides {
 
     /// The container's variables.
     pub(super) fn environment(&self) -> BTreeMap<String, String> {
-        let variables = self.container_overrides.iter().flat_map(|one| &one.environment);
+        let variables = self.containers.iter().flat_map(|one| &one.environment);
         variables.map(|variable| (variable.name.clone(), variable.value.clone())).collect()
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> R
             return Ok(answered(cloud, &json!({ "tasks": [], "failures": [failure] })));
         }
         Some(How::Empty) => return Ok(answered(cloud, &json!({ "tasks": [], "failures": [] }))),
-        Some(How::Conflict(tasks)) => return Err(token::conflict(tasks)),
+        Some(How::Conflict(tasks)) => return Err(token::conflict(&tasks)),
         Some(How::OverridesTooLong) => return Err(overrides::too_long()),
         // EC2's throttle under Fargate, seen in the field.
         Some(How::RequestLimitExceeded) => {

@@ -106,7 +106,7 @@ impl Task {
         let definition = &revision.definition;
         let mut environment = definition.environment.clone();
         environment.extend(overrides.environment());
-        let command = overrides.container_overrides.iter().find_map(|one| one.command.clone());
+        let command = overrides.containers.iter().find_map(|one| one.command.clone());
         Arc::new(Self {
             arn: arn("ecs", &format!("task/{cluster}/{}", cloud.hex(32))),
             cluster: cluster.to_owned(),
@@ -193,18 +193,15 @@ impl Task {
             biased;
             status = process.exited() => status,
             () = async { drop(stopping.wait_for(Option::is_some).await) } => self.wind_down(&cloud, &process).await,
-            () = fate.strikes() => match fate {
-                Fate::Interrupted { stop_code, .. } => {
+            () = fate.strikes() => if let Fate::Interrupted { stop_code, .. } = fate {
                     let grace = self.stop_timeout.min(cloud.scaled(WARNING));
                     self.stop(stop_code, interruption(stop_code), grace);
                     self.wind_down(&cloud, &process).await
-                }
-                _ => {
+                } else {
                     container_reason = Some(OUT_OF_MEMORY);
                     process.kill();
                     process.exited().await
                 }
-            }
         };
         let stopping = self.told_to_stop();
         let (code, reason) = match (stopping, container_reason) {

@@ -40,7 +40,8 @@ impl Tokens {
             Some(used) if used.request == *request => Ok(Some(used.answer.clone())),
             Some(used) => {
                 let tasks = used.answer["tasks"].as_array().into_iter().flatten();
-                Err(conflict(tasks.filter_map(|task| task["taskArn"].as_str()).map(str::to_owned).collect()))
+                let tasks: Vec<_> = tasks.filter_map(|task| task["taskArn"].as_str()).map(str::to_owned).collect();
+                Err(conflict(&tasks))
             }
         }
     }
@@ -52,7 +53,7 @@ impl Tokens {
 
 /// Source: the `ConflictException` shape of the ECS API: "the existing task ARNs which are already associated with the
 /// `clientToken`".
-pub(super) fn conflict(tasks: Vec<String>) -> ApiError {
+pub(super) fn conflict(tasks: &[String]) -> ApiError {
     let message = "The specified clientToken was used with different parameters before.";
     let mut error = ApiError::new(400, "ConflictException", message);
     error.more.insert("resourceIds".into(), json!(tasks));

@@ -60,7 +60,7 @@ pub(crate) async fn download(
         match fault {
             Some(How::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
             Some(How::Stall) => response = half(response, range, &download.zip, Then::Nothing),
-            Some(How::Cut) => response = half(response, range, &download.zip, Then::Close),
+            Some(How::Cut) => response = half(response, range, &download.zip, Then::Flush),
             _ => {}
         }
         Ok(response.into())
@@ -91,8 +91,10 @@ fn half(response: Response, range: Range, zip: &Bytes, then: Then) -> Response {
     Response::from_parts(head, Body::new(Broken { first: Some(part.slice(..part.len() / 2)), then }))
 }
 
+#[derive(Clone, Copy)]
 enum Then {
     Nothing,
+    Flush,
     Close,
 }
 
@@ -106,11 +108,20 @@ impl HttpBody for Broken {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match (self.first.take(), &self.then) {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match (self.first.take(), self.then) {
             (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             // Nobody wakes it: it is gone with its connection.
             (None, Then::Nothing) => Poll::Pending,
+            // What was given is flushed while the body has no more; an error at once would throw it away.
+            (None, Then::Flush) => {
+                self.then = Then::Close;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             (None, Then::Close) => Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
         }
     }

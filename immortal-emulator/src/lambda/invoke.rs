@@ -85,11 +85,11 @@ pub(crate) fn prepare(
         let message = format!("Could not parse request body into json: Could not parse payload into json: {error}");
         return Err(ApiError::new(400, "InvalidRequestContentException", message));
     }
-    let qualified = qualifier.is_some() || function.ends_with(&format!("{}:{}", version.function.name, version.number));
+    let versioned = qualifier.is_some() || function.ends_with(&format!("{}:{}", version.function.name, version.number));
     let request = Request {
         id: cloud.uuid(),
         event,
-        function_arn: if qualified { version.qualified_arn() } else { version.function_arn() },
+        function_arn: if versioned { version.qualified_arn() } else { version.function_arn() },
         client_context,
         trace_id: format!(
             "Root=1-{:08x}-{};Parent={};Sampled=0",

@@ -17,7 +17,7 @@ use crate::{
     process::SharedPlace,
 };
 
-/// Longer lines are cut in pieces: CloudWatch Logs takes events of up to 256 KB.
+/// Longer lines are cut in pieces: `CloudWatch` takes log events of up to 256 KB.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
 const LONGEST: usize = 256 * 1024;
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::{Hidden, Received};
 use crate::{
     Attribute, REGION,
-    cloud::{Cloud, arn},
+    cloud::{Cloud, arn, hex},
     lambda::invoke::prepare,
 };
 
@@ -167,10 +167,6 @@ pub(super) fn attributes_digest<'a>(attributes: impl Iterator<Item = (&'a String
         text(&attribute.value, Some(1));
     }
     hex(&digest.finalize())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

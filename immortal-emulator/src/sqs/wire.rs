@@ -6,14 +6,11 @@ use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Hidden,
-    mapping::{attributes_digest, hex},
-};
+use super::{Hidden, mapping::attributes_digest};
 use crate::{
     Attribute, EmulatorError,
     api::{ApiError, Outcome, json_response},
-    cloud::{Cloud, arn},
+    cloud::{Cloud, arn, hex},
 };
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB.

@@ -16,7 +16,7 @@ const ME: [&str; 3] = ["bootstrap::as_a_function", "--exact", "--nocapture"];
 /// A package whose `bootstrap` is this binary.
 pub(crate) fn package() -> Vec<u8> {
     let me = std::env::current_exe().expect("a test knows its path");
-    script(&format!("#!/bin/sh\nexec {:?} {}\n", me, ME.join(" ")))
+    script(&format!("#!/bin/sh\nexec '{}' {}\n", me.display(), ME.join(" ")))
 }
 
 /// A package with this script as its `bootstrap`.

@@ -41,6 +41,6 @@ pub(crate) async fn s3(emulator: &Emulator) -> aws_sdk_s3::Client {
 pub(crate) async fn until<T>(emulator: &Emulator, pick: impl FnMut(&Happening) -> Option<T>) -> T {
     match tokio::time::timeout(std::time::Duration::from_secs(30), emulator.until(pick)).await {
         Ok(picked) => picked,
-        Err(_) => panic!("it never happened; what did: {:#?}", emulator.happenings()),
+        Err(late) => panic!("it never happened ({late}); what did: {:#?}", emulator.happenings()),
     }
 }

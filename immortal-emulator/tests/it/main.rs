@@ -2,7 +2,9 @@
 
 mod bootstrap;
 mod clients;
+mod download;
 mod ecs;
+mod events;
 mod lambda;
 mod life;
 mod s3;

@@ -1,0 +1,88 @@
+//! Task state changes, as a function is told of them.
+
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType};
+use immortal_emulator::{Calls, Emulator, Fault, Function, How, StopCode, TaskDefinition, What};
+use serde_json::{Value, json};
+
+use crate::{
+    bootstrap::package,
+    clients::{ecs, emulator, until},
+    ecs::run,
+};
+
+async fn chain(script: &str) -> Emulator {
+    let emulator = emulator().await;
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", script]));
+    let function = Function { timeout: Duration::from_secs(20), ..Function::new("ingestDlq", package()) };
+    emulator.deploy(function).expect("sound");
+    emulator
+}
+
+/// The events that the function was handed, as it echoes them; waits until there are so many.
+async fn events(emulator: &Emulator, count: usize) -> Vec<Value> {
+    let mut events = Vec::new();
+    until(emulator, |happening| {
+        if let What::Answered { body } = &happening.what {
+            let answer: Value = serde_json::from_slice(body).expect("JSON");
+            events.push(answer["event"].clone());
+        }
+        (events.len() == count).then_some(())
+    })
+    .await;
+    events.sort_by_key(|event| event["detail"]["version"].as_u64());
+    events
+}
+
+#[tokio::test]
+async fn a_task_is_told_of_from_its_creation_to_its_end() {
+    let emulator = chain("exit 5").await;
+    emulator.watch_tasks("ingestDlq", &[]);
+    let client = ecs(&emulator).await;
+    let answer = run(&client).send().await.expect("accepted");
+    let arn = answer.tasks()[0].task_arn().expect("there");
+    let events = events(&emulator, 4).await;
+    let statuses: Vec<_> = events.iter().map(|event| event["detail"]["lastStatus"].as_str()).collect();
+    assert_eq!(statuses, [Some("PROVISIONING"), Some("PENDING"), Some("RUNNING"), Some("STOPPED")]);
+    let last = &events[3];
+    assert_eq!((&last["source"], &last["detail-type"]), (&json!("aws.ecs"), &json!("ECS Task State Change")));
+    assert_eq!(last["resources"], json!([arn]));
+    let detail = &last["detail"];
+    assert_eq!((&detail["stopCode"], &detail["startedBy"]), (&json!("EssentialContainerExited"), &json!("r-1")));
+    assert_eq!(detail["containers"][0]["exitCode"], 5);
+    assert!(detail["stoppedAt"].as_str().is_some_and(|at| at.ends_with('Z')), "time stamps are text");
+    assert!(detail.get("tags").is_none());
+}
+
+#[tokio::test]
+async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
+    let emulator = chain("exec sleep 100").await;
+    emulator.watch_tasks("ingestDlq", &["RUNNING", "STOPPED"]);
+    let after = Duration::from_millis(20);
+    let how = How::Interrupt { after, stop_code: StopCode::SpotInterruption };
+    emulator.inject(Fault { operation: "RunTask", how, calls: Calls::Next(1) });
+    let client = ecs(&emulator).await;
+    let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").build().expect("named");
+    let request = run(&client).set_launch_type(None::<LaunchType>).capacity_provider_strategy(spot);
+    request.send().await.expect("accepted");
+    let events = events(&emulator, 3).await;
+    let detail = |index: usize, name: &str| events[index]["detail"][name].clone();
+    assert_eq!((detail(1, "lastStatus"), detail(1, "desiredStatus")), (json!("RUNNING"), json!("STOPPED")));
+    assert_eq!((detail(1, "stopCode"), detail(2, "stopCode")), (json!("SpotInterruption"), json!("SpotInterruption")));
+    assert_eq!((detail(2, "lastStatus"), detail(2, "capacityProviderName")), (json!("STOPPED"), json!("FARGATE_SPOT")));
+}
+
+#[tokio::test]
+async fn a_start_that_failed_has_no_exit_code_and_may_be_told_twice() {
+    let emulator = chain("exit 0").await;
+    emulator.watch_tasks("ingestDlq", &["STOPPED"]);
+    emulator.inject(Fault { operation: "RunTask", how: How::FailToStart("no ENI"), calls: Calls::Next(1) });
+    emulator.inject(Fault { operation: "TaskStateChange", how: How::Twice, calls: Calls::Next(1) });
+    let client = ecs(&emulator).await;
+    run(&client).send().await.expect("accepted");
+    let events = events(&emulator, 2).await;
+    assert_eq!(events[0], events[1]);
+    assert_eq!(events[0]["detail"]["stopCode"], "TaskFailedToStart");
+    assert!(events[0]["detail"]["containers"][0].get("exitCode").is_none());
+}
