@@ -24,7 +24,7 @@ pub struct Refused {
     pub resource_ids: Vec<String>,
 }
 
-/// What RunTask or DescribeTasks says besides tasks, on a 200.
+/// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotDone {
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
@@ -33,7 +33,7 @@ pub struct NotDone {
     pub detail: String,
 }
 
-/// A task that RunTask names.
+/// A task that `RunTask` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     /// Its ARN.
@@ -42,7 +42,7 @@ pub struct Started {
     pub created: Option<i64>,
 }
 
-/// A 200 of RunTask.
+/// A 200 of `RunTask`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ran {
     /// Its tasks: one, or none.
@@ -84,7 +84,7 @@ pub enum Lack {
     Service,
 }
 
-/// Judges what RunTask answered.
+/// Judges what `RunTask` answered.
 #[must_use]
 pub fn judge(answer: Result<Ran, Trouble>) -> Verdict {
     match answer {
@@ -111,11 +111,10 @@ pub fn judge(answer: Result<Ran, Trouble>) -> Verdict {
 pub fn retryable(trouble: &Trouble) -> Option<Lack> {
     match trouble {
         Trouble::Unanswered(_) => Some(Lack::Service),
-        Trouble::Unsent(_) => None,
         Trouble::Refused(refused) if is_throttled(refused) => Some(Lack::Rate),
         Trouble::Refused(refused) if refused.status >= 500 || refused.code == "ServerException" => Some(Lack::Service),
         Trouble::Refused(refused) if is_capacity(&refused.message) => Some(Lack::Capacity),
-        Trouble::Refused(_) => None,
+        Trouble::Refused(_) | Trouble::Unsent(_) => None,
     }
 }
 
@@ -235,8 +234,8 @@ mod tests {
         Err(Trouble::Refused(Refused { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
     }
 
-    fn failed(reason: &str, detail: &str) -> Result<Ran, Trouble> {
-        Ok(Ran { tasks: vec![], failures: vec![NotDone { reason: reason.into(), detail: detail.into() }] })
+    fn failed(reason: &str, detail: &str) -> Ran {
+        Ran { tasks: vec![], failures: vec![NotDone { reason: reason.into(), detail: detail.into() }] }
     }
 
     fn lack(answer: Result<Ran, Trouble>) -> Option<Lack> {
@@ -275,9 +274,12 @@ mod tests {
             (refused(503, "", ""), Lack::Service),
             (Err(Trouble::Unanswered("connection reset".into())), Lack::Service),
             (Ok(Ran::default()), Lack::Service),
-            (failed("Capacity is unavailable at this time. Please try again later", ""), Lack::Capacity),
-            (failed("RESOURCE:CPU", ""), Lack::Capacity),
-            (failed("x", "You've reached the limit on the number of vCPUs you can run concurrently"), Lack::Capacity),
+            (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), Lack::Capacity),
+            (Ok(failed("RESOURCE:CPU", "")), Lack::Capacity),
+            (
+                Ok(failed("x", "You've reached the limit on the number of vCPUs you can run concurrently")),
+                Lack::Capacity,
+            ),
             (refused(400, "ClientException", "Capacity is unavailable at this time."), Lack::Capacity),
         ];
         for (answer, expected) in table {
@@ -298,8 +300,8 @@ mod tests {
             (refused(400, "ExpiredTokenException", ""), "role"),
             (refused(400, "BlockedException", ""), "Support"),
             (refused(400, "SomethingNew", ""), "SomethingNew"),
-            (failed("MISSING", ""), "IMMORTAL_RUNNER"),
-            (failed("The requested CPU configuration is above your limit", ""), "quotas"),
+            (Ok(failed("MISSING", "")), "IMMORTAL_RUNNER"),
+            (Ok(failed("The requested CPU configuration is above your limit", "")), "quotas"),
             (Err(Trouble::Unsent("no credentials".into())), "credentials"),
         ];
         for (answer, named) in table {

@@ -66,7 +66,7 @@ impl Config {
             problems.push(format!("{} is missing (the runner's task definition)", env::RUNNER));
         }
         let network = network(&lookup, &mut problems);
-        let transport = transport(lookup(env::EVENT_BUCKET), lookup(env::INLINE_EVENTS), &mut problems);
+        let transport = transport(lookup(env::EVENT_BUCKET), lookup(env::INLINE_EVENTS).as_deref(), &mut problems);
         match (primary, task_definition, network, transport) {
             (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
                 primary,
@@ -118,14 +118,14 @@ fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>)
     Some(Network { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
 }
 
-fn transport(bucket: Option<String>, inline: Option<String>, problems: &mut Vec<String>) -> Option<Transport> {
+fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<String>) -> Option<Transport> {
     if let Some(bucket) = &bucket
         && (bucket.contains(['/', ':']) || bucket.contains(char::is_whitespace))
     {
         problems.push(format!("{} is {bucket:?}, and must be a bucket's bare name", env::EVENT_BUCKET));
         return None;
     }
-    match (inline.as_deref(), bucket) {
+    match (inline, bucket) {
         (None | Some("true"), bucket) => Some(Transport::Inline { bucket }),
         (Some("false"), Some(bucket)) => Some(Transport::Bucket(bucket)),
         (Some("false"), None) => {

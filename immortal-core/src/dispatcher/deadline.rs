@@ -58,9 +58,9 @@ impl Deadline {
 fn budget(deadline: u64, now: u64) -> (Duration, Duration) {
     let left = deadline.checked_sub(now).filter(|left| *left > 0).map_or(UNKNOWN, Duration::from_millis);
     // Lambda allows 15 minutes.
-    let left = left.min(Duration::from_secs(900));
+    let left = left.min(Duration::from_mins(15));
     let to_answer = (left / 10).clamp(Duration::from_millis(100).min(left / 2), Duration::from_secs(2));
-    (left - to_answer, (left / 4).min(LONGEST_CALL))
+    (left.saturating_sub(to_answer), (left / 4).min(LONGEST_CALL))
 }
 
 /// How long to wait before the nth retry: exponentially longer, with full jitter, and never at once. `random` is from
@@ -98,10 +98,10 @@ mod tests {
         let past = Deadline { end: Instant::now(), bound: LONGEST_CALL };
         assert!(past.call().is_none());
         assert!(!past.pause(Duration::ZERO).await);
-        let soon = Deadline { end: Instant::now() + Duration::from_secs(60), bound: LONGEST_CALL };
+        let soon = Deadline { end: Instant::now() + Duration::from_mins(1), bound: LONGEST_CALL };
         assert_eq!(soon.call(), Some(LONGEST_CALL));
         assert!(soon.pause(Duration::ZERO).await);
-        assert!(!soon.pause(Duration::from_secs(60)).await, "there would be no time for a call after it");
+        assert!(!soon.pause(Duration::from_mins(1)).await, "there would be no time for a call after it");
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Dispatcher {
         timeout_at(deadline.end(), self.calls.acquire()).await.ok()?.ok()
     }
 
-    /// One RunTask call, at the pace of the process.
+    /// One `RunTask` call, at the pace of the process.
     pub(super) async fn run_task(&self, request: &Request<'_>, deadline: Deadline) -> Option<Result<Ran, Trouble>> {
         self.gate.pass(deadline.end()).await?;
         let permit = self.permit(deadline).await?;

@@ -1,4 +1,4 @@
-//! The ECS client: RunTask and DescribeTasks, in our own types.
+//! The ECS client: `RunTask` and `DescribeTasks`, in our own types.
 
 use std::time::Duration;
 

@@ -66,8 +66,8 @@ impl Identity {
     #[must_use]
     pub fn is_of_primary(&self, context: &Context) -> bool {
         let names = [&context.invoked_function_arn, &context.function_name];
-        let mut named = names.into_iter().filter(|name| !name.is_empty()).peekable();
-        named.peek().is_some() && named.all(|name| self.is_primary(name))
+        let mut said = names.into_iter().filter(|name| !name.is_empty()).peekable();
+        said.peek().is_some() && said.all(|name| self.is_primary(name))
     }
 
     fn resolve(&self, text: &str) -> Option<FunctionArn> {

@@ -1,4 +1,4 @@
-//! Whether a task that RunTask names is the answer to a message, or older than it: then the message is a redrive where
+//! Whether a task that `RunTask` names is the answer to a message, or older than it: then the message is a redrive where
 //! that task has failed.
 
 use super::{answer::Started, input::Message, task::Task};
@@ -20,12 +20,12 @@ pub enum Age {
 /// How old a named task is, against the message that asked for it.
 #[must_use]
 pub fn age(started: &Started, message: Option<&Message>) -> Age {
-    match (message.and_then(|message| message.sent), started.created) {
-        // The other shapes know no redrive.
-        (None, _) => Age::Fresh,
-        (Some(_), None) => Age::Unknown,
-        (Some(sent), Some(created)) if created < sent.saturating_sub(OLDER) => Age::Older,
-        _ => Age::Fresh,
+    // The other shapes know no redrive.
+    let Some(sent) = message.and_then(|message| message.sent) else { return Age::Fresh };
+    match started.created {
+        None => Age::Unknown,
+        Some(created) if created < sent.saturating_sub(OLDER) => Age::Older,
+        Some(_) => Age::Fresh,
     }
 }
 

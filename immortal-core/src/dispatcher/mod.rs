@@ -38,6 +38,9 @@ pub mod task;
 pub mod token;
 pub mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use config::Config;
 use deadline::Deadline;
 use dispatch::Dispatcher;

@@ -1,4 +1,4 @@
-//! The `overrides` of a RunTask call, and how long they are as they are really sent.
+//! The `overrides` of a `RunTask` call, and how long they are as they are really sent.
 
 use serde::Serialize;
 
@@ -14,7 +14,8 @@ pub const LONGEST: usize = 7_900;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrides {
-    container_overrides: [ContainerOverride; 1],
+    #[serde(rename = "containerOverrides")]
+    containers: [ContainerOverride; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +76,7 @@ impl Overrides {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
         let variables = order.to_variables().into_iter().map(|(name, value)| Variable { name, value });
         Self {
-            container_overrides: [ContainerOverride {
+            containers: [ContainerOverride {
                 name: container.to_owned(),
                 environment: variables.collect(),
                 cpu: integer(manifest.cpu),
@@ -90,7 +91,7 @@ impl Overrides {
     /// The container's part.
     #[must_use]
     pub fn container(&self) -> &ContainerOverride {
-        let [container] = &self.container_overrides;
+        let [container] = &self.containers;
         container
     }
 

@@ -1,6 +1,6 @@
-//! How fast this process calls RunTask: several dispatchers share one account's limit without knowing of each other.
+//! How fast this process calls `RunTask`: several dispatchers share one account's limit without knowing of each other.
 //!
-//! RunTask on Fargate takes 20 calls a second, and as many at once
+//! `RunTask` on Fargate takes 20 calls a second, and as many at once
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html>). Until the service throttles, a process
 //! stays just within that, with a batch's worth of calls at once. From then on it sends one call at a time, evenly: each
 //! throttle cuts its rate, each success brings it back to where it was, and then beyond, faster and faster. As growth is
@@ -72,12 +72,11 @@ impl Pace {
         self.credited = now;
         // Calls that are exactly as far apart as the service's tokens would take each of them, and leave none to others.
         let jitter = 0.8 + 0.4 * random;
-        let tokens = match self.cut {
-            Some(_) => 1.0,
-            None => {
-                self.credit -= 1.0;
-                (1.0 - self.credit).max(0.0)
-            }
+        let tokens = if self.cut.is_some() {
+            1.0
+        } else {
+            self.credit -= 1.0;
+            (1.0 - self.credit).max(0.0)
         };
         self.next = now + Duration::from_secs_f64(jitter * tokens / self.rate(now));
     }
@@ -321,7 +320,7 @@ mod tests {
     #[tokio::test]
     async fn the_gate_lets_nobody_through_after_the_deadline() {
         let gate = Gate::new();
-        assert!(gate.pass(Instant::now() + Duration::from_secs(60)).await.is_some());
+        assert!(gate.pass(Instant::now() + Duration::from_mins(1)).await.is_some());
         gate.throttled(Duration::ZERO);
         assert_eq!(gate.pass(Instant::now()).await, None);
     }

@@ -26,7 +26,7 @@ use crate::{
     order::{EventForm, Order},
 };
 
-/// How long a task that ECS doesn't know is asked for: DescribeTasks lags behind RunTask.
+/// How long a task that ECS doesn't know is asked for: `DescribeTasks` lags behind `RunTask`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is to be started.
@@ -38,7 +38,7 @@ struct Plan {
     spot: bool,
 }
 
-/// Whether a task that RunTask names has the event.
+/// Whether a task that `RunTask` names has the event.
 enum Standing {
     InHand(&'static str),
     Redrive(&'static str),
@@ -250,9 +250,9 @@ impl Dispatcher {
 
     /// Whether a named task has the event, or has failed before this message asked for it anew.
     async fn standing(&self, scope: &Scope, started: &Started) -> Result<Standing, String> {
-        let message = match (&scope.message, lookup::age(started, scope.message.as_ref())) {
-            (Some(message), Age::Older | Age::Unknown) => message,
-            _ => return Ok(Standing::InHand("started")),
+        let age = lookup::age(started, scope.message.as_ref());
+        let (Some(message), Age::Older | Age::Unknown) = (&scope.message, age) else {
+            return Ok(Standing::InHand("started"));
         };
         let Some(task) = self.look_up(scope, &self.config.cluster, &started.arn, PATIENCE).await? else {
             return Ok(Standing::Redrive("is gone"));

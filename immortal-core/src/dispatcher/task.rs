@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// A task, from an `ECS Task State Change` event or from DescribeTasks.
+/// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Task {
     /// The task's ARN.

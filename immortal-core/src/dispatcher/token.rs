@@ -23,7 +23,7 @@ pub enum Origin {
 impl Origin {
     /// The client token, with the message's id where that message is a redrive.
     ///
-    /// RunTask takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
+    /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.
     #[must_use]
     pub fn token(&self, redrive: Option<&str>) -> String {

@@ -1,0 +1,357 @@
+//! Each answer of the service, and what became of the record.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::service::{Fault, Service, invoke};
+use crate::{
+    dispatcher::{failure::tests::PRIMARY, overrides::Overrides},
+    manifest::{Manifest, On},
+};
+
+fn manifest() -> Manifest {
+    Manifest::new("ingest", "ingest", "1")
+}
+
+fn message(id: &str, request_id: &str, body: &str, sent: u64) -> Value {
+    json!({ "messageId": id, "eventSource": "aws:sqs", "body": body,
+        "attributes": { "SentTimestamp": sent.to_string(), "ApproximateReceiveCount": "1" },
+        "messageAttributes": { "RequestID": { "stringValue": request_id }, "ErrorMessage": { "stringValue": "no such table" } } })
+}
+
+/// The service's tasks are created at this time, in milliseconds, unless a test says otherwise.
+const NOW: u64 = 1_700_000_000_000;
+
+fn batch(messages: &[Value]) -> String {
+    json!({ "Records": messages }).to_string()
+}
+
+fn one(body: &str) -> String {
+    batch(&[message("m-1", "r-1", body, NOW)])
+}
+
+/// Who went back.
+async fn back(service: &Service, payload: &str) -> Vec<String> {
+    let dispatcher = service.dispatcher(&[], manifest());
+    named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
+}
+
+fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
+    let json = serde_json::to_value(response).expect("plain data");
+    let failures = json["batchItemFailures"].as_array().expect("a list");
+    failures.iter().map(|item| item["itemIdentifier"].as_str().expect("a text").to_owned()).collect()
+}
+
+fn last(service: &Service) -> Value {
+    service.with(|state| serde_json::from_str(state.calls.last().expect("a call")).expect("JSON"))
+}
+
+fn variable(call: &Value, name: &str) -> Option<String> {
+    let variables = call["overrides"]["containerOverrides"][0]["environment"].as_array()?;
+    let found = variables.iter().find(|variable| variable["name"] == name)?;
+    found["value"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn what_is_measured_is_what_the_sdk_sends() {
+    let service = Service::start().await;
+    let manifest =
+        Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), limit: Some(1_500), ..manifest() };
+    let event = "{\"a\":\"\\u0001\\\"\\\\ä😀\u{7f}\\n\",\n\t\"b\":1e400}";
+    let variables = [("IMMORTAL_SECURITY_GROUPS", "sg-1"), ("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED")];
+    let dispatcher = service.dispatcher(&variables, manifest.clone());
+    assert!(named(&invoke(&dispatcher, &one(event)).await.expect("an answer")).is_empty());
+    let text = service.with(|state| state.calls[0].clone());
+    let call: Value = serde_json::from_str(&text).expect("JSON");
+    let lookup = |name: &str| variable(&call, name);
+    let order = crate::order::Order::from_variables(lookup).expect("our own order");
+    let mirror = serde_json::to_string(&Overrides::new("runner", &order, &manifest)).expect("plain data");
+    assert!(text.contains(&format!("\"overrides\":{mirror}")), "{text}\n{mirror}");
+    assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
+    assert_eq!((order.attempt, order.limit), (1, Some(2)));
+    assert_eq!(
+        (&call["cluster"], &call["taskDefinition"], &call["count"]),
+        (&json!("default"), &json!("runner"), &json!(1))
+    );
+    assert_eq!((&call["launchType"], &call["startedBy"]), (&json!("FARGATE"), &json!("r-1")));
+    let network =
+        json!({ "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED" });
+    assert_eq!(call["networkConfiguration"]["awsvpcConfiguration"], network);
+}
+
+#[tokio::test]
+async fn what_passes_ends_in_one_task() {
+    let network = "Error retrieving subnets (RequestLimitExceeded)";
+    let faults = [
+        Fault::Refuse(400, "ThrottlingException", "Rate exceeded"),
+        Fault::Refuse(400, "InvalidParameterException", network),
+        Fault::Refuse(500, "ServerException", ""),
+        Fault::Refuse(503, "", ""),
+        Fault::CutBefore,
+        Fault::CutAfter,
+        Fault::Say(""),
+        Fault::Say("{}"),
+        Fault::Say("<html>"),
+        Fault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#),
+    ];
+    for fault in faults {
+        let service = Service::start().await;
+        service.with(|state| state.faults = vec![fault.clone()]);
+        assert!(back(&service, &one("1")).await.is_empty(), "{fault:?}");
+        service.with(|state| {
+            assert_eq!((state.calls.len(), state.tasks.len()), (2, 1), "{fault:?}");
+            assert_eq!(state.calls[0], state.calls[1], "the same request for the same token");
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_stays_goes_back_at_once() {
+    let faults = [
+        Fault::Refuse(400, "AccessDeniedException", "not authorized"),
+        Fault::Refuse(400, "ClusterNotFoundException", "Cluster not found."),
+        Fault::Refuse(400, "ConflictException", "no task"),
+        Fault::Refuse(404, "", ""),
+        Fault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"MISSING"}]}"#),
+    ];
+    for fault in faults {
+        let service = Service::start().await;
+        service.with(|state| state.faults = vec![fault.clone()]);
+        assert_eq!(back(&service, &one("1")).await, ["m-1"], "{fault:?}");
+        service.with(|state| assert_eq!((state.calls.len(), state.tasks.len()), (1, 0), "{fault:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_poison_record_goes_back_alone() {
+    let service = Service::start().await;
+    let mut messages: Vec<_> = (0..10).map(|n| message(&format!("m-{n}"), &format!("r-{n}"), "1", NOW)).collect();
+    messages[4]["messageAttributes"] = json!({});
+    messages[4]["body"] = json!(r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#);
+    assert_eq!(back(&service, &batch(&messages)).await, ["m-4"]);
+    service.with(|state| assert_eq!(state.tasks.len(), 9));
+}
+
+#[tokio::test]
+async fn a_batch_of_ten_is_ten_calls_side_by_side() {
+    let service = Service::behind(Arc::new(Semaphore::new(0))).await;
+    let messages: Vec<_> = (0..25).map(|n| message(&format!("m-{n}"), &format!("r-{n}"), "1", NOW)).collect();
+    let dispatcher = service.dispatcher(&[], manifest());
+    let payload = batch(&messages);
+    let invocation = tokio::spawn(async move { invoke(&dispatcher, &payload).await });
+    while service.with(|state| state.open) < 10 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    service.door.add_permits(1_000);
+    assert!(named(&invocation.await.expect("no panic").expect("an answer")).is_empty());
+    service.with(|state| assert_eq!((state.most, state.tasks.len()), (10, 25)));
+}
+
+#[tokio::test]
+async fn one_failure_is_one_task_in_whichever_shape_and_however_often() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest());
+    let record = json!({ "version": "1.0", "requestPayload": 1,
+        "requestContext": { "requestId": "r-1", "functionArn": format!("{PRIMARY}:$LATEST"), "condition": "RetriesExhausted" },
+        "responseContext": { "executedVersion": "7" }, "responsePayload": { "errorType": "Sandbox.Timedout" } })
+    .to_string();
+    let other = json!({ "messageId": "m-2", "eventSource": "aws:sqs", "body": record, "attributes": { "SentTimestamp": NOW.to_string() } });
+    for payload in [one("1"), one("1"), batch(&[other]), record] {
+        assert!(named(&invoke(&dispatcher, &payload).await.expect("an answer")).is_empty());
+    }
+    service.with(|state| assert_eq!((state.calls.len(), state.tasks.len()), (4, 1)));
+}
+
+#[tokio::test]
+async fn a_redrive_runs_again_only_what_has_failed() {
+    let hour = 3_600_000;
+    for (status, exit, tasks) in
+        [("RUNNING", None, 1), ("STOPPED", Some(0), 1), ("STOPPED", Some(1), 2), ("STOPPED", None, 2)]
+    {
+        let service = Service::start().await;
+        assert!(back(&service, &one("1")).await.is_empty());
+        service.with(|state| {
+            for (_, task) in state.tasks.values_mut() {
+                task["lastStatus"] = json!(status);
+                task["containers"] = json!([{ "name": "runner", "exitCode": exit }]);
+            }
+            state.now += 3_601.0;
+        });
+        let redriven = batch(&[message("m-2", "r-1", "1", NOW + hour)]);
+        for _ in 0..2 {
+            assert!(back(&service, &redriven).await.is_empty());
+            service.with(|state| assert_eq!(state.tasks.len(), tasks, "{status} {exit:?}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn too_long_is_one_rung_down() {
+    let service = Service::start().await;
+    let said = Fault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
+    service.with(|state| state.faults = vec![said.clone(), said.clone()]);
+    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest());
+    assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());
+    let uri = "s3://events/immortal/ingest/r-1";
+    assert_eq!(variable(&last(&service), "IMMORTAL_EVENT_S3").as_deref(), Some(uri));
+    service.with(|state| {
+        assert_eq!((state.calls.len(), state.tasks.len()), (3, 1));
+        assert_eq!(state.objects["/events/immortal/ingest/r-1"], b" {\"a\" : 1} ", "the event as it came");
+        state.faults = vec![said.clone(), said];
+    });
+    assert_eq!(back(&service, &batch(&[message("m-2", "r-2", "1", NOW)])).await, ["m-2"], "there is no bucket");
+}
+
+#[tokio::test]
+async fn no_event_is_in_an_order_that_may_be_read() {
+    let service = Service::start().await;
+    let variables = [("IMMORTAL_EVENT_BUCKET", "events"), ("IMMORTAL_INLINE_EVENTS", "false")];
+    let dispatcher = service.dispatcher(&variables, manifest());
+    assert!(named(&invoke(&dispatcher, &one("{\"secret\":1}")).await.expect("an answer")).is_empty());
+    service.with(|state| {
+        assert!(!state.calls[0].contains("secret"), "{}", state.calls[0]);
+        assert_eq!(state.objects.len(), 1);
+    });
+}
+
+#[tokio::test]
+async fn without_spot_capacity_it_is_fargate() {
+    let service = Service::start().await;
+    service.with(|state| {
+        let body = r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#;
+        state.faults = vec![Fault::Refuse(500, "ServerException", ""), Fault::Say(body)];
+    });
+    let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() });
+    assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
+    service.with(|state| {
+        let kinds: Vec<_> = state.calls.iter().map(|call| call.contains("FARGATE_SPOT")).collect();
+        assert_eq!(kinds, [true, true, false]);
+        assert!(state.calls[2].contains(r#""launchType":"FARGATE""#), "{}", state.calls[2]);
+    });
+}
+
+#[tokio::test]
+async fn on_killed_leaves_the_handlers_own_errors_in_the_queue() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], Manifest { on: On::Killed, ..manifest() });
+    let mut killed = message("m-2", "r-2", "1", NOW);
+    killed["messageAttributes"]["ErrorMessage"]["stringValue"] = json!("Task timed out after 3.00 seconds");
+    let response = invoke(&dispatcher, &batch(&[message("m-1", "r-1", "1", NOW), killed])).await.expect("an answer");
+    assert_eq!(named(&response), ["m-1"]);
+    service.with(|state| assert_eq!(state.tasks.len(), 1));
+}
+
+fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
+    json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
+        "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so",
+        "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default",
+        "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111111111111:task-definition/runner:3",
+        "containers": [{ "name": "runner", "exitCode": exit }], "overrides": call["overrides"] } })
+}
+
+#[tokio::test]
+async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest());
+    let event = "{\"n\":1.00, \"n\":2}";
+    invoke(&dispatcher, &one(event)).await.expect("attempt 1");
+    let (mut arn, expected) =
+        (String::new(), [(1, "EssentialContainerExited", "2", None), (143, "SpotInterruption", "3", Some("1"))]);
+    for (number, (exit, code, attempt, interruptions)) in expected.into_iter().enumerate() {
+        arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{}", number + 1);
+        let state_change = stopped(&last(&service), &arn, Some(exit), code).to_string();
+        for _ in 0..2 {
+            invoke(&dispatcher, &state_change).await.expect("the next attempt");
+        }
+        let call = last(&service);
+        assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
+        assert_eq!(variable(&call, "IMMORTAL_ATTEMPT").as_deref(), Some(attempt));
+        assert_eq!(variable(&call, "IMMORTAL_INTERRUPTIONS").as_deref(), interruptions);
+        assert_eq!(call["startedBy"], "r-1");
+        service.with(|state| assert_eq!(state.tasks.len(), number + 2, "{arn}"));
+    }
+    let refused = stopped(&last(&service), "arn:3", Some(2), "EssentialContainerExited");
+    let failed = invoke(&dispatcher, &refused.to_string()).await.expect_err("given up");
+    assert!(failed.0.contains("r-1") && failed.0.contains("exit code 2"), "{failed}");
+    let wrapped = json!({ "version": "1.0", "requestPayload": refused, "requestContext": {
+        "requestId": "own", "functionArn": format!("{PRIMARY}Dlq"), "condition": "RetriesExhausted" } });
+    let redriven = json!({ "messageId": "m-9", "eventSource": "aws:sqs", "body": wrapped.to_string(), "attributes": { "SentTimestamp": NOW.to_string() } });
+    assert!(named(&invoke(&dispatcher, &batch(&[redriven])).await.expect("an answer")).is_empty());
+    assert_eq!(variable(&last(&service), "IMMORTAL_ATTEMPT").as_deref(), Some("4"));
+}
+
+#[tokio::test]
+async fn overrides_that_the_event_lacks_are_asked_for() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest());
+    invoke(&dispatcher, &one("7")).await.expect("attempt 1");
+    let mut event = stopped(&last(&service), "arn:aws:ecs:eu-central-1:111111111111:task/default/1", Some(1), "");
+    event["detail"]["overrides"] = json!({ "containerOverrides": [] });
+    invoke(&dispatcher, &event.to_string()).await.expect("the next attempt");
+    assert_eq!(variable(&last(&service), "IMMORTAL_ATTEMPT").as_deref(), Some("2"));
+    service.with(|state| assert_eq!(state.tasks.len(), 2));
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_ignored_successfully() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest());
+    invoke(&dispatcher, &one("7")).await.expect("attempt 1");
+    let ours = stopped(&last(&service), "arn:1", Some(1), "EssentialContainerExited");
+    let change = |edit: &dyn Fn(&mut Value)| {
+        let mut event = ours.clone();
+        edit(&mut event["detail"]);
+        event.to_string()
+    };
+    let other = |text: &str| {
+        let context = variable(&last(&service), "AWS_LAMBDA_FUNCTION_CONTEXT").expect("a context");
+        let mut event = ours.clone();
+        let variables =
+            event["detail"]["overrides"]["containerOverrides"][0]["environment"].as_array_mut().expect("a list");
+        variables.retain(|variable| variable["name"] != "AWS_LAMBDA_FUNCTION_CONTEXT");
+        variables.push(json!({ "name": "AWS_LAMBDA_FUNCTION_CONTEXT", "value": context.replace("ingest", text) }));
+        event.to_string()
+    };
+    let events = [
+        change(&|detail| detail["lastStatus"] = json!("RUNNING")),
+        change(&|detail| detail["overrides"]["containerOverrides"][0]["name"] = json!("web")),
+        change(&|detail| {
+            detail["overrides"]["containerOverrides"][0]["environment"] = json!([{ "name": "A", "value": "1" }])
+        }),
+        change(&|detail| {
+            detail["overrides"] = json!({});
+            detail["taskDefinitionArn"] = json!("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:1");
+        }),
+        other("another"),
+    ];
+    for event in events {
+        invoke(&dispatcher, &event).await.expect("ignored");
+        service.with(|state| assert_eq!(state.calls.len(), 1, "{event}"));
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_events_is_in_one_task_or_back() {
+    let service = Service::start().await;
+    let mut random = fastrand::Rng::with_seed(11);
+    let faults = (0..60).map(|_| match random.u8(..) {
+        0..12 => Fault::CutBefore,
+        12..24 => Fault::CutAfter,
+        24..36 => Fault::Refuse(500, "ServerException", ""),
+        36..48 => Fault::Refuse(400, "AccessDeniedException", ""),
+        _ => Fault::Say("{}"),
+    });
+    service.with(|state| state.faults = faults.collect());
+    let dispatcher = service.dispatcher(&[], manifest());
+    let mut returned = 0;
+    for part in 0..4 {
+        let messages: Vec<_> =
+            (0..10).map(|n| message(&format!("m-{part}-{n}"), &format!("r-{part}-{n}"), "1", NOW)).collect();
+        returned += named(&invoke(&dispatcher, &batch(&messages)).await.expect("an answer")).len();
+    }
+    service.with(|state| assert!(state.tasks.len() >= 40 - returned && state.tasks.len() <= 40, "{returned}"));
+    let starts = service.with(|state| state.tasks.len());
+    assert!(starts + returned >= 40, "{starts} {returned}");
+}

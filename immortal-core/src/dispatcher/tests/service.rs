@@ -1,0 +1,219 @@
+//! ECS and S3 as far as the dispatcher asks them: a server that records what it is sent, and answers by a script.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, StatusCode, body::Bytes, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json, value::RawValue};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use crate::{
+    dispatcher::{
+        config::Config,
+        deadline::Deadline,
+        dispatch::Dispatcher,
+        failure::tests::PRIMARY,
+        response::{Failed, Response as Answer},
+    },
+    manifest::Manifest,
+};
+
+/// How one RunTask call is answered.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// An error with this status, code and message, before anything happened.
+    Refuse(u16, &'static str, &'static str),
+    /// A 200 with this body, before anything happened.
+    Say(&'static str),
+    /// The connection is cut before anything happened.
+    CutBefore,
+    /// The connection is cut after the task was started.
+    CutAfter,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// Faults of the next calls, first come, first served; then all is well.
+    pub(super) faults: Vec<Fault>,
+    /// The bodies of all RunTask calls, as they came.
+    pub(super) calls: Vec<String>,
+    /// Tasks by token: the request's parameters and the task.
+    pub(super) tasks: HashMap<String, (String, Value)>,
+    /// Objects by path.
+    pub(super) objects: HashMap<String, Vec<u8>>,
+    /// How many calls are under way, and how many were at most.
+    pub(super) open: usize,
+    pub(super) most: usize,
+    /// The time of day that new tasks are created at, in seconds.
+    pub(super) now: f64,
+    described: usize,
+}
+
+pub(super) struct Service {
+    pub(super) state: Arc<Mutex<State>>,
+    /// Calls wait here, so that a test can see how many are under way.
+    pub(super) door: Arc<Semaphore>,
+    address: SocketAddr,
+}
+
+impl Service {
+    pub(super) async fn start() -> Self {
+        Self::behind(Arc::new(Semaphore::new(1_000))).await
+    }
+
+    /// A service whose calls wait for a permit of this door.
+    pub(super) async fn behind(door: Arc<Semaphore>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let state = Arc::new(Mutex::new(State { now: 1_700_000_000.0, ..State::default() }));
+        let (served, passed) = (Arc::clone(&state), Arc::clone(&door));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (state, door) = (Arc::clone(&served), Arc::clone(&passed));
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| answer(request, Arc::clone(&state), Arc::clone(&door)));
+                    // A cut connection is a fault of the script.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+        });
+        Self { state, door, address }
+    }
+
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn dispatcher(&self, variables: &[(&str, &str)], manifest: Manifest) -> Arc<Dispatcher> {
+        let base = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner"), ("SUBNET", "subnet-1,subnet-2")];
+        let lookup = |name: &str| {
+            let variable = variables.iter().chain(&base).find(|(key, _)| *key == name);
+            variable.map(|(_, value)| (*value).to_owned())
+        };
+        let config = Config::read(lookup).expect("complete");
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(format!("http://{}", self.address))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .sleep_impl(aws_sdk_ecs::config::SharedAsyncSleep::new(Sleep))
+            .build();
+        Arc::new(Dispatcher::new(config, manifest, &sdk))
+    }
+}
+
+#[derive(Debug)]
+struct Sleep;
+
+impl aws_sdk_ecs::config::AsyncSleep for Sleep {
+    fn sleep(&self, duration: std::time::Duration) -> aws_sdk_ecs::config::Sleep {
+        aws_sdk_ecs::config::Sleep::new(tokio::time::sleep(duration))
+    }
+}
+
+/// One invocation with a minute's time.
+pub(super) async fn invoke(dispatcher: &Arc<Dispatcher>, payload: &str) -> Result<Answer, Failed> {
+    let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
+    let own = format!("{PRIMARY}Dlq");
+    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(60_000, 0)).await
+}
+
+type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
+
+async fn answer(request: Request<hyper::body::Incoming>, state: Arc<Mutex<State>>, door: Arc<Semaphore>) -> Reply {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok().map(str::to_owned));
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let with =
+        |act: &mut dyn FnMut(&mut State) -> Reply| act(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+    let Some(target) = target else {
+        return with(&mut |state| {
+            state.objects.insert(path.clone(), body.to_vec());
+            reply(200, "")
+        });
+    };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    if target.ends_with(".DescribeTasks") {
+        return with(&mut |state| reply(200, &describe(state, &text)));
+    }
+    with(&mut |state| {
+        state.open += 1;
+        state.most = state.most.max(state.open);
+        reply(200, "")
+    })?;
+    let passed = door.acquire().await;
+    let reply = with(&mut |state| run(state, &text));
+    with(&mut |state| {
+        state.open -= 1;
+        self::reply(200, "")
+    })?;
+    drop(passed);
+    reply
+}
+
+fn run(state: &mut State, text: &str) -> Reply {
+    state.calls.push(text.to_owned());
+    let fault = (!state.faults.is_empty()).then(|| state.faults.remove(0));
+    let cut = || Err(std::io::Error::other("cut"));
+    match fault {
+        Some(Fault::Refuse(status, code, message)) => {
+            return reply(status, &json!({ "__type": code, "message": message }).to_string());
+        }
+        Some(Fault::Say(body)) => return reply(200, body),
+        Some(Fault::CutBefore) => return cut(),
+        Some(Fault::CutAfter) | None => {}
+    }
+    let request: Value = serde_json::from_str(text).expect("JSON");
+    let overrides = serde_json::to_string(&request["overrides"]).expect("JSON");
+    if overrides.len() > 8_192 {
+        let message = "Container Overrides length must be at most 8192";
+        return reply(400, &json!({ "__type": "InvalidParameterException", "message": message }).to_string());
+    }
+    let token = request["clientToken"].as_str().expect("a token").to_owned();
+    let number = state.tasks.len() + 1;
+    let created = state.now;
+    let (parameters, task) = state.tasks.entry(token).or_insert_with(|| {
+        let arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{number}");
+        (
+            text.to_owned(),
+            json!({ "taskArn": arn, "createdAt": created, "lastStatus": "PENDING",
+            "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default", "overrides": request["overrides"] }),
+        )
+    });
+    if matches!(fault, Some(Fault::CutAfter)) {
+        return cut();
+    }
+    if parameters != text {
+        let body = json!({ "__type": "ConflictException", "message": "conflict", "resourceIds": [task["taskArn"]] });
+        return reply(400, &body.to_string());
+    }
+    reply(200, &json!({ "tasks": [task], "failures": [] }).to_string())
+}
+
+fn describe(state: &mut State, text: &str) -> String {
+    state.described += 1;
+    let request: Value = serde_json::from_str(text).expect("JSON");
+    let asked = &request["tasks"][0];
+    let task = state.tasks.values().map(|(_, task)| task).find(|task| task["taskArn"] == *asked);
+    let body = match task {
+        Some(task) if task["lastStatus"] != "GONE" => json!({ "tasks": [task], "failures": [] }),
+        _ => json!({ "tasks": [], "failures": [{ "arn": asked, "reason": "MISSING" }] }),
+    };
+    body.to_string()
+}
+
+fn reply(status: u16, body: &str) -> Reply {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_owned())));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    Ok(response)
+}
