@@ -8,7 +8,7 @@ pub use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
 #[doc(hidden)]
 pub mod __private {
     pub use immortal_core::{
-        handler::bounds::{Event, Outcome},
+        handler::bounds::{Event, Failure, Init, Made, Outcome, Payload, Response},
         manifest::{Manifest, On},
         start::{main, main_with_state},
     };

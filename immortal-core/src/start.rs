@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     handler::{
         self,
-        bounds::{Failure, Init, Payload, Response},
+        bounds::{Event, Failure, Init, Outcome, Payload, Response},
         erase,
     },
     manifest::Manifest,
@@ -30,30 +30,35 @@ const WRONG_USE: u8 = 2;
 
 /// What `#[immortal]` expands to: runs the handler, or another of this binary's lives.
 ///
-/// The types come first and in this order, since the attribute writes them into the turbofish: an error then lands on
-/// the words of the user.
-pub fn main<T, R, E, H, F>(handler: H, manifest: &'static Manifest) -> ExitCode
+/// The types come first and in this order, since the attribute writes into the turbofish what it can tell of them from
+/// the tokens: an error then lands on the words of the user.
+pub fn main<V, T, O, R, E, H, F>(handler: H, manifest: &'static Manifest) -> ExitCode
 where
+    V: Event<Payload = T>,
     T: Payload,
+    O: Outcome<Response = R, Failure = E>,
     R: Response,
     E: Failure,
-    H: Fn(LambdaEvent<T>) -> F + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
+    H: Fn(V) -> F + 'static,
+    F: Future<Output = O> + Send + 'static,
 {
     begin(manifest, Box::new(move || Box::pin(async move { Ok(erase::handler(handler)) })))
 }
 
 /// What `#[immortal(init = …)]` expands to: as [`main`], with state that is made once, in the handler role only.
-pub fn main_with_state<T, R, E, S, H, F, I, M>(handler: H, init: I, manifest: &'static Manifest) -> ExitCode
+///
+/// That the state can be shared by threads follows from the handler's future, which holds a reference to it.
+pub fn main_with_state<V, T, O, R, E, S, H, F, I>(handler: H, init: I, manifest: &'static Manifest) -> ExitCode
 where
+    V: Event<Payload = T> + 'static,
     T: Payload,
+    O: Outcome<Response = R, Failure = E>,
     R: Response,
     E: Failure,
-    S: Send + Sync + 'static,
-    H: Fn(LambdaEvent<T>, &'static S) -> F + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
-    I: Fn() -> M + 'static,
-    M: Init<S> + 'static,
+    S: 'static,
+    H: Fn(V, &'static S) -> F + 'static,
+    F: Future<Output = O> + Send + 'static,
+    I: Init<S> + 'static,
 {
     begin(manifest, Box::new(move || erase::handler_with_state(handler, init)))
 }

@@ -1,8 +1,8 @@
 //! What the attribute writes: the handler as it was, and one `main`.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote_spanned};
-use syn::{Path, Type, ext::IdentExt, parse_quote};
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Type, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use crate::{
     args::{Args, On},
@@ -19,10 +19,11 @@ use crate::{
 //
 //     #[allow(deprecated)]
 //     fn main() -> ::std::process::ExitCode {
-//         ::immortal::__private::main_with_state::<Upload, Report, Error, Clients, _, _, _, _>(
+//         use ::immortal::__private;
+//         __private::main_with_state::<_, Upload, _, Report, Error, Clients, _, _, _>(
 //             ingest,
 //             connect,
-//             const { &::immortal::__private::Manifest::new("ingest", …).attempts(5) },
+//             const { &__private::Manifest::new("ingest", …).attempts(5) },
 //         )
 //     }
 //
@@ -40,62 +41,72 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
             None
         }
     };
-    let main = match (errors.finish(), &handler) {
-        (None, Some(handler)) => main(handler, &args),
+    match (errors.finish(), handler) {
+        (None, handler) => {
+            let main = handler.and_then(|handler| main(&handler, &args));
+            quote! { #item #main }
+        }
         (errors, Some(handler)) if handler.signature.ident.unraw() == "main" => {
-            // Under its own name it would be a second `main`, and async.
-            return quote::quote! { #errors const _: () = { #item }; fn main() {} };
+            // Beside the stub it would be a second `main`; in here its own mistakes are still found.
+            quote! { #errors const _: () = { #item }; fn main() {} }
         }
-        (errors, _) => quote::quote! { #errors fn main() {} },
-    };
-    quote::quote! { #item #main }
-}
-
-/// Every token of the call stands where the handler's name does, and its types where the user wrote them: what rustc
-/// finds wrong with the handler is then underlined there, not at the attribute.
-fn main(handler: &Handler, args: &Args) -> TokenStream {
-    let name = &handler.signature.ident;
-    let span = Span::call_site().located_at(name.span());
-    let private = private(args.facade.as_ref(), span);
-    let Some(types) = handler.types() else {
-        return quote::quote! { fn main() {} };
-    };
-    let turbofish = turbofish(&types, &private, span);
-    let manifest = manifest(&name.unraw().to_string(), args, &private, span);
-    let call = if let (Some(init), Some(state)) = (&args.init, types.state) {
-        quote_spanned! {span=> #private::main_with_state::<#turbofish, #state, _, _, _, _>(#name, #init, #manifest) }
-    } else {
-        quote_spanned! {span=> #private::main::<#turbofish, _, _>(#name, #manifest) }
-    };
-    quote::quote! {
-        #[allow(deprecated)]
-        fn main() -> ::std::process::ExitCode {
-            #call
-        }
+        (errors, Some(handler)) if handler.has_attribute_again() => quote! { #errors #item },
+        (errors, _) => quote! { #errors #item fn main() {} },
     }
 }
 
-/// Payload, response and failure: as written where they can be told from the tokens, else by projection.
-fn turbofish(types: &Types<'_>, private: &TokenStream, span: Span) -> TokenStream {
-    let event = types.event;
-    let outcome = types.outcome;
-    let payload = types
-        .payload
-        .map_or_else(|| quote_spanned! {span=> <#event as #private::Event>::Payload }, ToTokens::to_token_stream);
-    let infer = quote_spanned! {span=> _ };
-    let as_written = |ty: &Type| if is_opaque(ty.to_token_stream()) { infer.clone() } else { ty.to_token_stream() };
-    let response = match types.response {
-        Some(response) => as_written(response),
-        None if is_opaque(outcome.to_token_stream()) => infer.clone(),
-        None => quote_spanned! {span=> <#outcome as #private::Outcome>::Response },
+/// Every token stands where the user would look for what rustc finds wrong with it: each type where it was written, `_`
+/// where what it stands for was, the rest of the call at the handler's name; nothing at the attribute.
+fn main(handler: &Handler, args: &Args) -> Option<TokenStream> {
+    let types = handler.types()?;
+    let name = &handler.signature.ident;
+    let facade = args.facade.clone().unwrap_or_else(|| parse_quote!(::immortal));
+    let turbofish = turbofish(&types, name.span());
+    let manifest = manifest(&name.unraw().to_string(), args, Span::call_site().located_at(name.span()));
+    let infer = infer(name.span());
+    let call = if let (Some(init), Some(state)) = (&args.init, types.state) {
+        let made = self::infer(init.path.segments.last().map_or(name.span(), |last| last.ident.span()));
+        quote_spanned! {name.span()=>
+            __private::main_with_state::<#turbofish, #state, #infer, #infer, #made>(#name, #init, #manifest)
+        }
+    } else {
+        quote_spanned! {name.span()=> __private::main::<#turbofish, #infer, #infer>(#name, #manifest) }
     };
-    let failure = types.failure.map_or_else(|| infer.clone(), as_written);
-    quote_spanned! {span=> #payload, #response, #failure }
+    Some(quote! {
+        #[allow(deprecated)]
+        fn main() -> ::std::process::ExitCode {
+            use #facade::__private;
+            #call
+        }
+    })
 }
 
-fn manifest(name: &str, args: &Args, private: &TokenStream, span: Span) -> TokenStream {
+/// Event, payload, outcome, response and failure: each as the user wrote it, and inferred where a part of it is given.
+fn turbofish(types: &Types<'_>, span: Span) -> TokenStream {
+    let in_event = infer(types.event.span());
+    let in_outcome = infer(types.outcome.span());
+    let (event, payload) = match types.payload {
+        Some(payload) => (in_event, as_written(payload)),
+        None => (as_written(types.event), in_event),
+    };
+    let (outcome, response, failure) = match (types.response, types.failure) {
+        (Some(response), Some(failure)) => (in_outcome, as_written(response), as_written(failure)),
+        _ => (as_written(types.outcome), in_outcome.clone(), in_outcome),
+    };
+    quote_spanned! {span=> #event, #payload, #outcome, #response, #failure }
+}
+
+fn as_written(ty: &Type) -> TokenStream {
+    if is_opaque(ty.to_token_stream()) { infer(ty.span()) } else { ty.to_token_stream() }
+}
+
+fn infer(span: Span) -> TokenStream {
+    quote_spanned! {span=> _ }
+}
+
+fn manifest(name: &str, args: &Args, span: Span) -> TokenStream {
     let mut manifest = quote_spanned! {span=>
-        #private::Manifest::new(#name, ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
+        __private::Manifest::new(#name, ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
     };
     let Args { cpu, memory, storage, spot, attempts, on, grace, limit, .. } = args;
     if let (Some(cpu), Some(memory)) = (cpu, memory) {
@@ -116,7 +127,7 @@ fn manifest(name: &str, args: &Args, private: &TokenStream, span: Span) -> Token
         On::Killed => quote_spanned! {span=> Killed },
     });
     if let Some(on) = on {
-        manifest.extend(quote_spanned! {span=> .on(#private::On::#on) });
+        manifest.extend(quote_spanned! {span=> .on(__private::On::#on) });
     }
     if let Some(milliseconds) = grace.map(unsuffixed) {
         manifest.extend(quote_spanned! {span=> .grace(#milliseconds) });
@@ -127,18 +138,6 @@ fn manifest(name: &str, args: &Args, private: &TokenStream, span: Span) -> Token
     quote_spanned! {span=> const { &#manifest } }
 }
 
-fn unsuffixed(number: impl Into<u64>) -> proc_macro2::Literal {
-    proc_macro2::Literal::u64_unsuffixed(number.into())
-}
-
-/// The path of what expansions name, with the meaning that the user's tokens have and the place of the handler's name.
-fn private(facade: Option<&Path>, span: Span) -> TokenStream {
-    let facade = facade.cloned().unwrap_or_else(|| parse_quote!(::immortal));
-    let relocated: TokenStream = facade.to_token_stream().into_iter().map(|token| relocate(token, span)).collect();
-    quote_spanned! {span=> #relocated::__private }
-}
-
-fn relocate(mut token: TokenTree, span: Span) -> TokenTree {
-    token.set_span(token.span().located_at(span));
-    token
+fn unsuffixed(number: impl Into<u64>) -> Literal {
+    Literal::u64_unsuffixed(number.into())
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, PatType, ReturnType, Safety, Type, ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, FnArg, GenericParam, PatType, ReturnType, Safety, Type, ext::IdentExt};
 
 use crate::{
     args::Args,
@@ -19,15 +19,19 @@ impl Handler {
         self.check_output(errors);
     }
 
+    /// Whether the attribute is there again below itself: it will then write `main` once more.
+    pub(crate) fn has_attribute_again(&self) -> bool {
+        self.attributes.iter().any(is_immortal)
+    }
+
     fn check_attributes(&self, errors: &mut Errors) {
         for attribute in &self.attributes {
             let path = attribute.path();
-            let Some(last) = path.segments.last() else { continue };
-            if last.ident == "main" {
+            if path.segments.last().is_some_and(|last| last.ident == "main") {
                 let written: String = path.to_token_stream().into_iter().map(|token| token.to_string()).collect();
-                errors.at(path.span(), format!("`#[immortal]` starts the runtime itself: remove `#[{written}]`"));
-            } else if last.ident == "immortal" {
-                errors.at(path.span(), "`#[immortal]` specified more than once");
+                errors.on(path, format!("`#[immortal]` starts the runtime itself: remove `#[{written}]`"));
+            } else if is_immortal(attribute) {
+                errors.on(path, "`#[immortal]` specified more than once");
             }
         }
     }
@@ -49,18 +53,20 @@ impl Handler {
             errors.at(abi.extern_token.span, "a handler is called by Rust: remove `extern`");
         }
         if let Some(variadic) = &signature.variadic {
-            errors.at(variadic.dots.span(), "a handler takes one event: remove `...`");
+            errors.on(variadic.dots, "a handler takes one event: remove `...`");
         }
     }
 
     fn check_generics(&self, errors: &mut Errors) {
         let generics = &self.signature.generics;
-        let span = generics.params.span();
-        if generics.params.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
-            errors.at(span, "a handler has no generic parameters: name the types that it takes");
-        } else if !generics.params.is_empty() {
-            errors
-                .at(span, "a handler has no lifetime parameters: it owns its event, and borrows its state as `&State`");
+        let parameters = &generics.params;
+        if parameters.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
+            errors.on(parameters, "a handler has no generic parameters: name the types that it takes");
+        } else if !parameters.is_empty() {
+            errors.on(
+                parameters,
+                "a handler has no lifetime parameters: it owns its event, and borrows its state as `&State`",
+            );
         } else if let Some(clause) = &generics.where_clause {
             errors.at(clause.where_token.span, "a handler has no `where` clause");
         }
@@ -86,7 +92,7 @@ impl Handler {
             [event] => {
                 self.check_event(event, errors);
                 if let (Some(init), true) = (&args.init, is_free) {
-                    errors.at(init.span(), "nothing takes what `init` makes: add a parameter `state: &State`");
+                    errors.on(init, "nothing takes what `init` makes: add a parameter `state: &State`");
                 }
             }
             [event, state] => {
@@ -97,7 +103,7 @@ impl Handler {
                 self.check_event(event, errors);
                 self.check_state(state, args, errors);
                 for parameter in more {
-                    errors.at(parameter.span(), "a handler takes one event, and its state: put this into the state");
+                    errors.on(parameter, "a handler takes one event, and its state: put this into the state");
                 }
             }
         }
@@ -109,8 +115,8 @@ impl Handler {
             errors.at(reference.and_token.span, "a handler owns its event: remove `&`");
         } else if let Some(opaque) = opaque(ty.to_token_stream()) {
             errors.at(opaque, "a handler has no generic parameters: name the type of its event");
-        } else if let Some((span, borrow)) = self.borrow(ty.to_token_stream()) {
-            errors.at(span, format!("a handler owns its event: {borrow}"));
+        } else if let Some(borrow) = self.borrows(ty.to_token_stream()).iter().find(|borrow| !borrow.is_owned()) {
+            errors.at(borrow.span, format!("a handler owns its event: {}", borrow.remedy));
         }
     }
 
@@ -123,24 +129,25 @@ impl Handler {
                 }
                 _ => "a handler takes one event; a second parameter is its state, by reference: `&State`",
             };
-            errors.at(ty.span(), remedy);
+            errors.on(ty, remedy);
             return;
         };
         if !args.was_given("init") {
-            errors
-                .at(ty.span(), "nothing makes this state: name the function that does, `#[immortal(init = connect)]`");
+            errors.on(ty, "nothing makes this state: name the function that does, `#[immortal(init = connect)]`");
         }
         if let Some(mutability) = &reference.mutability {
             errors.at(mutability.span, "state is shared: remove `mut`, and put what changes into a `Mutex`");
         }
         let named = reference.lifetime.as_ref().filter(|lifetime| lifetime.ident != "static" && lifetime.ident != "_");
         if let Some(lifetime) = named.filter(|lifetime| !self.declares(&lifetime.ident.to_string())) {
-            errors.at(lifetime.span(), "state lives as long as the process: leave the lifetime out");
+            errors.on(lifetime, "state lives as long as the process: leave the lifetime out");
         }
         if let Some(opaque) = opaque(reference.elem.to_token_stream()) {
             errors.at(opaque, "a handler has no generic parameters: name the type of its state");
-        } else if let Some((span, borrow)) = self.borrow(reference.elem.to_token_stream()) {
-            errors.at(span, format!("state lives as long as the process: {borrow}"));
+        } else if let Some(borrow) =
+            self.borrows(reference.elem.to_token_stream()).iter().find(|borrow| !borrow.is_static())
+        {
+            errors.at(borrow.span, format!("state lives as long as the process: {}", borrow.remedy));
         }
     }
 
@@ -157,40 +164,57 @@ impl Handler {
         }
     }
 
-    /// The first borrow in a type; those of a declared lifetime count as that lifetime's mistake.
-    fn borrow(&self, tokens: TokenStream) -> Option<(Span, &'static str)> {
+    /// What a type borrows, but for the lifetimes that are declared: those are a mistake of their own.
+    fn borrows(&self, tokens: TokenStream) -> Vec<Borrow> {
+        let mut found = Vec::new();
         let mut tokens = tokens.into_iter().peekable();
         while let Some(token) = tokens.next() {
             match token {
-                TokenTree::Group(group) => {
-                    if let Some(borrow) = self.borrow(group.stream()) {
-                        return Some(borrow);
-                    }
+                TokenTree::Group(group) => found.extend(self.borrows(group.stream())),
+                TokenTree::Punct(punct) if punct.as_char() == '&' => {
+                    let is_named = tokens.next_if(|next| next.to_string() == "'").is_some();
+                    let lifetime = if is_named { tokens.next().map(|name| name.to_string()) } else { None };
+                    let remedy = "use an owned type, such as `String` for `&str`";
+                    found.push(Borrow { span: punct.span(), lifetime, is_reference: true, remedy });
                 }
-                TokenTree::Punct(punct) if punct.as_char() == '&' => match tokens.peek() {
-                    Some(TokenTree::Punct(next)) if next.as_char() == '\'' => {
-                        let _ = tokens.next();
-                        if !tokens.peek().is_some_and(|name| self.declares(&name.to_string())) {
-                            return Some((punct.span(), "use an owned type, such as `String` for `&str`"));
-                        }
-                    }
-                    _ => return Some((punct.span(), "use an owned type, such as `String` for `&str`")),
-                },
                 TokenTree::Punct(punct) if punct.as_char() == '\'' => {
-                    let name = tokens.peek().map(ToString::to_string).unwrap_or_default();
-                    if name != "static" && !self.declares(&name) {
-                        return Some((punct.span(), "use a type without a lifetime"));
-                    }
+                    let lifetime = tokens.next().map(|name| name.to_string());
+                    let remedy = "use a type without a lifetime";
+                    found.push(Borrow { span: punct.span(), lifetime, is_reference: false, remedy });
                 }
                 _ => {}
             }
         }
-        None
+        found.retain(|borrow| !borrow.lifetime.as_ref().is_some_and(|lifetime| self.declares(lifetime)));
+        found
     }
 
     fn declares(&self, lifetime: &str) -> bool {
         self.signature.generics.lifetimes().any(|declared| declared.lifetime.ident == lifetime)
     }
+}
+
+/// A reference or a lifetime inside a type.
+struct Borrow {
+    span: Span,
+    lifetime: Option<String>,
+    is_reference: bool,
+    remedy: &'static str,
+}
+
+impl Borrow {
+    fn is_static(&self) -> bool {
+        self.lifetime.as_deref() == Some("static")
+    }
+
+    /// A `Cow<'static, str>` can be read from JSON, a `&'static str` can't.
+    fn is_owned(&self) -> bool {
+        self.is_static() && !self.is_reference
+    }
+}
+
+fn is_immortal(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "immortal")
 }
 
 fn opaque(tokens: TokenStream) -> Option<Span> {

@@ -16,10 +16,17 @@ use serde::{Serialize, de::DeserializeOwned};
 pub trait Event {
     /// The event's own type.
     type Payload;
+
+    /// The event as the handler takes it.
+    fn of(event: LambdaEvent<Self::Payload>) -> Self;
 }
 
 impl<T> Event for LambdaEvent<T> {
     type Payload = T;
+
+    fn of(event: Self) -> Self {
+        event
+    }
 }
 
 /// What an event's JSON can be read into.
@@ -44,11 +51,18 @@ pub trait Outcome {
     type Response;
     /// What it returns when it fails.
     type Failure;
+
+    /// Either of them.
+    fn into_result(self) -> Result<Self::Response, Self::Failure>;
 }
 
 impl<R, E> Outcome for Result<R, E> {
     type Response = R;
     type Failure = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
 }
 
 /// What can be written as a response's JSON.
@@ -75,29 +89,35 @@ pub trait Failure: Into<Diagnostic> + Debug {}
 #[diagnostic::do_not_recommend]
 impl<E: Into<Diagnostic> + Debug> Failure for E {}
 
+/// A function that makes a handler's state `S`.
+///
+/// Its blanket impl may be recommended: what is wrong with an `init` is said by the bound that it doesn't meet.
+pub trait Init<S> {
+    /// Makes the state.
+    fn make(self) -> impl Future<Output = Result<S, Diagnostic>>;
+}
+
+impl<S, I, F> Init<S> for I
+where
+    I: Fn() -> F,
+    F: Future<Output: Made<S>>,
+{
+    async fn make(self) -> Result<S, Diagnostic> {
+        self().await.made()
+    }
+}
+
 /// What `init` returns, for a handler whose state is `S`.
 #[diagnostic::on_unimplemented(
-    message = "this `init` doesn't make the handler's state `{S}`",
-    label = "not an `async fn() -> Result<{S}, _>`",
-    note = "`init` is the path of an `async fn` without parameters that returns a `Result` of the type behind the \
-            handler's `&`"
-)]
-pub trait Init<S>: Future<Output: Made<S>> {}
-
-#[diagnostic::do_not_recommend]
-impl<S, F: Future<Output: Made<S>>> Init<S> for F {}
-
-/// The outcome of `init`.
-#[diagnostic::on_unimplemented(
-    message = "`init` doesn't make the handler's state `{S}`, but `{Self}`",
-    label = "not a `Result<{S}, _>`"
+    message = "this `init` returns `{Self}`, and the handler's state is `{S}`",
+    label = "not an `async fn() -> Result<{S}, Error>`",
+    note = "`init` returns a `Result` of the very type that the handler borrows"
 )]
 pub trait Made<S> {
-    /// Its two sides, the error as it is told to Lambda.
+    /// The state, or why there is none.
     fn made(self) -> Result<S, Diagnostic>;
 }
 
-#[diagnostic::do_not_recommend]
 impl<S, E: Failure> Made<S> for Result<S, E> {
     fn made(self) -> Result<S, Diagnostic> {
         self.map_err(Into::into)

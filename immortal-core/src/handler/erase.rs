@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 
-use super::bounds::{Failure, Init, Made, Payload, Response};
+use super::bounds::{Event, Failure, Init, Outcome, Payload, Response};
 
 /// A future on the heap.
 type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -51,36 +51,31 @@ impl Failed {
     }
 }
 
-pub(crate) fn handler<T, R, E, H, F>(handler: H) -> Handler
+pub(crate) fn handler<V, H, F>(handler: H) -> Handler
 where
-    T: Payload,
-    R: Response,
-    E: Failure,
-    H: Fn(LambdaEvent<T>) -> F + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
+    V: Event<Payload: Payload>,
+    H: Fn(V) -> F + 'static,
+    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
 {
     Box::new(move |event| match read(event) {
         Ok(event) => {
-            let running = handler(event);
-            Box::pin(async move { answer(running.await) })
+            let running = handler(V::of(event));
+            Box::pin(async move { answer(running.await.into_result()) })
         }
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
     })
 }
 
-pub(crate) fn handler_with_state<T, R, E, S, H, F, I, M>(given: H, init: I) -> Boxed<Result<Handler, Diagnostic>>
+pub(crate) fn handler_with_state<V, S, H, F, I>(given: H, init: I) -> Boxed<Result<Handler, Diagnostic>>
 where
-    T: Payload,
-    R: Response,
-    E: Failure,
-    S: Send + Sync + 'static,
-    H: Fn(LambdaEvent<T>, &'static S) -> F + 'static,
-    F: Future<Output = Result<R, E>> + Send + 'static,
-    I: Fn() -> M + 'static,
-    M: Init<S> + 'static,
+    V: Event<Payload: Payload> + 'static,
+    S: 'static,
+    H: Fn(V, &'static S) -> F + 'static,
+    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
+    I: Init<S> + 'static,
 {
     Box::pin(async move {
-        let state: &'static S = Box::leak(Box::new(init().await.made()?));
+        let state: &'static S = Box::leak(Box::new(init.make().await?));
         Ok(handler(move |event| given(event, state)))
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub(crate) mod erase;
+mod handover;
 mod post;
 
 use std::{
@@ -16,6 +17,7 @@ use lambda_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::handover::{Guarded, HandOver, NotingLayer};
 use crate::{manifest::Manifest, names::env};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
@@ -52,8 +54,8 @@ pub(crate) fn role(
     }
 }
 
-/// Serves events on `lambda_runtime`, as its own `run` does.
-pub(crate) async fn run<A, F, R, B, S, D, E>(_manifest: &Manifest, service: F) -> Result<(), Error>
+/// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
+pub(crate) async fn run<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) -> Result<(), Error>
 where
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>>,
@@ -65,7 +67,9 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    Runtime::new(service).layer(TracingLayer::new()).run().await
+    let handover = HandOver::new(manifest.grace, |name| std::env::var(name).ok());
+    let guarded = Guarded::new(service, handover.clone());
+    Runtime::new(guarded).layer(NotingLayer(handover)).layer(TracingLayer::new()).run().await
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {

@@ -1,0 +1,209 @@
+//! The hand-over: shortly before its deadline, an event is given up by the process itself, with its true context.
+//!
+//! A timer on a thread of its own races the handler for one claim. When the timer wins, it posts the error and replaces
+//! the process; the handler's answer, should it still come, is never sent.
+
+mod claim;
+mod layer;
+mod message;
+mod timer;
+
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    process::{Command, exit},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lambda_runtime::Context;
+use serde_json::value::RawValue;
+
+pub(super) use self::layer::{Guarded, NotingLayer};
+use self::{
+    claim::Claim,
+    timer::{Armed, Timer},
+};
+use super::post;
+use crate::names::{HANDED_OVER, env, header};
+
+/// The hand-over of this process; `None` inside where it is off.
+#[derive(Clone)]
+pub(super) struct HandOver(Option<Arc<Switched>>);
+
+/// What the hand-over of a process knows and has.
+struct Switched {
+    grace: Duration,
+    noted: Mutex<Noted>,
+    timer: OnceLock<Option<Timer<Notice>>>,
+}
+
+/// What only the Runtime API's own headers say of an invocation.
+#[derive(Default)]
+struct Noted {
+    invocation_id: Option<String>,
+    client_context: Option<Box<RawValue>>,
+    identity: Option<Box<RawValue>>,
+}
+
+/// All that is told to Lambda of an event that is handed over.
+struct Notice {
+    request_id: String,
+    invocation_id: Option<String>,
+    message: String,
+}
+
+impl HandOver {
+    /// Whether the hand-over is on is decided once, from `grace` in milliseconds and the environment.
+    pub(super) fn new(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let switched = is_on(grace, lookup).then(|| Switched {
+            grace: Duration::from_millis(grace),
+            noted: Mutex::default(),
+            timer: OnceLock::new(),
+        });
+        Self(switched.map(Arc::new))
+    }
+
+    /// Keeps what the headers of the invocation that is about to start say.
+    fn note(&self, headers: &lambda_runtime::LambdaInvocation) {
+        let Some(switched) = &self.0 else { return };
+        let text =
+            |name: &str| headers.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let json = |name: &str| text(name).and_then(|json| RawValue::from_string(json).ok());
+        *switched.noted.lock().unwrap_or_else(PoisonError::into_inner) = Noted {
+            invocation_id: text(header::INVOCATION_ID),
+            client_context: json(header::CLIENT_CONTEXT),
+            identity: json(header::COGNITO_IDENTITY),
+        };
+    }
+
+    /// Arms the timer for an invocation. Who takes the claim answers it; without a claim, the handler does.
+    fn arm(&self, context: &Context) -> Option<Arc<Claim>> {
+        let switched = self.0.as_ref()?;
+        let noted = std::mem::take(&mut *switched.noted.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let at = Instant::now().checked_add(time_to_run(context.deadline, now, switched.grace)?)?;
+        let timer = switched.timer.get_or_init(|| match Timer::start(hand_over) {
+            Ok(timer) => Some(timer),
+            Err(error) => {
+                eprintln!("no event can be handed over, since the thread for it can't be started: {error}");
+                None
+            }
+        });
+        let claim = Arc::new(Claim::default());
+        let notice = Notice {
+            request_id: context.request_id.clone(),
+            invocation_id: noted.invocation_id.clone(),
+            message: message::write(known(context, noted)),
+        };
+        timer.as_ref()?.arm(Armed { at, claim: Arc::clone(&claim), notice });
+        Some(claim)
+    }
+}
+
+/// Off without grace, in every attempt after Lambda's own, and with more than one invocation in a process.
+fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
+    let number = |name: &str| lookup(name).and_then(|value| value.parse::<u64>().ok());
+    grace > 0
+        && number(env::ATTEMPT).is_none_or(|attempt| attempt == 0)
+        && number(env::MAX_CONCURRENCY).is_none_or(|invocations| invocations <= 1)
+}
+
+/// How long the handler may run until its event is handed over; `None` for a deadline that is already past.
+fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Duration> {
+    let left = Duration::from_millis(deadline_ms).checked_sub(now).filter(|left| !left.is_zero())?;
+    Some(left - grace.min(left / 10))
+}
+
+fn known(context: &Context, noted: Noted) -> crate::context::Context {
+    let config = &context.env_config;
+    crate::context::Context {
+        aws_request_id: context.request_id.clone(),
+        function_name: config.function_name.clone(),
+        function_version: config.version.clone(),
+        // Where the header is missing, `lambda_runtime` has a sentence here.
+        invoked_function_arn: Some(&context.invoked_function_arn)
+            .filter(|arn| arn.starts_with("arn:"))
+            .cloned()
+            .unwrap_or_default(),
+        memory_limit_in_mb: config.memory.to_string(),
+        log_group_name: config.log_group.clone(),
+        log_stream_name: config.log_stream.clone(),
+        xray_trace_id: context.xray_trace_id.clone(),
+        tenant_id: context.tenant_id.clone(),
+        client_context: noted.client_context,
+        identity: noted.identity,
+    }
+}
+
+/// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
+/// isn't lost either.
+fn hand_over(notice: &Notice) {
+    let path = format!("/2018-06-01/runtime/invocation/{}/error", notice.request_id);
+    let headers: Vec<_> = notice.invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
+    if let Err(error) = post::error(&path, HANDED_OVER, &notice.message, &headers) {
+        eprintln!("RequestId: {} can't be handed over, so the process ends: {error}", notice.request_id);
+        exit(1);
+    }
+    eprintln!("RequestId: {} was handed over, since its deadline is near; the process begins anew", notice.request_id);
+    let error = begin_anew();
+    eprintln!("the process can't begin anew, so it ends: {error}");
+    exit(1);
+}
+
+/// Replaces this process, and with it all its threads, by a fresh one of the same binary.
+fn begin_anew() -> io::Error {
+    let mut arguments = std::env::args_os();
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    command.args(arguments).exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_on_only_for_one_first_attempt_at_a_time() {
+        let table: &[(u64, &str, &str, bool)] = &[
+            (10_000, "", "", true),
+            (10_000, "0", "1", true),
+            (0, "", "", false),
+            (10_000, "1", "", false),
+            (10_000, "2", "", false),
+            (10_000, "", "2", false),
+            (10_000, "", "64", false),
+            (10_000, "x", "x", true),
+        ];
+        for (grace, attempt, concurrency, on) in table {
+            let lookup = |name: &str| match name {
+                env::ATTEMPT => Some((*attempt).to_owned()),
+                env::MAX_CONCURRENCY => Some((*concurrency).to_owned()),
+                _ => None,
+            };
+            assert_eq!(is_on(*grace, lookup), *on, "{grace} {attempt:?} {concurrency:?}");
+        }
+    }
+
+    #[test]
+    fn grace_is_a_tenth_of_the_time_at_most() {
+        let now = Duration::from_secs(1_000_000);
+        let in_ms = |left: u64| 1_000_000_000 + left;
+        let table: &[(u64, u64, Option<u64>)] = &[
+            (in_ms(900_000), 10_000, Some(890_000)),
+            (in_ms(100_000), 10_000, Some(90_000)),
+            (in_ms(3_000), 10_000, Some(2_700)),
+            (in_ms(3_000), 100, Some(2_900)),
+            (in_ms(0), 10_000, None),
+            (600_000, 10_000, None),
+            (0, 10_000, None),
+        ];
+        for (deadline, grace, expected) in table {
+            let time = time_to_run(*deadline, now, Duration::from_millis(*grace));
+            assert_eq!(time, expected.map(Duration::from_millis), "{deadline} {grace}");
+        }
+        assert!(time_to_run(u64::MAX, now, Duration::from_secs(10)).is_some());
+    }
+}

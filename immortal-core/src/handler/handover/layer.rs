@@ -1,0 +1,173 @@
+//! The hand-over around the handler: one layer outside `lambda_runtime`'s own notes the headers, one inside them arms
+//! the timer, and claims the invocation when the handler is done.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use lambda_runtime::{LambdaEvent, LambdaInvocation, Service, tower::Layer};
+
+use super::{HandOver, claim::Claim};
+
+/// Notes the headers of each invocation.
+pub(in crate::handler) struct NotingLayer(pub(in crate::handler) HandOver);
+
+impl<S> Layer<S> for NotingLayer {
+    type Service = Noting<S>;
+
+    fn layer(&self, inner: S) -> Noting<S> {
+        Noting { inner, handover: self.0.clone() }
+    }
+}
+
+/// The service of [`NotingLayer`].
+pub(in crate::handler) struct Noting<S> {
+    inner: S,
+    handover: HandOver,
+}
+
+impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for Noting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, invocation: LambdaInvocation) -> S::Future {
+        self.handover.note(&invocation);
+        self.inner.call(invocation)
+    }
+}
+
+/// The user's service, racing the timer.
+pub(in crate::handler) struct Guarded<S> {
+    inner: S,
+    handover: HandOver,
+}
+
+impl<S> Guarded<S> {
+    pub(in crate::handler) fn new(inner: S, handover: HandOver) -> Self {
+        Self { inner, handover }
+    }
+}
+
+impl<A, S: Service<LambdaEvent<A>>> Service<LambdaEvent<A>> for Guarded<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Guard<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, event: LambdaEvent<A>) -> Guard<S::Future> {
+        let claim = self.handover.arm(&event.context);
+        let running = match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
+            Ok(running) => Some(Box::pin(running)),
+            Err(panic) if may_answer(claim.as_deref()) => resume_unwind(panic),
+            Err(_) => None,
+        };
+        Guard { running, claim }
+    }
+}
+
+/// A handler's future that is pending for ever once its event is handed over, whatever it does then.
+///
+/// A panicking handler is a finished one: it claims its invocation too.
+pub(in crate::handler) struct Guard<F> {
+    running: Option<Pin<Box<F>>>,
+    claim: Option<Arc<Claim>>,
+}
+
+impl<F: Future> Future for Guard<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let guard = &mut *self;
+        let Some(running) = &mut guard.running else {
+            return Poll::Pending;
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        guard.running = None;
+        match polled {
+            _ if !may_answer(guard.claim.as_deref()) => Poll::Pending,
+            Ok(answer) => answer,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// A future that is dropped before its end won't answer, and nobody waits for an answer then.
+impl<F> Drop for Guard<F> {
+    fn drop(&mut self) {
+        if let Some(claim) = &self.claim {
+            claim.take();
+        }
+    }
+}
+
+fn may_answer(claim: Option<&Claim>) -> bool {
+    claim.is_none_or(Claim::take)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, task::Waker};
+
+    use super::*;
+
+    fn guard<F: Future>(future: F, claim: &Arc<Claim>) -> Pin<Box<Guard<F>>> {
+        Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(Arc::clone(claim)) })
+    }
+
+    fn poll<F: Future>(guard: &mut Pin<Box<Guard<F>>>) -> Poll<F::Output> {
+        guard.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_handler_in_time_answers_and_claims() {
+        let claim = Arc::new(Claim::default());
+        assert_eq!(poll(&mut guard(async { 1 }, &claim)), Poll::Ready(1));
+        assert!(claim.is_taken());
+    }
+
+    #[test]
+    fn a_handler_after_the_hand_over_stays_silent() {
+        let claim = Arc::new(Claim::default());
+        let mut late = guard(async { 1 }, &claim);
+        assert!(claim.take());
+        assert_eq!(poll(&mut late), Poll::Pending);
+        assert_eq!(poll(&mut late), Poll::Pending);
+    }
+
+    #[test]
+    fn a_panic_in_time_is_passed_on_and_claims() {
+        let claim = Arc::new(Claim::default());
+        let mut panicking = guard(poll_fn(|_| -> Poll<()> { panic!("expected") }), &claim);
+        assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut panicking))).is_err());
+        assert!(claim.is_taken());
+    }
+
+    #[test]
+    fn a_panic_after_the_hand_over_stays_silent() {
+        let claim = Arc::new(Claim::default());
+        let mut panicking = guard(poll_fn(|_| -> Poll<()> { panic!("expected") }), &claim);
+        assert!(claim.take());
+        assert_eq!(poll(&mut panicking), Poll::Pending);
+    }
+
+    #[test]
+    fn a_handler_that_is_dropped_is_never_handed_over() {
+        let claim = Arc::new(Claim::default());
+        drop(guard(std::future::pending::<()>(), &claim));
+        assert!(claim.is_taken());
+    }
+}

@@ -1,0 +1,35 @@
+async fn ingest(event: LambdaEvent<Upload>, clients: &Clients) -> Result<Report, Error> {
+    clients.summarise(event.payload).await
+}
+#[allow(deprecated)]
+fn main() -> ::std::process::ExitCode {
+    use crate::vendor::immortal::__private;
+    __private::main_with_state::<
+        _,
+        Upload,
+        _,
+        Report,
+        Error,
+        Clients,
+        _,
+        _,
+        _,
+    >(
+        ingest,
+        connect,
+        const {
+            &__private::Manifest::new(
+                    "ingest",
+                    ::core::env!("CARGO_PKG_NAME"),
+                    ::core::env!("CARGO_PKG_VERSION"),
+                )
+                .task_size(1024, 4096)
+                .storage(100)
+                .spot(true)
+                .attempts(5)
+                .on(__private::On::Killed)
+                .grace(1500)
+                .limit(21600000)
+        },
+    )
+}

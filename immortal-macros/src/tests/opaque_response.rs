@@ -1,0 +1,25 @@
+async fn ingest(event: LambdaEvent<Upload>) -> Result<impl Serialize, Error> {
+    summarise(event.payload).await
+}
+#[allow(deprecated)]
+fn main() -> ::std::process::ExitCode {
+    use ::immortal::__private;
+    __private::main::<
+        _,
+        Upload,
+        _,
+        _,
+        Error,
+        _,
+        _,
+    >(
+        ingest,
+        const {
+            &__private::Manifest::new(
+                "ingest",
+                ::core::env!("CARGO_PKG_NAME"),
+                ::core::env!("CARGO_PKG_VERSION"),
+            )
+        },
+    )
+}

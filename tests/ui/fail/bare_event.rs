@@ -1,0 +1,7 @@
+use immortal::{Error, immortal};
+use serde_json::Value;
+
+#[immortal]
+async fn handler(event: Value) -> Result<Value, Error> {
+    Ok(event)
+}

@@ -1,0 +1,8 @@
+use immortal::immortal;
+
+#[immortal]
+impl Handler {
+    async fn handle(&self) {}
+}
+
+struct Handler;

@@ -1,0 +1,6 @@
+use immortal::{Error, immortal};
+
+#[immortal]
+async fn handler() -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,4 @@
+use immortal::immortal;
+
+#[immortal]
+struct Handler;

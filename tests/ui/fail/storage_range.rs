@@ -1,0 +1,7 @@
+use immortal::{Error, LambdaEvent, immortal};
+use serde_json::Value;
+
+#[immortal(storage = 20)]
+async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    Ok(event.payload)
+}

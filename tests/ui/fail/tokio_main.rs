@@ -1,0 +1,8 @@
+use immortal::{Error, LambdaEvent, immortal};
+use serde_json::Value;
+
+#[immortal]
+#[tokio::main]
+async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    Ok(event.payload)
+}
