@@ -49,6 +49,8 @@ pub mod env {
     pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";
     /// Runner: seconds between SIGTERM and SIGKILL, as the task definition's `stopTimeout`.
     pub const STOP_TIMEOUT: &str = "IMMORTAL_STOP_TIMEOUT";
+    /// Runner: for how many seconds a download may stand still before it is begun anew; 30 without it.
+    pub const STALL_TIMEOUT: &str = "IMMORTAL_STALL_TIMEOUT";
 
     /// Lambda: the Runtime API's host and port.
     pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";

@@ -1,8 +1,160 @@
-//! The runner role.
+//! The runner role: the Lambda service for one invocation, without a timeout.
+//!
+//! It fetches the primary's code, serves the Runtime API on loopback and runs the function's own `bootstrap` as a
+//! child, unmodified. Whether there is a next attempt is the dispatcher's decision, by the exit code.
 
-use crate::manifest::Manifest;
+mod attempt;
+mod cause;
+mod child;
+mod config;
+mod download;
+mod environment;
+mod event;
+mod exit;
+#[doc(hidden)]
+pub mod extract;
+mod function;
+mod lambda;
+mod prepare;
+mod report;
+mod retry;
+mod stop;
 
-/// Runs the order of this process's environment. Returns the exit code.
+use std::{io::stdout, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    manifest::Manifest,
+    order::Order,
+    runtime_api::{Answer, FunctionNames, Invocation, RuntimeApi},
+};
+use attempt::{Bounds, End, Outcome};
+use config::{Config, Variables};
+use environment::Identity;
+pub use exit::{Exit, Obstacle};
+use prepare::Prepared;
+use stop::Stop;
+
+/// Runs one attempt of the order in the environment, and returns the exit code.
+///
+/// The manifest isn't asked: the order holds all that was decided for this attempt.
 pub async fn run(_manifest: &Manifest) -> u8 {
-    70
+    let variables = Variables::read();
+    let exit = match attempt(&variables).await {
+        Ok(exit) => exit,
+        Err(obstacle) => {
+            tracing::error!("{obstacle}");
+            Exit::from(&obstacle)
+        }
+    };
+    exit.into()
+}
+
+async fn attempt(variables: &Variables) -> Result<Exit, Obstacle> {
+    let started = Instant::now();
+    let broken = |error: std::io::Error| Obstacle::Broken(format!("the runner itself failed: {error}"));
+    let (order, config) = read(variables)?;
+    let mut stop = Stop::listen().map_err(broken)?;
+    let limit = order.limit.map(|seconds| started + Duration::from_secs(seconds));
+    let prepared = tokio::select! {
+        biased;
+        () = stop.told() => {
+            tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
+            return Ok(Exit::Stopped);
+        }
+        () = until(limit) => {
+            tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
+            return Ok(Exit::LimitReached);
+        }
+        prepared = prepare::prepare(&order, &config) => prepared?,
+    };
+    let bounds = Bounds { limit, stop_timeout: config.stop_timeout };
+    let api = RuntimeApi::bind().await.map_err(broken)?;
+    invoke(&order, &config, prepared, variables, &api, &mut stop, bounds).await
+}
+
+/// Reads order and configuration, or says all that is wrong with both.
+fn read(variables: &Variables) -> Result<(Order, Config), Obstacle> {
+    let lookup = |name: &str| variables.get(name);
+    match (Order::from_variables(lookup), Config::read(lookup)) {
+        (Ok(order), Ok(config)) => Ok((order, config)),
+        (Err(malformed), Ok(_)) => Err(Obstacle::Never(malformed.to_string())),
+        (order, Err(problems)) => {
+            let mut all: Vec<String> = order.err().map(|malformed| malformed.to_string()).into_iter().collect();
+            all.push(format!("the runner is misconfigured: {}; set these in the task definition", problems.join("; ")));
+            Err(Obstacle::Never(all.join("; ")))
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn invoke(
+    order: &Order,
+    config: &Config,
+    prepared: Prepared,
+    variables: &Variables,
+    api: &RuntimeApi,
+    stop: &mut Stop,
+    bounds: Bounds,
+) -> Result<Exit, Obstacle> {
+    let Prepared { event, function, bootstrap } = prepared;
+    let identity = Identity::of(order, &function);
+    let (context, request_id) = (&order.context, order.context.aws_request_id.as_str());
+    api.describe(FunctionNames {
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        handler: identity.handler.clone(),
+    });
+    let invocation = Invocation {
+        request_id: request_id.to_owned(),
+        event,
+        deadline_ms: attempt::deadline_ms(),
+        function_arn: identity.arn.clone(),
+        trace_id: context.xray_trace_id.clone(),
+        client_context: context.client_context.as_ref().map(|json| json.get().to_owned()),
+        cognito_identity: context.identity.as_ref().map(|json| json.get().to_owned()),
+        tenant_id: context.tenant_id.clone(),
+    };
+    let environment = environment::of_child(order, &function, config, api.address(), |name| variables.get(name));
+    // What stdout does with these lines doesn't change what the handler did: errors of it have no one to go to.
+    let _ = report::start(&mut stdout().lock(), request_id, &identity.version);
+    let started = Instant::now();
+    let child = attempt::start(&bootstrap, &config.task_root, &environment)?;
+    let outcome = attempt::run(api, invocation, child, stop, bounds).await;
+    let report = report::Report {
+        request_id,
+        duration: started.elapsed(),
+        memory_mb: identity.memory_mb,
+        max_memory_mb: outcome.max_memory_mb,
+        attempt: order.attempt,
+    };
+    let (result, length) = match &outcome.end {
+        End::Answered(Answer::Response(body)) => (Some(&*body.bytes), body.length),
+        _ => (None, 0),
+    };
+    let _ = report::end(&mut stdout().lock(), result, length, &report);
+    tell(&outcome, &identity.name, request_id);
+    Ok(outcome.exit)
+}
+
+/// One line on stderr for an attempt that didn't succeed.
+fn tell(outcome: &Outcome, name: &str, request_id: &str) {
+    let what = match &outcome.end {
+        End::Answered(Answer::Response(_)) => return,
+        End::Answered(Answer::Error(failure)) => format!("returned {}", attempt::words(failure)),
+        End::Answered(Answer::InitError(failure)) => format!("couldn't start: {}", attempt::words(failure)),
+        End::Exited(child::Ended::Code(code)) => format!("exited with {code}, without an answer"),
+        End::Exited(child::Ended::Signal(9)) if matches!(outcome.exit, Exit::Killed(_)) => {
+            "was killed by signal 9, as for want of memory: give the task more of it".to_owned()
+        }
+        End::Exited(child::Ended::Signal(signal)) => format!("was killed by signal {signal}, without an answer"),
+    };
+    tracing::error!("function {name}, request {request_id}: the handler {what}");
 }

@@ -1,0 +1,165 @@
+//! One run of the handler: its process beside the Runtime API, until there is an answer or there can't be one.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use super::{
+    child::{Child, Ended},
+    exit::Exit,
+    stop::Stop,
+};
+use crate::runtime_api::{Answer, Failure, Invocation, RuntimeApi};
+
+/// How long a process has to end by itself once it is asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How far ahead the deadline lies that the handler sees: farther overflows Node's timers, and Fargate promises no
+/// more.
+const DEADLINE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// When an attempt has to end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// When the attempt's limit is reached.
+    pub(super) limit: Option<Instant>,
+    /// How long there is between being told to stop and being killed.
+    pub(super) stop_timeout: Duration,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) exit: Exit,
+    pub(super) end: End,
+    pub(super) max_memory_mb: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) enum End {
+    Answered(Answer),
+    Exited(Ended),
+}
+
+/// Why an attempt is cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    Told,
+    Limit,
+}
+
+/// The deadline that goes with an invocation, in Unix milliseconds.
+pub(super) fn deadline_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + DEADLINE;
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs a bootstrap for one invocation.
+pub(super) async fn run(
+    api: &RuntimeApi,
+    invocation: Invocation,
+    mut child: Child,
+    stop: &mut Stop,
+    bounds: Bounds,
+) -> Outcome {
+    let mut answer = std::pin::pin!(api.invoke(invocation));
+    let mut cut = None;
+    let mut kill_at = None;
+    let mut samples = interval(Duration::from_secs(1));
+    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut max_memory_mb = None;
+    let end = loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => {
+                max_memory_mb = child.max_memory_mb().max(max_memory_mb);
+                break End::Answered(answer);
+            }
+            ended = child.ended() => {
+                // What it sent in its last moment may still be on its way through the socket.
+                break match timeout(Duration::from_millis(100), &mut answer).await {
+                    Ok(answer) => End::Answered(answer),
+                    Err(_) => End::Exited(ended),
+                };
+            }
+            () = at(kill_at) => {
+                kill_at = None;
+                child.kill();
+            }
+            () = stop.told(), if cut.is_none() => {
+                cut = Some(Cut::Told);
+                kill_at = Some(Instant::now() + bounds.stop_timeout.saturating_sub(GRACE));
+                tracing::warn!("the task is told to stop; the handler has until shortly before the stop timeout to answer");
+                child.terminate();
+            }
+            () = at(bounds.limit), if cut.is_none() => {
+                cut = Some(Cut::Limit);
+                kill_at = Some(Instant::now() + GRACE);
+                tracing::warn!("the attempt's limit is reached; its process is ended");
+                child.terminate();
+            }
+            _ = samples.tick() => max_memory_mb = child.max_memory_mb().max(max_memory_mb),
+        }
+    };
+    let grace = kill_at.map_or(GRACE, |at| at.saturating_duration_since(Instant::now()).min(GRACE));
+    child.end(grace).await;
+    Outcome { exit: exit(&end, cut), end, max_memory_mb }
+}
+
+fn exit(end: &End, cut: Option<Cut>) -> Exit {
+    match (end, cut) {
+        (End::Answered(Answer::Response(_)), _) => Exit::Succeeded,
+        (_, Some(Cut::Limit)) => Exit::LimitReached,
+        (End::Answered(Answer::Error(_) | Answer::InitError(_)), _) => Exit::Failed,
+        (End::Exited(_), Some(Cut::Told)) => Exit::Stopped,
+        (End::Exited(Ended::Signal(signal)), None) => Exit::Killed(*signal),
+        (End::Exited(Ended::Code(_)), None) => Exit::Failed,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts a bootstrap, or says why it can't be started.
+pub(super) fn start(
+    bootstrap: &Path,
+    directory: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Child, super::exit::Obstacle> {
+    use super::exit::Obstacle;
+
+    const ENOENT: i32 = 2;
+    const ENOEXEC: i32 = 8;
+    const EACCES: i32 = 13;
+
+    Child::spawn(bootstrap, directory, environment).map_err(|error| match error.raw_os_error() {
+        Some(ENOENT | ENOEXEC | EACCES) => Obstacle::Never(format!(
+            "{bootstrap:?} can't be executed: {error}; it must be built for this image: its architecture, its C \
+             library, or the interpreter in its first line"
+        )),
+        _ => Obstacle::Broken(format!("{bootstrap:?} can't be started: {error}")),
+    })
+}
+
+/// An error in a few words: its type, and its message where it has one.
+pub(super) fn words(failure: &Failure) -> String {
+    const MOST: usize = 2000;
+    let report: serde_json::Value = serde_json::from_slice(&failure.body).unwrap_or_default();
+    let text = |key: &str| report.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let error_type = text("errorType").or_else(|| failure.error_type.clone()).unwrap_or_else(|| "an error".into());
+    let message = text("errorMessage").unwrap_or_default();
+    let words: String = format!("{error_type}: {message}").chars().take(MOST).collect();
+    words.trim_end_matches([':', ' ']).replace('\n', " ")
+}
+
+#[cfg(test)]
+#[path = "attempt_tests.rs"]
+mod tests;

@@ -1,0 +1,220 @@
+//! The handler's process: started, told to end, and waited for, with all that it started itself.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, wait, waitpid};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+/// A process that leads its own group.
+///
+/// It is waited for here and nowhere else: as PID 1 the runner must reap whatever is left to it, and would otherwise
+/// take a status from under another's hands.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: Pid,
+    changes: tokio::signal::unix::Signal,
+    ended: Option<Ended>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Code(i32),
+    Signal(u8),
+}
+
+impl Child {
+    /// Starts a program with this environment and no other; stdout and stderr are the runner's own.
+    pub(super) fn spawn(program: &Path, directory: &Path, environment: &BTreeMap<String, String>) -> io::Result<Self> {
+        let changes = signal(SignalKind::child())?;
+        let child = Command::new(program)
+            .current_dir(directory)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()?;
+        Ok(Self { pid: Pid::from_child(&child), changes, ended: None })
+    }
+
+    /// Waits until the process has ended; may be asked again.
+    pub(super) async fn ended(&mut self) -> Ended {
+        loop {
+            self.reap();
+            if let Some(ended) = self.ended {
+                return ended;
+            }
+            self.changes.recv().await;
+        }
+    }
+
+    /// Asks the process to end.
+    pub(super) fn terminate(&self) {
+        if self.ended.is_none() {
+            // It may be gone already.
+            let _ = kill_process(self.pid, Signal::TERM);
+        }
+    }
+
+    /// Ends the process and all of its group.
+    pub(super) fn kill(&self) {
+        let _ = kill_process_group(self.pid, Signal::KILL);
+    }
+
+    /// Asks the process to end, gives it a while for that, and leaves none of its group behind.
+    pub(super) async fn end(mut self, grace: Duration) {
+        self.terminate();
+        let _ = timeout(grace, self.ended()).await;
+        self.kill();
+        self.ended().await;
+        self.reap();
+    }
+
+    /// The most memory that the process had so far.
+    pub(super) fn max_memory_mb(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_nonzero())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        Some(kilobytes.div_ceil(1024))
+    }
+
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = self.next_status() {
+            if pid == self.pid {
+                self.ended = ended(status).or(self.ended);
+            }
+        }
+    }
+
+    fn next_status(&self) -> rustix::io::Result<Option<(Pid, WaitStatus)>> {
+        if getpid().is_init() {
+            wait(WaitOptions::NOHANG)
+        } else if self.ended.is_none() {
+            waitpid(Some(self.pid), WaitOptions::NOHANG)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn ended(status: WaitStatus) -> Option<Ended> {
+    let signal = status.terminating_signal().and_then(|signal| u8::try_from(signal).ok());
+    signal.map(Ended::Signal).or(status.exit_status().map(Ended::Code))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+    use super::*;
+
+    fn script(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("bootstrap");
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        (directory, path)
+    }
+
+    fn spawn(text: &str, variables: &[(&str, &str)]) -> (tempfile::TempDir, Child) {
+        let (directory, path) = script(text);
+        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let child = Child::spawn(&path, directory.path(), &environment).expect("it starts");
+        (directory, child)
+    }
+
+    /// Makes a pipe out of a file system name, so that the script can say where it is.
+    async fn line_of(path: &Path) -> String {
+        let file = tokio::fs::File::open(path).await.expect("a fifo");
+        let mut line = String::new();
+        BufReader::new(file).read_line(&mut line).await.expect("text");
+        line.trim().to_owned()
+    }
+
+    fn fifo(directory: &Path) -> std::path::PathBuf {
+        let path = directory.join("fifo");
+        assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        path
+    }
+
+    #[tokio::test]
+    async fn its_end_is_seen_once_and_for_all() {
+        for (text, expected) in [
+            ("exit 0", Ended::Code(0)),
+            ("exit 7", Ended::Code(7)),
+            ("kill -9 $$", Ended::Signal(9)),
+            ("kill -11 $$", Ended::Signal(11)),
+        ] {
+            let (_directory, mut child) = spawn(text, &[]);
+            assert_eq!(child.ended().await, expected, "{text}");
+            assert_eq!(child.ended().await, expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn has_the_environment_it_is_given_and_no_other() {
+        let (_directory, mut child) =
+            spawn("[ \"$GIVEN\" = 1 ] && [ -z \"$HOME\" ] && [ -z \"$CARGO\" ]", &[("GIVEN", "1")]);
+        assert_eq!(child.ended().await, Ended::Code(0));
+    }
+
+    #[tokio::test]
+    async fn a_deaf_process_and_what_it_started_are_killed() {
+        let shared = tempfile::tempdir().expect("a directory");
+        let fifo = fifo(shared.path());
+        let path = fifo.to_str().expect("text");
+        let (_directory, child) = spawn(
+            "trap '' TERM; (trap '' TERM; while :; do sleep 60; done) & echo $! > \"$FIFO\"; wait",
+            &[("FIFO", path), ("PATH", "/usr/bin:/bin")],
+        );
+        let grandchild = line_of(&fifo).await;
+        child.end(Duration::from_millis(50)).await;
+        let stat = format!("/proc/{grandchild}/stat");
+        // Whoever inherited it reaps it in its own time: gone, or a zombie until then.
+        let state = fs::read_to_string(stat).ok().and_then(|stat| stat.rsplit(')').next()?.trim().chars().next());
+        assert!(matches!(state, None | Some('Z' | 'X')), "{state:?}");
+    }
+
+    #[tokio::test]
+    async fn a_polite_process_ends_by_itself() {
+        let shared = tempfile::tempdir().expect("a directory");
+        let fifo = fifo(shared.path());
+        let path = fifo.to_str().expect("text");
+        let done = shared.path().join("done");
+        let text = "trap 'touch \"$DONE\"; exit 3' TERM; echo ready > \"$FIFO\"; while :; do sleep 0.01; done";
+        let variables = [("FIFO", path), ("DONE", done.to_str().expect("text")), ("PATH", "/usr/bin:/bin")];
+        let (_directory, child) = spawn(text, &variables);
+        line_of(&fifo).await;
+        assert!(child.max_memory_mb().is_some());
+        child.end(Duration::from_secs(60)).await;
+        assert!(done.exists());
+    }
+
+    #[test]
+    fn what_cant_be_executed_is_an_error() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let _entered = runtime.enter();
+        let directory = tempfile::tempdir().expect("a directory");
+        let missing = directory.path().join("missing");
+        let error = Child::spawn(&missing, directory.path(), &BTreeMap::new()).expect_err("nothing is there");
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,111 @@
+//! The runner's configuration, and the environment as it found it.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::names::env;
+
+/// The process's environment, read once at the start.
+///
+/// It isn't shown: it holds the event and whatever secrets the task has.
+#[derive(Clone, Default)]
+pub(super) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// Reads the environment; variables that aren't text are left out.
+    pub(super) fn read() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+}
+
+impl FromIterator<(String, String)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// What the runner was told, with every default filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Config {
+    pub(super) task_root: PathBuf,
+    pub(super) layer_root: PathBuf,
+    /// Where a language's base image has its runtime.
+    pub(super) runtime_root: PathBuf,
+    pub(super) stop_timeout: Duration,
+    /// How long a download may stand still.
+    pub(super) stall_timeout: Duration,
+}
+
+impl Config {
+    /// Reads the configuration from variables, given as a look-up, or says all that is wrong with it.
+    pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let stop_timeout = seconds(env::STOP_TIMEOUT, lookup(env::STOP_TIMEOUT), 30, &mut problems);
+        let stall_timeout = seconds(env::STALL_TIMEOUT, lookup(env::STALL_TIMEOUT), 30, &mut problems);
+        let path = |name, default: &str| PathBuf::from(lookup(name).unwrap_or_else(|| default.to_owned()));
+        let config = Self {
+            task_root: path(env::TASK_ROOT, "/var/task"),
+            layer_root: path(env::LAYER_ROOT, "/opt"),
+            runtime_root: PathBuf::from("/var/runtime"),
+            stop_timeout,
+            stall_timeout,
+        };
+        for (name, path) in [(env::TASK_ROOT, &config.task_root), (env::LAYER_ROOT, &config.layer_root)] {
+            if !path.is_absolute() {
+                problems.push(format!("{name} is {path:?}, and must be an absolute path"));
+            }
+        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}
+
+fn seconds(name: &str, text: Option<String>, default: u64, problems: &mut Vec<String>) -> Duration {
+    // A day is far beyond what a task may be given to stop (120 s), and far below any overflow.
+    const MOST: u64 = 86_400;
+    let seconds = match text.as_deref().map(str::parse) {
+        None => default,
+        Some(Ok(seconds)) if (1..=MOST).contains(&seconds) => seconds,
+        Some(_) => {
+            let text = text.unwrap_or_default();
+            problems.push(format!("{name} is {text:?}, and must be whole seconds from 1 to {MOST}"));
+            default
+        }
+    };
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let variables: Variables =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Config::read(|name| variables.get(name))
+    }
+
+    #[test]
+    fn without_a_word_it_is_lambdas_layout() {
+        let config = read(&[(env::STOP_TIMEOUT, "")]).expect("all have defaults");
+        assert_eq!(config.task_root, PathBuf::from("/var/task"));
+        assert_eq!(config.layer_root, PathBuf::from("/opt"));
+        assert_eq!((config.stop_timeout.as_secs(), config.stall_timeout.as_secs()), (30, 30));
+    }
+
+    #[test]
+    fn all_problems_are_said_together() {
+        let problems = read(&[
+            (env::TASK_ROOT, "relative"),
+            (env::STOP_TIMEOUT, "0"),
+            (env::STALL_TIMEOUT, "5s"),
+            (env::LAYER_ROOT, "/layers"),
+        ])
+        .expect_err("three are wrong");
+        assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+}

@@ -1,0 +1,302 @@
+//! A zip from its presigned URL into a file: hashed on the way, in parallel ranges where the server has them.
+//!
+//! Memory is a small constant whatever the file's size: [`WORKERS`] streams, each with what the HTTP client buffers of
+//! it, and one buffer to hash from.
+
+use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc, time::Duration};
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::{
+    client::http::HttpConnector as _,
+    http::{Request, Response},
+};
+use aws_smithy_types::body::SdkBody;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use http_body_util::BodyExt as _;
+use sha2::{Digest as _, Sha256};
+use tokio::{task::JoinSet, time::timeout};
+
+use super::{cause::without_urls, exit::Obstacle, function::Package, retry::pause};
+
+/// How many ranges are on their way at a time.
+const WORKERS: usize = 4;
+const RANGE: u64 = 8 * 1024 * 1024;
+/// How often in a row a stream may fail without a byte of progress.
+const FAILURES: u32 = 5;
+/// No zip of Lambda's is larger: unzipped, it has at most 250 MB, and a file that doesn't shrink grows by little.
+const MAX_ZIP: u64 = 300 * 1024 * 1024;
+
+/// Fetches zips.
+#[derive(Clone, Debug)]
+pub(super) struct Downloader {
+    http: Arc<Connector>,
+    /// How long a download may stand still.
+    stall: Duration,
+}
+
+/// Why a zip couldn't be fetched.
+#[derive(Debug)]
+enum Fault {
+    /// The URL isn't good any more.
+    Expired(u16),
+    /// Worth another try.
+    Again(String),
+    For(Obstacle),
+}
+
+type Answer = Response<SdkBody>;
+
+impl Downloader {
+    pub(super) fn new(stall: Duration) -> Self {
+        let http = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        Self { http: Arc::new(http), stall }
+    }
+
+    /// Fetches a zip and makes sure of its hash; where its URL has expired, `again` gets another one, once.
+    pub(super) async fn fetch<F>(
+        &self,
+        what: &str,
+        package: &Package,
+        again: impl FnOnce() -> F,
+    ) -> Result<File, Obstacle>
+    where
+        F: Future<Output = Result<Package, Obstacle>>,
+    {
+        match self.download(package).await {
+            Err(Fault::Expired(status)) => {
+                tracing::warn!("the address of {what} is refused with {status}, and asked for anew");
+                self.download(&again().await?).await
+            }
+            done => done,
+        }
+        .map_err(|fault| match fault {
+            Fault::For(Obstacle::Never(why)) => Obstacle::Never(format!("{what}: {why}")),
+            Fault::For(obstacle) => Obstacle::NotNow(format!("{what} can't be downloaded: {obstacle}")),
+            Fault::Expired(status) => Obstacle::NotNow(format!(
+                "{what} can't be downloaded: its address, just made, is refused with {status}; \
+                 check the task's route to S3, and the policy of its VPC endpoint"
+            )),
+            Fault::Again(reason) => Obstacle::NotNow(format!(
+                "{what} can't be downloaded: {reason}, {FAILURES} times in a row; check the task's route to S3"
+            )),
+        })
+    }
+
+    async fn download(&self, package: &Package) -> Result<File, Fault> {
+        let file = scratch_file().map_err(|error| broken(&error))?;
+        let mut failures = 0;
+        let hash = loop {
+            match self.attempt(&package.location.0, &file).await {
+                Ok(hash) => break hash,
+                Err(Fault::Again(_)) if failures < FAILURES => {
+                    tokio::time::sleep(pause(failures, fastrand::f64())).await;
+                    failures += 1;
+                }
+                Err(fault) => return Err(fault),
+            }
+        };
+        let hash = BASE64_STANDARD.encode(hash);
+        if hash != package.sha256 {
+            return Err(Fault::For(Obstacle::NotNow(format!(
+                "its hash is {hash}, and {} was promised; nothing of it was unpacked",
+                package.sha256
+            ))));
+        }
+        Arc::into_inner(file).ok_or_else(|| broken(&"the file is still in use"))
+    }
+
+    /// One go at the whole file, which is in ranges if the server has them.
+    async fn attempt(&self, url: &str, file: &Arc<File>) -> Result<Vec<u8>, Fault> {
+        let answer = self.get(url, 0..RANGE).await?;
+        match answer.status().as_u16() {
+            206 => {
+                let total = total(&answer).ok_or_else(|| again("the server names no size"))?;
+                self.in_ranges(url, file, answer, total).await
+            }
+            200 => self.in_one(file, answer).await,
+            status => Err(refused(status)),
+        }
+    }
+
+    async fn get(&self, url: &str, range: Range<u64>) -> Result<Answer, Fault> {
+        let mut request = Request::get(url).map_err(|_| again("the address is no URL"))?;
+        request.headers_mut().insert("range", format!("bytes={}-{}", range.start, range.end - 1));
+        match timeout(self.stall, self.http.call(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Fault::Again(without_urls(&error))),
+            Err(_) => Err(self.stalled()),
+        }
+    }
+
+    async fn in_one(&self, file: &File, answer: Answer) -> Result<Vec<u8>, Fault> {
+        let mut hash = Sha256::new();
+        let mut at = 0;
+        self.pour(answer, |data| {
+            if at + data.len() as u64 > MAX_ZIP {
+                return Err(too_large());
+            }
+            file.write_all_at(data, at).map_err(|error| broken(&error))?;
+            hash.update(data);
+            at += data.len() as u64;
+            Ok(())
+        })
+        .await?;
+        file.set_len(at).map_err(|error| broken(&error))?;
+        Ok(hash.finalize().to_vec())
+    }
+
+    async fn in_ranges(&self, url: &str, file: &Arc<File>, first: Answer, total: u64) -> Result<Vec<u8>, Fault> {
+        if total > MAX_ZIP {
+            return Err(too_large());
+        }
+        file.set_len(total).map_err(|error| broken(&error))?;
+        let ranges = ranges(total);
+        let mut first = Some(first);
+        let mut waiting = ranges.iter().cloned().enumerate();
+        let mut is_done = vec![false; ranges.len()];
+        let mut workers = JoinSet::new();
+        let mut hashed = 0;
+        let mut hash = Sha256::new();
+        while hashed < ranges.len() {
+            while workers.len() < WORKERS
+                && let Some((index, range)) = waiting.next()
+            {
+                let (this, url, file, first) = (self.clone(), url.to_owned(), Arc::clone(file), first.take());
+                workers.spawn(async move { this.range(&url, &file, range, first).await.map(|()| index) });
+            }
+            match workers.join_next().await {
+                Some(Ok(index)) => is_done[index?] = true,
+                Some(Err(error)) => return Err(broken(&error)),
+                None => return Err(broken(&"a range was lost")),
+            }
+            while is_done.get(hashed) == Some(&true) {
+                hash = hash_range(hash, Arc::clone(file), ranges[hashed].clone()).await?;
+                hashed += 1;
+            }
+        }
+        Ok(hash.finalize().to_vec())
+    }
+
+    /// Fetches one range, from where it broke off each time, as long as there is progress.
+    async fn range(&self, url: &str, file: &File, range: Range<u64>, first: Option<Answer>) -> Result<(), Fault> {
+        let mut answer = first;
+        let (mut at, mut failures) = (range.start, 0);
+        while at < range.end {
+            let before = at;
+            let piece = self.piece(url, file, &mut at, range.end, answer.take()).await;
+            failures = if at > before { 0 } else { failures + 1 };
+            match piece {
+                Ok(()) if at < range.end && failures >= FAILURES => return Err(again("the answers are empty")),
+                Ok(()) => {}
+                Err(Fault::Again(reason)) if failures >= FAILURES => return Err(Fault::Again(reason)),
+                Err(Fault::Again(reason)) => {
+                    tracing::warn!("a download broke off, and is resumed: {reason}");
+                    tokio::time::sleep(pause(failures, fastrand::f64())).await;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    async fn piece(&self, url: &str, file: &File, at: &mut u64, end: u64, answer: Option<Answer>) -> Result<(), Fault> {
+        let answer = match answer {
+            Some(answer) => answer,
+            None => self.get(url, *at..end).await?,
+        };
+        match answer.status().as_u16() {
+            206 => {}
+            200 => return Err(again("the server has no ranges any more")),
+            status => return Err(refused(status)),
+        }
+        self.pour(answer, |data| {
+            let data = &data[..data.len().min(usize::try_from(end - *at).unwrap_or(usize::MAX))];
+            file.write_all_at(data, *at).map_err(|error| broken(&error))?;
+            *at += data.len() as u64;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Hands a body on as it comes, and gives up where it stands still.
+    async fn pour(&self, answer: Answer, mut take: impl FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut body = answer.into_body();
+        loop {
+            match timeout(self.stall, body.frame()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(Ok(frame))) => take(frame.data_ref().map_or(&[], |data| data))?,
+                Ok(Some(Err(error))) => return Err(Fault::Again(without_urls(error.as_ref()))),
+                Err(_) => return Err(self.stalled()),
+            }
+        }
+    }
+
+    fn stalled(&self) -> Fault {
+        Fault::Again(format!("nothing came for {} s", self.stall.as_secs()))
+    }
+}
+
+/// A file that is gone when it is closed.
+fn scratch_file() -> io::Result<Arc<File>> {
+    let directory = std::env::temp_dir();
+    std::fs::create_dir_all(&directory)?;
+    let path = directory.join(format!("immortal-{}-{:016x}.zip", std::process::id(), fastrand::u64(..)));
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(Arc::new(file))
+}
+
+async fn hash_range(mut hash: Sha256, file: Arc<File>, range: Range<u64>) -> Result<Sha256, Fault> {
+    tokio::task::spawn_blocking(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut at = range.start;
+        while at < range.end {
+            let most = buffer.len().min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
+            file.read_exact_at(&mut buffer[..most], at)?;
+            hash.update(&buffer[..most]);
+            at += most as u64;
+        }
+        Ok(hash)
+    })
+    .await
+    .map_err(io::Error::other)
+    .flatten()
+    .map_err(|error| broken(&error))
+}
+
+fn ranges(total: u64) -> Vec<Range<u64>> {
+    (0..total.div_ceil(RANGE)).map(|index| index * RANGE..((index + 1) * RANGE).min(total)).collect()
+}
+
+/// The whole size, out of `Content-Range: bytes 0-99/1234`.
+fn total(answer: &Answer) -> Option<u64> {
+    answer.headers().get("content-range")?.rsplit_once('/')?.1.parse().ok()
+}
+
+fn refused(status: u16) -> Fault {
+    match status {
+        // S3 answers 403 where the URL has expired, and 400 where the credentials behind it have.
+        400 | 401 | 403 => Fault::Expired(status),
+        408 | 429 | 500.. => Fault::Again(format!("the server answers {status}")),
+        _ => Fault::For(Obstacle::NotNow(format!("the server answers {status}"))),
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::For(Obstacle::Never(format!("it has more than {MAX_ZIP} bytes, which no zip of Lambda's has")))
+}
+
+fn again(reason: &str) -> Fault {
+    Fault::Again(reason.to_owned())
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Fault {
+    Fault::For(Obstacle::Broken(format!("the task's disk: {error}; give the task more ephemeral storage")))
+}
+
+#[cfg(test)]
+#[path = "download_tests.rs"]
+mod tests;

@@ -1,0 +1,291 @@
+//! The environment of the handler's process: made from nothing, as Lambda makes it.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
+
+use super::{config::Config, function::Function};
+use crate::{names::env, order::Order};
+
+/// What is kept of the task's environment: where credentials come from, and where ECS tells of the task.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-environment.html>
+const KEPT: &[&str] = &[
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "ECS_CONTAINER_METADATA_URI",
+    "ECS_CONTAINER_METADATA_URI_V4",
+];
+
+/// What a function's own variables may not bring in: names that Lambda reserves and that aren't set below, and ours.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+const DROPPED: &[&str] = &[
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    env::MAX_CONCURRENCY,
+    EXEC_WRAPPER,
+    env::ROLE,
+    env::EVENT,
+    env::EVENT_GZIP,
+    env::EVENT_S3,
+    env::CONTEXT,
+    env::HANDLER_PATH,
+    env::INTERRUPTIONS,
+    env::LIMIT,
+];
+
+/// The script that would start the runtime in its place; it is ignored.
+pub(super) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+/// What the context and `GetFunction` together say of the function; where both know a value, the context wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) arn: String,
+    pub(super) memory_mb: u32,
+    pub(super) log_group: String,
+    pub(super) log_stream: Option<String>,
+    pub(super) handler: String,
+}
+
+impl Identity {
+    pub(super) fn of(order: &Order, function: &Function) -> Self {
+        let context = &order.context;
+        let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
+        let name = first(&context.function_name, &function.name);
+        let version = first(&context.function_version, &function.version);
+        let log_group = function.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
+        Self {
+            arn: first(&context.invoked_function_arn, &function.arn),
+            version: first(&version, "$LATEST"),
+            // A function without a word on its memory has 128 MB.
+            memory_mb: context.memory_limit_in_mb.parse().ok().or(function.memory_mb).unwrap_or(128),
+            log_group: first(&context.log_group_name, &log_group),
+            log_stream: Some(context.log_stream_name.clone()).filter(|stream| !stream.is_empty()),
+            handler: order.handler_path.clone().or_else(|| function.handler.clone()).unwrap_or_default(),
+            name,
+        }
+    }
+}
+
+/// The child's whole environment.
+pub(super) fn of_child(
+    order: &Order,
+    function: &Function,
+    config: &Config,
+    runtime_api: SocketAddr,
+    own: impl Fn(&str) -> Option<String>,
+) -> BTreeMap<String, String> {
+    let identity = Identity::of(order, function);
+    let mut environment = ordinary(function, config);
+    let dropped = |name: &str| DROPPED.contains(&name);
+    environment.extend(function.variables.0.iter().filter(|(name, _)| !dropped(name)).map(owned));
+    let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
+    set("_HANDLER", identity.handler);
+    set("AWS_LAMBDA_FUNCTION_NAME", identity.name);
+    set("AWS_LAMBDA_FUNCTION_VERSION", identity.version);
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", identity.memory_mb.to_string());
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
+    set("AWS_LAMBDA_LOG_GROUP_NAME", identity.log_group);
+    if let Some(stream) = identity.log_stream {
+        set("AWS_LAMBDA_LOG_STREAM_NAME", stream);
+    }
+    set(env::RUNTIME_API, runtime_api.to_string());
+    set(env::TASK_ROOT, text(&config.task_root));
+    set("LAMBDA_RUNTIME_DIR", text(&config.runtime_root));
+    if let Some(runtime) = managed(function) {
+        set("AWS_EXECUTION_ENV", format!("AWS_Lambda_{runtime}"));
+    }
+    let region_of_arn = function.arn.split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
+    if let Some(region) = region_of_arn.or_else(|| own("AWS_REGION")).or_else(|| own("AWS_DEFAULT_REGION")) {
+        set("AWS_REGION", region.clone());
+        set("AWS_DEFAULT_REGION", region);
+    }
+    set(env::ATTEMPT, order.attempt.to_string());
+    for name in KEPT {
+        match own(name) {
+            Some(value) => environment.insert((*name).to_owned(), value),
+            None => environment.remove(*name),
+        };
+    }
+    environment
+}
+
+/// The variables that Lambda sets and a function may set otherwise.
+fn ordinary(function: &Function, config: &Config) -> BTreeMap<String, String> {
+    let (task, layers, runtime) = (text(&config.task_root), text(&config.layer_root), text(&config.runtime_root));
+    // A managed runtime has its language under /var/lang.
+    let (lang_bin, lang_lib) =
+        if managed(function).is_some() { ("/var/lang/bin:", "/var/lang/lib:") } else { ("", "") };
+    [
+        ("PATH", format!("{lang_bin}/usr/local/bin:/usr/bin/:/bin:{layers}/bin")),
+        (
+            "LD_LIBRARY_PATH",
+            format!("{lang_lib}/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layers}/lib"),
+        ),
+        ("TZ", ":UTC".to_owned()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// The runtime's name, unless the function brings its own.
+fn managed(function: &Function) -> Option<&str> {
+    function.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{context::Context, order::EventForm, runner::function::Secret};
+
+    fn order(context: Context) -> Order {
+        Order {
+            event: EventForm::Inline("1".into()),
+            context,
+            handler_path: None,
+            attempt: 2,
+            interruptions: 1,
+            limit: Some(60),
+        }
+    }
+
+    fn function(variables: &[(&str, &str)]) -> Function {
+        Function {
+            name: "ingest".into(),
+            arn: "arn:aws:lambda:eu-west-1:123456789012:function:ingest".into(),
+            version: "7".into(),
+            runtime: Some("provided.al2023".into()),
+            handler: Some("bootstrap".into()),
+            memory_mb: Some(512),
+            variables: Secret(
+                variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            ),
+            ..Function::default()
+        }
+    }
+
+    fn config() -> Config {
+        Config {
+            task_root: "/var/task".into(),
+            layer_root: "/opt".into(),
+            runtime_root: "/var/runtime".into(),
+            stop_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+        }
+    }
+
+    fn environment(order: &Order, function: &Function, own: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let own = |name: &str| own.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        of_child(order, function, &config(), SocketAddr::from(([127, 0, 0, 1], 9001)), own)
+    }
+
+    fn lines(environment: &BTreeMap<String, String>) -> Vec<String> {
+        environment.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    #[test]
+    fn is_lambdas_and_nothing_else() {
+        let own = [
+            ("AWS_ACCESS_KEY_ID", "ours"),
+            ("AWS_LAMBDA_FUNCTION_EVENT", "1"),
+            ("IMMORTAL_ROLE", "runner"),
+            ("HOME", "/root"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"),
+            ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x"),
+        ];
+        let environment =
+            environment(&order(Context::default()), &function(&[("TABLE", "t"), ("TZ", "Asia/Tokyo")]), &own);
+        assert_eq!(
+            lines(&environment),
+            [
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/x",
+                "AWS_DEFAULT_REGION=eu-west-1",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+                "AWS_LAMBDA_FUNCTION_NAME=ingest",
+                "AWS_LAMBDA_FUNCTION_VERSION=7",
+                "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+                "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/ingest",
+                "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001",
+                "AWS_REGION=eu-west-1",
+                "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/x",
+                "IMMORTAL_ATTEMPT=2",
+                "LAMBDA_RUNTIME_DIR=/var/runtime",
+                "LAMBDA_TASK_ROOT=/var/task",
+                "LANG=en_US.UTF-8",
+                "LD_LIBRARY_PATH=/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+                "PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+                "TABLE=t",
+                "TZ=Asia/Tokyo",
+                "_HANDLER=bootstrap",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_context_wins_and_an_empty_string_is_no_value() {
+        let context = Context {
+            function_name: "alias-of-ingest".into(),
+            function_version: "6".into(),
+            memory_limit_in_mb: "1024".into(),
+            log_group_name: "/custom".into(),
+            log_stream_name: "2026/01/01/[6]abc".into(),
+            ..Context::default()
+        };
+        let ours = Order { handler_path: Some("app.other".into()), ..order(context) };
+        let environment = environment(&ours, &function(&[]), &[]);
+        for (name, value) in [
+            ("AWS_LAMBDA_FUNCTION_NAME", "alias-of-ingest"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "6"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/custom"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[6]abc"),
+            ("_HANDLER", "app.other"),
+        ] {
+            assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        let unknown = Context { memory_limit_in_mb: "plenty".into(), ..Context::default() };
+        let identity = Identity::of(&order(unknown), &Function::default());
+        assert_eq!((identity.version.as_str(), identity.memory_mb), ("$LATEST", 128));
+    }
+
+    #[test]
+    fn a_functions_variables_bring_in_nothing_that_is_reserved() {
+        let own_variables: Vec<_> = DROPPED.iter().chain(KEPT).map(|name| (*name, "smuggled")).collect();
+        let mut all = own_variables;
+        all.extend([
+            ("AWS_LAMBDA_RUNTIME_API", "smuggled"),
+            ("LAMBDA_TASK_ROOT", "smuggled"),
+            (env::ATTEMPT, "smuggled"),
+        ]);
+        let environment = environment(&order(Context::default()), &function(&all), &[]);
+        assert!(!environment.values().any(|value| value == "smuggled"), "{environment:?}");
+    }
+
+    #[test]
+    fn a_managed_runtime_has_its_language() {
+        let python = Function { runtime: Some("python3.13".into()), ..function(&[]) };
+        let environment = environment(&order(Context::default()), &python, &[]);
+        assert_eq!(environment["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13");
+        assert!(environment["PATH"].starts_with("/var/lang/bin:"), "{}", environment["PATH"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! The function to run, as the runner needs to know it, and what can't be run.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::exit::Obstacle;
+
+/// A function as `GetFunction` tells of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Function {
+    pub(super) name: String,
+    pub(super) arn: String,
+    pub(super) version: String,
+    /// `python3.13`, `provided.al2023`, …; images have none.
+    pub(super) runtime: Option<String>,
+    pub(super) handler: Option<String>,
+    pub(super) memory_mb: Option<u32>,
+    pub(super) log_group: Option<String>,
+    /// The function's own variables.
+    pub(super) variables: Secret<BTreeMap<String, String>>,
+    /// Why the variables couldn't be read.
+    pub(super) variables_error: Option<String>,
+    pub(super) is_image: bool,
+    pub(super) is_durable: bool,
+    pub(super) has_file_system: bool,
+    /// `x86_64` or `arm64`.
+    pub(super) architectures: Vec<String>,
+    /// The ARNs of the layers' versions, in order.
+    pub(super) layers: Vec<String>,
+    pub(super) package: Option<Package>,
+}
+
+/// A zip file to fetch: where it lies, and its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Package {
+    /// A presigned URL.
+    pub(super) location: Secret<String>,
+    /// Base64 of the zip's SHA-256.
+    pub(super) sha256: String,
+}
+
+/// A value that no log may show.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Secret<T>(pub(super) T);
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Refuses what can't run here, in the words of what to do instead.
+///
+/// `architecture` is this machine's, as Rust names it.
+pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obstacle> {
+    let name = &function.name;
+    let never = |why: String| Err(Obstacle::Never(why));
+    if function.is_image {
+        return never(format!(
+            "function {name} is a container image, and the runner unpacks zip files only; deploy it as a zip, \
+             or run its image as a task of its own"
+        ));
+    }
+    if function.is_durable {
+        return never(format!(
+            "function {name} is a durable function, which resumes by Lambda's checkpoints; \
+             take the long step out of it, into a function of its own"
+        ));
+    }
+    if function.has_file_system {
+        return never(format!(
+            "function {name} mounts a file system, which the task doesn't have; \
+             move the files to S3 or into a layer, or take the function out of immortal's hands"
+        ));
+    }
+    if let Some(error) = &function.variables_error {
+        return never(format!(
+            "the environment of function {name} can't be decrypted ({error}); \
+             allow the task role kms:Decrypt on the function's key"
+        ));
+    }
+    let own = match architecture {
+        "aarch64" => "arm64",
+        other => other,
+    };
+    // A function without a word on it is x86_64.
+    let theirs = function.architectures.first().map_or("x86_64", String::as_str);
+    if theirs != own {
+        return never(format!(
+            "function {name} is built for {theirs}, and this task runs on {own}; \
+             set runtimePlatform.cpuArchitecture of the task definition to {}",
+            theirs.to_uppercase()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_do_instead() {
+        let plain = || Function { name: "ingest".into(), architectures: vec!["x86_64".into()], ..Function::default() };
+        assert_eq!(refuse(&plain(), "x86_64"), Ok(()));
+        assert_eq!(refuse(&Function { architectures: vec![], ..plain() }, "x86_64"), Ok(()));
+        assert_eq!(refuse(&Function { architectures: vec!["arm64".into()], ..plain() }, "aarch64"), Ok(()));
+        let table = [
+            (Function { is_image: true, ..plain() }, "deploy it as a zip"),
+            (Function { is_durable: true, ..plain() }, "into a function of its own"),
+            (Function { has_file_system: true, ..plain() }, "move the files"),
+            (Function { variables_error: Some("AccessDenied".into()), ..plain() }, "kms:Decrypt"),
+            (
+                Function { architectures: vec!["arm64".into()], ..plain() },
+                "cpuArchitecture of the task definition to ARM64",
+            ),
+        ];
+        for (function, remedy) in table {
+            match refuse(&function, "x86_64") {
+                Err(Obstacle::Never(message)) => {
+                    assert!(message.contains(remedy) && message.contains("ingest"), "{message}");
+                }
+                other => panic!("{remedy}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_arent_shown() {
+        let package = Package { location: Secret("https://host/?X-Amz-Signature=1".into()), sha256: "h".into() };
+        assert!(!format!("{package:?}").contains("Amz"));
+    }
+}

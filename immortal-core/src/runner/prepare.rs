@@ -1,0 +1,171 @@
+//! Everything before the handler runs: the event, the function, its code and layers on disk.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aws_sdk_lambda::Client;
+use bytes::Bytes;
+use tokio::try_join;
+
+use super::{
+    cause::without_urls,
+    config::Config,
+    download::Downloader,
+    environment::EXEC_WRAPPER,
+    event,
+    exit::Obstacle,
+    extract::{self, Budget, CallOff, Links, Unsound},
+    function::{Function, refuse},
+    lambda,
+};
+use crate::{aws, order::Order};
+
+/// All that a run of the handler needs.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) event: Bytes,
+    pub(super) function: Function,
+    pub(super) bootstrap: PathBuf,
+}
+
+/// Fetches event, code and layers.
+pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, Obstacle> {
+    let sdk = aws::config().await;
+    let event = event::read(&order.event, async || aws::s3(&sdk));
+    let code = code(order, config, Client::new(&sdk));
+    let (event, (function, bootstrap)) = try_join!(event, code)?;
+    Ok(Prepared { event, function, bootstrap })
+}
+
+async fn code(order: &Order, config: &Config, client: Client) -> Result<(Function, PathBuf), Obstacle> {
+    let context = &order.context;
+    let name = if context.function_name.is_empty() { &context.invoked_function_arn } else { &context.function_name };
+    let qualifier = Some(context.function_version.as_str()).filter(|version| !version.is_empty());
+    let function = lambda::function(&client, name, qualifier).await?;
+    refuse(&function, std::env::consts::ARCH)?;
+    let located = |function: &Function| {
+        function
+            .package
+            .clone()
+            .ok_or_else(|| Obstacle::NotNow(format!("GetFunction of {name} names no place to download its code from")))
+    };
+    let downloader = Downloader::new(config.stall_timeout);
+    let package = located(&function)?;
+    let zip = downloader
+        .fetch(&format!("the code of function {name}"), &package, || async {
+            located(&lambda::function(&client, name, qualifier).await?)
+        })
+        .await?;
+    tracing::info!("function {name}, version {}, runs with the code of hash {}", function.version, package.sha256);
+    let budget = Arc::new(Budget::default());
+    unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget, Links::new()).await?;
+    let mut links = Links::new();
+    for layer in &function.layers {
+        let what = format!("layer {layer}");
+        let package = lambda::layer(&client, layer).await?;
+        let zip = downloader.fetch(&what, &package, || lambda::layer(&client, layer)).await?;
+        links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
+    }
+    ignored(&function, config);
+    let bootstrap = bootstrap(config, name)?;
+    Ok((function, bootstrap))
+}
+
+async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<Budget>, mut links: Links) -> Result<Links, Obstacle> {
+    let call_off = CallOff::default();
+    let (root, budget, flag) = (root.to_owned(), Arc::clone(budget), call_off.flag());
+    let unpacked =
+        tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &mut links, &flag).map(|()| links));
+    match unpacked.await {
+        Ok(Ok(links)) => Ok(links),
+        Ok(Err(error @ (Unsound::Disk { .. } | Unsound::CalledOff))) => {
+            Err(Obstacle::Broken(format!("{what} can't be unpacked: {}", without_urls(&error))))
+        }
+        Ok(Err(error)) => Err(Obstacle::Never(format!(
+            "{what} can't be unpacked, though its hash holds: {}; deploy another zip",
+            without_urls(&error)
+        ))),
+        Err(error) => Err(Obstacle::Broken(format!("{what} can't be unpacked: {error}"))),
+    }
+}
+
+/// Says in one line what of the function isn't honoured here.
+fn ignored(function: &Function, config: &Config) {
+    let mut ignored = Vec::new();
+    if let Ok(extensions) = fs::read_dir(config.layer_root.join("extensions")) {
+        let names = extensions.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        ignored.extend(names.map(|name| format!("the extension {name}")));
+    }
+    if function.variables.0.contains_key(EXEC_WRAPPER) {
+        ignored.push(format!("the wrapper script of {EXEC_WRAPPER}"));
+    }
+    if !ignored.is_empty() {
+        tracing::warn!("function {} has what isn't started here: {}", function.name, ignored.join(", "));
+    }
+}
+
+/// The program to run: the function's own, a layer's, or that of the image.
+fn bootstrap(config: &Config, name: &str) -> Result<PathBuf, Obstacle> {
+    let roots = [&config.task_root, &config.layer_root, &config.runtime_root];
+    let candidates = roots.map(|root| root.join("bootstrap"));
+    let Some((path, metadata)) = candidates.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
+        return Err(Obstacle::Never(format!(
+            "function {name} has no bootstrap, and neither has the runner's image; for a managed runtime, build the \
+             image on AWS's base image of that language, which has {:?}",
+            candidates[2]
+        )));
+    };
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err(Obstacle::Never(format!(
+            "{path:?} of function {name} isn't an executable file; give it mode 755 in the zip"
+        )));
+    }
+    Ok(path.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn config(root: &Path) -> Config {
+        Config {
+            task_root: root.join("task"),
+            layer_root: root.join("opt"),
+            runtime_root: root.join("runtime"),
+            stop_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+        }
+    }
+
+    fn put(path: &Path, mode: u32) {
+        fs::create_dir_all(path.parent().expect("below a root")).expect("ours");
+        fs::write(path, "#!/bin/sh\n").expect("ours");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    }
+
+    #[test]
+    fn the_functions_own_bootstrap_comes_first() {
+        let root = tempfile::tempdir().expect("a directory");
+        let config = config(root.path());
+        assert!(matches!(bootstrap(&config, "f"), Err(Obstacle::Never(message)) if message.contains("no bootstrap")));
+        for directory in [&config.runtime_root, &config.layer_root, &config.task_root] {
+            let path = directory.join("bootstrap");
+            put(&path, 0o755);
+            assert_eq!(bootstrap(&config, "f"), Ok(path));
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_must_be_executable() {
+        let root = tempfile::tempdir().expect("a directory");
+        let config = config(root.path());
+        put(&config.task_root.join("bootstrap"), 0o644);
+        assert!(matches!(bootstrap(&config, "f"), Err(Obstacle::Never(message)) if message.contains("mode 755")));
+    }
+}

@@ -1,0 +1,89 @@
+//! What an attempt leaves on stdout: the lines that Lambda writes, and the result.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+/// How much of a result is printed.
+const MAX_RESULT: usize = 64 * 1024;
+
+/// The line before the handler runs.
+pub(super) fn start(out: &mut impl Write, request_id: &str, version: &str) -> io::Result<()> {
+    writeln!(out, "START RequestId: {request_id} Version: {version}")?;
+    out.flush()
+}
+
+/// What the lines after it say.
+#[derive(Clone, Debug)]
+pub(super) struct Report<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) duration: Duration,
+    pub(super) memory_mb: u32,
+    pub(super) max_memory_mb: Option<u64>,
+    pub(super) attempt: u32,
+}
+
+/// The result, where there is one, and the two lines at the end.
+///
+/// It begins with a line break: the handler's process writes to the same stdout, and may have left a line open.
+pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, report: &Report<'_>) -> io::Result<()> {
+    writeln!(out)?;
+    if let Some(result) = result {
+        out.write_all(&result[..result.len().min(MAX_RESULT)])?;
+        writeln!(out)?;
+        if length > MAX_RESULT as u64 {
+            writeln!(out, "(the result has {length} bytes, of which the first {MAX_RESULT} are above)")?;
+        }
+    }
+    let Report { request_id, duration, memory_mb, attempt, .. } = report;
+    writeln!(out, "END RequestId: {request_id}")?;
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    write!(out, "REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\t")?;
+    write!(out, "Billed Duration: {:.0} ms\tMemory Size: {memory_mb} MB\t", milliseconds.ceil())?;
+    if let Some(most) = report.max_memory_mb {
+        write!(out, "Max Memory Used: {most} MB\t")?;
+    }
+    writeln!(out, "Attempt: {attempt}\t")?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(result: Option<&[u8]>, length: u64) -> String {
+        let report = Report {
+            request_id: "r-1",
+            duration: Duration::from_micros(1_234_567),
+            memory_mb: 512,
+            max_memory_mb: Some(45),
+            attempt: 2,
+        };
+        let mut out = Vec::new();
+        start(&mut out, "r-1", "7").expect("memory");
+        end(&mut out, result, length, &report).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn lines_are_lambdas_own() {
+        assert_eq!(
+            written(Some(b"{\"n\":1}"), 7),
+            "START RequestId: r-1 Version: 7\n\
+             \n{\"n\":1}\n\
+             END RequestId: r-1\n\
+             REPORT RequestId: r-1\tDuration: 1234.57 ms\tBilled Duration: 1235 ms\tMemory Size: 512 MB\t\
+             Max Memory Used: 45 MB\tAttempt: 2\t\n"
+        );
+        assert!(!written(None, 0).contains("null"));
+    }
+
+    #[test]
+    fn a_long_result_is_cut_with_a_note() {
+        let result = vec![b'x'; MAX_RESULT + 1];
+        let text = written(Some(&result), result.len() as u64);
+        assert_eq!(text.matches('x').count(), MAX_RESULT);
+        assert!(text.contains("\n(the result has 65537 bytes, of which the first 65536 are above)\n"), "{text}");
+    }
+}

@@ -1,0 +1,145 @@
+//! When a call is made again, and how long that goes on.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::exit::Obstacle;
+
+/// How long throttling and server errors are ridden out before the attempt is given up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long one call may take.
+const CALL: Duration = Duration::from_secs(20);
+
+/// What a call came to.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Worth another try: throttled, a server error, no answer.
+    Again(String),
+    /// Not worth one.
+    For(Obstacle),
+}
+
+/// Makes a call until it succeeds, is refused for good, or patience runs out.
+pub(super) async fn patiently<T, F>(what: &str, mut call: impl FnMut() -> F) -> Result<T, Obstacle>
+where
+    F: Future<Output = Result<T, Refused>>,
+{
+    let end = Instant::now() + PATIENCE;
+    for round in 0.. {
+        let reason = match timeout(CALL, call()).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(Refused::For(obstacle))) => return Err(obstacle),
+            Ok(Err(Refused::Again(reason))) => reason,
+            Err(_) => format!("no answer within {} s", CALL.as_secs()),
+        };
+        let pause = pause(round, fastrand::f64());
+        if Instant::now() + pause >= end {
+            return Err(Obstacle::NotNow(format!(
+                "{what} failed for {} s, last with: {reason}; the next attempt may fare better",
+                PATIENCE.as_secs()
+            )));
+        }
+        tracing::warn!("{what} failed, and is tried again: {reason}");
+        sleep(pause).await;
+    }
+    unreachable!("rounds don't run out before the time does")
+}
+
+/// The pause after a round: doubling from 200 ms to 10 s, and by chance at least half of that.
+pub(super) fn pause(round: u32, chance: f64) -> Duration {
+    let full = Duration::from_millis(200).saturating_mul(1 << round.min(8)).min(Duration::from_secs(10));
+    full.mul_f64(0.5 + chance / 2.0)
+}
+
+/// Whether an error that a service answered with, or that stood for its answer, is worth another try.
+///
+/// Source: the error codes that AWS's SDKs retry, <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+pub(super) fn is_passing(code: Option<&str>, status: Option<u16>) -> bool {
+    const PASSING: &[&str] = &[
+        "TooManyRequestsException",
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "SlowDown",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "InternalError",
+        "ServiceException",
+        "ServiceUnavailable",
+    ];
+    code.is_some_and(|code| PASSING.contains(&code)) || status.is_none_or(|status| status == 429 || status >= 500)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        for (code, status, expected) in [
+            (Some("TooManyRequestsException"), Some(429), true),
+            (Some("ThrottlingException"), Some(400), true),
+            (Some("SlowDown"), Some(503), true),
+            (Some("ServiceException"), Some(500), true),
+            (None, Some(502), true),
+            (None, None, true),
+            (Some("AccessDeniedException"), Some(403), false),
+            (Some("ResourceNotFoundException"), Some(404), false),
+            (None, Some(400), false),
+        ] {
+            assert_eq!(is_passing(code, status), expected, "{code:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_to_ten_seconds() {
+        assert_eq!(pause(0, 0.0), Duration::from_millis(100));
+        assert_eq!(pause(0, 1.0), Duration::from_millis(200));
+        assert_eq!(pause(3, 1.0), Duration::from_millis(1600));
+        assert_eq!(pause(50, 1.0), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_is_two_minutes() {
+        let start = Instant::now();
+        let result: Result<(), _> = patiently("GetFunction", async || Err(Refused::Again("throttled".into()))).await;
+        assert!(matches!(&result, Err(Obstacle::NotNow(message)) if message.contains("throttled")), "{result:?}");
+        let waited = start.elapsed();
+        assert!(waited <= PATIENCE && waited > PATIENCE - Duration::from_secs(11), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_an_answer_is_made_again() {
+        let mut calls = 0;
+        let result = patiently("GetFunction", || {
+            calls += 1;
+            let first = calls == 1;
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                Ok(7)
+            }
+        })
+        .await;
+        assert_eq!((result, calls), (Ok(7), 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_for_good_is_the_last_word() {
+        let mut calls = 0;
+        let result: Result<(), _> = patiently("GetFunction", || {
+            calls += 1;
+            async { Err(Refused::For(Obstacle::Never("no such function".into()))) }
+        })
+        .await;
+        assert_eq!((result, calls), (Err(Obstacle::Never("no such function".into())), 1));
+    }
+}
