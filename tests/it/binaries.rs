@@ -12,18 +12,18 @@ use std::{
 use cargo_metadata::Message;
 
 /// The path of a binary of this workspace.
-pub fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     BINARIES.get(name).cloned().unwrap_or_else(|| panic!("the workspace has no binary {name}"))
 }
 
 /// The zip of a binary as its function's deployment package: one `bootstrap`.
-pub fn package(name: &str) -> Vec<u8> {
+pub(crate) fn package(name: &str) -> Vec<u8> {
     let code = std::fs::read(binary(name)).expect("the binary was just built");
     zip_of([("bootstrap", 0o755, code.as_slice())])
 }
 
 /// A zip of these entries: name, mode, bytes.
-pub fn zip_of<'a>(entries: impl IntoIterator<Item = (&'a str, u32, &'a [u8])>) -> Vec<u8> {
+pub(crate) fn zip_of<'a>(entries: impl IntoIterator<Item = (&'a str, u32, &'a [u8])>) -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, mode, bytes) in entries {

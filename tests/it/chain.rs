@@ -11,35 +11,35 @@ use immortal_emulator::{
 
 use crate::binaries::{binary, package};
 
-pub const FAILURES: &str = "failures";
-pub const DEAD_LETTERS: &str = "dead-letters";
-pub const RUNNER: &str = "runner";
-pub const BUCKET: &str = "events";
+pub(crate) const FAILURES: &str = "failures";
+pub(crate) const DEAD_LETTERS: &str = "dead-letters";
+pub(crate) const RUNNER: &str = "runner";
+pub(crate) const BUCKET: &str = "events";
 
 /// How long a chain may take before a test says that it hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How the chain is set up; the rest is as the documentation recommends.
-pub struct Setup {
+pub(crate) struct Setup {
     /// The binary of the primary and, unless told otherwise, of dispatcher and runner.
-    pub primary: &'static str,
+    pub(crate) primary: &'static str,
     /// The binary of dispatcher and runner, for a primary that knows nothing of immortal.
-    pub roles: Option<&'static str>,
-    pub timeout: Duration,
-    pub retries: u8,
+    pub(crate) roles: Option<&'static str>,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u8,
     /// The failure queue is the primary's DeadLetterConfig instead of its OnFailure destination.
-    pub dead_letter_config: bool,
+    pub(crate) dead_letter_config: bool,
     /// More variables of the dispatcher.
-    pub dispatcher: BTreeMap<String, String>,
+    pub(crate) dispatcher: BTreeMap<String, String>,
     /// What differs in the primary.
-    pub function: fn(&mut Function),
-    pub options: Options,
+    pub(crate) function: fn(&mut Function),
+    pub(crate) options: Options,
     /// What stands in for the runner's image, where the task itself is not what is tested.
-    pub task: Option<&'static [&'static str]>,
+    pub(crate) task: Option<&'static [&'static str]>,
 }
 
 impl Setup {
-    pub fn of(primary: &'static str) -> Self {
+    pub(crate) fn of(primary: &'static str) -> Self {
         Self {
             primary,
             roles: None,
@@ -54,16 +54,16 @@ impl Setup {
     }
 
     /// Sets everything up and starts it.
-    pub async fn start(self) -> Chain {
+    pub(crate) async fn start(self) -> Chain {
         let chain = self.start_unmapped().await;
         chain.map();
         chain
     }
 
     /// As [`start`](Self::start), but nobody reads the failure queue until [`Chain::map`].
-    pub async fn start_unmapped(self) -> Chain {
+    pub(crate) async fn start_unmapped(self) -> Chain {
         let emulator = Emulator::start(self.options).await.expect("loopback");
-        emulator.create_queue(Queue::new(DEAD_LETTERS));
+        let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
         let failures = emulator.create_queue(Queue {
             visibility_timeout: Duration::from_secs(360),
             redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: 3 }),
@@ -102,22 +102,24 @@ impl Setup {
         let function = Function {
             timeout: Duration::from_secs(60),
             environment: variables,
+            on_failure: Some(FailureTarget::OnFailure(dead_letters)),
             ..Function::new(&dispatcher, package(roles))
         };
         emulator.deploy(function).expect("a sound function");
+        emulator.watch_tasks(&dispatcher, &["STOPPED"]);
         Chain { emulator, primary: self.primary }
     }
 }
 
 /// A running chain; dropping it ends all its processes.
-pub struct Chain {
-    pub emulator: Emulator,
+pub(crate) struct Chain {
+    pub(crate) emulator: Emulator,
     primary: &'static str,
 }
 
 /// How an event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Lambda has its answer.
     Lambda(serde_json::Value),
     /// A task ended with exit code 0; its ARN.
@@ -128,17 +130,17 @@ pub enum Fate {
 
 impl Chain {
     /// Invokes the primary asynchronously, and returns the request id.
-    pub async fn invoke(&self, event: &str) -> String {
+    pub(crate) async fn invoke(&self, event: &str) -> String {
         self.emulator.invoke(self.primary, event.to_owned()).await.expect("the primary is deployed")
     }
 
     /// Starts the event source mapping.
-    pub fn map(&self) {
+    pub(crate) fn map(&self) {
         self.emulator.map_queue(FAILURES, &format!("{}Dlq", self.primary), 10).expect("both exist");
     }
 
     /// Puts a failed event of the primary into the failure queue, as its DeadLetterConfig would; the message's id.
-    pub fn fail(&self, request: &str, event: &str, message: &str) -> String {
+    pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
         let attributes = BTreeMap::from([
             ("RequestID".to_owned(), Attribute::text(request)),
             ("ErrorCode".to_owned(), Attribute::number(200)),
@@ -148,7 +150,7 @@ impl Chain {
     }
 
     /// Waits until the event of this request is done or given up.
-    pub async fn fate(&self, request: &str) -> Fate {
+    pub(crate) async fn fate(&self, request: &str) -> Fate {
         let mut queued = Vec::new();
         let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
             (Place::Lambda { function, request_id }, What::Answered { body }) => (function == self.primary
@@ -170,13 +172,29 @@ impl Chain {
         panic!("{request} came to no end:\n{}", self.story());
     }
 
+    /// Waits until the dispatcher gave up on this request: the record that lies in the dead-letter queue for it.
+    pub(crate) async fn given_up(&self, request: &str) -> String {
+        let of_request = || {
+            let messages = self.emulator.messages(DEAD_LETTERS);
+            messages.into_iter().map(|message| message.body).find(|body| body.contains(request))
+        };
+        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
+            (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => of_request(),
+            _ => None,
+        });
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(body) => body,
+            Err(_) => panic!("{request} was never given up:\n{}", self.story()),
+        }
+    }
+
     /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
-    pub fn seen(&self, request: &str) -> Vec<Seen> {
+    pub(crate) fn seen(&self, request: &str) -> Vec<Seen> {
         self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(Seen::read).collect()
     }
 
     /// The lines that the processes of this request wrote: sandbox first, then tasks.
-    pub fn logs(&self, request: &str) -> Vec<String> {
+    pub(crate) fn logs(&self, request: &str) -> Vec<String> {
         let happenings = self.emulator.happenings();
         let lines = happenings.into_iter().filter_map(|happening| match (happening.place, happening.what) {
             (Place::Lambda { function, request_id }, What::Log { line, .. }) => {
@@ -191,12 +209,12 @@ impl Chain {
     }
 
     /// How many tasks ran for this request.
-    pub fn tasks(&self, request: &str) -> usize {
+    pub(crate) fn tasks(&self, request: &str) -> usize {
         self.tasks_by_request().get(request).copied().unwrap_or(0)
     }
 
     /// How many tasks ran for each request.
-    pub fn tasks_by_request(&self) -> HashMap<String, usize> {
+    pub(crate) fn tasks_by_request(&self) -> HashMap<String, usize> {
         let mut tasks = HashMap::new();
         for happening in self.emulator.happenings() {
             if let (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) =
@@ -209,7 +227,7 @@ impl Chain {
     }
 
     /// The calls of one operation so far: status, and how many were under way when each began.
-    pub fn calls(&self, of: &str) -> Vec<(u16, usize)> {
+    pub(crate) fn calls(&self, of: &str) -> Vec<(u16, usize)> {
         let happenings = self.emulator.happenings();
         let calls = happenings.iter().filter_map(|happening| match &happening.what {
             What::Called { operation, status, overlapping, .. } if operation == of => Some((*status, *overlapping)),
@@ -219,7 +237,7 @@ impl Chain {
     }
 
     /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
-    pub async fn settled(&self, message: &str) -> bool {
+    pub(crate) async fn settled(&self, message: &str) -> bool {
         let wait = self.emulator.until(|happening| match &happening.what {
             What::Deleted { message_id } if message_id == message => Some(true),
             What::DeadLettered { message_id, .. } if message_id == message => Some(false),
@@ -232,18 +250,18 @@ impl Chain {
     }
 
     /// All that happened, for a failed assertion.
-    pub fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         self.emulator.happenings().iter().map(|happening| format!("{happening:?}\n")).collect()
     }
 }
 
 /// What the fixtures' handler saw in one life.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The event's bytes.
-    pub event: String,
-    pub context: serde_json::Value,
-    pub attempt: u64,
+    pub(crate) event: String,
+    pub(crate) context: serde_json::Value,
+    pub(crate) attempt: u64,
 }
 
 impl Seen {
@@ -260,7 +278,7 @@ impl Seen {
     }
 
     /// What must be the same in every life: the context without deadline and log stream.
-    pub fn lasting(&self) -> serde_json::Value {
+    pub(crate) fn lasting(&self) -> serde_json::Value {
         let mut context = self.context.clone();
         if let Some(fields) = context.as_object_mut() {
             fields.remove("deadline");

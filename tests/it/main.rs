@@ -4,4 +4,5 @@ mod binaries;
 mod chain;
 mod dispatch;
 mod first_life;
+mod later_lives;
 mod runner;

@@ -1,0 +1,166 @@
+//! Hand-over, the attempts after the first task, and the dead-letter queue.
+
+use std::time::Duration;
+
+use immortal_emulator::{Calls, Fault, How, Place, StopCode, What};
+
+use crate::chain::{Chain, DEAD_LETTERS, FAILURES, Fate, Setup};
+
+fn attempts(chain: &Chain, request: &str) -> Vec<u64> {
+    chain.seen(request).iter().map(|seen| seen.attempt).collect()
+}
+
+fn inject(chain: &Chain, how: How, calls: Calls) {
+    chain.emulator.inject(Fault { operation: "RunTask", how, calls });
+}
+
+fn interrupt(stop_code: StopCode) -> How {
+    How::Interrupt { after: Duration::from_millis(300), stop_code }
+}
+
+/// Where this request's tasks ran: `true` for Spot.
+fn on_spot(chain: &Chain, request: &str) -> Vec<bool> {
+    let happenings = chain.emulator.happenings();
+    let tasks = happenings.iter().filter_map(|happening| match (&happening.place, &happening.what) {
+        (Place::Task { started_by, .. }, What::TaskStarted { spot, .. }) => {
+            (started_by.as_deref() == Some(request)).then_some(*spot)
+        }
+        _ => None,
+    });
+    tasks.collect()
+}
+
+#[tokio::test]
+async fn a_handler_that_never_yields_hands_over_and_serves_on() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("handed_over") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"spin"}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    assert_eq!(attempts(&chain, &request), [0, 1]);
+    let seen = chain.seen(&request);
+    assert_eq!(seen[0].lasting(), seen[1].lasting());
+    assert_eq!(seen[0].context["env_config"]["log_stream"], seen[1].context["env_config"]["log_stream"], "handed over");
+    let handed_over = chain.emulator.happenings().iter().any(|happening| {
+        matches!(&happening.what, What::Failed { error_type, .. } if error_type == "Immortal.HandedOver")
+    });
+    assert!(handed_over, "{}", chain.story());
+    let killed = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+    assert!(!killed, "it gave up by itself");
+    let next = chain.invoke(r#"{"lambda":"succeed"}"#).await;
+    assert!(matches!(chain.fate(&next).await, Fate::Lambda(_)), "the fresh copy serves");
+}
+
+#[tokio::test]
+async fn a_failed_task_is_followed_by_the_next_attempt() {
+    let chain = Setup::of("killed").start().await;
+    let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","exit","succeed"]}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
+    assert!(chain.emulator.messages(DEAD_LETTERS).is_empty());
+}
+
+#[tokio::test]
+async fn used_up_it_rests_in_the_dead_letter_queue_and_runs_again_when_redriven() {
+    let chain = Setup::of("killed").start().await;
+    let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","fail","fail","succeed"]}"#).await;
+    let record = chain.given_up(&request).await;
+    assert!(record.contains("attempts"), "it says why: {record}");
+    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
+    chain.emulator.advance(Duration::from_secs(120));
+    chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn what_can_never_run_is_given_up_at_once() {
+    let chain = Setup::of("killed").start().await;
+    chain.emulator.inject(Fault { operation: "GetFunction", how: not_found(), calls: Calls::All });
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    let record = chain.given_up(&request).await;
+    assert!(record.contains("exit code 2"), "{record}");
+    assert_eq!(chain.tasks(&request), 1);
+}
+
+fn not_found() -> How {
+    How::Error { status: 404, code: "ResourceNotFoundException", message: "Function not found".into() }
+}
+
+#[tokio::test]
+async fn interruptions_do_not_count_and_spot_is_left_after_two() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("spot") }.start().await;
+    inject(&chain, interrupt(StopCode::SpotInterruption), Calls::Next(2));
+    let request = chain.invoke(r#"{"lambda":"spin","tasks":["hang","hang","fail","fail","succeed"]}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3, 4, 5], "two of five were interruptions");
+    assert_eq!(on_spot(&chain, &request), [true, true, false, false, false]);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_is_an_interruption() {
+    let chain = Setup::of("killed").start().await;
+    inject(&chain, How::FailToStart("ResourceInitializationError: failed to provision an ENI"), Calls::Next(1));
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
+    assert_eq!(attempts(&chain, &request), [0, 2]);
+}
+
+#[tokio::test]
+async fn a_state_change_delivered_twice_or_without_its_order_starts_one_task() {
+    for how in [How::Twice, How::WithoutOverrides] {
+        let chain = Setup::of("killed").start().await;
+        chain.emulator.inject(Fault { operation: "TaskStateChange", how: how.clone(), calls: Calls::All });
+        let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
+        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{how:?}");
+        assert_eq!(attempts(&chain, &request), [0, 1, 2], "{how:?}\n{}", chain.story());
+        chain.emulator.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_stopped_stays_stopped() {
+    let chain = Setup::of("killed").start().await;
+    inject(&chain, interrupt(StopCode::UserInitiated), Calls::Next(1));
+    let request = chain.invoke(r#"{"lambda":"fail","tasks":["hang","succeed"]}"#).await;
+    let watched = chain.emulator.until(|happening| match (&happening.place, &happening.what) {
+        (Place::Lambda { function, .. }, What::Answered { .. }) => function.ends_with("Dlq").then_some(()),
+        _ => None,
+    });
+    watched.await;
+    let stopped = |happening: &immortal_emulator::Happening| {
+        matches!(happening.what, What::TaskStopped { stop_code: StopCode::UserInitiated, .. }).then_some(())
+    };
+    chain.emulator.until(stopped).await;
+    // The dispatcher has answered the batch and the stopped task's event: two answers, one task.
+    let mut answers = 0;
+    chain
+        .emulator
+        .until(|happening| match (&happening.place, &happening.what) {
+            (Place::Lambda { function, .. }, What::Answered { .. }) if function.ends_with("Dlq") => {
+                answers += 1;
+                (answers == 2).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    assert_eq!(attempts(&chain, &request), [0, 1]);
+    assert!(chain.emulator.messages(DEAD_LETTERS).is_empty());
+}
+
+#[tokio::test]
+async fn on_killed_leaves_the_handlers_own_errors_to_a_person() {
+    for dead_letter_config in [false, true] {
+        let setup = Setup { dead_letter_config, ..Setup::of("killed_only") };
+        let chain = setup.start().await;
+        let error = chain.invoke(r#"{"lambda":"fail"}"#).await;
+        let mut killed = Vec::new();
+        for death in ["hang", "exit", "panic"] {
+            killed.push((death, chain.invoke(&format!(r#"{{"lambda":"{death}"}}"#)).await));
+        }
+        assert_eq!(chain.fate(&error).await, Fate::DeadLetter);
+        assert_eq!(chain.tasks(&error), 0);
+        for (death, request) in killed {
+            assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{death}");
+        }
+        chain.emulator.shutdown().await;
+    }
+}
