@@ -65,6 +65,11 @@ impl Cloud {
         tempfile::Builder::new().prefix(kind).tempdir_in(self.directory.path())
     }
 
+    /// Ends all processes.
+    pub(crate) fn end(&self) {
+        self.processes.end(self.directory.path());
+    }
+
     /// The time on the services' clock.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now() + *lock(&self.clock)

@@ -244,9 +244,12 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.cloud.processes.end();
+        self.cloud.end();
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // On a thread of its own, since a runtime's end may not be waited for inside another runtime. What waits
+            // for it: the temporary directories, which are gone with the last task that uses them.
+            let end = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(2)));
+            let _ = end.join();
         }
     }
 }

@@ -4,7 +4,7 @@
 mod output;
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     fs,
     io::{self, ErrorKind},
     os::unix::process::ExitStatusExt as _,
@@ -37,22 +37,26 @@ pub(crate) struct Processes {
 #[derive(Debug, Default)]
 struct Alive {
     closed: bool,
-    directories: HashMap<Pid, PathBuf>,
+    leaders: HashSet<Pid>,
 }
 
 impl Processes {
-    /// Kills all, lets none be started any more, and waits until all are gone.
-    pub(crate) fn end(&self) {
+    /// Kills all that run in or below `root`, lets none be started any more, and waits until all are gone.
+    pub(crate) fn end(&self, root: &Path) {
         let mut alive = lock(&self.alive);
         alive.closed = true;
-        for (pid, directory) in &alive.directories {
-            kill_all(*pid, directory);
+        let strays = strays(root);
+        for &leader in &alive.leaders {
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+        for pid in strays {
+            let _ = kill_process(pid, Signal::KILL);
         }
         // A process that can't be reaped (a stuck disk) mustn't hold up the caller for good.
         let wait = Duration::from_secs(5);
         let _ = self
             .changed
-            .wait_timeout_while(alive, wait, |alive| !alive.directories.is_empty())
+            .wait_timeout_while(alive, wait, |alive| !alive.leaders.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
     }
 }
@@ -92,7 +96,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = spawn(cloud, &mut command, directory.path()).await?;
+        let mut child = spawn(cloud, &mut command).await?;
         let pid = pid(&child)?;
         let stdout = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let stderr = child.stderr.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
@@ -147,7 +151,7 @@ impl Drop for Process {
 }
 
 /// Spawns and registers at once, so that the end of the emulator misses none.
-async fn spawn(cloud: &Cloud, command: &mut Command, directory: &Path) -> io::Result<Child> {
+async fn spawn(cloud: &Cloud, command: &mut Command) -> io::Result<Child> {
     let mut tries = 0;
     loop {
         let spawned = {
@@ -157,7 +161,7 @@ async fn spawn(cloud: &Cloud, command: &mut Command, directory: &Path) -> io::Re
             }
             let spawned = command.spawn();
             if let Some(pid) = spawned.as_ref().ok().and_then(|child| pid(child).ok()) {
-                alive.directories.insert(pid, directory.to_owned());
+                alive.leaders.insert(pid);
             }
             spawned
         };
@@ -191,7 +195,7 @@ async fn watch_over(
     for output in output.iter() {
         output.drain(&cloud);
     }
-    lock(&cloud.processes.alive).directories.remove(&pid);
+    lock(&cloud.processes.alive).leaders.remove(&pid);
     cloud.processes.changed.notify_all();
     exit.send_replace(Some(status));
 }

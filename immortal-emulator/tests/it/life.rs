@@ -47,6 +47,21 @@ async fn no_process_outlives_its_emulator() {
     gone(&pid).await;
 }
 
+#[tokio::test]
+async fn no_file_outlives_its_emulator() {
+    let emulator = emulator().await;
+    emulator.deploy(Function::new("f", script("#!/bin/sh\necho root $LAMBDA_TASK_ROOT; sleep 1000"))).expect("sound");
+    emulator.invoke("f", "{}").await.expect("accepted");
+    let root = until(&emulator, |happening| match &happening.what {
+        What::Log { line, .. } => line.strip_prefix("root ").map(str::to_owned),
+        _ => None,
+    })
+    .await;
+    assert!(Path::new(&root).join("bootstrap").exists());
+    emulator.shutdown().await;
+    assert!(Path::new(&root).ancestors().nth(2).is_some_and(|directory| !directory.exists()), "{root}");
+}
+
 /// A killed process that isn't ours to reap is gone as soon as its new parent has seen it.
 async fn gone(pid: &str) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);

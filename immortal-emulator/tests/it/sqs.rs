@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::{Read as _, Write as _},
+    net::TcpStream,
     time::Duration,
 };
 
-use immortal_emulator::{Attribute, Emulator, Function, Place, Queue, Redrive, What};
-use serde_json::Value;
+use immortal_emulator::{Attribute, Emulator, Function, Place, Queue, REGION, Redrive, What};
+use serde_json::{Value, json};
 
 use crate::{
     bootstrap::package,
@@ -94,4 +96,44 @@ async fn a_redrive_sends_anew_what_a_queue_gave_up() {
     // What was put there by nobody's redrive has no way back of its own.
     emulator.send_message("dead", "written there", BTreeMap::new()).expect("sent");
     assert_eq!(emulator.redrive("dead", Some("failures")).expect("moved"), 1);
+}
+
+/// A call as SDKs make it, JSON 1.0 over HTTP: there is no SQS client among the dependencies.
+fn call(emulator: &Emulator, operation: &str, body: &Value) -> Value {
+    let host = emulator.endpoint().replace("http://", "");
+    let mut stream = TcpStream::connect(&host).expect("loopback");
+    let body = body.to_string();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: AmazonSQS.{operation}\r\nConnection: close\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/{REGION}/sqs/aws4_request\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a head").1).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_can_be_used_over_the_wire() {
+    let emulator = chain().await;
+    let url = call(&emulator, "GetQueueUrl", &json!({ "QueueName": "failures" }))["QueueUrl"].clone();
+    let attribute = json!({ "RequestID": { "DataType": "String", "StringValue": "r-1" } });
+    let message = json!({ "QueueUrl": url, "MessageBody": "{}", "MessageAttributes": attribute });
+    let id = call(&emulator, "SendMessage", &message)["MessageId"].clone();
+    let received = call(&emulator, "ReceiveMessage", &json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }));
+    let message = &received["Messages"][0];
+    assert_eq!((&message["MessageId"], &message["Body"]), (&id, &json!("{}")));
+    assert_eq!(message["MessageAttributes"], attribute);
+    call(&emulator, "DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] }));
+    assert!(emulator.messages("failures").is_empty());
+    emulator.send_message("dead", "{}", BTreeMap::new()).expect("sent");
+    let arn = |queue: &str| format!("arn:aws:sqs:{REGION}:123456789012:{queue}");
+    let task = json!({ "SourceArn": arn("dead"), "DestinationArn": arn("failures") });
+    assert!(call(&emulator, "StartMessageMoveTask", &task)["TaskHandle"].is_string());
+    assert_eq!(emulator.messages("failures").len(), 1);
+    let error = call(&emulator, "SendMessage", &json!({ "QueueUrl": "none", "MessageBody": "{}" }));
+    assert_eq!(error["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
 }
