@@ -3,6 +3,7 @@
 mod artifact;
 mod binary;
 mod child;
+mod container;
 mod failure;
 mod local;
 mod manifest;
@@ -40,6 +41,9 @@ enum Command {
     Runner(runner::Args),
     /// Write a `CloudFormation` template of the function and all that its lives need
     Template(template::Args),
+    /// Be a task of `local --docker`
+    #[command(hide = true)]
+    Container(container::Args),
 }
 
 #[tokio::main]
@@ -64,5 +68,6 @@ async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
         Command::Manifest(args) => manifest::run(args).await,
         Command::Runner(args) => runner::run(args).await,
         Command::Template(args) => template::run(args).await,
+        Command::Container(args) => container::run(&args),
     }
 }

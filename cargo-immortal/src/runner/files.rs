@@ -104,19 +104,19 @@ mod tests {
     use super::*;
     use crate::{artifact::Architecture, runner::plan::Base};
 
-    fn check(base: Base, platforms: Platforms, file: expect_test::ExpectFile) {
+    fn check(base: Base, platforms: Platforms, file: &expect_test::ExpectFile) {
         let plan = Plan { name: "hello".into(), base, platforms };
         file.assert_eq(&format!("{}\n# .dockerignore\n{}", dockerfile(&plan), dockerignore(&plan)));
     }
 
     #[test]
     fn for_one_processor() {
-        check(Base::Lambda, Platforms::One(Architecture::Arm64), expect_file!["expected/one.Dockerfile"]);
+        check(Base::Lambda, Platforms::One(Architecture::Arm64), &expect_file!["expected/one.Dockerfile"]);
     }
 
     #[test]
     fn for_both() {
-        check(Base::Scratch, Platforms::Both, expect_file!["expected/both.Dockerfile"]);
+        check(Base::Scratch, Platforms::Both, &expect_file!["expected/both.Dockerfile"]);
     }
 
     #[test]

@@ -198,7 +198,7 @@ mod tests {
                     "can't run from scratch; build a static one: {build} --target aarch64-unknown-linux-musl -p hello"
                 ),
             ),
-            (Base::Lambda, None, vec![offer(X86_64, true, Some(36))], format!("needs glibc 2.36, and neither")),
+            (Base::Lambda, None, vec![offer(X86_64, true, Some(36))], "needs glibc 2.36, and neither".to_owned()),
             (
                 Base::Lambda,
                 None,

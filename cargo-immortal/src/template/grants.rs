@@ -126,17 +126,18 @@ mod tests {
     /// Each action, and who calls it when: what is not in here is not granted, and the other way round.
     #[test]
     fn granted_is_what_is_called() {
-        const LOG: [(&str, &str); 2] = [
+        type Calls = &'static [(&'static str, &'static str)];
+        type Row = (&'static str, &'static [Grant], Calls, Calls);
+        const LOG: Calls = &[
             ("logs:CreateLogStream", "the platform, for each sandbox or task"),
             ("logs:PutLogEvents", "the platform, for each line"),
         ];
-        type Calls = &'static [(&'static str, &'static str)];
-        let table: [(&str, &'static [Grant], &[(&str, &str)], Calls); 5] = [
-            ("primary", PRIMARY, &LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
+        let table: [Row; 5] = [
+            ("primary", PRIMARY, LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
             (
                 "dispatcher",
                 DISPATCHER,
-                &LOG,
+                LOG,
                 &[
                     ("sqs:ReceiveMessage", "the event source mapping"),
                     ("sqs:DeleteMessage", "the event source mapping, for what is done"),
@@ -158,7 +159,7 @@ mod tests {
                     ("s3:GetObject", "the runner, for an event too large for the order"),
                 ],
             ),
-            ("logs", LOGS, &LOG, &[]),
+            ("logs", LOGS, LOG, &[]),
             (
                 "image",
                 IMAGE,

@@ -1,3 +1,4 @@
-//! The command itself, used wrongly: one clear message, exit 2.
+//! The command itself: what it writes, and what it says when it is used wrongly.
 
+mod deploy;
 mod wrong_use;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Runs `cargo immortal` in a directory.
-fn immortal(directory: impl AsRef<Path>, arguments: &[&str]) -> Output {
+pub(crate) fn immortal(directory: impl AsRef<Path>, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cargo-immortal"))
         .arg("immortal")
         .args(arguments)
@@ -22,7 +22,7 @@ fn immortal(directory: impl AsRef<Path>, arguments: &[&str]) -> Output {
 }
 
 /// Checks that it was taken for wrong use; returns what it said.
-fn refused(output: &Output) -> String {
+pub(crate) fn refused(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing was run");
@@ -30,7 +30,7 @@ fn refused(output: &Output) -> String {
 }
 
 /// A package with one binary, outside of any workspace, without dependencies, and an event.
-fn package(main: &str) -> TempDir {
+pub(crate) fn package(main: &str) -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let write = |path: &str, text: &str| fs::write(directory.path().join(path), text).expect("a small file");
     write("Cargo.toml", "[package]\nname = \"tool\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n");
@@ -41,7 +41,7 @@ fn package(main: &str) -> TempDir {
 }
 
 /// The whole message, which is one line.
-fn one_line(message: &str) -> &str {
+pub(crate) fn one_line(message: &str) -> &str {
     let message = message.strip_suffix('\n').expect("a line");
     assert!(!message.contains('\n'), "{message}");
     message
