@@ -1,17 +1,15 @@
 //! Scripted faults: the ways in which AWS fails, at the calls for which a test asks.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
-use crate::StopCode;
+use crate::{StopCode, cloud::lock};
 
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `Invoke`, `GetObject`, `PutObject`. `Download` is a
+    /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
+    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`. `Download` is a
     /// request to a presigned address, `TaskStateChange` the delivery of an event about a stopped task.
     pub operation: &'static str,
     /// How it fails.
@@ -19,6 +17,25 @@ pub struct Fault {
     /// Which of its calls.
     pub calls: Calls,
 }
+
+/// What can fail; a name that is none of these would never be hit.
+const OPERATIONS: [&str; 15] = [
+    "RunTask",
+    "DescribeTasks",
+    "ListTasks",
+    "StopTask",
+    "GetFunction",
+    "GetLayerVersion",
+    "GetLayerVersionByArn",
+    "Invoke",
+    "GetObject",
+    "HeadObject",
+    "PutObject",
+    "DeleteObject",
+    "SendMessage",
+    "Download",
+    "TaskStateChange",
+];
 
 /// Which calls a fault hits, counted from its injection. Of several faults the first that hits is taken.
 #[derive(Clone, Copy, Debug)]
@@ -113,12 +130,17 @@ impl Faults {
     }
 
     pub(crate) fn inject(&self, fault: Fault) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.push(Scripted { fault, seen: 0 });
+        assert!(
+            OPERATIONS.contains(&fault.operation),
+            "there is no operation {}; there are {OPERATIONS:?}",
+            fault.operation
+        );
+        lock(&self.0).0.push(Scripted { fault, seen: 0 });
     }
 
     /// Counts a call of this operation, and says how it is to fail.
     pub(crate) fn hit(&self, operation: &str) -> Option<How> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(&self.0);
         let (scripted, random) = &mut *guard;
         let mut hit = None;
         for Scripted { fault, seen } in scripted.iter_mut().filter(|scripted| scripted.fault.operation == operation) {

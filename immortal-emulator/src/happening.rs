@@ -1,14 +1,14 @@
 //! What happened, in order: the emulator's only output.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
-use crate::StopCode;
+use crate::{StopCode, cloud::lock};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -184,7 +184,7 @@ impl Journal {
     }
 
     pub(crate) fn note(&self, place: Place, what: What) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.all);
         let happening = Happening { at: self.start.elapsed(), place, what };
         all.push(happening.clone());
         // Under the lock, so that those who watch see the same order. Nobody watching is no error.
@@ -193,7 +193,7 @@ impl Journal {
     }
 
     pub(crate) fn all(&self) -> Vec<Happening> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.all).clone()
     }
 
     pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
@@ -204,12 +204,11 @@ impl Journal {
         let mut length = self.length.subscribe();
         let mut seen = 0;
         loop {
-            {
-                let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(picked) = all[seen..].iter().find_map(&mut pick) {
-                    return picked;
-                }
-                seen = all.len();
+            // Copied, so that `pick` may ask the emulator itself.
+            let new = lock(&self.all)[seen..].to_vec();
+            seen += new.len();
+            if let Some(picked) = new.iter().find_map(&mut pick) {
+                return picked;
             }
             // The sender lives in `self`, so a change is all that can come.
             let _ = length.wait_for(|length| *length > seen).await;

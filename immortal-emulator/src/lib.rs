@@ -214,6 +214,10 @@ impl Emulator {
     }
 
     /// Makes calls fail.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such operation: the fault would never be seen.
     pub fn inject(&self, fault: Fault) {
         self.cloud.faults.inject(fault);
     }

@@ -109,10 +109,13 @@ impl Queues {
     pub(crate) fn receive(&self, cloud: &Cloud, name: &str, most: usize, hidden: Hidden) -> Vec<Received> {
         let now = cloud.now();
         let mut queues = lock(&self.queues);
+        // Without the dead-letter queue that it names, a policy does nothing: no message is lost to it.
+        let redrive = queues.get(name).and_then(|stored| stored.queue.redrive.clone());
+        let redrive = redrive.filter(|redrive| queues.contains_key(&redrive.dead_letter_queue));
         let Some(stored) = queues.get_mut(name) else { return Vec::new() };
         let timeout = cloud.scaled(stored.queue.visibility_timeout);
         let (mut received, mut spent) = (Vec::new(), Vec::new());
-        let limit = stored.queue.redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
+        let limit = redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
         stored.messages.retain_mut(|lying| {
             if lying.visible > now || received.len() == most {
                 return true;
@@ -130,8 +133,7 @@ impl Queues {
             received.push(Received { message, receipt, first, visible });
             true
         });
-        let dead_letters = stored.queue.redrive.as_ref().map(|redrive| redrive.dead_letter_queue.clone());
-        if let Some(dead_letters) = dead_letters.and_then(|name| queues.get_mut(&name)) {
+        if let Some(dead_letters) = redrive.and_then(|redrive| queues.get_mut(&redrive.dead_letter_queue)) {
             for lying in spent {
                 // Id and time stamp stay: docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide,
                 // "Using dead-letter queues".

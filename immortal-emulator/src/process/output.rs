@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind},
     mem,
     os::fd::OwnedFd,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 use tokio::net::unix::pipe;
@@ -58,7 +58,7 @@ impl Output {
     }
 
     fn read(&self, cloud: &Cloud) -> io::Result<()> {
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut line = lock(&self.line);
         let mut buffer = [0; 8192];
         while !line.ended {
             let read = match rustix::io::read(&self.pipe, &mut buffer) {
