@@ -125,7 +125,7 @@ impl Timeline {
             What::Failed { error_type, .. } if error_type == HANDED_OVER => {
                 (Kind::Step, "hands the event over, before its deadline".to_owned())
             }
-            What::Failed { error_type, message } => (Kind::Bad, format!("failed: {error_type}: {message}")),
+            What::Failed { error_type, message } => (Kind::Bad, format!("failed: {}{message}", type_of(error_type))),
             What::TimedOut { after } => (Kind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
             What::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
             What::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
@@ -197,6 +197,11 @@ impl Task {
         }
         if self.in_handler { Kind::Log } else { Kind::Note }
     }
+}
+
+/// An error's type as a prefix; the type of a boxed error, as Lambda knows it, says nothing.
+fn type_of(error_type: &str) -> String {
+    if error_type.starts_with('&') { String::new() } else { format!("{error_type}: ") }
 }
 
 /// A line as it can be shown among others: Lambda's own have tabs.
@@ -312,6 +317,11 @@ mod tests {
             (lambda("ingest"), log(Stream::Stderr), Some("| Lambda ingest: read it")),
             (lambda("ingest"), What::TimedOut { after: second }, Some("! Lambda ingest: killed at its timeout of 1 s")),
             (lambda("ingest"), failed("Boom"), Some("! Lambda ingest: failed: Boom: no")),
+            (
+                lambda("ingest"),
+                failed("&alloc::boxed::Box<dyn core::error::Error>"),
+                Some("! Lambda ingest: failed: no"),
+            ),
             (lambda("ingest"), failed(HANDED_OVER), Some("  Lambda ingest: hands the event over, before its deadline")),
             (lambda("ingest"), What::Retrying { after: second }, Some("  Lambda ingest: Lambda tries again in 1.0 s")),
             (

@@ -3,7 +3,11 @@
 use std::fmt;
 
 use aws_lambda_events::event::s3::S3Event;
-use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+};
 use immortal::Error;
 
 /// An object in S3.
@@ -43,10 +47,9 @@ impl Object {
 
     /// Reads the object.
     pub(crate) async fn get(&self, s3: &Client) -> Result<Vec<u8>, Error> {
-        let unread = |error: String| format!("{self} can't be read: {error}");
         let object = s3.get_object().bucket(&self.bucket).key(&self.key).send().await;
-        let body = object.map_err(|error| unread(DisplayErrorContext(error).to_string()))?.body;
-        let bytes = body.collect().await.map_err(|error| unread(DisplayErrorContext(error).to_string()))?;
+        let body = object.map_err(|error| format!("{self} can't be read: {}", said(&error)))?.body;
+        let bytes = body.collect().await.map_err(|error| format!("{self} can't be read to its end: {error}"))?;
         Ok(bytes.to_vec())
     }
 
@@ -55,8 +58,17 @@ impl Object {
         let request = s3.put_object().bucket(&self.bucket).key(&self.key).content_type("application/json");
         match request.body(ByteStream::from(bytes)).send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(format!("{self} can't be written: {}", DisplayErrorContext(error)).into()),
+            Err(error) => Err(format!("{self} can't be written: {}", said(&error)).into()),
         }
+    }
+}
+
+/// What S3 said, or why it said nothing.
+fn said<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => error.to_string(),
     }
 }
 
