@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How far ahead the deadline lies that the handler sees: farther overflows Node's timers, and Fargate promises no
 /// more.
-const DEADLINE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const DEADLINE: Duration = Duration::from_hours(14 * 24);
 
 /// When an attempt has to end.
 #[derive(Clone, Copy, Debug)]
@@ -114,10 +114,9 @@ fn exit(end: &End, cut: Option<Cut>) -> Exit {
     match (end, cut) {
         (End::Answered(Answer::Response(_)), _) => Exit::Succeeded,
         (_, Some(Cut::Limit)) => Exit::LimitReached,
-        (End::Answered(Answer::Error(_) | Answer::InitError(_)), _) => Exit::Failed,
         (End::Exited(_), Some(Cut::Told)) => Exit::Stopped,
         (End::Exited(Ended::Signal(signal)), None) => Exit::Killed(*signal),
-        (End::Exited(Ended::Code(_)), None) => Exit::Failed,
+        (End::Answered(_) | End::Exited(Ended::Code(_)), _) => Exit::Failed,
     }
 }
 
@@ -140,12 +139,13 @@ pub(super) fn start(
     const ENOEXEC: i32 = 8;
     const EACCES: i32 = 13;
 
+    let program = bootstrap.display();
     Child::spawn(bootstrap, directory, environment).map_err(|error| match error.raw_os_error() {
         Some(ENOENT | ENOEXEC | EACCES) => Obstacle::Never(format!(
-            "{bootstrap:?} can't be executed: {error}; it must be built for this image: its architecture, its C \
+            "{program} can't be executed: {error}; it must be built for this image: its architecture, its C \
              library, or the interpreter in its first line"
         )),
-        _ => Obstacle::Broken(format!("{bootstrap:?} can't be started: {error}")),
+        _ => Obstacle::Broken(format!("{program} can't be started: {error}")),
     })
 }
 

@@ -55,7 +55,7 @@ async fn attempt(
     (outcome, directory)
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn an_answer_decides_and_the_process_is_ended() {

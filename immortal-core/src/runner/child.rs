@@ -204,7 +204,7 @@ mod tests {
         let (_directory, child) = spawn(text, &variables);
         line_of(&fifo).await;
         assert!(child.max_memory_mb().is_some());
-        child.end(Duration::from_secs(60)).await;
+        child.end(Duration::from_mins(1)).await;
         assert!(done.exists());
     }
 

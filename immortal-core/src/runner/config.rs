@@ -57,7 +57,7 @@ impl Config {
         };
         for (name, path) in [(env::TASK_ROOT, &config.task_root), (env::LAYER_ROOT, &config.layer_root)] {
             if !path.is_absolute() {
-                problems.push(format!("{name} is {path:?}, and must be an absolute path"));
+                problems.push(format!("{name} is {}, and must be an absolute path", path.display()));
             }
         }
         if problems.is_empty() { Ok(config) } else { Err(problems) }

@@ -74,14 +74,13 @@ impl Downloader {
         }
         .map_err(|fault| match fault {
             Fault::For(Obstacle::Never(why)) => Obstacle::Never(format!("{what}: {why}")),
-            Fault::For(obstacle) => Obstacle::NotNow(format!("{what} can't be downloaded: {obstacle}")),
+            Fault::For(Obstacle::NotNow(why)) => Obstacle::NotNow(format!("{what} can't be downloaded: {why}")),
+            Fault::For(Obstacle::Broken(why)) => Obstacle::Broken(format!("{what} can't be downloaded: {why}")),
             Fault::Expired(status) => Obstacle::NotNow(format!(
                 "{what} can't be downloaded: its address, just made, is refused with {status}; \
                  check the task's route to S3, and the policy of its VPC endpoint"
             )),
-            Fault::Again(reason) => Obstacle::NotNow(format!(
-                "{what} can't be downloaded: {reason}, {FAILURES} times in a row; check the task's route to S3"
-            )),
+            Fault::Again(reason) => Obstacle::NotNow(format!("{what} can't be downloaded: {reason}")),
         })
     }
 
@@ -91,9 +90,9 @@ impl Downloader {
         let hash = loop {
             match self.attempt(&package.location.0, &file).await {
                 Ok(hash) => break hash,
-                Err(Fault::Again(_)) if failures < FAILURES => {
-                    tokio::time::sleep(pause(failures, fastrand::f64())).await;
+                Err(Fault::Again(reason)) => {
                     failures += 1;
+                    self.rest(failures, &reason).await?;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -189,16 +188,23 @@ impl Downloader {
             let piece = self.piece(url, file, &mut at, range.end, answer.take()).await;
             failures = if at > before { 0 } else { failures + 1 };
             match piece {
-                Ok(()) if at < range.end && failures >= FAILURES => return Err(again("the answers are empty")),
+                Ok(()) if at < range.end => self.rest(failures, "the answer ended early").await?,
                 Ok(()) => {}
-                Err(Fault::Again(reason)) if failures >= FAILURES => return Err(Fault::Again(reason)),
-                Err(Fault::Again(reason)) => {
-                    tracing::warn!("a download broke off, and is resumed: {reason}");
-                    tokio::time::sleep(pause(failures, fastrand::f64())).await;
-                }
+                Err(Fault::Again(reason)) => self.rest(failures, &reason).await?,
                 Err(fault) => return Err(fault),
             }
         }
+        Ok(())
+    }
+
+    /// Rests before another try, or says that there were enough in a row.
+    async fn rest(&self, failures: u32, reason: &str) -> Result<(), Fault> {
+        if failures >= FAILURES {
+            let message = format!("{reason}, {FAILURES} times in a row; check the task's route to S3");
+            return Err(Fault::For(Obstacle::NotNow(message)));
+        }
+        tracing::warn!("a download broke off, and is resumed: {reason}");
+        tokio::time::sleep(pause(failures, fastrand::f64()).min(self.stall)).await;
         Ok(())
     }
 

@@ -115,13 +115,14 @@ fn bootstrap(config: &Config, name: &str) -> Result<PathBuf, Obstacle> {
     let Some((path, metadata)) = candidates.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
         return Err(Obstacle::Never(format!(
             "function {name} has no bootstrap, and neither has the runner's image; for a managed runtime, build the \
-             image on AWS's base image of that language, which has {:?}",
-            candidates[2]
+             image on AWS's base image of that language, which has {}",
+            candidates[2].display()
         )));
     };
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err(Obstacle::Never(format!(
-            "{path:?} of function {name} isn't an executable file; give it mode 755 in the zip"
+            "{} of function {name} isn't an executable file; give it mode 755 in the zip",
+            path.display()
         )));
     }
     Ok(path.clone())
