@@ -68,8 +68,8 @@ pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obst
     }
     if function.has_file_system {
         return never(format!(
-            "function {name} mounts a file system, which the task doesn't have; \
-             move the files to S3 or into a layer, or take the function out of immortal's hands"
+            "function {name} mounts a file system (EFS), which the task doesn't have; \
+             have the handler read those files from S3, or bring them in a layer"
         ));
     }
     if let Some(error) = &function.variables_error {
@@ -107,7 +107,7 @@ mod tests {
         let table = [
             (Function { is_image: true, ..plain() }, "deploy it as a zip"),
             (Function { is_durable: true, ..plain() }, "into a function of its own"),
-            (Function { has_file_system: true, ..plain() }, "move the files"),
+            (Function { has_file_system: true, ..plain() }, "(EFS)"),
             (Function { variables_error: Some("AccessDenied".into()), ..plain() }, "kms:Decrypt"),
             (
                 Function { architectures: vec!["arm64".into()], ..plain() },
