@@ -12,6 +12,12 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Run this program, or the zip that holds it, instead of building
+    #[arg(long, value_name = "PATH", conflicts_with = "release")]
+    pub(crate) zip: Option<PathBuf>,
+    /// Run tasks as containers of this image, which `cargo immortal runner` wrote the context of
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) docker: Option<String>,
     /// The event: a file with JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) event: PathBuf,
@@ -33,6 +39,9 @@ pub(crate) struct Args {
     /// Fail into a `DeadLetterConfig` instead of an `OnFailure` destination
     #[arg(long)]
     pub(crate) dead_letter_config: bool,
+    /// Let Lambda kill the function at its timeout, instead of handing the event over before
+    #[arg(long)]
+    pub(crate) no_hand_over: bool,
     /// Interrupt tasks, as Spot does, when they have run so long
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub(crate) interrupt_after: Option<Duration>,

@@ -12,7 +12,7 @@ pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Byt
     emulator.create_bucket(&plan.event_bucket);
     let dead_letter_queue = emulator.create_queue(plan.dead_letter_queue());
     let failure_queue = emulator.create_queue(plan.failure_queue());
-    let task_definition = emulator.register_task_definition(plan.task_definition());
+    let task_definition = emulator.register_task_definition(plan.task_definition(std::env::vars()));
     let environment = emulator.environment();
     emulator.deploy(plan.primary(zip.clone(), &environment, failure_queue))?;
     emulator.deploy(plan.dispatcher(zip, &environment, task_definition, dead_letter_queue))?;

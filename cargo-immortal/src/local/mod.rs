@@ -8,28 +8,34 @@ mod plan;
 mod screen;
 mod timeline;
 
-use std::process::ExitCode;
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::ExitCode};
 
 use bytes::Bytes;
 use immortal_emulator::{Emulator, EmulatorError};
+use tempfile::TempDir;
 
 pub(crate) use self::args::Args;
 use self::{inputs::Inputs, outcome::Watch, plan::Plan, screen::Screen, timeline::Timeline};
-use crate::{binary, failure::Failure, package};
+use crate::{
+    artifact::{Architecture, Artifact},
+    binary,
+    failure::Failure,
+    package::{self, Candidate},
+};
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let inputs = Inputs::read(&args)?;
     let candidate = package::find(&args.selection)?;
-    let executable = binary::build(&candidate, args.selection.release).await?;
-    let manifest = binary::describe(&executable, &candidate).await?;
-    let zip = Bytes::from(binary::package(&executable)?);
-    let plan = Plan::resolve(&args, &candidate, &manifest, executable);
+    let Package { executable, zip, .. } = &package(&args, &candidate).await?;
+    let manifest = binary::describe(executable, &candidate).await?;
+    let ourselves = std::env::current_exe().map_err(|error| Failure::Failed(format!("where am I? {error}")))?;
+    let plan = Plan::resolve(&args, &candidate, &manifest, executable, &ourselves);
 
     let screen = Screen::new();
     screen.line(&plan.heading());
     screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
-    chain::set_up(&emulator, &plan, &inputs, zip).map_err(refused)?;
+    chain::set_up(&emulator, &plan, &inputs, zip.clone()).map_err(refused)?;
     emulator.invoke(&plan.primary, inputs.event).await.map_err(refused)?;
 
     let mut timeline = Timeline::new(&plan);
@@ -46,6 +52,35 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     print!("{}", outcome.last_words(&plan, timeline.since_begin(at), &emulator.messages(&plan.dead_letter_queue)));
     emulator.shutdown().await;
     Ok(outcome.exit_code())
+}
+
+/// The function's code, as a program here and as Lambda takes it.
+struct Package {
+    executable: PathBuf,
+    zip: Bytes,
+    /// Where the executable lies, if it came in a zip.
+    _directory: Option<TempDir>,
+}
+
+async fn package(args: &Args, candidate: &Candidate) -> Result<Package, Failure> {
+    let Some(path) = &args.zip else {
+        let executable = binary::build(candidate, args.selection.release).await?;
+        let zip = binary::package(&executable)?.into();
+        return Ok(Package { executable, zip, _directory: None });
+    };
+    let artifact = Artifact::read(path.clone())?;
+    let here = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+    if artifact.program.architecture != here {
+        let there = artifact.program.architecture;
+        return Err(Failure::WrongUse(format!("{} is for {there}, and can't run on this machine", path.display())));
+    }
+    let unwritable = |error| Failure::Failed(format!("the program can't be unpacked: {error}"));
+    let directory = tempfile::tempdir().map_err(unwritable)?;
+    let executable = directory.path().join("bootstrap");
+    fs::write(&executable, &artifact.bytes).map_err(unwritable)?;
+    fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
+    let zip = binary::package(&executable)?.into();
+    Ok(Package { executable, zip, _directory: Some(directory) })
 }
 
 /// What AWS would refuse is a mistake of who asked for it.

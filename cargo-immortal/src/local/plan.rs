@@ -1,9 +1,12 @@
 //! What is to run, resolved: every name and number of the chain, before anything is started.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use bytes::Bytes;
-use immortal_core::{manifest::Manifest, names::DISPATCHER_SUFFIX};
+use immortal_core::{
+    manifest::Manifest,
+    names::{DISPATCHER_SUFFIX, env},
+};
 use immortal_emulator::{
     Calls, FailureTarget, Fault, Function, How, Options, Queue, Redrive, StopCode, TaskDefinition,
 };
@@ -42,7 +45,8 @@ pub(crate) struct Plan {
     pub(crate) event_bucket: String,
     /// Whether to show every call.
     pub(crate) verbose: bool,
-    executable: PathBuf,
+    command: Vec<String>,
+    docker: bool,
     timeout: Duration,
     memory: u32,
     retries: u8,
@@ -54,8 +58,29 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn resolve(args: &Args, candidate: &Candidate, manifest: &Manifest, executable: PathBuf) -> Self {
+    /// What stands in for the image is the handler's binary, or this command's own, as the Docker client.
+    pub(crate) fn resolve(
+        args: &Args,
+        candidate: &Candidate,
+        manifest: &Manifest,
+        executable: &Path,
+        ourselves: &Path,
+    ) -> Self {
         let name = &candidate.bin;
+        let mut variables: BTreeMap<_, _> =
+            args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
+        if args.no_hand_over {
+            // Where Lambda says that a process has several invocations, none is handed over.
+            variables.insert(env::MAX_CONCURRENCY.to_owned(), "2".to_owned());
+        }
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let command = match &args.docker {
+            Some(image) => {
+                let words = ["immortal", "container", "--image", image].map(str::to_owned);
+                [text(ourselves)].into_iter().chain(words).collect()
+            }
+            None => vec![text(executable)],
+        };
         Self {
             primary: name.clone(),
             dispatcher: format!("{name}{DISPATCHER_SUFFIX}"),
@@ -64,12 +89,13 @@ impl Plan {
             family: format!("{name}-runner"),
             event_bucket: format!("{name}-events"),
             verbose: args.verbose,
-            executable,
+            command,
+            docker: args.docker.is_some(),
             timeout: args.timeout,
             memory: args.memory,
             retries: args.retries,
             dead_letter_config: args.dead_letter_config,
-            variables: args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect(),
+            variables,
             size: (manifest.cpu.unwrap_or(256), manifest.memory.unwrap_or(512)),
             interruptions: args.interrupt_after.map(|after| (args.interruptions, after)),
             kills: args.kill_attempts,
@@ -127,7 +153,6 @@ impl Plan {
         task_definition: String,
         dead_letter_queue: String,
     ) -> Function {
-        use immortal_core::names::env;
         let own = [
             (env::RUNNER, task_definition),
             (env::CONTAINER, self.family.clone()),
@@ -146,18 +171,23 @@ impl Plan {
         }
     }
 
-    /// The task definition: this machine's own process stands in for the image.
-    pub(crate) fn task_definition(&self) -> TaskDefinition {
-        use immortal_core::names::env;
-        let command = [self.executable.to_string_lossy().into_owned()];
+    /// The task definition; a process of this machine stands in for the image.
+    ///
+    /// `docker` is what the Docker client has to know of this process's environment.
+    pub(crate) fn task_definition(&self, docker: impl IntoIterator<Item = (String, String)>) -> TaskDefinition {
         let stop_timeout = Duration::from_secs(30);
-        let variables = [(env::ROLE, "runner".to_owned()), (env::STOP_TIMEOUT, stop_timeout.as_secs().to_string())];
+        let own = [(env::ROLE, "runner".to_owned()), (env::STOP_TIMEOUT, stop_timeout.as_secs().to_string())];
+        let mut environment: BTreeMap<_, _> = own.map(|(name, value)| (name.to_owned(), value)).into();
+        if self.docker {
+            let known = |name: &str| name == "PATH" || name == "HOME" || name.starts_with("DOCKER_");
+            environment.extend(docker.into_iter().filter(|(name, _)| known(name)));
+        }
         TaskDefinition {
             cpu: self.size.0,
             memory: self.size.1,
             stop_timeout,
-            environment: variables.map(|(name, value)| (name.to_owned(), value)).into(),
-            ..TaskDefinition::new(&self.family, command)
+            environment,
+            ..TaskDefinition::new(&self.family, &self.command)
         }
     }
 
@@ -192,7 +222,8 @@ mod tests {
         let typed = ["local", "--event", "event.json"].iter().chain(flags);
         let args = Typed::try_parse_from(typed).expect("good flags").args;
         let candidate = Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, here: true };
-        Plan::resolve(&args, &candidate, &Manifest::new("ingest", "jobs", "0.1.0"), "/t/ingest".into())
+        let manifest = Manifest::new("ingest", "jobs", "0.1.0");
+        Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
     }
 
     fn reached() -> Vec<(String, String)> {
@@ -237,10 +268,22 @@ mod tests {
 
     #[test]
     fn the_task_is_the_same_binary_as_runner() {
-        let definition = plan(&[]).task_definition();
+        let ours = ["HOME", "DOCKER_HOST", "AWS_PROFILE"].map(|name| (name.to_owned(), "x".to_owned()));
+        let definition = plan(&[]).task_definition(ours);
+        assert!(!definition.environment.contains_key("HOME"));
         assert_eq!(definition.command, ["/t/ingest"]);
         assert_eq!(definition.environment.get("IMMORTAL_ROLE").map(String::as_str), Some("runner"));
         assert_eq!((definition.cpu, definition.memory), (256, 512));
+    }
+
+    #[test]
+    fn the_task_is_a_container_when_asked_for() {
+        let ours = ["HOME", "DOCKER_HOST", "AWS_PROFILE"].map(|name| (name.to_owned(), "x".to_owned()));
+        let definition = plan(&["--docker", "hello-runner"]).task_definition(ours);
+        let command = ["/t/cargo-immortal", "immortal", "container", "--image", "hello-runner"];
+        assert_eq!(definition.command, command);
+        let names: Vec<_> = definition.environment.keys().map(String::as_str).collect();
+        assert_eq!(names, ["DOCKER_HOST", "HOME", "IMMORTAL_ROLE", "IMMORTAL_STOP_TIMEOUT"]);
     }
 
     #[test]
