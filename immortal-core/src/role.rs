@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn the_first_sign_decides() {
-        let unknown = |role: &str| Err(NoRole::Unknown(role.to_owned()));
         type Environment = &'static [(&'static str, &'static str)];
+        let unknown = |role: &str| Err(NoRole::Unknown(role.to_owned()));
         let table: &[(Environment, Result<Role, NoRole>)] = &[
             (&[("IMMORTAL_ROLE", "handler")], Ok(Role::Handler)),
             (&[("IMMORTAL_ROLE", "dispatcher")], Ok(Role::Dispatcher)),

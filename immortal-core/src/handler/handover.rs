@@ -112,7 +112,7 @@ fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
 /// How long the handler may run until its event is handed over; `None` for a deadline that is already past.
 fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Duration> {
     let left = Duration::from_millis(deadline_ms).checked_sub(now).filter(|left| !left.is_zero())?;
-    Some(left - grace.min(left / 10))
+    left.checked_sub(grace.min(left / 10))
 }
 
 fn known(context: &Context, noted: Noted) -> crate::context::Context {

@@ -111,6 +111,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         // Lambda's own bounds: a name has 64 characters at most, an ARN 140 and its qualifier 128.
         #[test]
         fn it_is_short_and_never_loses_the_invocation(

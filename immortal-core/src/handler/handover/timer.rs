@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     fn timer() -> (Timer<u32>, mpsc::Receiver<u32>) {
         let (sender, fired) = mpsc::channel();
