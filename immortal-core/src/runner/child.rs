@@ -23,6 +23,7 @@ use tokio::{
 pub(super) struct Child {
     pid: Pid,
     changes: tokio::signal::unix::Signal,
+    is_asked_to_end: bool,
     ended: Option<Ended>,
 }
 
@@ -44,7 +45,7 @@ impl Child {
             .stdin(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { pid: Pid::from_child(&child), changes, ended: None })
+        Ok(Self { pid: Pid::from_child(&child), changes, is_asked_to_end: false, ended: None })
     }
 
     /// Waits until the process has ended; may be asked again.
@@ -58,9 +59,9 @@ impl Child {
         }
     }
 
-    /// Asks the process to end.
-    pub(super) fn terminate(&self) {
-        if self.ended.is_none() {
+    /// Asks the process to end, once: many take a second word for impatience.
+    pub(super) fn terminate(&mut self) {
+        if self.ended.is_none() && !std::mem::replace(&mut self.is_asked_to_end, true) {
             // It may be gone already.
             let _ = kill_process(self.pid, Signal::TERM);
         }

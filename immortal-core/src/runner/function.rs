@@ -3,6 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::exit::Obstacle;
+use crate::{
+    context::Context,
+    function::{FunctionArn, FunctionName},
+};
 
 /// A function as `GetFunction` tells of it.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +50,19 @@ impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }
+}
+
+/// Which function `GetFunction` is asked for, and which version of it.
+///
+/// The version that failed is the context's; without one, it is what the ARN names that was invoked.
+pub(super) fn wanted(context: &Context) -> Result<(String, Option<String>), Obstacle> {
+    let text = if context.function_name.is_empty() { &context.invoked_function_arn } else { &context.function_name };
+    let named: FunctionName =
+        text.parse().map_err(|error| Obstacle::Never(format!("the order can't be run: {error}")))?;
+    let invoked = context.invoked_function_arn.parse::<FunctionArn>().ok().and_then(|arn| arn.qualifier);
+    let version = Some(context.function_version.clone()).filter(|version| !version.is_empty());
+    let name = named.to_arn().map_or(named.name, |arn| arn.unqualified().to_string());
+    Ok((name, version.or(named.qualifier).or(invoked)))
 }
 
 /// Refuses what can't run here, in the words of what to do instead.
@@ -122,6 +139,32 @@ mod tests {
                 other => panic!("{remedy}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn the_version_that_failed_is_asked_for() {
+        const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:ingest";
+        for (name, arn, version, expected) in [
+            ("ingest", "", "", ("ingest", None)),
+            ("ingest", "", "7", ("ingest", Some("7"))),
+            ("ingest", &format!("{ARN}:prod"), "7", ("ingest", Some("7"))),
+            ("ingest", &format!("{ARN}:prod"), "", ("ingest", Some("prod"))),
+            ("ingest", ARN, "$LATEST", ("ingest", Some("$LATEST"))),
+            ("", &format!("{ARN}:prod"), "7", (ARN, Some("7"))),
+            ("", &format!("{ARN}:prod"), "", (ARN, Some("prod"))),
+            ("ingest:3", "", "", ("ingest", Some("3"))),
+        ] {
+            let context = Context {
+                function_name: name.into(),
+                invoked_function_arn: arn.into(),
+                function_version: version.into(),
+                ..Context::default()
+            };
+            let expected = Ok((expected.0.to_owned(), expected.1.map(str::to_owned)));
+            assert_eq!(wanted(&context), expected, "{name:?} {arn:?} {version:?}");
+        }
+        let context = Context { function_name: "no function".into(), ..Context::default() };
+        assert!(matches!(wanted(&context), Err(Obstacle::Never(_))));
     }
 
     #[test]

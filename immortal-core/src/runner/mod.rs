@@ -126,20 +126,26 @@ async fn invoke(
     // What stdout does with these lines doesn't change what the handler did: errors of it have no one to go to.
     let _ = report::start(&mut stdout().lock(), request_id, &identity.version);
     let started = Instant::now();
-    let child = attempt::start(&bootstrap, &config.task_root, &environment)?;
-    let outcome = attempt::run(api, invocation, child, stop, bounds).await;
-    let report = report::Report {
+    let report = |max_memory_mb| report::Report {
         request_id,
         duration: started.elapsed(),
         memory_mb: identity.memory_mb,
-        max_memory_mb: outcome.max_memory_mb,
+        max_memory_mb,
         attempt: order.attempt,
     };
+    let child = match attempt::start(&bootstrap, &config.task_root, &environment) {
+        Ok(child) => child,
+        Err(obstacle) => {
+            let _ = report::end(&mut stdout().lock(), None, 0, &report(None));
+            return Err(obstacle);
+        }
+    };
+    let outcome = attempt::run(api, invocation, child, stop, bounds).await;
     let (result, length) = match &outcome.end {
         End::Answered(Answer::Response(body)) => (Some(&*body.bytes), body.length),
         _ => (None, 0),
     };
-    let _ = report::end(&mut stdout().lock(), result, length, &report);
+    let _ = report::end(&mut stdout().lock(), result, length, &report(outcome.max_memory_mb));
     tell(&outcome, &identity.name, request_id);
     Ok(outcome.exit)
 }

@@ -19,7 +19,7 @@ use super::{
     event,
     exit::Obstacle,
     extract::{self, Budget, CallOff, Links, Unsound},
-    function::{Function, refuse},
+    function::{Function, refuse, wanted},
     lambda,
 };
 use crate::{aws, order::Order};
@@ -42,9 +42,8 @@ pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, 
 }
 
 async fn code(order: &Order, config: &Config, client: Client) -> Result<(Function, PathBuf), Obstacle> {
-    let context = &order.context;
-    let name = if context.function_name.is_empty() { &context.invoked_function_arn } else { &context.function_name };
-    let qualifier = Some(context.function_version.as_str()).filter(|version| !version.is_empty());
+    let (name, qualifier) = wanted(&order.context)?;
+    let (name, qualifier) = (name.as_str(), qualifier.as_deref());
     let function = lambda::function(&client, name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;
     let located = |function: &Function| {

@@ -1,0 +1,46 @@
+//! Any bytes to the Runtime API server: whatever they are, the next connection is answered.
+#![no_main]
+
+use std::{sync::LazyLock, time::Duration};
+
+use immortal_core::runtime_api::{Invocation, RuntimeApi};
+use libfuzzer_sys::fuzz_target;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    runtime::{Builder, Runtime},
+    time::timeout,
+};
+
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
+
+const SOUND: &str = "POST /2020-01-01/extension/register HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                     Lambda-Extension-Name: x\r\nContent-Length: 2\r\n\r\n{}";
+
+fuzz_target!(|bytes: &[u8]| {
+    RUNTIME.block_on(async {
+        let api = RuntimeApi::bind().await.expect("loopback");
+        let invocation = Invocation { request_id: "r".into(), event: (&b"{}"[..]).into(), ..Invocation::default() };
+        let invoked = api.invoke(invocation);
+        let clients = async {
+            let mut stream = TcpStream::connect(api.address()).await.expect("it listens");
+            let _ = stream.write_all(bytes).await;
+            let _ = stream.shutdown().await;
+            // A held `/next` answers nothing: a moment is enough for all that does.
+            let _ = timeout(Duration::from_millis(5), stream.read_to_end(&mut Vec::new())).await;
+            let mut sound = TcpStream::connect(api.address()).await.expect("it still listens");
+            sound.write_all(SOUND.as_bytes()).await.expect("it still reads");
+            let mut answer = String::new();
+            sound.read_to_string(&mut answer).await.expect("it still answers");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        };
+        tokio::pin!(invoked, clients);
+        tokio::select! {
+            biased;
+            () = &mut clients => return,
+            _ = &mut invoked => {}
+        }
+        clients.await;
+    });
+});
