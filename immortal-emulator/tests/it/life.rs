@@ -2,17 +2,18 @@
 
 use std::{path::Path, time::Duration};
 
-use immortal_emulator::{Function, TaskDefinition, What};
+use immortal_emulator::{Emulator, Function, TaskDefinition, What};
 
 use crate::{
     bootstrap::script,
-    clients::{emulator, until},
+    clients::{ecs, emulator, until},
+    ecs::run,
 };
 
-/// A process of another group than its parent's, as a task's own child may be.
-const STRAY: &str = "set -m; sleep 1000 & echo pid $!; wait";
+/// Leaves a process in another group than its own, as a task's own child may be.
+const STRAY: &str = "set -m; sleep 1000 & echo pid $!";
 
-async fn pid(emulator: &immortal_emulator::Emulator) -> String {
+async fn pid(emulator: &Emulator) -> String {
     until(emulator, |happening| match &happening.what {
         What::Log { line, .. } => line.strip_prefix("pid ").map(str::to_owned),
         _ => None,
@@ -20,29 +21,26 @@ async fn pid(emulator: &immortal_emulator::Emulator) -> String {
     .await
 }
 
-#[tokio::test]
-async fn no_process_outlives_its_sandbox() {
+async fn task(script: &str) -> Emulator {
     let emulator = emulator().await;
-    let function = Function {
-        retries: 0,
-        timeout: Duration::from_millis(200),
-        ..Function::new("f", script(&format!("#!/bin/sh\n{STRAY}")))
-    };
-    emulator.deploy(function).expect("sound");
-    emulator.invoke("f", "{}").await.expect("accepted");
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", script]));
+    run(&ecs(&emulator).await).send().await.expect("accepted");
+    emulator
+}
+
+#[tokio::test]
+async fn no_process_outlives_its_task() {
+    let emulator = task(STRAY).await;
     let pid = pid(&emulator).await;
-    assert!(Path::new("/proc").join(&pid).exists());
-    emulator.shutdown().await;
+    until(&emulator, |happening| matches!(happening.what, What::TaskStopped { .. }).then_some(())).await;
     gone(&pid).await;
 }
 
 #[tokio::test]
 async fn no_process_outlives_its_emulator() {
-    let emulator = emulator().await;
-    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", STRAY]));
-    let client = crate::clients::ecs(&emulator).await;
-    crate::ecs::run(&client).send().await.expect("accepted");
+    let emulator = task(&format!("{STRAY}; wait")).await;
     let pid = pid(&emulator).await;
+    assert!(Path::new("/proc").join(&pid).join("exe").read_link().is_ok());
     drop(emulator);
     gone(&pid).await;
 }
