@@ -65,9 +65,20 @@ where
 
 /// Runs a service as an AWS Lambda function, or another of this binary's lives: `#[immortal]` without the macro.
 ///
-/// A drop-in for `lambda_runtime::run`, with the same bounds. In the handler role it serves events and returns when the
-/// runtime ends; in any other role it ends the process itself, with that role's exit code. Whatever a hand-written
-/// `main` does before it, it does in every role. The manifest is the defaults.
+/// A drop-in for `lambda_runtime::run`, with the same bounds, so `service_fn`, tower's layers and the adapter of
+/// `lambda_http` keep working. In the handler role it serves events and returns when the runtime ends; in any other
+/// role it ends the process itself, with that role's exit code. Whatever a hand-written `main` does before it, it does
+/// in every role. Attempts, grace and all else that the attribute sets are the defaults.
+///
+/// ```no_run
+/// use lambda_runtime::{Error, LambdaEvent, service_fn};
+/// # use immortal_core::start as immortal;
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Error> {
+///     immortal::run(service_fn(async |event: LambdaEvent<String>| Ok::<_, Error>(event.payload))).await
+/// }
+/// ```
 ///
 /// # Panics
 ///
