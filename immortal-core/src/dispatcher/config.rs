@@ -55,6 +55,21 @@ pub enum Transport {
 pub struct Misconfigured(pub Vec<String>);
 
 impl Config {
+    /// Reads the configuration of a Lambda function, which must be one: `lambda_runtime` can't start elsewhere.
+    pub fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+        let needed =
+            [env::RUNTIME_API, env::FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
+        let missing: Vec<_> = needed.into_iter().filter(|name| lookup(name).is_none()).collect();
+        let config = Self::read(lookup);
+        if missing.is_empty() {
+            return config;
+        }
+        let mut problems =
+            vec![format!("{}, which Lambda sets, is missing (it runs in Lambda only)", missing.join(", "))];
+        problems.extend(config.err().unwrap_or_else(|| Misconfigured(Vec::new())).0);
+        Err(Misconfigured(problems))
+    }
+
     /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -204,6 +219,13 @@ mod tests {
             assert!(said.contains(&format!("IMMORTAL_{name}")), "{said}");
         }
         assert_eq!(problems.0.len(), 5, "{said}");
+    }
+
+    #[test]
+    fn outside_of_lambda_it_is_said_with_all_the_rest() {
+        let Misconfigured(problems) = Config::read_in_lambda(|_| None).expect_err("nothing is there");
+        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert!(problems[0].contains("AWS_LAMBDA_RUNTIME_API"), "{problems:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::{
     task::JoinSet,
     time::timeout_at,
 };
-use tracing::{info, warn};
+use tracing::{Instrument, info, info_span, warn};
 
 use super::{
     answer::{Lack, Ran, Trouble, mend, retryable},
@@ -87,7 +87,9 @@ impl Dispatcher {
         let mut running = JoinSet::new();
         for (number, (scope, reading)) in records.into_iter().enumerate() {
             let dispatcher = Arc::clone(&self);
-            running.spawn(async move { (number, dispatcher.record(&scope, reading).await) });
+            let message = scope.message.as_ref().map(|message| message.id.clone()).unwrap_or_default();
+            let handled = async move { (number, dispatcher.record(&scope, reading).await) };
+            running.spawn(handled.instrument(info_span!("record", message)));
         }
         while let Some(joined) = running.join_next().await {
             match joined {
@@ -103,11 +105,10 @@ impl Dispatcher {
     }
 
     async fn record(&self, scope: &Scope, reading: Reading) -> Outcome {
-        let message = scope.message.as_ref().map_or("", |message| message.id.as_str());
         let subjects = match reading {
             Ok(subjects) => subjects,
             Err(refusal) => {
-                warn!(message, decision = "refused", "{refusal}");
+                warn!(decision = "refused", "{refusal}");
                 return Err(refusal.0);
             }
         };

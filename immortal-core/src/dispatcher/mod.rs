@@ -58,7 +58,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }
-    let config = match Config::read(|name| std::env::var(name).ok()) {
+    let config = match Config::read_in_lambda(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(problems) => {
             error!("{problems}");

@@ -132,7 +132,7 @@ fn received(overrides: &Overrides) -> Order {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn an_event_survives_every_shape_and_every_rung(event in json()) {

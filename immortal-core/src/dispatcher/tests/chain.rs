@@ -1,11 +1,15 @@
 //! Each answer of the service, and what became of the record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::service::{Fault, Service, invoke};
+use super::service::{Fault, Service, invoke, invoke_for};
 use crate::{
     dispatcher::{failure::tests::PRIMARY, overrides::Overrides},
     manifest::{Manifest, On},
@@ -122,6 +126,17 @@ async fn what_stays_goes_back_at_once() {
         assert_eq!(back(&service, &one("1")).await, ["m-1"], "{fault:?}");
         service.with(|state| assert_eq!((state.calls.len(), state.tasks.len()), (1, 0), "{fault:?}"));
     }
+}
+
+#[tokio::test]
+async fn what_is_not_answered_goes_back_in_time() {
+    let service = Service::behind(Arc::new(Semaphore::new(0))).await;
+    let dispatcher = service.dispatcher(&[], manifest());
+    let begin = Instant::now();
+    let response = invoke_for(&dispatcher, &one("1"), 2_000).await.expect("a partial batch response");
+    assert_eq!(named(&response), ["m-1"]);
+    assert!(begin.elapsed() < Duration::from_secs(2), "there was time to answer: {:?}", begin.elapsed());
+    service.with(|state| assert!(state.most >= 2, "a call is bound well inside the deadline"));
 }
 
 #[tokio::test]
@@ -257,10 +272,9 @@ async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
     let dispatcher = service.dispatcher(&[], manifest());
     let event = "{\"n\":1.00, \"n\":2}";
     invoke(&dispatcher, &one(event)).await.expect("attempt 1");
-    let (mut arn, expected) =
-        (String::new(), [(1, "EssentialContainerExited", "2", None), (143, "SpotInterruption", "3", Some("1"))]);
+    let expected = [(1, "EssentialContainerExited", "2", None), (143, "SpotInterruption", "3", Some("1"))];
     for (number, (exit, code, attempt, interruptions)) in expected.into_iter().enumerate() {
-        arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{}", number + 1);
+        let arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{}", number + 1);
         let state_change = stopped(&last(&service), &arn, Some(exit), code).to_string();
         for _ in 0..2 {
             invoke(&dispatcher, &state_change).await.expect("the next attempt");
@@ -318,7 +332,7 @@ async fn what_is_not_ours_is_ignored_successfully() {
         change(&|detail| detail["lastStatus"] = json!("RUNNING")),
         change(&|detail| detail["overrides"]["containerOverrides"][0]["name"] = json!("web")),
         change(&|detail| {
-            detail["overrides"]["containerOverrides"][0]["environment"] = json!([{ "name": "A", "value": "1" }])
+            detail["overrides"]["containerOverrides"][0]["environment"] = json!([{ "name": "A", "value": "1" }]);
         }),
         change(&|detail| {
             detail["overrides"] = json!({});
@@ -345,13 +359,19 @@ async fn each_of_many_events_is_in_one_task_or_back() {
     });
     service.with(|state| state.faults = faults.collect());
     let dispatcher = service.dispatcher(&[], manifest());
-    let mut returned = 0;
-    for part in 0..4 {
-        let messages: Vec<_> =
-            (0..10).map(|n| message(&format!("m-{part}-{n}"), &format!("r-{part}-{n}"), "1", NOW)).collect();
-        returned += named(&invoke(&dispatcher, &batch(&messages)).await.expect("an answer")).len();
+    let mut open: BTreeSet<String> = (0..40).map(|n| n.to_string()).collect();
+    let all = open.clone();
+    while !open.is_empty() {
+        let ids: Vec<_> = open.iter().take(10).cloned().collect();
+        let messages: Vec<_> = ids.iter().map(|id| message(id, id, "1", NOW)).collect();
+        let returned = named(&invoke(&dispatcher, &batch(&messages)).await.expect("an answer"));
+        assert!(returned.iter().all(|id| ids.contains(id)));
+        open.retain(|id| !ids.contains(id) || returned.contains(id));
     }
-    service.with(|state| assert!(state.tasks.len() >= 40 - returned && state.tasks.len() <= 40, "{returned}"));
-    let starts = service.with(|state| state.tasks.len());
-    assert!(starts + returned >= 40, "{starts} {returned}");
+    let started = service.with(|state| {
+        let calls = state.tasks.values().map(|(call, _)| serde_json::from_str(call).expect("JSON"));
+        let ids: Vec<_> = calls.map(|call: Value| call["startedBy"].as_str().expect("a text").to_owned()).collect();
+        ids
+    });
+    assert_eq!((started.len(), started.into_iter().collect::<BTreeSet<_>>()), (40, all));
 }

@@ -25,7 +25,7 @@ use crate::{
     manifest::Manifest,
 };
 
-/// How one RunTask call is answered.
+/// How one `RunTask` call is answered.
 #[derive(Clone, Debug)]
 pub(super) enum Fault {
     /// An error with this status, code and message, before anything happened.
@@ -42,7 +42,7 @@ pub(super) enum Fault {
 pub(super) struct State {
     /// Faults of the next calls, first come, first served; then all is well.
     pub(super) faults: Vec<Fault>,
-    /// The bodies of all RunTask calls, as they came.
+    /// The bodies of all `RunTask` calls, as they came.
     pub(super) calls: Vec<String>,
     /// Tasks by token: the request's parameters and the task.
     pub(super) tasks: HashMap<String, (String, Value)>,
@@ -123,9 +123,14 @@ impl aws_sdk_ecs::config::AsyncSleep for Sleep {
 
 /// One invocation with a minute's time.
 pub(super) async fn invoke(dispatcher: &Arc<Dispatcher>, payload: &str) -> Result<Answer, Failed> {
+    invoke_for(dispatcher, payload, 60_000).await
+}
+
+/// One invocation with so many milliseconds.
+pub(super) async fn invoke_for(dispatcher: &Arc<Dispatcher>, payload: &str, time: u64) -> Result<Answer, Failed> {
     let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
     let own = format!("{PRIMARY}Dlq");
-    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(60_000, 0)).await
+    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(time, 0)).await
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
@@ -212,6 +217,7 @@ fn describe(state: &mut State, text: &str) -> String {
     body.to_string()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a cut connection is the other outcome of every answer")]
 fn reply(status: u16, body: &str) -> Reply {
     let mut response = Response::new(Full::new(Bytes::from(body.to_owned())));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
