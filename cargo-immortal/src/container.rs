@@ -47,6 +47,28 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Makes sure that there are an engine and the image, before anything is built.
+pub(crate) async fn ready(image: &str) -> Result<(), Failure> {
+    let inspect = tokio::process::Command::new("docker").args(["image", "inspect", image]).output().await;
+    let said = match inspect {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Failure::WrongUse(
+                "there is no docker here; install it, or leave out --docker: tasks are processes then".to_owned(),
+            ));
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::WrongUse(if said.to_ascii_lowercase().contains("no such image") {
+        format!(
+            "there is no image {image}; make it: cargo immortal runner, then docker build -t {image} as that command says"
+        )
+    } else {
+        format!("no Docker engine answers; start it, or leave out --docker: tasks are processes then ({said})")
+    }))
+}
+
 /// Becomes `docker run`.
 fn start(image: &str) -> io::Result<Infallible> {
     let name = format!("immortal-{}", std::process::id());

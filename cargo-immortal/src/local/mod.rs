@@ -17,8 +17,8 @@ use tempfile::TempDir;
 pub(crate) use self::args::Args;
 use self::{inputs::Inputs, outcome::Watch, plan::Plan, screen::Screen, timeline::Timeline};
 use crate::{
-    artifact::{Architecture, Artifact},
-    binary,
+    artifact::{self, Architecture, Artifact},
+    binary, container,
     failure::Failure,
     package::{self, Candidate},
 };
@@ -26,6 +26,9 @@ use crate::{
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let inputs = Inputs::read(&args)?;
     let candidate = package::find(&args.selection)?;
+    if let Some(image) = &args.docker {
+        container::ready(image).await?;
+    }
     let Package { executable, zip, .. } = &package(&args, &candidate).await?;
     let manifest = binary::describe(executable, &candidate).await?;
     let ourselves = std::env::current_exe().map_err(|error| Failure::Failed(format!("where am I? {error}")))?;
@@ -54,6 +57,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(outcome.exit_code())
 }
 
+/// This machine's processor.
+const HERE: Architecture = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+
 /// The function's code, as a program here and as Lambda takes it.
 struct Package {
     executable: PathBuf,
@@ -63,14 +69,13 @@ struct Package {
 }
 
 async fn package(args: &Args, candidate: &Candidate) -> Result<Package, Failure> {
-    let Some(path) = &args.zip else {
+    let Some(path) = given(args, candidate)? else {
         let executable = binary::build(candidate, args.selection.release).await?;
         let zip = binary::package(&executable)?.into();
         return Ok(Package { executable, zip, _directory: None });
     };
     let artifact = Artifact::read(path.clone())?;
-    let here = if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
-    if artifact.program.architecture != here {
+    if artifact.program.architecture != HERE {
         let there = artifact.program.architecture;
         return Err(Failure::WrongUse(format!("{} is for {there}, and can't run on this machine", path.display())));
     }
@@ -81,6 +86,22 @@ async fn package(args: &Args, candidate: &Candidate) -> Result<Package, Failure>
     fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
     let zip = binary::package(&executable)?.into();
     Ok(Package { executable, zip, _directory: Some(directory) })
+}
+
+/// The program that is there already. What runs in an image must have been built for one: not by this machine's linker.
+fn given(args: &Args, candidate: &Candidate) -> Result<Option<PathBuf>, Failure> {
+    if args.zip.is_some() || args.docker.is_none() {
+        return Ok(args.zip.clone());
+    }
+    let zip = artifact::package_path(&artifact::target_directory()?, &candidate.bin);
+    if zip.exists() {
+        return Ok(Some(zip));
+    }
+    Err(Failure::WrongUse(format!(
+        "there is no {} for the image to run; build it: {}, or name another program with --zip",
+        artifact::shown(&zip),
+        artifact::build_command(&candidate.package, HERE)
+    )))
 }
 
 /// What AWS would refuse is a mistake of who asked for it.
