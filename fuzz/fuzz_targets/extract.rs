@@ -1,12 +1,7 @@
 //! Any bytes as a function's zip: whatever they are, nothing gets out of the directory.
 #![no_main]
 
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    sync::atomic::AtomicBool,
-};
+use std::{fs, io::Write, path::Path, sync::atomic::AtomicBool};
 
 use immortal_core::runner::extract::{Budget, Links, extract};
 use libfuzzer_sys::fuzz_target;
