@@ -27,6 +27,9 @@ use self::{
 use super::post;
 use crate::names::{HANDED_OVER, env, header};
 
+/// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
+const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+
 /// The hand-over of this process; `None` inside where it is off.
 #[derive(Clone)]
 pub(super) struct HandOver(Option<Arc<Switched>>);
@@ -46,11 +49,10 @@ struct Noted {
     identity: Option<Box<RawValue>>,
 }
 
-/// All that is told to Lambda of an event that is handed over.
+/// All that is told to Lambda of an event that is handed over; written only then.
 struct Notice {
-    request_id: String,
     invocation_id: Option<String>,
-    message: String,
+    context: crate::context::Context,
 }
 
 impl HandOver {
@@ -91,11 +93,7 @@ impl HandOver {
             }
         });
         let claim = Arc::new(Claim::default());
-        let notice = Notice {
-            request_id: context.request_id.clone(),
-            invocation_id: noted.invocation_id.clone(),
-            message: message::write(known(context, noted)),
-        };
+        let notice = Notice { invocation_id: noted.invocation_id.clone(), context: known(context, noted) };
         timer.as_ref()?.arm(Armed { at, claim: Arc::clone(&claim), notice });
         Some(claim)
     }
@@ -138,14 +136,15 @@ fn known(context: &Context, noted: Noted) -> crate::context::Context {
 
 /// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
 /// isn't lost either.
-fn hand_over(notice: &Notice) {
-    let path = format!("/2018-06-01/runtime/invocation/{}/error", notice.request_id);
+fn hand_over(notice: Notice) {
+    let request_id = notice.context.aws_request_id.clone();
+    let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
     let headers: Vec<_> = notice.invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
-    if let Err(error) = post::error(&path, HANDED_OVER, &notice.message, &headers) {
-        eprintln!("RequestId: {} can't be handed over, so the process ends: {error}", notice.request_id);
+    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(notice.context), &headers) {
+        eprintln!("RequestId: {request_id} can't be handed over, so the process ends: {error}");
         exit(1);
     }
-    eprintln!("RequestId: {} was handed over, since its deadline is near; the process begins anew", notice.request_id);
+    eprintln!("RequestId: {request_id} was handed over, since its deadline is near; the process begins anew");
     let error = begin_anew();
     eprintln!("the process can't begin anew, so it ends: {error}");
     exit(1);
@@ -157,6 +156,10 @@ fn begin_anew() -> io::Error {
     let mut command = Command::new("/proc/self/exe");
     if let Some(name) = arguments.next() {
         command.arg0(name);
+    }
+    if std::env::var(INITIALIZATION_TYPE).is_ok_and(|kind| kind == "snap-start") {
+        // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
+        command.env(INITIALIZATION_TYPE, "on-demand");
     }
     command.args(arguments).exec()
 }

@@ -33,7 +33,7 @@ struct State<N> {
 
 impl<N: Send + 'static> Timer<N> {
     /// Starts the thread. `fire` is called for those that are still unclaimed when their time has come.
-    pub(super) fn start(fire: impl Fn(&N) + Send + 'static) -> io::Result<Self> {
+    pub(super) fn start(fire: impl Fn(N) + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::new(State { armed: None, wakes: None }), wake: Condvar::new() });
         let own = Arc::clone(&shared);
         thread::Builder::new().name("hand-over".to_owned()).spawn(move || own.run(fire))?;
@@ -55,14 +55,14 @@ impl<N: Send + 'static> Timer<N> {
 }
 
 impl<N> Shared<N> {
-    fn run(&self, fire: impl Fn(&N)) {
+    fn run(&self, fire: impl Fn(N)) {
         let mut state = self.lock();
         loop {
             let next = state.armed.take_if(|armed| armed.claim.is_taken() || armed.at <= Instant::now());
             if let Some(due) = next {
                 drop(state);
                 if due.claim.take() {
-                    fire(&due.notice);
+                    fire(due.notice);
                 }
                 state = self.lock();
                 continue;
@@ -93,7 +93,7 @@ mod tests {
 
     fn timer() -> (Timer<u32>, mpsc::Receiver<u32>) {
         let (sender, fired) = mpsc::channel();
-        let timer = Timer::start(move |number: &u32| sender.send(*number).expect("the test listens"));
+        let timer = Timer::start(move |number: u32| sender.send(number).expect("the test listens"));
         (timer.expect("a thread"), fired)
     }
 
