@@ -293,19 +293,22 @@ mod tests {
         Some(format!("{mark} {}: {}", line.place, line.text))
     }
 
+    /// Shows these one after the other, and compares.
+    fn check(table: impl IntoIterator<Item = (Place, What, Option<&'static str>)>) {
+        let mut timeline = timeline(false);
+        for (place, what, expected) in table {
+            let told = format!("{place:?} {what:?}");
+            assert_eq!(shown(&mut timeline, place, what).as_deref(), expected, "{told}");
+        }
+    }
+
     #[test]
-    fn each_happening_is_a_line_or_nothing() {
+    fn what_happens_to_functions_and_queues_is_a_line_or_nothing() {
         let log = |stream| What::Log { stream, line: "read it".into() };
-        let wrote = |line: &str| What::Log { stream: Stream::Stdout, line: line.into() };
         let message = |message_id: &str| message_id.to_owned();
-        let stopped = |exit_code| What::TaskStopped {
-            exit_code,
-            stop_code: StopCode::EssentialContainerExited,
-            reason: "why".into(),
-        };
         let second = Duration::from_secs(1);
         let gave_back = Bytes::from_static(br#"{"batchItemFailures":[{"itemIdentifier":"m"}]}"#);
-        let table = [
+        check([
             (lambda("ingest"), What::Invoked, Some("  Lambda ingest: takes the event: request r-1")),
             (lambda("ingest"), What::Started { attempt: 1 }, Some("  Lambda ingest: attempt 0 begins")),
             (
@@ -357,6 +360,29 @@ mod tests {
             ),
             (queue("ingest-failures"), What::Deleted { message_id: message("m") }, None),
             (lambda("ingestDlq"), log(Stream::Stdout), Some(". Lambda ingestDlq: read it")),
+            (
+                queue("ingest-dead-letters"),
+                What::Queued { message_id: message("m"), request_id: None },
+                Some("! SQS ingest-dead-letters: the event rests here: given up"),
+            ),
+            (
+                queue("ingest-dead-letters"),
+                What::DeadLettered { message_id: message("m"), from: "ingest-failures".into() },
+                Some("! SQS ingest-dead-letters: the event rests here: received too often"),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_happens_to_a_task_is_a_line_or_nothing() {
+        let log = |stream| What::Log { stream, line: "read it".into() };
+        let wrote = |line: &str| What::Log { stream: Stream::Stdout, line: line.into() };
+        let stopped = |exit_code| What::TaskStopped {
+            exit_code,
+            stop_code: StopCode::EssentialContainerExited,
+            reason: "why".into(),
+        };
+        check([
             (task(), log(Stream::Stderr), Some(". Fargate abc: read it")),
             (
                 task(),
@@ -382,22 +408,7 @@ mod tests {
             ),
             (task(), stopped(None), Some("! Fargate, attempt 2: never ran: EssentialContainerExited: why")),
             (task(), stopped(Some(0)), Some("+ Fargate, attempt 2: the handler succeeded: exit 0")),
-            (
-                queue("ingest-dead-letters"),
-                What::Queued { message_id: message("m"), request_id: None },
-                Some("! SQS ingest-dead-letters: the event rests here: given up"),
-            ),
-            (
-                queue("ingest-dead-letters"),
-                What::DeadLettered { message_id: message("m"), from: "ingest-failures".into() },
-                Some("! SQS ingest-dead-letters: the event rests here: received too often"),
-            ),
-        ];
-        let mut timeline = timeline(false);
-        for (place, what, expected) in table {
-            let told = format!("{place:?} {what:?}");
-            assert_eq!(shown(&mut timeline, place, what).as_deref(), expected, "{told}");
-        }
+        ]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The command itself: what it writes, and what it says when it is used wrongly.
 
 mod deploy;
+mod lives;
 mod wrong_use;

@@ -1,0 +1,90 @@
+//! The command itself, used rightly: a real handler, a real chain.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn immortal(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-immortal"));
+    command.arg("immortal").args(arguments).current_dir(WORKSPACE).env("CARGO_TERM_QUIET", "true");
+    command
+}
+
+/// Runs `hello` with this event; returns what it wrote to standard output.
+fn hello(event: &str, code: i32) -> String {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("event.json");
+    fs::write(&path, event).expect("a small file");
+    let path = path.to_str().expect("a plain path");
+    let Output { status, stdout, stderr } =
+        immortal(&["local", "-p", "hello", "--event", path]).output().expect("the command runs");
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    assert_eq!(status.code(), Some(code), "{stdout}{}", String::from_utf8_lossy(&stderr));
+    stdout
+}
+
+#[test]
+fn what_succeeds_in_lambda_ends_there_with_its_answer() {
+    let shown = hello(r#"{"name":"Ada"}"#, 0);
+    assert!(shown.contains("\nhandled in Lambda, by attempt 0, after "), "{shown}");
+    assert!(shown.ends_with("\n{\"message\":\"Hello, Ada!\"}\n"), "{shown}");
+    assert!(!shown.contains("Fargate"), "{shown}");
+}
+
+#[test]
+fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
+    let shown = hello(r#"{"name":""}"#, 1);
+    for attempt in 1..=3 {
+        assert!(shown.contains(&format!("Fargate, attempt {attempt}")), "{shown}");
+    }
+    assert!(shown.contains("the event is in the dead-letter queue hello-dead-letters\n"), "{shown}");
+    let command = "  aws sqs start-message-move-task \
+                   --source-arn arn:aws:sqs:eu-central-1:123456789012:hello-dead-letters \
+                   --destination-arn arn:aws:sqs:eu-central-1:123456789012:hello-failures\n";
+    assert!(shown.ends_with(command), "{shown}");
+}
+
+#[test]
+fn the_manifest_is_the_binarys_own() {
+    let Output { status, stdout, .. } = immortal(&["manifest", "-p", "ingest"]).output().expect("the command runs");
+    assert_eq!(status.code(), Some(0));
+    let manifest: serde_json::Value = serde_json::from_slice(&stdout).expect("JSON");
+    assert_eq!((manifest["handler"].as_str(), manifest["attempts"].as_u64()), (Some("ingest"), Some(3)));
+}
+
+#[test]
+fn ctrl_c_leaves_no_process_behind() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
+    let mut command = immortal(&["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put]);
+    let mut running = command
+        // Every process of the emulator has it in its environment, and no other process has.
+        .env("TMPDIR", directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let stdout = BufReader::new(running.stdout.take().expect("a pipe"));
+    let begun = stdout.lines().map_while(Result::ok).any(|line| line.contains("START RequestId"));
+    assert!(begun, "a task begins");
+    assert!(left(directory.path()) > 1, "its processes can be seen");
+    let pid = running.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+    assert!(killed.success());
+    assert_eq!(running.wait().expect("it ends").code(), Some(130));
+    assert_eq!(left(directory.path()), 0);
+}
+
+/// How many living processes have this directory in their environment.
+fn left(directory: &Path) -> usize {
+    let directory = directory.to_str().expect("a plain path").as_bytes();
+    let has = |process: &fs::DirEntry| {
+        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+        environment.windows(directory.len()).any(|window| window == directory)
+    };
+    fs::read_dir("/proc").expect("Linux").flatten().filter(has).count()
+}
