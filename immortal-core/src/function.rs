@@ -46,23 +46,20 @@ impl FromStr for FunctionName {
     fn from_str(text: &str) -> Result<Self, NoFunctionName> {
         let refuse = || NoFunctionName(text.to_owned());
         let parts: Vec<&str> = text.split(':').collect();
-        let (partition, mut rest) = match parts.as_slice() {
-            ["arn", partition, "lambda", rest @ ..] if is_partition(partition) => (Some(*partition), rest),
-            rest => (None, rest),
-        };
-        let mut next_if = |fits: fn(&str) -> bool| match rest {
-            [first, others @ ..] if !others.is_empty() && fits(first) => {
-                rest = others;
-                Some((*first).to_owned())
+        // A region or an account is one only before the keyword: `my-function-1:7` is a name and its qualifier.
+        let (partition, region, account, rest) = match parts.as_slice() {
+            ["arn", partition, "lambda", region, account, "function", rest @ ..]
+                if is_partition(partition) && is_region(region) && is_account(account) =>
+            {
+                (Some(*partition), Some(*region), Some(*account), rest)
             }
-            _ => None,
+            [region, account, "function", rest @ ..] if is_region(region) && is_account(account) => {
+                (None, Some(*region), Some(*account), rest)
+            }
+            [account, "function", rest @ ..] if is_account(account) => (None, None, Some(*account), rest),
+            ["function", rest @ ..] if !rest.is_empty() => (None, None, None, rest),
+            rest => (None, None, None, rest),
         };
-        let region = next_if(is_region);
-        let account = next_if(is_account);
-        let keyword = next_if(|part| part == "function");
-        if partition.is_some() && (region.is_none() || account.is_none() || keyword.is_none()) {
-            return Err(refuse());
-        }
         let (name, qualifier) = match rest {
             [name] => (*name, None),
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
@@ -72,7 +69,13 @@ impl FromStr for FunctionName {
         {
             return Err(refuse());
         }
-        Ok(Self { partition: partition.map(str::to_owned), region, account, name: name.to_owned(), qualifier })
+        Ok(Self {
+            partition: partition.map(str::to_owned),
+            region: region.map(str::to_owned),
+            account: account.map(str::to_owned),
+            name: name.to_owned(),
+            qualifier,
+        })
     }
 }
 
@@ -141,12 +144,12 @@ fn is_partition(text: &str) -> bool {
     text.starts_with("aws") && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// `us-east-1`, `us-gov-west-1`, `cn-north-1`, `us-isob-east-1`, …
+/// `us-east-1`, `us-gov-west-1`, `cn-north-1`, `us-isob-east-1`, `eusc-de-east-1`, …
 fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [first, middle @ .., last] = parts.as_slice() else { return false };
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    first.len() == 2
+    (2..=4).contains(&first.len())
         && letters(first)
         && !middle.is_empty()
         && middle.iter().all(|part| letters(part))
@@ -176,12 +179,18 @@ mod tests {
         let table = [
             ("ingest", "arn:aws:lambda:eu-central-1:111111111111:function:ingest"),
             ("ingest:7", "arn:aws:lambda:eu-central-1:111111111111:function:ingest:7"),
+            ("my-function-1:7", "arn:aws:lambda:eu-central-1:111111111111:function:my-function-1:7"),
+            ("123456789012:7", "arn:aws:lambda:eu-central-1:111111111111:function:123456789012:7"),
             ("function:ingest", "arn:aws:lambda:eu-central-1:111111111111:function:ingest"),
             ("222222222222:function:ingest:live", "arn:aws:lambda:eu-central-1:222222222222:function:ingest:live"),
             ("us-east-1:222222222222:function:a_b-c", "arn:aws:lambda:us-east-1:222222222222:function:a_b-c"),
             (
                 "arn:aws-cn:lambda:cn-north-1:222222222222:function:ingest:$LATEST",
                 "arn:aws-cn:lambda:cn-north-1:222222222222:function:ingest:$LATEST",
+            ),
+            (
+                "arn:aws-eusc:lambda:eusc-de-east-1:222222222222:function:ingest",
+                "arn:aws-eusc:lambda:eusc-de-east-1:222222222222:function:ingest",
             ),
             (
                 "arn:aws-us-gov:lambda:us-gov-west-1:222222222222:function:ingest",

@@ -36,16 +36,17 @@ pub(crate) fn zip_of<'a>(entries: impl IntoIterator<Item = (&'a str, u32, &'a [u
 }
 
 static BINARIES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
-    // All packages at once: cargo unifies their features as it did for the tests, and builds no dependency twice.
-    let packages = ["immortal-lambda", "immortal-emulator", "cargo-immortal", "hello", "ingest", "fixtures"];
+    // With a test among the targets cargo unifies features as it did for `cargo test`, and builds no dependency twice.
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--bins", "--message-format=json-render-diagnostics"]);
-    cargo.args(packages.iter().flat_map(|package| ["-p", package]));
+    cargo.args(["build", "--bins", "--test", "it", "--message-format=json-render-diagnostics"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     let mut cargo = cargo.stdout(Stdio::piped()).spawn().expect("cargo runs this test, so it is there");
     let stdout = BufReader::new(cargo.stdout.take().expect("it was piped"));
     let binaries = Message::parse_stream(stdout)
         .filter_map(|message| match message.expect("cargo speaks JSON") {
-            Message::CompilerArtifact(artifact) => Some((artifact.target.name, artifact.executable?.into())),
+            Message::CompilerArtifact(artifact) if artifact.target.is_bin() && !artifact.profile.test => {
+                Some((artifact.target.name, artifact.executable?.into()))
+            }
             _ => None,
         })
         .collect();

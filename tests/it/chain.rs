@@ -77,7 +77,9 @@ impl Setup {
         runner.environment.insert("IMMORTAL_ROLE".into(), "runner".into());
         let runner = emulator.register_task_definition(runner);
 
-        let environment: BTreeMap<String, String> = emulator.environment().into_iter().collect();
+        // The rest of it are variables that Lambda reserves and sets itself.
+        let endpoint = emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
+        let environment: BTreeMap<String, String> = endpoint.collect();
         let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
         let mut primary = Function {
             timeout: self.timeout,
@@ -277,9 +279,12 @@ impl Seen {
         Self { event: line.event.get().to_owned(), context: line.context, attempt: line.attempt }
     }
 
-    /// What must be the same in every life: the context without deadline and log stream.
+    /// What must be the same in every life: the context without deadline and log stream. A destination record spells
+    /// the ARN of an unqualified invocation with `:$LATEST`.
     pub(crate) fn lasting(&self) -> serde_json::Value {
         let mut context = self.context.clone();
+        let arn = context["invoked_function_arn"].as_str().unwrap_or_default();
+        context["invoked_function_arn"] = arn.trim_end_matches(":$LATEST").into();
         if let Some(fields) = context.as_object_mut() {
             fields.remove("deadline");
             fields.remove("xray_trace_id");

@@ -39,9 +39,9 @@ async fn a_handler_that_never_yields_hands_over_and_serves_on() {
     let seen = chain.seen(&request);
     assert_eq!(seen[0].lasting(), seen[1].lasting());
     assert_eq!(seen[0].context["env_config"]["log_stream"], seen[1].context["env_config"]["log_stream"], "handed over");
-    let handed_over = chain.emulator.happenings().iter().any(|happening| {
-        matches!(&happening.what, What::Failed { error_type, .. } if error_type == "Immortal.HandedOver")
-    });
+    let handed_over = chain.emulator.happenings().iter().any(
+        |happening| matches!(&happening.what, What::Failed { error_type, .. } if error_type == "Immortal.HandedOver"),
+    );
     assert!(handed_over, "{}", chain.story());
     let killed = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
     assert!(!killed, "it gave up by itself");

@@ -5,4 +5,5 @@ mod chain;
 mod dispatch;
 mod first_life;
 mod later_lives;
+mod permissions;
 mod runner;
