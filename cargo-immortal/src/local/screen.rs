@@ -21,8 +21,13 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new() -> Self {
         let terminal = stdout().is_terminal();
+        let spinner = || {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+            // Until there is something to show, nothing is drawn.
+            bar.with_style(ProgressStyle::with_template("").unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        };
         Self {
-            spinner: terminal.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout())),
+            spinner: terminal.then(spinner),
             // https://no-color.org
             colours: terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
@@ -46,12 +51,13 @@ impl Screen {
         if spinner.message() == status {
             return;
         }
-        spinner.set_message(status.to_owned());
-        spinner.reset_elapsed();
+        // The style first: each of these draws.
         let template = if status.is_empty() { "" } else { "{spinner} {msg}, {elapsed}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
             spinner.set_style(style);
         }
+        spinner.reset_elapsed();
+        spinner.set_message(status.to_owned());
         spinner.enable_steady_tick(Duration::from_millis(100));
     }
 

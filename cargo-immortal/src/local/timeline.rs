@@ -40,7 +40,8 @@ pub(crate) struct Timeline {
     verbose: bool,
     tasks: Vec<Task>,
     begin: Option<Duration>,
-    status: Option<String>,
+    /// What runs, each by its place, the latest last.
+    running: Vec<String>,
 }
 
 /// A task, as far as its lines have to be told apart.
@@ -61,13 +62,13 @@ impl Timeline {
             verbose: plan.verbose,
             tasks: Vec::new(),
             begin: None,
-            status: None,
+            running: Vec::new(),
         }
     }
 
     /// What runs now, if anything does.
     pub(crate) fn status(&self) -> Option<&str> {
-        self.status.as_deref()
+        self.running.last().map(String::as_str)
     }
 
     /// How long it is since the first thing that happened.
@@ -109,9 +110,10 @@ impl Timeline {
             let kind = if function == self.dispatcher { Kind::Note } else { Kind::Log };
             return Some((kind, text(line)));
         }
+        let status = || format!("{function} runs in Lambda");
         match what {
-            What::Started { .. } => self.status = Some(format!("{function} runs in Lambda")),
-            What::Answered { .. } | What::Failed { .. } | What::TimedOut { .. } => self.status = None,
+            What::Started { .. } => self.running.push(status()),
+            What::Answered { .. } | What::Failed { .. } | What::TimedOut { .. } => self.ended(&status()),
             _ => (),
         }
         if function == self.dispatcher {
@@ -134,9 +136,10 @@ impl Timeline {
     }
 
     fn task(&mut self, arn: &str, place: &str, what: &What) -> Option<(Kind, String)> {
+        let status = format!("{} runs on {place}", self.primary);
         match what {
-            What::TaskStarted { .. } => self.status = Some(format!("{} runs on {place}", self.primary)),
-            What::TaskStopped { .. } => self.status = None,
+            What::TaskStarted { .. } => self.running.push(status),
+            What::TaskStopped { .. } => self.ended(&status),
             _ => (),
         }
         Some(match what {
@@ -157,6 +160,12 @@ impl Timeline {
             }
             _ => return None,
         })
+    }
+
+    fn ended(&mut self, status: &str) {
+        if let Some(ended) = self.running.iter().position(|running| running == status) {
+            self.running.remove(ended);
+        }
     }
 
     fn queue(&self, name: &str, what: &What) -> Option<(Kind, String)> {
@@ -255,7 +264,7 @@ mod tests {
             verbose,
             tasks: Vec::new(),
             begin: None,
-            status: None,
+            running: Vec::new(),
         }
     }
 
@@ -439,7 +448,10 @@ mod tests {
         assert_eq!(status(lambda("ingest"), What::Started { attempt: 1 }), runs("ingest runs in Lambda"));
         assert_eq!(status(lambda("ingest"), What::TimedOut { after: Duration::ZERO }), None);
         let started = What::TaskStarted { attempt: Some(1), spot: false };
+        assert_eq!(status(lambda("ingestDlq"), What::Started { attempt: 1 }), runs("ingestDlq runs in Lambda"));
         assert_eq!(status(task(), started), runs("ingest runs on Fargate, attempt 1"));
+        let done = What::Answered { body: Bytes::new() };
+        assert_eq!(status(lambda("ingestDlq"), done), runs("ingest runs on Fargate, attempt 1"));
         let stopped =
             What::TaskStopped { exit_code: Some(0), stop_code: StopCode::UserInitiated, reason: String::new() };
         assert_eq!(status(task(), stopped), None);
