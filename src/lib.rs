@@ -1,4 +1,4 @@
-//! An AWS Lambda invocation that dies gets another life on AWS Fargate, without a time limit.
+#![doc = include_str!("../README.md")]
 
 pub use immortal_core::start::run;
 pub use immortal_macros::immortal;

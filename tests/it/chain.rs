@@ -210,6 +210,23 @@ impl Chain {
         lines.collect()
     }
 
+    /// Waits until so many tasks of this request stopped, and returns how many were started by then.
+    pub(crate) async fn after_tasks(&self, request: &str, expected: usize) -> usize {
+        let mut stopped = 0;
+        let wait = self.emulator.until(|happening| {
+            if let (Place::Task { started_by, .. }, What::TaskStopped { .. }) = (&happening.place, &happening.what)
+                && started_by.as_deref() == Some(request)
+            {
+                stopped += 1;
+            }
+            (stopped == expected).then_some(())
+        });
+        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+            panic!("{request} has no {expected} tasks:\n{}", self.story());
+        }
+        self.tasks(request)
+    }
+
     /// How many tasks ran for this request.
     pub(crate) fn tasks(&self, request: &str) -> usize {
         self.tasks_by_request().get(request).copied().unwrap_or(0)
