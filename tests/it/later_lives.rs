@@ -18,12 +18,12 @@ fn interrupt(stop_code: StopCode) -> How {
     How::Interrupt { after: Duration::from_millis(300), stop_code }
 }
 
-/// Where this request's tasks ran: `true` for Spot.
-fn on_spot(chain: &Chain, request: &str) -> Vec<bool> {
+/// This request's tasks, in order: which attempt, and whether on Spot.
+fn tasks(chain: &Chain, request: &str) -> Vec<(Option<u32>, bool)> {
     let happenings = chain.emulator.happenings();
     let tasks = happenings.iter().filter_map(|happening| match (&happening.place, &happening.what) {
-        (Place::Task { started_by, .. }, What::TaskStarted { spot, .. }) => {
-            (started_by.as_deref() == Some(request)).then_some(*spot)
+        (Place::Task { started_by, .. }, What::TaskStarted { attempt, spot }) => {
+            (started_by.as_deref() == Some(request)).then_some((*attempt, *spot))
         }
         _ => None,
     });
@@ -91,8 +91,10 @@ async fn interruptions_do_not_count_and_spot_is_left_after_two() {
     inject(&chain, interrupt(StopCode::SpotInterruption), Calls::Next(2));
     let request = chain.invoke(r#"{"lambda":"spin","tasks":["hang","hang","fail","fail","succeed"]}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
-    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3, 4, 5], "two of five were interruptions");
-    assert_eq!(on_spot(&chain, &request), [true, true, false, false, false]);
+    // Of five tasks two were interruptions: three attempts, as many as there are.
+    let expected = [(Some(1), true), (Some(2), true), (Some(3), false), (Some(4), false), (Some(5), false)];
+    assert_eq!(tasks(&chain, &request), expected);
+    assert_eq!(attempts(&chain, &request).last(), Some(&5));
 }
 
 #[tokio::test]
