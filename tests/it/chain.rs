@@ -17,7 +17,7 @@ pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
 
 /// How long a chain may take before a test says that it hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How the chain is set up; the rest is as the documentation recommends.
 pub(crate) struct Setup {
@@ -27,7 +27,7 @@ pub(crate) struct Setup {
     pub(crate) roles: Option<&'static str>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u8,
-    /// The failure queue is the primary's DeadLetterConfig instead of its OnFailure destination.
+    /// The failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
     pub(crate) dead_letter_config: bool,
     /// More variables of the dispatcher.
     pub(crate) dispatcher: BTreeMap<String, String>,
@@ -65,7 +65,7 @@ impl Setup {
         let emulator = Emulator::start(self.options).await.expect("loopback");
         let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
         let failures = emulator.create_queue(Queue {
-            visibility_timeout: Duration::from_secs(360),
+            visibility_timeout: Duration::from_mins(6),
             redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: 3 }),
             ..Queue::new(FAILURES)
         });
@@ -102,7 +102,7 @@ impl Setup {
         variables.extend(self.dispatcher);
         let dispatcher = format!("{}Dlq", self.primary);
         let function = Function {
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             environment: variables,
             on_failure: Some(FailureTarget::OnFailure(dead_letters)),
             ..Function::new(&dispatcher, package(roles))
@@ -141,7 +141,7 @@ impl Chain {
         self.emulator.map_queue(FAILURES, &format!("{}Dlq", self.primary), 10).expect("both exist");
     }
 
-    /// Puts a failed event of the primary into the failure queue, as its DeadLetterConfig would; the message's id.
+    /// Puts a failed event of the primary into the failure queue, as its `DeadLetterConfig` would; the message's id.
     pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
         let attributes = BTreeMap::from([
             ("RequestID".to_owned(), Attribute::text(request)),
@@ -168,10 +168,7 @@ impl Chain {
             (_, What::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
             _ => None,
         });
-        if let Ok(fate) = tokio::time::timeout(PATIENCE, wait).await {
-            return fate;
-        }
-        panic!("{request} came to no end:\n{}", self.story());
+        self.patiently(wait, &format!("{request} came to no end")).await
     }
 
     /// Waits until the dispatcher gave up on this request: the record that lies in the dead-letter queue for it.
@@ -184,10 +181,7 @@ impl Chain {
             (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => of_request(),
             _ => None,
         });
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(body) => body,
-            Err(_) => panic!("{request} was never given up:\n{}", self.story()),
-        }
+        self.patiently(wait, &format!("{request} was never given up")).await
     }
 
     /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
@@ -221,9 +215,7 @@ impl Chain {
             }
             (stopped == expected).then_some(())
         });
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            panic!("{request} has no {expected} tasks:\n{}", self.story());
-        }
+        self.patiently(wait, &format!("{request} has no {expected} tasks")).await;
         self.tasks(request)
     }
 
@@ -262,15 +254,19 @@ impl Chain {
             What::DeadLettered { message_id, .. } if message_id == message => Some(false),
             _ => None,
         });
-        match tokio::time::timeout(PATIENCE, wait).await {
-            Ok(done) => done,
-            Err(_) => panic!("the message {message} came to no end:\n{}", self.story()),
-        }
+        self.patiently(wait, &format!("the message {message} came to no end")).await
+    }
+
+    /// Waits for something, and says what happened instead where it doesn't come.
+    async fn patiently<T>(&self, wait: impl Future<Output = T>, otherwise: &str) -> T {
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        waited.unwrap_or_else(|_| panic!("{otherwise}:\n{}", self.story()))
     }
 
     /// All that happened, for a failed assertion.
     pub(crate) fn story(&self) -> String {
-        self.emulator.happenings().iter().map(|happening| format!("{happening:?}\n")).collect()
+        let lines: Vec<_> = self.emulator.happenings().iter().map(|happening| format!("{happening:?}")).collect();
+        lines.join("\n")
     }
 }
 

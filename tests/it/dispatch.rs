@@ -133,7 +133,7 @@ async fn a_redrive_runs_what_failed_and_not_what_succeeded() {
         let first = chain.fail(REQUEST, "{}", "");
         assert!(chain.settled(&first).await);
         chain.emulator.until(|happening| matches!(happening.what, What::TaskStopped { .. }).then_some(())).await;
-        chain.emulator.advance(Duration::from_secs(120));
+        chain.emulator.advance(Duration::from_mins(2));
         let redriven = chain.fail(REQUEST, "{}", "");
         assert!(chain.settled(&redriven).await);
         assert_eq!(chain.after_tasks(REQUEST, tasks).await, tasks, "{task:?}\n{}", chain.story());

@@ -65,7 +65,7 @@ async fn used_up_it_rests_in_the_dead_letter_queue_and_runs_again_when_redriven(
     let record = chain.given_up(&request).await;
     assert!(record.contains("attempts"), "it says why: {record}");
     assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
-    chain.emulator.advance(Duration::from_secs(120));
+    chain.emulator.advance(Duration::from_mins(2));
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
     assert_eq!(attempts(&chain, &request), [0, 1, 2, 3, 4]);

@@ -74,7 +74,7 @@ impl Bench {
 
     async fn run(&self) -> End {
         let output = self.command().output();
-        let output = tokio::time::timeout(Duration::from_secs(60), output).await.expect("the runner ends");
+        let output = tokio::time::timeout(Duration::from_mins(1), output).await.expect("the runner ends");
         let output = output.expect("the runner starts");
         End {
             code: output.status.code(),

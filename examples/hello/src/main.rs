@@ -1,4 +1,5 @@
 //! The smallest deployable function: it greets whoever the event names.
+#![allow(clippy::unused_async, reason = "a handler is async, also one that awaits nothing")]
 
 use immortal::{Error, LambdaEvent, immortal};
 use serde::{Deserialize, Serialize};
