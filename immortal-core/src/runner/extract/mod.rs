@@ -1,7 +1,7 @@
 //! Unpacking a zip whose hash holds: by its central directory, confined to one directory, within bounds that count
 //! what is really written.
 //!
-//! Memory is a small constant beside the directory of names: two buffers of 64 kB for each of [`THREADS`] threads.
+//! Memory is a small constant beside the directory of names: two buffers of 64 kB for each of `THREADS` threads.
 
 mod plan;
 mod source;
