@@ -142,6 +142,16 @@ async fn a_redrive_runs_what_failed_and_not_what_succeeded() {
 }
 
 #[tokio::test]
+async fn a_conflict_with_a_task_that_is_gone_runs_again() {
+    let gone = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef0123456789abcdef";
+    let (chain, done) = one_failure(How::Conflict(vec![gone.into()]), Calls::Next(1)).await;
+    assert!(done, "{}", chain.story());
+    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
+    // It is asked for half a minute, for DescribeTasks lags behind RunTask.
+    assert!(chain.calls("DescribeTasks").len() > 1, "{}", chain.story());
+}
+
+#[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_call() {
     let chain = setup().start_unmapped().await;
     chain.emulator.inject(fault(How::Late(Duration::from_millis(300)), Calls::All));

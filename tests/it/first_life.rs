@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{How, What};
+use immortal_emulator::{How, Place, What};
 
 use crate::chain::{Chain, Fate, Setup};
 
@@ -36,15 +36,28 @@ async fn killed_at_its_timeout_it_lives_on_with_the_same_event_and_context() {
 
 #[tokio::test]
 async fn two_failures_of_one_batch_both_live_on() {
-    let chain = Setup::of("killed").start().await;
+    let chain = Setup::of("killed").start_unmapped().await;
     let mut requests = Vec::new();
     for event in [r#"{"lambda":"fail"}"#, r#"{"lambda":"exit"}"#] {
         requests.push(chain.invoke(event).await);
     }
     for request in &requests {
+        let queued = |happening: &immortal_emulator::Happening| match &happening.what {
+            What::Queued { request_id, .. } => (request_id.as_ref() == Some(request)).then_some(()),
+            _ => None,
+        };
+        chain.emulator.until(queued).await;
+    }
+    chain.map();
+    for request in &requests {
         assert!(matches!(chain.fate(request).await, Fate::Task(_)));
         assert_eq!(chain.tasks(request), 1);
     }
+    let batches = chain.emulator.happenings().into_iter().filter(|happening| {
+        matches!((&happening.place, &happening.what), (Place::Lambda { function, .. }, What::Answered { body })
+            if function.ends_with("Dlq") && body.starts_with(b"{\"batchItemFailures\""))
+    });
+    assert_eq!(batches.count(), 1, "{}", chain.story());
 }
 
 #[tokio::test]

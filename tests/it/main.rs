@@ -3,6 +3,7 @@
 mod binaries;
 mod chain;
 mod dispatch;
+mod examples;
 mod first_life;
 mod later_lives;
 mod permissions;
