@@ -1,6 +1,7 @@
 //! The handler's binary: built by Cargo, asked for its manifest, packed as Lambda takes it.
 
 use std::{
+    ffi::OsString,
     io::{Cursor, Write},
     path::{Path, PathBuf},
     process::Stdio,
@@ -24,10 +25,21 @@ const DESCRIBES_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) async fn build(candidate: &Candidate, release: bool) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--message-format=json-render-diagnostics"]);
+    command.args(["rustc", "--message-format=json-render-diagnostics"]);
     command.args(["--package", &candidate.package, "--bin", &candidate.bin]);
     if release {
         command.arg("--release");
+    } else {
+        // With debug information of the SDKs a program is larger than Lambda takes. Left out when it is linked, so that
+        // nothing else is built anew.
+        command.args(["--", "-C", "strip=debuginfo"]);
+    }
+    // Where `cargo run` started this command: build scripts that watch what Cargo says of a package would run again.
+    let ours = |name: &OsString| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
     }
     let unusable = |error: std::io::Error| Failure::WrongUse(format!("cargo can't be run: {error}"));
     let (succeeded, output) = output(command, Stdio::inherit()).await.map_err(unusable)?;

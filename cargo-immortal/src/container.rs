@@ -60,13 +60,17 @@ pub(crate) async fn ready(image: &str) -> Result<(), Failure> {
         }
         Err(error) => error.to_string(),
     };
-    Err(Failure::WrongUse(if said.to_ascii_lowercase().contains("no such image") {
-        format!(
+    Err(Failure::WrongUse(unready(image, &said)))
+}
+
+/// What to do about what `docker image inspect` said.
+fn unready(image: &str, said: &str) -> String {
+    if said.to_ascii_lowercase().contains("no such image") {
+        return format!(
             "there is no image {image}; make it: cargo immortal runner, then docker build -t {image} as that command says"
-        )
-    } else {
-        format!("no Docker engine answers; start it, or leave out --docker: tasks are processes then ({said})")
-    }))
+        );
+    }
+    format!("no Docker engine answers; start it, or leave out --docker: tasks are processes then ({said})")
 }
 
 /// Becomes `docker run`.
@@ -99,6 +103,26 @@ fn remove(name: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_docker_says_becomes_what_to_do() {
+        let table = [
+            (
+                "Error response from daemon: No such image: x:latest",
+                "make it: cargo immortal runner, then docker build -t x",
+            ),
+            ("Error: No such image: x", "there is no image x;"),
+            (
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+                "no Docker engine answers; start it, or leave out --docker",
+            ),
+            ("permission denied while trying to connect to the Docker daemon socket", "(permission denied while"),
+        ];
+        for (said, expected) in table {
+            let message = unready("x", said);
+            assert!(message.contains(expected), "{said}: {message}");
+        }
+    }
 
     #[test]
     fn the_container_gets_the_tasks_variables_and_no_others() {

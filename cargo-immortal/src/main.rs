@@ -7,6 +7,7 @@ mod container;
 mod failure;
 mod local;
 mod manifest;
+mod output;
 mod package;
 mod runner;
 mod template;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{binary, failure::Failure, package};
+use crate::{binary, failure::Failure, output::say, package};
 
 /// Where the handler is.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let executable = binary::build(&candidate, args.selection.release).await?;
     let manifest = binary::describe(&executable, &candidate).await?;
     let unprintable = |error| Failure::Failed(format!("the manifest can't be printed: {error}"));
-    println!("{}", serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
+    say(serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -65,7 +65,7 @@ impl FromStr for FunctionName {
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
             _ => return Err(refuse()),
         };
-        if !is_word(name) || qualifier.as_deref().is_some_and(|qualifier| qualifier != "$LATEST" && !is_word(qualifier))
+        if !is_word(name) || qualifier.as_deref().is_some_and(|qualifier| !is_latest(qualifier) && !is_word(qualifier))
         {
             return Err(refuse());
         }
@@ -161,6 +161,13 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The qualifiers of unpublished code; the second is what an unqualified name means on managed instances.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-version-publishing.html>.
+fn is_latest(qualifier: &str) -> bool {
+    matches!(qualifier, "$LATEST" | "$LATEST.PUBLISHED")
+}
+
 fn is_word(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.bytes().all(fits)
@@ -236,6 +243,7 @@ mod tests {
         let table = [
             ("arn:aws:lambda:eu-central-1:111111111111:function:ingest", true),
             ("arn:aws:lambda:eu-central-1:111111111111:function:ingest:$LATEST", true),
+            ("arn:aws:lambda:eu-central-1:111111111111:function:ingest:$LATEST.PUBLISHED", true),
             ("arn:aws:lambda:eu-central-1:111111111111:function:ingest:live", true),
             ("arn:aws-cn:lambda:eu-central-1:111111111111:function:ingest", false),
             ("arn:aws:lambda:eu-central-2:111111111111:function:ingest", false),

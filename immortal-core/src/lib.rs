@@ -12,6 +12,7 @@ pub mod handler;
 pub mod manifest;
 pub mod names;
 pub mod order;
+mod post;
 pub mod role;
 #[cfg(feature = "runner")]
 pub mod runner;

@@ -111,7 +111,7 @@ fn begin(manifest: &Manifest, start: erase::Start) -> ExitCode {
         }
     };
     ExitCode::from(match pick() {
-        Ok(Role::Handler) => handler::role(manifest, start, &runtime, log::to_stdout),
+        Ok(Role::Handler) => handler::role(manifest, start, &runtime, log::of_handler),
         other => runtime.block_on(other_role(other, manifest)),
     })
 }
@@ -124,11 +124,11 @@ fn pick() -> Result<Role, NoRole> {
 async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
     match role {
         Ok(Role::Dispatcher) => {
-            log::to_stdout();
+            log::of_dispatcher();
             dispatcher(manifest).await
         }
         Ok(Role::Runner) => {
-            log::to_stderr();
+            log::of_runner();
             runner(manifest).await
         }
         Ok(Role::Describe) => describe(manifest),
@@ -142,7 +142,8 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
 
 #[cfg(feature = "dispatcher")]
 async fn dispatcher(manifest: &Manifest) -> u8 {
-    crate::dispatcher::run(manifest).await
+    // Boxed, or the compiler has to see through all of the SDK at once, deeper than it looks.
+    Box::pin(crate::dispatcher::run(manifest)).await
 }
 
 #[cfg(not(feature = "dispatcher"))]
@@ -153,7 +154,7 @@ async fn dispatcher(_: &Manifest) -> u8 {
 
 #[cfg(feature = "runner")]
 async fn runner(manifest: &Manifest) -> u8 {
-    crate::runner::run(manifest).await
+    Box::pin(crate::runner::run(manifest)).await
 }
 
 #[cfg(not(feature = "runner"))]

@@ -78,9 +78,23 @@ pub(crate) async fn answer<F>(
 where
     F: Future<Output = Result<Outcome, ApiError>>,
 {
+    answer_about(cloud, service, operation, None, act).await
+}
+
+/// Answers a call that is about the event of this request.
+pub(crate) async fn answer_about<F>(
+    cloud: &Cloud,
+    service: Service,
+    operation: &str,
+    request_id: Option<&str>,
+    act: impl FnOnce(Option<How>) -> F,
+) -> Response
+where
+    F: Future<Output = Result<Outcome, ApiError>>,
+{
     let mut noted = Noted::begin(cloud, service, operation);
     let failed = |error: ApiError| Ok(render(cloud, service, &error));
-    let outcome = match cloud.faults.hit(operation) {
+    let outcome = match cloud.faults.hit(operation, request_id) {
         Some(How::Throttle) => failed(throttled(service)),
         Some(How::Status(status)) => failed(unavailable(service, status)),
         Some(How::Error { status, code, message }) => failed(ApiError::new(status, code, message)),
@@ -89,6 +103,11 @@ where
         Some(How::ResetAfter) => {
             // Whatever came of it, the caller doesn't learn.
             let _ = act(None).await;
+            Err(Reset)
+        }
+        Some(How::SandboxesGone(function)) => {
+            let _ = act(None).await;
+            cloud.functions.end_sandboxes(&function);
             Err(Reset)
         }
         Some(How::Late(delay)) => {

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::{
-    ACCOUNT, Options, REGION, ecs::Clusters, fault::Faults, happening::Journal, lambda::Functions, process::Processes,
-    s3::Buckets, sqs::Queues,
+    ACCOUNT, Options, REGION, activity::Activity, ecs::Clusters, fault::Faults, happening::Journal, lambda::Functions,
+    process::Processes, s3::Buckets, sqs::Queues,
 };
 
 /// The services and what they share. Everything in here that runs, runs on the emulator's own runtime.
@@ -24,6 +24,7 @@ pub(crate) struct Cloud {
     pub(crate) runtime: Handle,
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
+    pub(crate) activity: Activity,
     pub(crate) processes: Processes,
     pub(crate) functions: Functions,
     pub(crate) queues: Queues,
@@ -43,6 +44,7 @@ impl Cloud {
             runtime,
             journal: Journal::new(),
             faults: Faults::new(options.seed),
+            activity: Activity::new(),
             processes: Processes::default(),
             functions: Functions::default(),
             queues: Queues::default(),

@@ -9,8 +9,9 @@ use crate::{StopCode, cloud::lock};
 pub struct Fault {
     /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
     /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
-    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`. `Download` is a
-    /// request to a presigned address, `TaskStateChange` the delivery of an event about a stopped task.
+    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `DeleteMessage`. `Download` is
+    /// a request to a presigned address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery
+    /// of an event about it.
     pub operation: &'static str,
     /// How it fails.
     pub how: How,
@@ -19,7 +20,7 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 17] = [
     "RunTask",
     "DescribeTasks",
     "ListTasks",
@@ -33,7 +34,9 @@ const OPERATIONS: [&str; 15] = [
     "PutObject",
     "DeleteObject",
     "SendMessage",
+    "DeleteMessage",
     "Download",
+    "Task",
     "TaskStateChange",
 ];
 
@@ -72,8 +75,11 @@ pub enum How {
     ResetBefore,
     /// The call takes effect, and the connection is closed.
     ResetAfter,
-    /// The call takes effect, and the answer comes so much later.
+    /// The call takes effect, and the answer comes so much later. `TaskStateChange`: the event comes so much later, and
+    /// others overtake it.
     Late(Duration),
+    /// The call takes effect, and all sandboxes of this function are gone before one of them hears of it.
+    SandboxesGone(String),
     /// ECS: a 200 with this reason in `failures`, without effect.
     Failures(&'static str),
     /// ECS: a 200 with neither tasks nor failures, without effect.
@@ -84,16 +90,16 @@ pub enum How {
     RequestLimitExceeded,
     /// `RunTask`: the overrides are too long, whatever their length.
     OverridesTooLong,
-    /// `RunTask`: the task is taken, and fails to start.
+    /// `RunTask`, `Task`: the task is taken, and fails to start.
     FailToStart(&'static str),
-    /// `RunTask`: the task is interrupted when it has run so long: SIGTERM, and SIGKILL two minutes (scaled) later.
+    /// `RunTask`, `Task`: the task is interrupted when it has run so long: SIGTERM, and SIGKILL two minutes (scaled) later.
     Interrupt {
         /// How long it runs before.
         after: Duration,
         /// What ECS says of it.
         stop_code: StopCode,
     },
-    /// `RunTask`: the task is killed as for its memory when it has run so long.
+    /// `RunTask`, `Task`: the task is killed as for its memory when it has run so long.
     OutOfMemory {
         /// How long it runs before.
         after: Duration,
@@ -108,7 +114,10 @@ pub enum How {
     Expired,
     /// `Download`: the whole file, whatever range was asked for.
     NoRanges,
-    /// `TaskStateChange`: the event is delivered twice.
+    /// `Download`: each answer comes at so many bytes a second, as S3 paces a connection.
+    Paced(u32),
+    /// `TaskStateChange`: the event is delivered twice. `DeleteMessage`: a copy of the message remains, and is received
+    /// again: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
     Twice,
     /// `TaskStateChange`: the event is delivered without the task's overrides.
     WithoutOverrides,
@@ -121,6 +130,8 @@ pub(crate) struct Faults(Mutex<(Vec<Scripted>, fastrand::Rng)>);
 #[derive(Debug)]
 struct Scripted {
     fault: Fault,
+    /// Whose calls it hits; those of all where there is none.
+    of: Option<String>,
     seen: u32,
 }
 
@@ -129,21 +140,24 @@ impl Faults {
         Self(Mutex::new((Vec::new(), fastrand::Rng::with_seed(seed))))
     }
 
-    pub(crate) fn inject(&self, fault: Fault) {
+    pub(crate) fn inject(&self, fault: Fault, of: Option<String>) {
         assert!(
             OPERATIONS.contains(&fault.operation),
             "there is no operation {}; there are {OPERATIONS:?}",
             fault.operation
         );
-        lock(&self.0).0.push(Scripted { fault, seen: 0 });
+        lock(&self.0).0.push(Scripted { fault, of, seen: 0 });
     }
 
-    /// Counts a call of this operation, and says how it is to fail.
-    pub(crate) fn hit(&self, operation: &str) -> Option<How> {
+    /// Counts a call of this operation, about the event of this request, and says how it is to fail.
+    pub(crate) fn hit(&self, operation: &str, of: Option<&str>) -> Option<How> {
         let mut guard = lock(&self.0);
         let (scripted, random) = &mut *guard;
         let mut hit = None;
-        for Scripted { fault, seen } in scripted.iter_mut().filter(|scripted| scripted.fault.operation == operation) {
+        let mine = |scripted: &&mut Scripted| {
+            scripted.fault.operation == operation && (scripted.of.is_none() || scripted.of.as_deref() == of)
+        };
+        for Scripted { fault, seen, .. } in scripted.iter_mut().filter(mine) {
             let hits = match fault.calls {
                 // A fault that another one forestalled hasn't had its turn.
                 Calls::Next(_) if hit.is_some() => continue,
@@ -168,13 +182,13 @@ mod tests {
     fn hits(calls: &[Calls], times: usize) -> Vec<Option<u16>> {
         let faults = Faults::new(7);
         for (status, calls) in (500..).zip(calls) {
-            faults.inject(Fault { operation: "RunTask", how: How::Status(status), calls: *calls });
+            faults.inject(Fault { operation: "RunTask", how: How::Status(status), calls: *calls }, None);
         }
         let status = |how| match how {
             How::Status(status) => status,
             other => panic!("injected no {other:?}"),
         };
-        (0..times).map(|_| faults.hit("RunTask").map(status)).collect()
+        (0..times).map(|_| faults.hit("RunTask", Some("r-1")).map(status)).collect()
     }
 
     #[test]
@@ -183,7 +197,17 @@ mod tests {
         assert_eq!(hits(&[Calls::Nth(2)], 3), [None, Some(500), None]);
         assert_eq!(hits(&[Calls::Next(1), Calls::Next(1)], 3), [Some(500), Some(501), None]);
         assert_eq!(hits(&[Calls::Nth(2), Calls::All], 3), [Some(501), Some(500), Some(501)]);
-        assert!(Faults::new(0).hit("RunTask").is_none());
+        assert!(Faults::new(0).hit("RunTask", None).is_none());
+    }
+
+    #[test]
+    fn a_fault_of_one_request_leaves_the_others_alone() {
+        let faults = Faults::new(0);
+        let second = Fault { operation: "RunTask", how: How::Empty, calls: Calls::Nth(2) };
+        faults.inject(second, Some("r-1".to_owned()));
+        let hits = ["r-1", "r-2", "r-2", "r-1"].map(|of| faults.hit("RunTask", Some(of)).is_some());
+        assert_eq!(hits, [false, false, false, true]);
+        assert!(faults.hit("RunTask", None).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! processes, is strict where AWS is strict, and fails in AWS's ways when told to. It is no product of its own: what
 //! the chain of a failed event doesn't need isn't there.
 
+mod activity;
 mod api;
 mod cloud;
 mod ecs;
@@ -152,6 +153,7 @@ impl Emulator {
         if !self.cloud.queues.exists(queue) {
             return Err(EmulatorError::Missing(format!("queue {queue}")));
         }
+        self.cloud.queues.map(&self.cloud, queue);
         let size = usize::try_from(batch_size.clamp(1, 10)).unwrap_or(10);
         let poll = sqs::mapping::poll(Arc::clone(&self.cloud), queue.to_owned(), function.to_owned(), size);
         self.cloud.runtime.spawn(poll);
@@ -191,6 +193,11 @@ impl Emulator {
         self.cloud.clusters.register(definition)
     }
 
+    /// Ends a task as the platform does: SIGTERM, and SIGKILL two minutes (scaled) later.
+    pub fn interrupt(&self, task: &str, stop_code: StopCode) -> Result<(), EmulatorError> {
+        ecs::interrupt(&self.cloud, task, stop_code).ok_or_else(|| EmulatorError::Missing(format!("task {task}")))
+    }
+
     /// Invokes a function with each event about a task in one of these states; with each event if none is given.
     pub fn watch_tasks(&self, function: &str, last_status: &[&str]) {
         self.cloud.clusters.watch(function, last_status);
@@ -219,7 +226,17 @@ impl Emulator {
     ///
     /// If there is no such operation: the fault would never be seen.
     pub fn inject(&self, fault: Fault) {
-        self.cloud.faults.inject(fault);
+        self.cloud.faults.inject(fault, None);
+    }
+
+    /// Makes calls fail that are about one invocation's event: `RunTask` with this `startedBy`, `Task` and
+    /// `TaskStateChange` of such a task, `DeleteMessage` of the message that Lambda wrote about it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such operation: the fault would never be seen.
+    pub fn inject_for(&self, request_id: &str, fault: Fault) {
+        self.cloud.faults.inject(fault, Some(request_id.to_owned()));
     }
 
     /// Everything that happened so far, in order.
@@ -237,6 +254,12 @@ impl Emulator {
     /// Waits for the first happening, past or future, of which `pick` makes something.
     pub async fn until<T>(&self, pick: impl FnMut(&Happening) -> Option<T>) -> T {
         self.cloud.journal.until(pick).await
+    }
+
+    /// Waits until nothing is under way: no invocation and no task runs or waits to be tried again, and no message lies
+    /// in a mapped queue.
+    pub async fn quiet(&self) {
+        self.cloud.activity.none().await;
     }
 
     /// Ends all processes and waits for them.

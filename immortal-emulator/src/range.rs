@@ -37,6 +37,14 @@ impl Range {
         Ok(Self::Part { first: part.0, last: part.1 })
     }
 
+    /// The bytes asked for.
+    pub(crate) fn of_bytes(self, bytes: &Bytes) -> Bytes {
+        match self {
+            Self::Whole => bytes.clone(),
+            Self::Part { first, last } => bytes.slice(first..=last),
+        }
+    }
+
     /// The response head and the bytes asked for.
     pub(crate) fn response(self, bytes: &Bytes) -> Response {
         let (mut response, length) = match self {

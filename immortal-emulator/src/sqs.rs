@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::{
-    Attribute, EmulatorError, Message, Place, Queue, What,
+    Attribute, EmulatorError, How, Message, Place, Queue, What,
+    activity::UnderWay,
     cloud::{Cloud, arn, lock},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Queues {
 #[derive(Debug)]
 struct Stored {
     queue: Queue,
+    /// Whether a function is given its messages.
+    mapped: bool,
     messages: Vec<Lying>,
 }
 
@@ -37,6 +40,16 @@ struct Lying {
     /// When it was first received.
     first: Option<Timestamp>,
     receipt: String,
+    /// The invocation whose failure it tells of, where Lambda wrote it.
+    request_id: Option<String>,
+    /// Held while a function is to be given it.
+    under_way: Option<Arc<UnderWay>>,
+}
+
+impl Lying {
+    fn new(message: Message, visible: Timestamp, request_id: Option<String>) -> Self {
+        Self { message, visible, first: None, receipt: String::new(), request_id, under_way: None }
+    }
 }
 
 /// A message, as received.
@@ -58,13 +71,34 @@ pub(crate) enum Hidden {
     UntilSettled,
 }
 
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB, with the names,
+/// types and values of the attributes.
+const LARGEST: usize = 1 << 20;
+
+fn fits(body: &str, attributes: &BTreeMap<String, Attribute>) -> bool {
+    let length =
+        |(name, attribute): (&String, &Attribute)| name.len() + attribute.data_type.len() + attribute.value.len();
+    body.len() + attributes.iter().map(length).sum::<usize>() <= LARGEST
+}
+
 impl Queues {
     pub(crate) fn create(&self, queue: Queue) -> String {
         let arn = arn("sqs", &queue.name);
         let mut queues = lock(&self.queues);
-        let messages = queues.remove(&queue.name).map(|stored| stored.messages).unwrap_or_default();
-        queues.insert(queue.name.clone(), Stored { queue, messages });
+        let (mapped, messages) =
+            queues.remove(&queue.name).map(|stored| (stored.mapped, stored.messages)).unwrap_or_default();
+        queues.insert(queue.name.clone(), Stored { queue, mapped, messages });
         arn
+    }
+
+    /// Notes that a function is given this queue's messages from now on.
+    pub(crate) fn map(&self, cloud: &Cloud, name: &str) {
+        let mut queues = lock(&self.queues);
+        let Some(stored) = queues.get_mut(name) else { return };
+        stored.mapped = true;
+        for lying in &mut stored.messages {
+            lying.under_way.get_or_insert_with(|| Arc::new(cloud.activity.begin()));
+        }
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {
@@ -84,7 +118,10 @@ impl Queues {
         let sent = u64::try_from(now.as_millisecond()).unwrap_or_default();
         let message = Message { id: id.clone(), body, attributes, receive_count: 0, sent, source: None };
         let mut queues = lock(&self.queues);
-        queues.get_mut(name)?.messages.push(Lying { message, visible: now, first: None, receipt: String::new() });
+        let stored = queues.get_mut(name)?;
+        let mut lying = Lying::new(message, now, request_id.map(str::to_owned));
+        lying.under_way = stored.mapped.then(|| Arc::new(cloud.activity.begin()));
+        stored.messages.push(lying);
         let what = What::Queued { message_id: id.clone(), request_id: request_id.map(str::to_owned) };
         cloud.journal.note(place(name), what);
         drop(queues);
@@ -92,7 +129,8 @@ impl Queues {
         Some(id)
     }
 
-    /// Sends what Lambda tells of a failed invocation to a queue's ARN; `false` if there is no such queue.
+    /// Sends what Lambda tells of a failed invocation to a queue's ARN; `false` if there is no such queue, or it is too
+    /// large for one.
     pub(crate) fn deliver(
         &self,
         cloud: &Cloud,
@@ -101,7 +139,7 @@ impl Queues {
         attributes: BTreeMap<String, Attribute>,
         request_id: &str,
     ) -> bool {
-        let name = queue_arn.strip_prefix(&arn("sqs", ""));
+        let name = queue_arn.strip_prefix(&arn("sqs", "")).filter(|_| fits(&body, &attributes));
         name.and_then(|name| self.send(cloud, name, body, attributes, Some(request_id))).is_some()
     }
 
@@ -140,7 +178,7 @@ impl Queues {
                 let what = What::DeadLettered { message_id: lying.message.id.clone(), from: name.to_owned() };
                 cloud.journal.note(place(&dead_letters.queue.name), what);
                 let message = Message { receive_count: 0, source: Some(name.to_owned()), ..lying.message };
-                dead_letters.messages.push(Lying { message, visible: now, first: None, receipt: String::new() });
+                dead_letters.messages.push(Lying::new(message, now, lying.request_id));
             }
         }
         drop(queues);
@@ -156,6 +194,12 @@ impl Queues {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         if let Some(at) = stored.messages.iter().position(|lying| lying.receipt == receipt) {
+            let lying = &mut stored.messages[at];
+            if let Some(How::Twice) = cloud.faults.hit("DeleteMessage", lying.request_id.as_deref()) {
+                lying.visible = cloud.now() + cloud.scaled(stored.queue.visibility_timeout);
+                drop(queues);
+                return self.wake();
+            }
             let message_id = stored.messages.remove(at).message.id;
             cloud.journal.note(place(name), What::Deleted { message_id });
         }

@@ -67,7 +67,8 @@ use proc_macro::TokenStream;
 /// # State
 ///
 /// What is made once per process, such as a client, is made by `init`, and the handler borrows it as its second
-/// parameter. It is made where the handler runs, in no other role; when it fails, Lambda is told its own message.
+/// parameter. It is made where the handler runs, in no other role; when it fails, Lambda is told its own message. It runs
+/// before immortal sets a tracing subscriber, so that one of its own wins; without one, what it logs is not kept.
 ///
 /// ```
 /// use immortal::{Error, LambdaEvent, immortal};

@@ -1,12 +1,13 @@
 //! The binaries that the tests run, built once.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     env,
+    ffi::OsString,
     io::BufReader,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::LazyLock,
+    sync::{LazyLock, Mutex},
 };
 
 use cargo_metadata::Message;
@@ -18,8 +19,13 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 
 /// The zip of a binary as its function's deployment package: one `bootstrap`.
 pub(crate) fn package(name: &str) -> Vec<u8> {
-    let code = std::fs::read(binary(name)).expect("the binary was just built");
-    zip_of([("bootstrap", 0o755, code.as_slice())])
+    static PACKAGES: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut packages = PACKAGES.lock().expect("no test panics in here");
+    let zip = || {
+        let code = std::fs::read(binary(name)).expect("the binary was just built");
+        zip_of([("bootstrap", 0o755, code.as_slice())])
+    };
+    packages.entry(name.to_owned()).or_insert_with(zip).clone()
 }
 
 /// A zip of these entries: name, mode, bytes.
@@ -40,6 +46,13 @@ static BINARIES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--bins", "--test", "it", "--message-format=json-render-diagnostics"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Build scripts that watch what Cargo told this test of its own package would run again, and all that depends on them.
+    let ours = |name: &OsString| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+    };
+    for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
+        cargo.env_remove(name);
+    }
     let mut cargo = cargo.stdout(Stdio::piped()).spawn().expect("cargo runs this test, so it is there");
     let stdout = BufReader::new(cargo.stdout.take().expect("it was piped"));
     let binaries = Message::parse_stream(stdout)

@@ -1,20 +1,41 @@
 //! The whole chain as it is deployed: primary, failure queue, dispatcher, cluster, dead-letter queue.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+mod journal;
+mod seen;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use immortal_emulator::{
-    Attribute, Emulator, FailureTarget, Function, Options, Place, Queue, Redrive, TaskDefinition, What,
+    ACCOUNT, Attribute, Emulator, FailureTarget, Function, Message, Options, Place, Queue, REGION, Redrive,
+    TaskDefinition, What,
 };
 
+use serde_json::json;
+
 use crate::binaries::{binary, package};
+pub(crate) use seen::Seen;
 
 pub(crate) const FAILURES: &str = "failures";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
+
+/// Stands in for the runner's image where the task itself is not what is tested. It ends as the event says for its
+/// attempt, and succeeds past the list: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
+/// told to stop, then with exit code N.
+pub(crate) const ENDS: &[&str] = &[
+    "/bin/sh",
+    "-c",
+    r#"ends=${AWS_LAMBDA_FUNCTION_EVENT##*\"ends\":\"}; set -- ${ends%%\"*}
+    [ "$IMMORTAL_ATTEMPT" -gt $# ] && exit 0
+    shift $((IMMORTAL_ATTEMPT - 1))
+    case $1 in
+        wait) sleep 60; exit 9 ;;
+        stop*) trap "exit ${1#stop}" TERM; sleep 60 & wait ;;
+        kill) kill -9 $$ ;;
+        *) exit "$1" ;;
+    esac"#,
+];
 
 /// How long a chain may take before a test says that it hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -29,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) retries: u8,
     /// The failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
     pub(crate) dead_letter_config: bool,
+    /// How often a message is received from the failure queue before it goes to the dead-letter queue.
+    pub(crate) receives: u32,
     /// More variables of the dispatcher.
     pub(crate) dispatcher: BTreeMap<String, String>,
     /// What differs in the primary.
@@ -46,6 +69,7 @@ impl Setup {
             timeout: Duration::from_secs(1),
             retries: 0,
             dead_letter_config: false,
+            receives: 3,
             dispatcher: BTreeMap::new(),
             function: |_| {},
             options: Options { time_scale: 0.01, ..Options::default() },
@@ -66,7 +90,7 @@ impl Setup {
         let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
         let failures = emulator.create_queue(Queue {
             visibility_timeout: Duration::from_mins(6),
-            redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: 3 }),
+            redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: self.receives }),
             ..Queue::new(FAILURES)
         });
         emulator.create_bucket(BUCKET);
@@ -89,7 +113,7 @@ impl Setup {
             ..Function::new(self.primary, package(self.primary))
         };
         (self.function)(&mut primary);
-        emulator.deploy(primary).expect("a sound function");
+        emulator.deploy(primary.clone()).expect("a sound function");
 
         let mut variables = environment;
         variables.extend([
@@ -109,7 +133,7 @@ impl Setup {
         };
         emulator.deploy(function).expect("a sound function");
         emulator.watch_tasks(&dispatcher, &["STOPPED"]);
-        Chain { emulator, primary: self.primary }
+        Chain { emulator, primary: self.primary, function: primary }
     }
 }
 
@@ -117,7 +141,11 @@ impl Setup {
 pub(crate) struct Chain {
     pub(crate) emulator: Emulator,
     primary: &'static str,
+    function: Function,
 }
+
+/// An invocation's error as a destination record has it: type, where it has one, and message.
+pub(crate) type Error<'a> = (Option<&'a str>, &'a str);
 
 /// How an event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +162,11 @@ impl Chain {
     /// Invokes the primary asynchronously, and returns the request id.
     pub(crate) async fn invoke(&self, event: &str) -> String {
         self.emulator.invoke(self.primary, event.to_owned()).await.expect("the primary is deployed")
+    }
+
+    /// Deploys other code under the primary's name.
+    pub(crate) fn redeploy(&self, zip: Vec<u8>) {
+        self.emulator.deploy(Function { zip: zip.into(), ..self.function.clone() }).expect("a sound function");
     }
 
     /// Starts the event source mapping.
@@ -175,7 +208,7 @@ impl Chain {
     pub(crate) async fn given_up(&self, request: &str) -> String {
         let of_request = || {
             let messages = self.emulator.messages(DEAD_LETTERS);
-            messages.into_iter().map(|message| message.body).find(|body| body.contains(request))
+            messages.into_iter().find(|message| is_about(message, request)).map(|message| message.body)
         };
         let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
             (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => of_request(),
@@ -184,24 +217,16 @@ impl Chain {
         self.patiently(wait, &format!("{request} was never given up")).await
     }
 
-    /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
-    pub(crate) fn seen(&self, request: &str) -> Vec<Seen> {
-        self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(Seen::read).collect()
-    }
-
-    /// The lines that the processes of this request wrote: sandbox first, then tasks.
-    pub(crate) fn logs(&self, request: &str) -> Vec<String> {
-        let happenings = self.emulator.happenings();
-        let lines = happenings.into_iter().filter_map(|happening| match (happening.place, happening.what) {
-            (Place::Lambda { function, request_id }, What::Log { line, .. }) => {
-                (function == self.primary && request_id == request).then_some(line)
-            }
-            (Place::Task { started_by, .. }, What::Log { line, .. }) => {
-                (started_by.as_deref() == Some(request)).then_some(line)
+    /// Waits until the fixtures' handler is at work on this attempt: the task's ARN.
+    pub(crate) async fn at_work(&self, request: &str, attempt: u64) -> String {
+        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
+            (Place::Task { arn, started_by }, What::Log { line, .. }) if started_by.as_deref() == Some(request) => {
+                let seen = Seen::read(line.strip_prefix("saw ")?);
+                (seen.attempt == attempt).then(|| arn.clone())
             }
             _ => None,
         });
-        lines.collect()
+        self.patiently(wait, &format!("attempt {attempt} at {request} never began")).await
     }
 
     /// Waits until so many tasks of this request stopped, and returns how many were started by then.
@@ -219,34 +244,6 @@ impl Chain {
         self.tasks(request)
     }
 
-    /// How many tasks ran for this request.
-    pub(crate) fn tasks(&self, request: &str) -> usize {
-        self.tasks_by_request().get(request).copied().unwrap_or(0)
-    }
-
-    /// How many tasks ran for each request.
-    pub(crate) fn tasks_by_request(&self) -> HashMap<String, usize> {
-        let mut tasks = HashMap::new();
-        for happening in self.emulator.happenings() {
-            if let (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) =
-                (happening.place, happening.what)
-            {
-                *tasks.entry(request).or_default() += 1;
-            }
-        }
-        tasks
-    }
-
-    /// The calls of one operation so far: status, and how many were under way when each began.
-    pub(crate) fn calls(&self, of: &str) -> Vec<(u16, usize)> {
-        let happenings = self.emulator.happenings();
-        let calls = happenings.iter().filter_map(|happening| match &happening.what {
-            What::Called { operation, status, overlapping, .. } if operation == of => Some((*status, *overlapping)),
-            _ => None,
-        });
-        calls.collect()
-    }
-
     /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
     pub(crate) async fn settled(&self, message: &str) -> bool {
         let wait = self.emulator.until(|happening| match &happening.what {
@@ -257,54 +254,38 @@ impl Chain {
         self.patiently(wait, &format!("the message {message} came to no end")).await
     }
 
+    /// The record of the primary's `OnFailure` destination about an invocation; without an error it never ran.
+    pub(crate) fn record(&self, request: &str, event: &str, condition: &str, error: Option<Error<'_>>) -> String {
+        let ran = error.map(|(error_type, message)| {
+            let error_type = error_type.map(|error_type| format!(r#","errorType":{}"#, json!(error_type)));
+            format!(
+                r#","responseContext":{{"statusCode":200,"executedVersion":"$LATEST","functionError":"Unhandled"}},"responsePayload":{{"errorMessage":{}{}}}"#,
+                json!(message),
+                error_type.unwrap_or_default()
+            )
+        });
+        format!(
+            r#"{{"version":"1.0","timestamp":"2026-01-01T00:00:00.000Z","requestContext":{{"requestId":"{request}","functionArn":"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:$LATEST","condition":"{condition}","approximateInvokeCount":1}},"requestPayload":{event}{}}}"#,
+            self.primary,
+            ran.unwrap_or_default()
+        )
+    }
+
+    /// Waits until nothing is under way any more.
+    pub(crate) async fn quiet(&self) {
+        self.patiently(self.emulator.quiet(), "it goes on and on").await;
+    }
+
     /// Waits for something, and says what happened instead where it doesn't come.
     async fn patiently<T>(&self, wait: impl Future<Output = T>, otherwise: &str) -> T {
         let waited = tokio::time::timeout(PATIENCE, wait).await;
         waited.unwrap_or_else(|_| panic!("{otherwise}:\n{}", self.story()))
     }
-
-    /// All that happened, for a failed assertion.
-    pub(crate) fn story(&self) -> String {
-        let lines: Vec<_> = self.emulator.happenings().iter().map(|happening| format!("{happening:?}")).collect();
-        lines.join("\n")
-    }
 }
 
-/// What the fixtures' handler saw in one life.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// The event's bytes.
-    pub(crate) event: String,
-    pub(crate) context: serde_json::Value,
-    pub(crate) attempt: u64,
-}
-
-impl Seen {
-    fn read(json: &str) -> Self {
-        #[derive(serde::Deserialize)]
-        struct Line<'a> {
-            #[serde(borrow)]
-            event: &'a serde_json::value::RawValue,
-            context: serde_json::Value,
-            attempt: u64,
-        }
-        let line: Line<'_> = serde_json::from_str(json).expect("the fixture writes JSON");
-        Self { event: line.event.get().to_owned(), context: line.context, attempt: line.attempt }
-    }
-
-    /// What must be the same in every life: the context without deadline and log stream. A destination record spells
-    /// the ARN of an unqualified invocation with `:$LATEST`.
-    pub(crate) fn lasting(&self) -> serde_json::Value {
-        let mut context = self.context.clone();
-        let arn = context["invoked_function_arn"].as_str().unwrap_or_default();
-        context["invoked_function_arn"] = arn.trim_end_matches(":$LATEST").into();
-        if let Some(fields) = context.as_object_mut() {
-            fields.remove("deadline");
-            fields.remove("xray_trace_id");
-        }
-        if let Some(fields) = context["env_config"].as_object_mut() {
-            fields.remove("log_stream");
-        }
-        context
-    }
+/// Whether a message tells of this request, in whichever shape.
+pub(crate) fn is_about(message: &Message, request: &str) -> bool {
+    let quoted = |text: &str| message.body.contains(&text.replace('"', "\\\"")) || message.body.contains(text);
+    let attribute = message.attributes.get("RequestID");
+    attribute.map_or_else(|| quoted(&format!("\"{request}\"")), |id| id.value == request)
 }

@@ -128,15 +128,16 @@ async fn one_failure_is_one_task_however_often_it_is_delivered() {
 
 #[tokio::test]
 async fn a_redrive_runs_what_failed_and_not_what_succeeded() {
-    for (task, tasks) in [(&["false"], 2), (&["true"], 1)] {
+    // A task that fails is followed by all its attempts, the redriven one too.
+    for (task, once, twice) in [(&["false"], 3, 6), (&["true"], 1, 1)] {
         let chain = Setup { task: Some(task), ..setup() }.start().await;
         let first = chain.fail(REQUEST, "{}", "");
         assert!(chain.settled(&first).await);
-        chain.emulator.until(|happening| matches!(happening.what, What::TaskStopped { .. }).then_some(())).await;
+        assert_eq!(chain.after_tasks(REQUEST, once).await, once, "{task:?}\n{}", chain.story());
         chain.emulator.advance(Duration::from_mins(2));
         let redriven = chain.fail(REQUEST, "{}", "");
         assert!(chain.settled(&redriven).await);
-        assert_eq!(chain.after_tasks(REQUEST, tasks).await, tasks, "{task:?}\n{}", chain.story());
+        assert_eq!(chain.after_tasks(REQUEST, twice).await, twice, "{task:?}\n{}", chain.story());
         chain.emulator.shutdown().await;
     }
 }
@@ -219,4 +220,23 @@ async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_tas
     }
     let failed = chain.calls("RunTask").iter().filter(|(status, _)| *status != 200).count();
     assert!(failed > 100, "the faults were there: {failed} calls failed");
+}
+
+#[tokio::test]
+async fn no_log_holds_the_event_however_much_is_logged() {
+    let dispatcher = [("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned())].into();
+    let chain = Setup { dispatcher, ..setup() }.start().await;
+    let message = chain.fail(REQUEST, r#"{"mark":"known-to-the-caller-only"}"#, "");
+    assert!(chain.settled(&message).await, "{}", chain.story());
+    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
+    let happenings = chain.emulator.happenings();
+    let lines = happenings.iter().filter_map(|happening| match &happening.what {
+        What::Log { line, .. } => Some(line),
+        _ => None,
+    });
+    let lines: Vec<_> = lines.collect();
+    assert!(!lines.is_empty());
+    for secret in ["known-to-the-caller-only", "AWS4-HMAC"] {
+        assert!(lines.iter().all(|line| !line.contains(secret)), "{secret} in {lines:#?}");
+    }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use immortal_emulator::{How, Place, What};
 
-use crate::chain::{Chain, Fate, Setup};
+use crate::{
+    binaries::package,
+    chain::{Chain, Fate, Setup},
+};
 
 /// An event whose bytes a parser would not give back: order, duplicate keys, big numbers, escapes, spaces.
 const AWKWARD: &str = r#"{ "tasks":["succeed"], "lambda":"hang", "z":1.0, "a":123456789012345678901234567890, "a":1e2, "s":"\u00e9\ud83d\ude00\/" }"#;
@@ -81,7 +84,7 @@ async fn what_succeeds_in_lambda_never_reaches_fargate() {
 async fn every_death_gets_another_life() {
     let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("killed") }.start().await;
     let mut requests = Vec::new();
-    for death in ["fail", "panic", "exit", "abort", "hang", "spin"] {
+    for death in ["fail", "panic", "exit", "abort", "kill", "hang", "spin"] {
         requests.push((death, chain.invoke(&format!(r#"{{"lambda":"{death}"}}"#)).await));
     }
     for (death, request) in requests {
@@ -110,4 +113,19 @@ async fn without_permission_it_ends_in_the_dead_letter_queue() {
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     assert_eq!(chain.fate(&request).await, Fate::DeadLetter);
     assert_eq!(chain.emulator.messages(crate::chain::DEAD_LETTERS).len(), 1);
+}
+
+#[tokio::test]
+async fn new_code_of_a_function_runs_in_the_same_image() {
+    let chain = Setup::of("killed").start().await;
+    let mut hashes = Vec::new();
+    for code in ["killed", "handed_over"] {
+        chain.redeploy(package(code));
+        let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{code}");
+        let logs = chain.logs(&request);
+        let hash = logs.iter().find_map(|line| Some(line.split_once("runs with the code of hash ")?.1.to_owned()));
+        hashes.push(hash.unwrap_or_else(|| panic!("the runner doesn't say what it runs:\n{}", logs.join("\n"))));
+    }
+    assert_ne!(hashes[0], hashes[1], "the image is of the first code, and each task ran the latest");
 }

@@ -49,6 +49,32 @@ async fn a_handler_that_never_yields_hands_over_and_serves_on() {
     assert!(matches!(chain.fate(&next).await, Fate::Lambda(_)), "the fresh copy serves");
 }
 
+/// The whole promise at once.
+#[tokio::test]
+async fn handed_over_in_time_it_survives_two_interruptions_and_is_done_by_attempt_3() {
+    let chain = Setup { timeout: Duration::from_secs(3), ..Setup::of("spot") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"spin","tasks":["spin","spin","succeed"]}"#).await;
+    for attempt in [1, 2] {
+        let task = chain.at_work(&request, attempt).await;
+        chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
+    }
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    assert_eq!(tasks(&chain, &request), [(Some(1), true), (Some(2), true), (Some(3), false)]);
+    let told_to_stop = chain.logs(&request).iter().filter(|line| *line == "told to stop").count();
+    assert_eq!(told_to_stop, 2, "SIGTERM reached the handler twice:\n{}", chain.story());
+    let killed = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+    assert!(!killed, "handed over before the kill");
+    let lives = chain.seen(&request);
+    assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
+    for life in &lives[1..] {
+        assert_eq!((&life.event, life.lasting()), (&lives[0].event, lives[0].lasting()));
+        // Only a hand-over tells these.
+        for of_lambda in ["/env_config/log_stream", "/xray_trace_id"] {
+            assert_eq!(life.context.pointer(of_lambda), lives[0].context.pointer(of_lambda), "{of_lambda}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_failed_task_is_followed_by_the_next_attempt() {
     let chain = Setup::of("killed").start().await;

@@ -2,9 +2,12 @@
 
 mod binaries;
 mod chain;
+mod dead_letters;
 mod dispatch;
+mod ends;
 mod examples;
 mod first_life;
+mod histories;
 mod later_lives;
 mod permissions;
 mod runner;

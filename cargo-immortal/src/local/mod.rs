@@ -20,6 +20,7 @@ use crate::{
     artifact::{self, Architecture, Artifact},
     binary, container,
     failure::Failure,
+    output::say,
     package::{self, Candidate},
 };
 
@@ -52,7 +53,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    print!("{}", outcome.last_words(&plan, timeline.since_begin(at), &emulator.messages(&plan.dead_letter_queue)));
+    let dead_letters = emulator.messages(&plan.dead_letter_queue);
+    say(outcome.last_words(&plan, timeline.since_begin(at), &dead_letters).trim_end());
     emulator.shutdown().await;
     Ok(outcome.exit_code())
 }

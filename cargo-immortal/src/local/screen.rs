@@ -9,6 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::timeline::{Kind, Line};
+use crate::output::say;
 
 /// Standard output.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ impl Screen {
 
     pub(crate) fn line(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+            Some(spinner) => spinner.suspend(|| say(text)),
+            None => say(text),
         }
     }
 

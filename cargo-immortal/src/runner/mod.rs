@@ -11,6 +11,7 @@ use self::plan::{Base, Offer, Plan, Platforms};
 use crate::{
     artifact::{self, Architecture, Artifact},
     failure::Failure,
+    output::say,
     package,
 };
 
@@ -68,7 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     artifact::write(&output.join("Dockerfile"), files::dockerfile(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);
-    println!("{output}");
+    say(&output);
     if !is_there("docker") {
         eprintln!("note: there is no docker here; install it, or take podman in its place");
     }

@@ -59,6 +59,7 @@ pub(crate) const RUNNER: &[Grant] = &[
         &["lambda:GetLayerVersion"],
         &["!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:*:layer:*:*"],
     ),
+    // Without `s3:ListBucket`, by which the handler could find every event, an object that is gone is a 403.
     grant("FetchLargeEvents", &["s3:GetObject"], &["!Sub ${EventBucket.Arn}/immortal/*"]),
 ];
 

@@ -15,6 +15,7 @@ use crate::{
     artifact::{self, Architecture, Artifact},
     binary,
     failure::Failure,
+    output::say,
     package, value,
 };
 
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);
-    println!("{output}");
+    say(&output);
     if built.is_none() {
         eprintln!(
             "note: {} isn't there yet; next: {}",

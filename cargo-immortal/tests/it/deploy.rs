@@ -2,7 +2,7 @@ use std::{fs, path::Path, process::Output};
 
 use tempfile::TempDir;
 
-use crate::wrong_use::{immortal, one_line, package, refused};
+use crate::wrong_use::{command, immortal, one_line, package, refused};
 
 /// A package whose binary says of itself what an immortal one would.
 fn described() -> TempDir {
@@ -95,4 +95,22 @@ fn the_template_is_of_the_attribute_and_written_once() {
     let yaml = fs::read_to_string(directory.path().join("mine.yaml")).expect("written");
     assert!(yaml.contains("Code: target/lambda/tool/bootstrap.zip"), "{yaml}");
     assert!(yaml.contains("TargetArn: !GetAtt FailureQueue.Arn"), "{yaml}");
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_failure() {
+    let directory = described();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let manifest = command(&directory, &["manifest", "-p", "tool"]).stdout(writer).output().expect("the command runs");
+    succeeded(&manifest);
+}
+
+#[test]
+fn a_program_is_packed_without_its_debug_information() {
+    let directory = described();
+    succeeded(&immortal(&directory, &["manifest", "-p", "tool"]));
+    let program = fs::read(directory.path().join("target/debug/tool")).expect("it was built");
+    let section = b".debug_info\0";
+    assert!(!program.windows(section.len()).any(|window| window == section), "{} bytes", program.len());
 }

@@ -49,6 +49,32 @@ fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
     assert!(shown.ends_with(command), "{shown}");
 }
 
+/// The README's second command, with less to compute.
+#[test]
+fn twice_interrupted_it_is_done_by_attempt_3() {
+    let readme = include_str!("../../../README.md");
+    let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo immortal local "));
+    let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
+    let words: Vec<_> = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]).collect();
+    let Output { status, stdout, stderr } = immortal(&words).output().expect("the command runs");
+    let shown = String::from_utf8_lossy(&stdout).into_owned();
+    assert_eq!(status.code(), Some(0), "{shown}{}", String::from_utf8_lossy(&stderr));
+    assert!(shown.contains("hands the event over, before its deadline"), "{shown}");
+    let is = |attempt: u32, text: &str| {
+        let place = format!("Fargate, attempt {attempt} ");
+        shown.lines().any(|line| line.contains(&place) && line.contains(text))
+    };
+    for attempt in [1, 2] {
+        for text in
+            ["the task begins, on Spot", "| read s3://", "told to stop: SpotInterruption", "killed by signal 15"]
+        {
+            assert!(is(attempt, text), "attempt {attempt}: {text}\n{shown}");
+        }
+    }
+    assert!(is(3, "the task begins") && !is(3, "on Spot"), "{shown}");
+    assert!(shown.contains("\nhandled on Fargate, by attempt 3, after "), "{shown}");
+}
+
 #[test]
 fn the_manifest_is_the_binarys_own() {
     let Output { status, stdout, .. } = immortal(&["manifest", "-p", "ingest"]).output().expect("the command runs");

@@ -10,15 +10,19 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Runs `cargo immortal` in a directory.
 pub(crate) fn immortal(directory: impl AsRef<Path>, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-immortal"))
+    command(directory, arguments).output().expect("the command runs")
+}
+
+pub(crate) fn command(directory: impl AsRef<Path>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-immortal"));
+    command
         .arg("immortal")
         .args(arguments)
         .current_dir(&directory)
         .env("CARGO_TERM_QUIET", "true")
         // Packages of the same name must not meet in one target directory.
-        .env("CARGO_TARGET_DIR", directory.as_ref().join("target"))
-        .output()
-        .expect("the command runs")
+        .env("CARGO_TARGET_DIR", directory.as_ref().join("target"));
+    command
 }
 
 /// Checks that it was taken for wrong use; returns what it said.
@@ -96,6 +100,18 @@ fn a_directory_without_the_framework_or_without_a_package() {
     fs::remove_file(directory.path().join("Cargo.toml")).expect("it was there");
     let message = refused(&immortal(&directory, &["local", "--event", "event.json"]));
     assert!(one_line(&message).starts_with("error: could not find `Cargo.toml`"), "{message}");
+}
+
+#[test]
+fn containers_without_docker() {
+    let directory = package("fn main() {}");
+    // The toolchain's own directory, where cargo and rustc are, and nothing else.
+    let toolchain = Path::new(env!("CARGO")).parent().expect("a directory");
+    let arguments = ["local", "-p", "tool", "--event", "event.json", "--docker", "tool-runner"];
+    let output = command(&directory, &arguments).env("PATH", toolchain).output().expect("the command runs");
+    let message = refused(&output);
+    let expected = "error: there is no docker here; install it, or leave out --docker: tasks are processes then";
+    assert_eq!(one_line(&message), expected);
 }
 
 #[test]

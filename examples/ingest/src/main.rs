@@ -2,7 +2,8 @@
 //! handler fits a model to them, bootstraps its intervals, and writes the result beside the file as JSON.
 //!
 //! The bootstrap takes longer than the function's timeout. Reading, computing and writing can be done again from the
-//! start, with the same result under the same name: so the event may have as many lives as it needs.
+//! start, with the same result under the same name: so the event may have as many lives as it needs, and Spot capacity
+//! is good enough for the first of them.
 
 mod object;
 mod regression;
@@ -38,7 +39,7 @@ async fn connect() -> Result<Client, Error> {
     Ok(Client::from_conf(s3))
 }
 
-#[immortal(init = connect)]
+#[immortal(init = connect, spot = true)]
 async fn ingest(event: LambdaEvent<S3Event>, s3: &Client) -> Result<Summary, Error> {
     let source = Object::named_by(&event.payload)?;
     let csv = source.get(s3).await?;

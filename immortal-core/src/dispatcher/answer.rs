@@ -1,5 +1,7 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
+use crate::names::THROTTLES;
+
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -40,6 +42,8 @@ pub struct Started {
     pub arn: String,
     /// When it was created, in Unix milliseconds, where the answer says so.
     pub created: Option<i64>,
+    /// Whether a Conflict names it, which says nothing of its age.
+    pub named: bool,
 }
 
 /// A 200 of `RunTask`.
@@ -96,7 +100,7 @@ pub fn judge(answer: Result<Ran, Trouble>) -> Verdict {
         },
         Err(Trouble::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
             let arn = refused.resource_ids.into_iter().next().unwrap_or_default();
-            Verdict::Started(Started { arn, created: None })
+            Verdict::Started(Started { arn, created: None, named: true })
         }
         Err(Trouble::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
         Err(trouble) => match retryable(&trouble) {
@@ -195,19 +199,9 @@ fn is_capacity(text: &str) -> bool {
 }
 
 fn is_throttled(refused: &Refused) -> bool {
-    let codes = [
-        "ThrottlingException",
-        "Throttling",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "SlowDown",
-    ];
     // A throttle of EC2, which ECS asks for subnets and security groups, comes dressed as a bad parameter.
     let dressed = refused.code == "InvalidParameterException" && refused.message.contains("RequestLimitExceeded");
-    refused.status == 429 || codes.contains(&refused.code.as_str()) || dressed
+    refused.status == 429 || THROTTLES.contains(&refused.code.as_str()) || dressed
 }
 
 /// The service's words: `Container Overrides length must be at most 8192`.
@@ -247,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_task_is_a_start() {
-        let task = Started { arn: "t".into(), created: Some(1) };
+        let task = Started { arn: "t".into(), created: Some(1), named: false };
         let answer = Ok(Ran { tasks: vec![task.clone()], failures: vec![] });
         assert_eq!(judge(answer), Verdict::Started(task));
         let conflict = Refused {
@@ -256,7 +250,7 @@ mod tests {
             message: "in use".into(),
             resource_ids: vec!["t".into()],
         };
-        let named = Started { arn: "t".into(), created: None };
+        let named = Started { arn: "t".into(), created: None, named: true };
         assert_eq!(judge(Err(Trouble::Refused(conflict))), Verdict::Started(named));
         assert!(matches!(judge(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
     }

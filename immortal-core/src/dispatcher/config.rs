@@ -3,6 +3,7 @@
 use crate::{
     function::FunctionName,
     names::{DISPATCHER_SUFFIX, env},
+    order::EventForm,
 };
 
 /// What the dispatcher was told, with every default filled in.
@@ -12,8 +13,6 @@ pub struct Config {
     pub primary: FunctionName,
     /// The dispatcher's own name.
     pub own_name: String,
-    /// The region of this Lambda function, for names that say none.
-    pub region: Option<String>,
     /// The task definition: a family, a family with revision, or an ARN.
     pub task_definition: String,
     /// The container that the order is for.
@@ -47,6 +46,17 @@ pub enum Transport {
     },
     /// Always through this bucket: whoever may describe tasks can read an order.
     Bucket(String),
+}
+
+impl Transport {
+    /// Whether an event may go on in the form that it has.
+    #[must_use]
+    pub fn takes(&self, form: &EventForm) -> bool {
+        match self {
+            Self::Inline { .. } => true,
+            Self::Bucket(_) => matches!(form, EventForm::S3(_)),
+        }
+    }
 }
 
 /// All that is wrong with the configuration.
@@ -86,7 +96,6 @@ impl Config {
             (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
                 primary,
                 own_name,
-                region: lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")),
                 container: lookup(env::CONTAINER).unwrap_or_else(|| family(&task_definition).to_owned()),
                 task_definition,
                 cluster: lookup(env::CLUSTER).unwrap_or_else(|| "default".to_owned()),
@@ -114,7 +123,13 @@ fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) ->
         ));
         return None;
     };
-    text.parse().map_err(|error| problems.push(format!("{}: {error}", env::FUNCTION))).ok()
+    let primary: FunctionName =
+        text.parse().map_err(|error| problems.push(format!("{}: {error}", env::FUNCTION))).ok()?;
+    if primary.name == own_name && primary.account.is_none() {
+        problems.push(format!("{} names this function itself, and must name the primary", env::FUNCTION));
+        return None;
+    }
+    Some(primary)
 }
 
 fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<Network> {

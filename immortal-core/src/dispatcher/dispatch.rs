@@ -8,14 +8,14 @@ use tokio::{
     task::JoinSet,
     time::timeout_at,
 };
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, field::Empty, info, info_span, warn};
 
 use super::{
     answer::{Lack, Ran, Trouble, mend, retryable},
     config::Config,
     deadline::{Deadline, backoff},
     ecs::{Ecs, Request},
-    failure::Identity,
+    failure::{Identity, Refusal},
     input::{self, Input, Message, Reading, Subject},
     pace::Gate,
     response::{Failed, Outcome, Response, of_batch, of_single},
@@ -68,28 +68,32 @@ impl Dispatcher {
         let scope = |message| Scope { identity: Arc::clone(&identity), message, deadline };
         match input::read(payload.get(), &identity) {
             Input::Batch(records) => {
-                let ids: Vec<_> =
-                    records.iter().map(|(message, _)| message.as_ref().map(|message| message.id.clone())).collect();
-                let records = records.into_iter().map(|(message, reading)| (scope(message), reading));
-                let outcomes = self.side_by_side(records.collect()).await;
+                let each = |(message, reading): (Option<Message>, Reading)| {
+                    let scope = scope(message);
+                    reading.into_iter().map(move |read| (scope.clone(), read))
+                };
+                let records: Vec<_> = records.into_iter().flat_map(each).collect();
+                let id = |(scope, _): &(Scope, _)| scope.message.as_ref().map(|message| message.id.clone());
+                let ids: Vec<_> = records.iter().map(id).collect();
+                let outcomes = self.side_by_side(records).await;
                 of_batch(ids.into_iter().zip(outcomes).collect())
             }
             Input::Single(reading) => {
-                let outcomes = self.side_by_side(vec![(scope(None), reading)]).await;
-                of_single(outcomes)
+                let records = reading.into_iter().map(|read| (scope(None), read)).collect();
+                of_single(self.side_by_side(records).await)
             }
         }
     }
 
-    async fn side_by_side(self: Arc<Self>, records: Vec<(Scope, Reading)>) -> Vec<Outcome> {
+    async fn side_by_side(self: Arc<Self>, records: Vec<(Scope, Result<Subject, Refusal>)>) -> Vec<Outcome> {
         let unfinished = || Err("the dispatcher itself failed on it; its log says where".to_owned());
         let mut outcomes: Vec<Outcome> = records.iter().map(|_| unfinished()).collect();
         let mut running = JoinSet::new();
-        for (number, (scope, reading)) in records.into_iter().enumerate() {
+        for (number, (scope, read)) in records.into_iter().enumerate() {
             let dispatcher = Arc::clone(&self);
             let message = scope.message.as_ref().map(|message| message.id.clone()).unwrap_or_default();
-            let handled = async move { (number, dispatcher.record(&scope, reading).await) };
-            running.spawn(handled.instrument(info_span!("record", message)));
+            let handled = async move { (number, dispatcher.record(&scope, read).await) };
+            running.spawn(handled.instrument(info_span!("record", message, request_id = Empty)));
         }
         while let Some(joined) = running.join_next().await {
             match joined {
@@ -104,23 +108,15 @@ impl Dispatcher {
         outcomes
     }
 
-    async fn record(&self, scope: &Scope, reading: Reading) -> Outcome {
-        let subjects = match reading {
-            Ok(subjects) => subjects,
+    async fn record(&self, scope: &Scope, read: Result<Subject, Refusal>) -> Outcome {
+        match read {
+            Ok(Subject::Failure(failure)) => self.failure(scope, *failure).await,
+            Ok(Subject::Task { task, redriven }) => self.task(scope, *task, redriven).await,
             Err(refusal) => {
                 warn!(decision = "refused", "{refusal}");
-                return Err(refusal.0);
+                Err(refusal.0)
             }
-        };
-        let mut outcome = Ok(());
-        for subject in subjects {
-            let ended = match subject {
-                Subject::Failure(failure) => self.failure(scope, *failure).await,
-                Subject::Task { task, redriven } => self.task(scope, *task, redriven).await,
-            };
-            outcome = outcome.and(ended);
         }
-        outcome
     }
 
     fn identity(&self, own_arn: &str) -> Result<Identity, Failed> {
@@ -147,7 +143,7 @@ impl Dispatcher {
     ) -> Result<T, String> {
         let mut retry = 0;
         loop {
-            let no_time = || format!("there was no time left for {name}; the next delivery goes on");
+            let no_time = || no_time(name);
             let permit = self.permit(deadline).await.ok_or_else(no_time)?;
             let answer = call(deadline.call().ok_or_else(no_time)?).await;
             drop(permit);
@@ -183,4 +179,9 @@ impl Dispatcher {
         drop(permit);
         Some(answer)
     }
+}
+
+/// There was no time for a call: what to mend.
+pub(super) fn no_time(call: &str) -> String {
+    format!("there was no time left for {call}; give the dispatcher a timeout of a minute, and it is tried again")
 }

@@ -69,7 +69,7 @@ impl Ecs {
         })?;
         let started = |task: types::Task| {
             let created = task.created_at().and_then(|time| time.to_millis().ok());
-            task.task_arn.map(|arn| Started { arn, created })
+            task.task_arn.map(|arn| Started { arn, created, named: false })
         };
         Ok(Ran {
             tasks: output.tasks.unwrap_or_default().into_iter().filter_map(started).collect(),

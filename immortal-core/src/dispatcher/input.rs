@@ -15,8 +15,8 @@ pub enum Input {
     Single(Reading),
 }
 
-/// What a record turned out to be; a topic may put several things into one.
-pub type Reading = Result<Vec<Subject>, Refusal>;
+/// What a record turned out to be: one thing as a rule, several where it wraps a list, and each stands alone.
+pub type Reading = Vec<Result<Subject, Refusal>>;
 
 /// An SQS message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Subject {
     Task {
         /// The task.
         task: Box<Task>,
-        /// Whether the dispatcher had given it up, and a person asks for it again.
+        /// Whether it came through the failure queue: then a person asks for it again, whatever became of it before.
         redriven: bool,
     },
 }
@@ -50,18 +50,23 @@ pub fn read(payload: &str, identity: &Identity) -> Input {
     let records = Object::read(payload).and_then(|object| object.list("Records")).unwrap_or_default();
     let records: Vec<Option<Object<'_>>> = records.into_iter().map(Object::read).collect();
     if !records.iter().flatten().any(is_message) {
-        return Input::Single(value(payload, identity, Wrapping::default()));
+        return Input::Single(each(value(payload, identity, Wrapping::default())));
     }
     let messages = records.iter().map(|record| {
-        let Some(record) = record else { return (None, Err(unknown("a record that is no JSON object"))) };
+        let Some(record) = record else { return (None, each(Err(unknown("a record that is no JSON object")))) };
         let sent = record.object("attributes").and_then(|attributes| attributes.text("SentTimestamp"));
         let message = record
             .text("messageId")
             .filter(|id| !id.is_empty())
             .map(|id| Message { id, sent: sent.and_then(|sent| sent.parse().ok()) });
-        (message, self::record(record, identity, Wrapping { queued: true, ..Wrapping::default() }))
+        (message, each(self::record(record, identity, Wrapping { queued: true, ..Wrapping::default() })))
     });
     Input::Batch(messages.collect())
+}
+
+/// What is refused as a whole is one thing that is refused.
+fn each(reading: Result<Reading, Refusal>) -> Reading {
+    reading.unwrap_or_else(|refusal| vec![Err(refusal)])
 }
 
 /// What a value came in.
@@ -69,8 +74,6 @@ pub fn read(payload: &str, identity: &Identity) -> Input {
 struct Wrapping {
     /// A message of a queue.
     queued: bool,
-    /// A record of the dispatcher's own failure.
-    failed: bool,
     depth: u32,
 }
 
@@ -87,7 +90,7 @@ fn is_message(record: &Object<'_>) -> bool {
     record.text("eventSource").as_deref() == Some("aws:sqs")
 }
 
-fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Reading {
+fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
     let Some(object) = Object::read(json) else {
         return Err(Refusal::new(
             "it is no JSON object, and has no RequestID attribute that would make it an event; send failed events \
@@ -95,12 +98,12 @@ fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Reading {
         ));
     };
     if let Some(records) = object.list("Records") {
-        let mut subjects = Vec::new();
-        for json in records {
-            let record = Object::read(json).ok_or_else(|| unknown("a record that is no JSON object"))?;
-            subjects.extend(self::record(&record, identity, wrapping)?);
-        }
-        return if subjects.is_empty() { Err(unknown("a list of no records")) } else { Ok(subjects) };
+        let read = |json| match Object::read(json) {
+            Some(record) => each(self::record(&record, identity, wrapping)),
+            None => each(Err(unknown("a record that is no JSON object"))),
+        };
+        let reading: Reading = records.into_iter().flat_map(read).collect();
+        return if reading.is_empty() { Err(unknown("a list of no records")) } else { Ok(reading) };
     }
     if let Some(request) = object.object("requestContext")
         && let Some(arn) = request.text("functionArn")
@@ -117,10 +120,10 @@ fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Reading {
         return notification(&object, &message, identity, wrapping);
     }
     let name = ["Event", "eventSource", "Type", "source"].into_iter().find_map(|key| object.text(key));
-    Err(unknown(&name.map_or_else(|| "JSON of no known shape".to_owned(), |name| format!("{name:?}"))))
+    Err(unknown(&name.map_or_else(|| "JSON of no known shape".to_owned(), |name| quoted(&name))))
 }
 
-fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Reading {
+fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
     if is_message(record) {
         let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
         let attributes = record.object("messageAttributes");
@@ -138,11 +141,14 @@ fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Readi
     }
     let source = record.text("eventSource").or_else(|| record.text("EventSource"));
     Err(unknown(
-        &source.map_or_else(|| "a record without a source".to_owned(), |source| format!("a record of {source:?}")),
+        &source.map_or_else(
+            || "a record without a source".to_owned(),
+            |source| format!("a record of {}", quoted(&source)),
+        ),
     ))
 }
 
-fn notification(sns: &Object<'_>, message: &str, identity: &Identity, wrapping: Wrapping) -> Reading {
+fn notification(sns: &Object<'_>, message: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
     let attributes = sns.object("MessageAttributes");
     let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("Value").unwrap_or_default());
     match attribute("RequestID") {
@@ -151,9 +157,14 @@ fn notification(sns: &Object<'_>, message: &str, identity: &Identity, wrapping: 
     }
 }
 
-fn dead_letter(event: &str, request_id: &str, message: Option<String>, identity: &Identity) -> Reading {
+fn dead_letter(
+    event: &str,
+    request_id: &str,
+    message: Option<String>,
+    identity: &Identity,
+) -> Result<Reading, Refusal> {
     let failure = failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), identity)?;
-    Ok(vec![Subject::Failure(Box::new(failure))])
+    Ok(vec![Ok(Subject::Failure(Box::new(failure)))])
 }
 
 fn destination(
@@ -162,7 +173,7 @@ fn destination(
     arn: &str,
     identity: &Identity,
     wrapping: Wrapping,
-) -> Reading {
+) -> Result<Reading, Refusal> {
     let request_id = request.text("requestId").unwrap_or_default();
     if request.text("condition").as_deref() == Some("Success") {
         return Err(Refusal::new(format!(
@@ -170,7 +181,7 @@ fn destination(
         )));
     }
     if identity.is_primary(arn) {
-        return Ok(vec![Subject::Failure(Box::new(failure::from_record(record, identity)?))]);
+        return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, identity)?)))]);
     }
     if !identity.is_own(arn) {
         return Err(failure::another_function(&request_id, arn, identity));
@@ -180,16 +191,22 @@ fn destination(
             "the record of the dispatcher's own request {request_id} has no requestPayload"
         )));
     };
-    value(payload, identity, Wrapping { failed: true, ..wrapping.deeper()? })
+    value(payload, identity, wrapping.deeper()?)
 }
 
-fn bus_event(event: &Object<'_>, kind: &str, wrapping: Wrapping) -> Reading {
+fn bus_event(event: &Object<'_>, kind: &str, wrapping: Wrapping) -> Result<Reading, Refusal> {
     if kind != "ECS Task State Change" || event.text("source").as_deref() != Some("aws.ecs") {
-        return Err(unknown(&format!("the bus event {kind:?}")));
+        return Err(unknown(&format!("the bus event {}", quoted(kind))));
     }
     let task = Task::from_event(event.raw("detail").unwrap_or_default())
         .map_err(|error| Refusal::new(format!("it is an ECS Task State Change without a sound detail: {error}")))?;
-    Ok(vec![Subject::Task { task: Box::new(task), redriven: wrapping.queued && wrapping.failed }])
+    Ok(vec![Ok(Subject::Task { task: Box::new(task), redriven: wrapping.queued })])
+}
+
+/// A name as it is quoted. What is longer than any service's own name may be somebody's data.
+fn quoted(name: &str) -> String {
+    const LONGEST: usize = 64;
+    if name.chars().nth(LONGEST).is_some() { "something unnamed".to_owned() } else { format!("{name:?}") }
 }
 
 fn unknown(name: &str) -> Refusal {

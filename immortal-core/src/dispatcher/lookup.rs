@@ -23,9 +23,9 @@ pub fn age(started: &Started, message: Option<&Message>) -> Age {
     // The other shapes know no redrive.
     let Some(sent) = message.and_then(|message| message.sent) else { return Age::Fresh };
     match started.created {
-        None => Age::Unknown,
+        None if started.named => Age::Unknown,
         Some(created) if created < sent.saturating_sub(OLDER) => Age::Older,
-        Some(_) => Age::Fresh,
+        None | Some(_) => Age::Fresh,
     }
 }
 
@@ -45,7 +45,7 @@ pub enum Fate {
 /// The fate of a task that was looked up.
 #[must_use]
 pub fn fate(task: &Task, container: &str, message: &Message) -> Fate {
-    let started = Started { arn: task.arn.clone(), created: task.created };
+    let started = Started { arn: task.arn.clone(), created: task.created, named: true };
     if task.created.is_some() && age(&started, Some(message)) == Age::Fresh {
         return Fate::Fresh;
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_minute_makes_a_task_older() {
-        let started = |created| Started { arn: "t".into(), created };
+        let started = |created| Started { arn: "t".into(), created, named: true };
         let table = [
             (Some(1_000_000), Some(1_000_000), Age::Fresh),
             (Some(1_000_000), Some(1_300_000), Age::Fresh),
@@ -80,6 +80,8 @@ mod tests {
             assert_eq!(age(&started(created), Some(&message(sent))), expected, "{sent:?} {created:?}");
         }
         assert_eq!(age(&started(Some(1)), None), Age::Fresh, "no queue, no redrive");
+        let returned = Started { named: false, ..started(None) };
+        assert_eq!(age(&returned, Some(&message(Some(1_000_000)))), Age::Fresh, "nothing says that it is older");
     }
 
     #[test]

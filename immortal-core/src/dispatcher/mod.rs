@@ -12,12 +12,11 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tracing::error;
 
-use crate::{manifest::Manifest, names::env};
+use crate::{manifest::Manifest, post};
 
 mod deadline;
 mod dispatch;
 mod ecs;
-mod init_error;
 mod object;
 mod s3;
 mod sdk;
@@ -62,9 +61,9 @@ pub async fn run(manifest: &Manifest) -> u8 {
         Ok(config) => config,
         Err(problems) => {
             error!("{problems}");
-            if let Ok(api) = std::env::var(env::RUNTIME_API)
-                && let Err(unsent) = init_error::report(&api, "Immortal.Configuration", &problems.to_string())
-            {
+            let diagnostic =
+                Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems.to_string() };
+            if let Err(unsent) = post::init_error(&diagnostic) {
                 error!(error = %unsent, "Lambda couldn't be told");
             }
             return MISCONFIGURED;

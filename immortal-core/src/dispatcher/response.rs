@@ -25,13 +25,18 @@ pub struct Failed(pub String);
 /// How a record ended: well, or with the reason for which it goes back.
 pub type Outcome = Result<(), String>;
 
-/// The answer to a batch; each outcome goes with its message's id.
+/// The answer to a batch; each outcome goes with its message's id, and a message may have several.
 pub fn of_batch(outcomes: Vec<(Option<String>, Outcome)>) -> Result<Response, Failed> {
     let mut response = Response::default();
     for (id, outcome) in outcomes {
         match (id, outcome) {
             (_, Ok(())) => {}
-            (Some(item_identifier), Err(_)) => response.batch_item_failures.push(Item { item_identifier }),
+            (Some(item_identifier), Err(_)) => {
+                let item = Item { item_identifier };
+                if !response.batch_item_failures.contains(&item) {
+                    response.batch_item_failures.push(item);
+                }
+            }
             (None, Err(why)) => return Err(Failed(format!("a record without a messageId failed: {why}"))),
         }
     }
@@ -52,8 +57,12 @@ mod tests {
 
     #[test]
     fn who_fails_is_named() {
-        let outcomes =
-            vec![(Some("a".into()), Ok(())), (Some("b".into()), Err("x".into())), (Some("c".into()), Err("y".into()))];
+        let outcomes = vec![
+            (Some("a".into()), Ok(())),
+            (Some("b".into()), Err("x".into())),
+            (Some("c".into()), Err("y".into())),
+            (Some("c".into()), Err("z".into())),
+        ];
         let json = serde_json::to_string(&of_batch(outcomes).expect("all have names")).expect("plain data");
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"c"}]}"#);
         let well = of_batch(vec![(Some("a".into()), Ok(())), (None, Ok(()))]).expect("all is well");

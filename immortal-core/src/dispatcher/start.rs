@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Span, info, warn};
 
 use super::{
     answer::{Lack, Started, Verdict, judge},
     config::{Transport, family},
     deadline::backoff,
-    dispatch::{Dispatcher, Scope},
+    dispatch::{Dispatcher, Scope, no_time},
     ecs::Request,
     failure::Failure,
     ladder::{self, Rung},
@@ -49,6 +49,7 @@ impl Dispatcher {
     pub(super) async fn failure(&self, scope: &Scope, failure: Failure) -> Outcome {
         let Failure { event, context, cause } = failure;
         let request_id = context.aws_request_id.clone();
+        Span::current().record("request_id", &request_id);
         if !cause.is_for(self.manifest.on) {
             warn!(request_id, decision = "back", "the handler itself returned an error, and on = \"killed\"");
             return Err(format!(
@@ -95,6 +96,7 @@ impl Dispatcher {
             format!("the stopped task {arn} can't have a next attempt: {error}")
         })?;
         let request_id = order.context.aws_request_id.clone();
+        Span::current().record("request_id", &request_id);
         let next = match watch::decide(&event, &self.config.container, &order, &self.manifest, redriven) {
             Next::Done(why) => {
                 info!(request_id, task = arn, decision = "done", attempt = order.attempt, "{why}");
@@ -113,7 +115,11 @@ impl Dispatcher {
             tokio::time::sleep(pause.min(scope.deadline.left() / 2)).await;
         }
         let spot = watch::on_spot(&self.manifest, next.interruptions, next.spot_is_full);
-        let order = watch::next_order(&order, &next);
+        let mut order = watch::next_order(&order, &next);
+        if scope.message.is_some() {
+            // Who may write to the queue must not choose the code that runs; what ECS itself says of a task may.
+            order.handler_path = None;
+        }
         self.start(scope, Plan { origin: Origin::Task(arn), order, formed: true, spot }).await
     }
 
@@ -157,9 +163,9 @@ impl Dispatcher {
 
     async fn try_start(&self, scope: &Scope, plan: &Plan, request_id: &str) -> Outcome {
         let deadline = scope.deadline;
-        let (mut floor, mut spot, mut redrive, mut retry) = (None, plan.spot, None, 0);
+        let (mut spot, mut redrive, mut retry) = (plan.spot, None, 0);
+        let (mut rung, mut overrides) = self.form(scope, plan, None, request_id).await?;
         loop {
-            let (rung, overrides) = self.form(scope, plan, floor, request_id).await?;
             let request = Request {
                 token: plan.origin.token(redrive),
                 started_by: token::started_by(request_id),
@@ -168,7 +174,7 @@ impl Dispatcher {
             };
             let token = &request.token;
             let Some(answer) = self.run_task(&request, deadline).await else {
-                return Err("there was no time left for RunTask; the next delivery goes on".to_owned());
+                return Err(no_time("RunTask"));
             };
             let again = match judge(answer) {
                 Verdict::Started(started) => match self.standing(scope, &started).await? {
@@ -198,8 +204,10 @@ impl Dispatcher {
                     }
                 },
                 Verdict::TooLong(why) => {
-                    floor = Some(rung.below().ok_or_else(|| format!("RunTask: {why}"))?);
                     info!(request_id, token, ?rung, decision = "one rung down", "{why}");
+                    let lowest = || format!("RunTask: {why}; shorten its context, that is clientContext and identity");
+                    let floor = rung.below().ok_or_else(lowest)?;
+                    (rung, overrides) = self.form(scope, plan, Some(floor), request_id).await?;
                     continue;
                 }
                 Verdict::Back(why) => return Err(why),
@@ -211,7 +219,11 @@ impl Dispatcher {
             // After a throttle the pace of the whole process is the pause; this one only parts the records.
             let nth = if again.kind == Lack::Rate { retry.min(2) } else { retry };
             if !deadline.pause(backoff(nth, fastrand::f64())).await {
-                return Err(format!("{}; it was tried {} times", again.why, retry + 1));
+                return Err(format!(
+                    "{}; it was tried {} times, and goes back to be tried again",
+                    again.why,
+                    retry + 1
+                ));
             }
             retry += 1;
         }
@@ -229,7 +241,7 @@ impl Dispatcher {
             let order = Order { event, ..plan.order.clone() };
             Overrides::new(&self.config.container, &order, &self.manifest)
         };
-        if plan.formed && floor.is_none() {
+        if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
             let overrides = with(plan.order.event.clone());
             if overrides.fit() {
                 return Ok((ladder::rung_of(&plan.order.event), overrides));

@@ -61,7 +61,8 @@ impl Task {
     #[must_use]
     pub fn environment(&self, container: &str) -> Option<&[(String, String)]> {
         let told = self.overrides.iter().find(|other| other.name == container)?;
-        (!told.environment.is_empty()).then_some(&told.environment)
+        // Names without values say nothing either.
+        told.environment.iter().any(|(_, value)| !value.is_empty()).then_some(&told.environment)
     }
 
     /// Reads the `detail` of an `ECS Task State Change` event.

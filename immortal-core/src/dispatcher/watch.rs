@@ -31,7 +31,7 @@ pub struct Attempt {
     pub interruptions: u32,
     /// Whether Spot had no room for the last one.
     pub spot_is_full: bool,
-    /// How many starts in a row are to be expected to fail: the pause grows with them.
+    /// Whether the last one failed to start: then there is a pause first.
     pub failed_start: bool,
 }
 

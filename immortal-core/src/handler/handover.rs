@@ -9,26 +9,36 @@ mod message;
 mod timer;
 
 use std::{
-    io,
-    os::unix::process::CommandExt,
-    process::{Command, exit},
+    convert::Infallible,
+    ffi::{CString, NulError, OsString},
+    io::{self, Write},
+    os::unix::ffi::OsStringExt as _,
+    process::exit,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use hyper::header::HeaderName;
 use lambda_runtime::Context;
+use nix::unistd::execve;
 use serde_json::value::RawValue;
 
-pub(super) use self::layer::{Guarded, NotingLayer};
+pub(super) use self::layer::{Boxed, Guarded, NotingLayer};
 use self::{
     claim::Claim,
     timer::{Armed, Timer},
 };
-use super::post;
-use crate::names::{HANDED_OVER, env, header};
+use crate::{
+    names::{HANDED_OVER, env, header},
+    post,
+};
 
 /// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
 const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+
+static INVOCATION_ID: HeaderName = HeaderName::from_static(header::INVOCATION_ID);
+static CLIENT_CONTEXT: HeaderName = HeaderName::from_static(header::CLIENT_CONTEXT);
+static COGNITO_IDENTITY: HeaderName = HeaderName::from_static(header::COGNITO_IDENTITY);
 
 /// The hand-over of this process; `None` inside where it is off.
 #[derive(Clone)]
@@ -49,10 +59,10 @@ struct Noted {
     identity: Option<Box<RawValue>>,
 }
 
-/// All that is told to Lambda of an event that is handed over; written only then.
+/// All that is known of an event that may be handed over. What Lambda is told is written only then: most never are.
 struct Notice {
-    invocation_id: Option<String>,
-    context: crate::context::Context,
+    noted: Noted,
+    context: Context,
 }
 
 impl HandOver {
@@ -69,13 +79,14 @@ impl HandOver {
     /// Keeps what the headers of the invocation that is about to start say.
     fn note(&self, headers: &lambda_runtime::LambdaInvocation) {
         let Some(switched) = &self.0 else { return };
-        let text =
-            |name: &str| headers.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let json = |name: &str| text(name).and_then(|json| RawValue::from_string(json).ok());
+        let text = |name: &HeaderName| {
+            headers.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let json = |name: &HeaderName| text(name).and_then(|json| RawValue::from_string(json).ok());
         *switched.noted.lock().unwrap_or_else(PoisonError::into_inner) = Noted {
-            invocation_id: text(header::INVOCATION_ID),
-            client_context: json(header::CLIENT_CONTEXT),
-            identity: json(header::COGNITO_IDENTITY),
+            invocation_id: text(&INVOCATION_ID),
+            client_context: json(&CLIENT_CONTEXT),
+            identity: json(&COGNITO_IDENTITY),
         };
     }
 
@@ -93,7 +104,7 @@ impl HandOver {
             }
         });
         let claim = Arc::new(Claim::default());
-        let notice = Notice { invocation_id: noted.invocation_id.clone(), context: known(context, noted) };
+        let notice = Notice { noted, context: context.clone() };
         timer.as_ref()?.arm(Armed { at, claim: Arc::clone(&claim), notice });
         Some(claim)
     }
@@ -137,31 +148,44 @@ fn known(context: &Context, noted: Noted) -> crate::context::Context {
 /// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
 /// isn't lost either.
 fn hand_over(notice: Notice) {
-    let request_id = notice.context.aws_request_id.clone();
+    let Notice { mut noted, context } = notice;
+    let invocation_id = noted.invocation_id.take();
+    let request_id = context.request_id.clone();
     let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
-    let headers: Vec<_> = notice.invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
-    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(notice.context), &headers) {
+    let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
+    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(known(&context, noted)), &headers) {
         eprintln!("RequestId: {request_id} can't be handed over, so the process ends: {error}");
         exit(1);
     }
-    eprintln!("RequestId: {request_id} was handed over, since its deadline is near; the process begins anew");
-    let error = begin_anew();
+    // `eprintln!` panics where nobody reads, and this thread has an exec to do.
+    let _ = writeln!(
+        io::stderr(),
+        "RequestId: {request_id} was handed over, since its deadline is near; the process begins anew"
+    );
+    let Err(error) = begin_anew();
     eprintln!("the process can't begin anew, so it ends: {error}");
     exit(1);
 }
 
 /// Replaces this process, and with it all its threads, by a fresh one of the same binary.
-fn begin_anew() -> io::Error {
-    let mut arguments = std::env::args_os();
-    let mut command = Command::new("/proc/self/exe");
-    if let Some(name) = arguments.next() {
-        command.arg0(name);
-    }
-    if std::env::var(INITIALIZATION_TYPE).is_ok_and(|kind| kind == "snap-start") {
+///
+/// With `execve` itself: each function of libc that a binary names is looked up at its start, and the standard
+/// library's `Command` names a dozen more.
+fn begin_anew() -> io::Result<Infallible> {
+    let arguments = std::env::args_os().map(c_string).collect::<Result<Vec<_>, _>>()?;
+    let variable = |(mut variable, value): (OsString, OsString)| {
         // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
-        command.env(INITIALIZATION_TYPE, "on-demand");
-    }
-    command.args(arguments).exec()
+        let restored = variable == INITIALIZATION_TYPE && value == "snap-start";
+        variable.push("=");
+        variable.push(if restored { "on-demand".into() } else { value });
+        c_string(variable)
+    };
+    let environment = std::env::vars_os().map(variable).collect::<Result<Vec<_>, _>>()?;
+    Ok(execve(c"/proc/self/exe", &arguments, &environment)?)
+}
+
+fn c_string(text: OsString) -> Result<CString, NulError> {
+    CString::new(text.into_vec())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 pub mod bounds;
 pub(crate) mod erase;
 mod handover;
-mod post;
 
 use std::{
     any::Any,
@@ -17,8 +16,8 @@ use lambda_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::handover::{Guarded, HandOver, NotingLayer};
-use crate::{manifest::Manifest, names::env};
+use self::handover::{Boxed, Guarded, HandOver, NotingLayer};
+use crate::{manifest::Manifest, names::env, post};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
 const REQUIRED: [&str; 4] =
@@ -45,7 +44,7 @@ pub(crate) fn role(
         Err(panic) => return init_failed(&panicked(&*panic)),
     };
     log();
-    match runtime.block_on(run(manifest, service_fn(handler))) {
+    match runtime.block_on(serve(manifest, service_fn(handler))) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("the Lambda runtime ended: {error}");
@@ -54,11 +53,27 @@ pub(crate) fn role(
     }
 }
 
-/// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
+/// Serves events with a service of any kind.
 pub(crate) async fn run<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) -> Result<(), Error>
 where
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>>,
+    F::Error: Into<Diagnostic> + Debug,
+    A: for<'de> Deserialize<'de>,
+    R: IntoFunctionResponse<B, S>,
+    B: Serialize,
+    S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
+    D: Into<bytes::Bytes> + Send,
+    E: Into<Error> + Send + Debug,
+{
+    serve(manifest, Boxed(service)).await
+}
+
+/// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
+async fn serve<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) -> Result<(), Error>
+where
+    F: Service<LambdaEvent<A>, Response = R>,
+    F::Future: Future<Output = Result<R, F::Error>> + Unpin,
     F::Error: Into<Diagnostic> + Debug,
     A: for<'de> Deserialize<'de>,
     R: IntoFunctionResponse<B, S>,

@@ -100,7 +100,7 @@ pub(super) fn of_child(
     set(env::RUNTIME_API, runtime_api.to_string());
     set(env::TASK_ROOT, text(&config.task_root));
     set("LAMBDA_RUNTIME_DIR", text(&config.runtime_root));
-    if let Some(runtime) = managed(function) {
+    if let Some(runtime) = function.managed() {
         set("AWS_EXECUTION_ENV", format!("AWS_Lambda_{runtime}"));
     }
     let region_of_arn = function.arn.split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned);
@@ -123,7 +123,7 @@ fn ordinary(function: &Function, config: &Config) -> BTreeMap<String, String> {
     let (task, layers, runtime) = (text(&config.task_root), text(&config.layer_root), text(&config.runtime_root));
     // A managed runtime has its language under /var/lang.
     let (lang_bin, lang_lib) =
-        if managed(function).is_some() { ("/var/lang/bin:", "/var/lang/lib:") } else { ("", "") };
+        if function.managed().is_some() { ("/var/lang/bin:", "/var/lang/lib:") } else { ("", "") };
     [
         ("PATH", format!("{lang_bin}/usr/local/bin:/usr/bin/:/bin:{layers}/bin")),
         (
@@ -135,11 +135,6 @@ fn ordinary(function: &Function, config: &Config) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
-}
-
-/// The runtime's name, unless the function brings its own.
-fn managed(function: &Function) -> Option<&str> {
-    function.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))
 }
 
 fn text(path: &Path) -> String {

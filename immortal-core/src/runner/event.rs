@@ -87,6 +87,9 @@ fn refused<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, uri: 
 where
     SdkError<E, aws_sdk_s3::config::http::HttpResponse>: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error,
 {
+    if let SdkError::ResponseError(_) = error {
+        return Refused::Again(without_urls(error));
+    }
     let Some(status) = error.raw_response().map(|response| response.status().as_u16()) else {
         return Refused::Again(without_urls(error));
     };
@@ -102,8 +105,8 @@ fn decide(code: Option<&str>, message: Option<&str>, status: u16, uri: &str) -> 
              in the lifecycle rule of the bucket"
         ))),
         _ => Refused::For(Obstacle::NotNow(format!(
-            "the event can't be had: {uri} {said}; allow the task role s3:GetObject on the bucket's objects, \
-             and s3:ListBucket, without which S3 doesn't say whether an object is gone"
+            "the event can't be had: {uri} {said}; allow the task role s3:GetObject on the bucket's objects; where it \
+             may, the object is gone, which S3 says to roles with s3:ListBucket only"
         ))),
     }
 }

@@ -33,6 +33,13 @@ pub(super) struct Function {
     pub(super) package: Option<Package>,
 }
 
+impl Function {
+    /// The runtime's name, unless the function brings its own.
+    pub(super) fn managed(&self) -> Option<&str> {
+        self.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))
+    }
+}
+
 /// A zip file to fetch: where it lies, and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Package {

@@ -22,7 +22,8 @@ pub(super) async fn function(client: &Client, name: &str, qualifier: Option<&str
     };
     patiently(&what, || async {
         let answer = client.get_function().function_name(name).set_qualifier(qualifier.map(str::to_owned)).send().await;
-        answer.map(plain).map_err(|error| refused(&error, &what, "lambda:GetFunction on the function"))
+        let answer = answer.map_err(|error| refused(&error, &what, "lambda:GetFunction on the function"))?;
+        plain(answer).ok_or_else(|| Refused::Again("an answer without a configuration".to_owned()))
     })
     .await
 }
@@ -47,6 +48,10 @@ fn refused<E: ProvideErrorMetadata + std::error::Error + 'static>(
     what: &str,
     permission: &str,
 ) -> Refused {
+    if let SdkError::ResponseError(_) = error {
+        // It was cut, or is none of Lambda's: its status says nothing.
+        return Refused::Again(without_urls(error));
+    }
     let (code, message) = (error.code(), error.message().unwrap_or_default());
     let Some(status) = error.raw_response().map(|response| response.status().as_u16()) else {
         return match error {
@@ -70,11 +75,11 @@ fn refused<E: ProvideErrorMetadata + std::error::Error + 'static>(
     }
 }
 
-fn plain(output: GetFunctionOutput) -> Function {
+fn plain(output: GetFunctionOutput) -> Option<Function> {
     let location = output.code.and_then(|code| code.location);
-    let Some(configuration) = output.configuration else { return Function::default() };
+    let configuration = output.configuration?;
     let environment = configuration.environment;
-    Function {
+    Some(Function {
         name: configuration.function_name.unwrap_or_default(),
         arn: configuration.function_arn.unwrap_or_default(),
         version: configuration.version.unwrap_or_default(),
@@ -100,5 +105,5 @@ fn plain(output: GetFunctionOutput) -> Function {
         package: location
             .zip(configuration.code_sha256)
             .map(|(location, sha256)| Package { location: Secret(location), sha256 }),
-    }
+    })
 }

@@ -23,6 +23,7 @@ mod stop;
 use std::{io::stdout, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 
 use crate::{
     manifest::Manifest,
@@ -41,20 +42,24 @@ use stop::Stop;
 /// The manifest isn't asked: the order holds all that was decided for this attempt.
 pub async fn run(_manifest: &Manifest) -> u8 {
     let variables = Variables::read();
-    let exit = match attempt(&variables).await {
-        Ok(exit) => exit,
-        Err(obstacle) => {
-            tracing::error!("{obstacle}");
-            Exit::from(&obstacle)
+    let ended = match read(&variables) {
+        Ok((order, config)) => {
+            let span = tracing::info_span!("request", id = order.context.aws_request_id);
+            let attempt = async { attempt(&order, &config, &variables).await.inspect_err(log) };
+            attempt.instrument(span).await
         }
+        Err(obstacle) => Err(obstacle).inspect_err(log),
     };
-    exit.into()
+    ended.unwrap_or_else(|obstacle| Exit::from(&obstacle)).into()
 }
 
-async fn attempt(variables: &Variables) -> Result<Exit, Obstacle> {
+fn log(obstacle: &Obstacle) {
+    tracing::error!("{obstacle}");
+}
+
+async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Result<Exit, Obstacle> {
     let started = Instant::now();
     let broken = |error: std::io::Error| Obstacle::Broken(format!("the runner itself failed: {error}"));
-    let (order, config) = read(variables)?;
     let mut stop = Stop::listen().map_err(broken)?;
     let limit = order.limit.map(|seconds| started + Duration::from_secs(seconds));
     let prepared = tokio::select! {
@@ -67,11 +72,11 @@ async fn attempt(variables: &Variables) -> Result<Exit, Obstacle> {
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
             return Ok(Exit::LimitReached);
         }
-        prepared = prepare::prepare(&order, &config) => prepared?,
+        prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
     };
     let bounds = Bounds { limit, stop_timeout: config.stop_timeout };
     let api = RuntimeApi::bind().await.map_err(broken)?;
-    invoke(&order, &config, prepared, variables, &api, &mut stop, bounds).await
+    invoke(order, config, prepared, variables, &api, &mut stop, bounds).await
 }
 
 /// Reads order and configuration, or says all that is wrong with both.

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use aws_sdk_lambda::Client;
@@ -54,12 +54,20 @@ async fn code(order: &Order, config: &Config, client: Client) -> Result<(Functio
     };
     let downloader = Downloader::new(config.stall_timeout);
     let package = located(&function)?;
+    let newer = Mutex::new(None);
     let zip = downloader
         .fetch(&format!("the code of function {name}"), &package, || async {
-            located(&lambda::function(&client, name, qualifier).await?)
+            let function = lambda::function(&client, name, qualifier).await?;
+            refuse(&function, std::env::consts::ARCH)?;
+            let package = located(&function);
+            *newer.lock().unwrap_or_else(PoisonError::into_inner) = Some(function);
+            package
         })
         .await?;
-    tracing::info!("function {name}, version {}, runs with the code of hash {}", function.version, package.sha256);
+    // What was deployed while it was fetched runs as one: code, variables and layers.
+    let function = newer.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(function);
+    let hash = function.package.as_ref().map_or("", |package| &package.sha256);
+    tracing::info!("function {name}, version {}, runs with the code of hash {hash}", function.version);
     let budget = Arc::new(Budget::default());
     unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget, Links::new()).await?;
     let mut links = Links::new();
@@ -70,7 +78,7 @@ async fn code(order: &Order, config: &Config, client: Client) -> Result<(Functio
         links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
     }
     ignored(&function, config);
-    let bootstrap = bootstrap(config, name)?;
+    let bootstrap = bootstrap(config, &function)?;
     Ok((function, bootstrap))
 }
 
@@ -108,10 +116,14 @@ fn ignored(function: &Function, config: &Config) {
 }
 
 /// The program to run: the function's own, a layer's, or that of the image.
-fn bootstrap(config: &Config, name: &str) -> Result<PathBuf, Obstacle> {
+///
+/// A managed runtime's is always the image's: `bootstrap` in its zip is a file like any other.
+fn bootstrap(config: &Config, function: &Function) -> Result<PathBuf, Obstacle> {
+    let name = &function.name;
     let roots = [&config.task_root, &config.layer_root, &config.runtime_root];
     let candidates = roots.map(|root| root.join("bootstrap"));
-    let Some((path, metadata)) = candidates.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
+    let ours = if function.managed().is_some() { &candidates[2..] } else { &candidates[..] };
+    let Some((path, metadata)) = ours.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
         return Err(Obstacle::Never(format!(
             "function {name} has no bootstrap, and neither has the runner's image; for a managed runtime, build the \
              image on AWS's base image of that language, which has {}",
@@ -153,12 +165,15 @@ mod tests {
     fn the_functions_own_bootstrap_comes_first() {
         let root = tempfile::tempdir().expect("a directory");
         let config = config(root.path());
-        assert!(matches!(bootstrap(&config, "f"), Err(Obstacle::Never(message)) if message.contains("no bootstrap")));
+        let own = Function::default();
+        assert!(matches!(bootstrap(&config, &own), Err(Obstacle::Never(message)) if message.contains("no bootstrap")));
         for directory in [&config.runtime_root, &config.layer_root, &config.task_root] {
             let path = directory.join("bootstrap");
             put(&path, 0o755);
-            assert_eq!(bootstrap(&config, "f"), Ok(path));
+            assert_eq!(bootstrap(&config, &own), Ok(path));
         }
+        let managed = Function { runtime: Some("nodejs22.x".into()), ..own };
+        assert_eq!(bootstrap(&config, &managed), Ok(config.runtime_root.join("bootstrap")));
     }
 
     #[test]
@@ -166,6 +181,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let config = config(root.path());
         put(&config.task_root.join("bootstrap"), 0o644);
-        assert!(matches!(bootstrap(&config, "f"), Err(Obstacle::Never(message)) if message.contains("mode 755")));
+        let refused = bootstrap(&config, &Function::default());
+        assert!(matches!(refused, Err(Obstacle::Never(message)) if message.contains("mode 755")));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::exit::Obstacle;
+use crate::names::THROTTLES;
 
 /// How long throttling and server errors are ridden out before the attempt is given up.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
@@ -41,6 +42,7 @@ where
     let end = Instant::now() + patience;
     let mut round = 0;
     loop {
+        let each = each.min(end.saturating_duration_since(Instant::now()));
         let reason = match timeout(each, call()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(Refused::For(obstacle))) => return Err(obstacle),
@@ -71,23 +73,16 @@ pub(super) fn pause(round: u32, chance: f64) -> Duration {
 /// Source: the error codes that AWS's SDKs retry, <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 pub(super) fn is_passing(code: Option<&str>, status: Option<u16>) -> bool {
     const PASSING: &[&str] = &[
-        "TooManyRequestsException",
-        "ThrottlingException",
-        "Throttling",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestLimitExceeded",
         "BandwidthLimitExceeded",
         "LimitExceededException",
-        "SlowDown",
         "RequestTimeout",
         "RequestTimeoutException",
         "InternalError",
         "ServiceException",
         "ServiceUnavailable",
     ];
-    code.is_some_and(|code| PASSING.contains(&code)) || status.is_none_or(|status| status == 429 || status >= 500)
+    code.is_some_and(|code| THROTTLES.contains(&code) || PASSING.contains(&code))
+        || status.is_none_or(|status| status == 429 || status >= 500)
 }
 
 #[cfg(test)]

@@ -13,13 +13,13 @@ use std::{future::poll_fn, pin::Pin};
 pub(super) struct Collected {
     pub(super) bytes: Bytes,
     pub(super) length: u64,
-    /// The last bytes of a body that wasn't kept whole; of others, nothing.
+    /// The last bytes of a body that wasn't kept whole, also those that were kept; of others, nothing.
     pub(super) tail: Bytes,
     pub(super) trailers: HeaderMap,
 }
 
-/// How much is kept of a body's end.
-const TAIL: usize = 16 * 1024;
+/// How much is kept of a body's end: a stream's error report is there, and may be long.
+const TAIL: usize = 1024 * 1024;
 
 /// Reads a body to its end and keeps at most `keep` bytes of it.
 ///
@@ -37,6 +37,9 @@ where
                 collected.length += data.len() as u64;
                 let room = data.len().min(keep - bytes.len());
                 bytes.extend_from_slice(&data.split_to(room));
+                if !data.is_empty() && tail.is_empty() {
+                    tail.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
+                }
                 tail.extend_from_slice(&data);
                 if tail.len() > 2 * TAIL {
                     tail = BytesMut::from(&tail[tail.len() - TAIL..]);
@@ -75,7 +78,7 @@ mod tests {
         for (chunks, keep, bytes, tail, length) in [
             (vec![], 4, "", "", 0),
             (vec!["ab", "cd"], 4, "abcd", "", 4),
-            (vec!["ab", "cdef", "g"], 4, "abcd", "efg", 7),
+            (vec!["ab", "cdef", "g"], 4, "abcd", "abcdefg", 7),
             (vec!["abcdef"], 0, "", "abcdef", 6),
         ] {
             let body = Chunks(chunks.iter().map(|chunk| Bytes::from(*chunk)).collect());
@@ -90,6 +93,6 @@ mod tests {
         let body = Chunks((0..1000).map(|_| Bytes::from(vec![7; 8 * 1024])).collect());
         let collected = collect(body, 10).await.expect("can't fail");
         assert_eq!((collected.bytes.len(), collected.length), (10, 8 * 1024 * 1000));
-        assert!(collected.tail.len() <= 2 * TAIL && collected.tail.len() >= TAIL);
+        assert!(collected.tail.len() <= 2 * TAIL + 8 * 1024 && collected.tail.len() >= TAIL);
     }
 }

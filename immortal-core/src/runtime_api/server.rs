@@ -84,6 +84,8 @@ async fn route(
     handed_out: &Mutex<Option<Arc<Offer>>>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
+    // A request id is free text where it was given by hand, and clients write it into the path as it is.
+    let whole = request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
     match (request.method(), path.as_str()) {
         (&Method::GET, NEXT) => {
             let offer = next(state).await;
@@ -94,10 +96,13 @@ async fn route(
         (&Method::POST, INIT_ERROR) => init_error(request, state).await,
         (&Method::POST, REGISTER) => register(request.headers(), state),
         (&Method::GET, EVENT_NEXT) => event_next(request.headers()).await,
-        (&Method::POST, path) => match path.strip_prefix(INVOCATION).and_then(|rest| rest.rsplit_once('/')) {
+        (&Method::POST, _) => match whole.strip_prefix(INVOCATION).and_then(|rest| rest.rsplit_once('/')) {
             Some((request_id, "response")) => response(request_id, request, state).await,
             Some((request_id, "error")) => error(request_id, request, state).await,
-            _ => not_found(),
+            _ => {
+                miss(state);
+                not_found()
+            }
         },
         _ => not_found(),
     }
@@ -106,6 +111,7 @@ async fn route(
 /// Waits for an invocation; without one, for as long as the connection lives.
 async fn next(state: &Shared) -> Arc<Offer> {
     let _held = Held::new(state);
+    state.send_if_modified(State::give_up_on_missed);
     let mut changes = state.subscribe();
     loop {
         if state.borrow().is_offered() {
@@ -154,7 +160,10 @@ fn invocation(offer: &Offer) -> Response<Full<Bytes>> {
 async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
     let mode = Mode::of(request.headers());
     let id = invocation_id(request.headers());
-    let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else { return truncated() };
+    let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else {
+        miss(state);
+        return truncated();
+    };
     let too_large = answer::is_too_large(mode, &collected);
     let settled = settle(state, request_id, id.as_deref(), answer::response(mode, collected));
     match settled {
@@ -187,9 +196,19 @@ fn settle(state: &Shared, request_id: &str, id: Option<&str>, answer: Answer) ->
     let mut settled = Ok(());
     state.send_if_modified(|state| {
         settled = state.answer(request_id, id, answer);
+        if settled == Err(Refusal::WrongRequestId) {
+            state.miss();
+        }
         settled.is_ok()
     });
     settled
+}
+
+fn miss(state: &Shared) {
+    state.send_if_modified(|state| {
+        state.miss();
+        false
+    });
 }
 
 fn settled_or_refused(settled: Result<(), Refusal>) -> Response<Full<Bytes>> {

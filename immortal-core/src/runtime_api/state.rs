@@ -17,6 +17,8 @@ pub(super) struct State {
 struct Current {
     offer: Arc<Offer>,
     stage: Stage,
+    /// Whether what may have been its answer was refused.
+    missed: bool,
 }
 
 /// An invocation, and the id that tells its deliveries from those of another with the same request id.
@@ -63,7 +65,7 @@ impl State {
 
     pub(super) fn offer(&mut self, invocation: Invocation) {
         let offer = Arc::new(Offer { invocation, id: unique_id() });
-        self.current = Some(Current { offer, stage: Stage::Offered });
+        self.current = Some(Current { offer, stage: Stage::Offered, missed: false });
     }
 
     pub(super) fn is_offered(&self) -> bool {
@@ -85,6 +87,24 @@ impl State {
         match &mut self.current {
             Some(current) if current.offer.id == offer.id && matches!(current.stage, Stage::Taken) => {
                 current.stage = Stage::Offered;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that something was refused which may have been the answer.
+    pub(super) fn miss(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.missed = true;
+        }
+    }
+
+    /// A runtime that asks for the next invocation after its answer was refused has no other: nobody would wait for ever.
+    pub(super) fn give_up_on_missed(&mut self) -> bool {
+        match &mut self.current {
+            Some(current) if current.missed && matches!(current.stage, Stage::Taken) => {
+                current.stage = Stage::Answered(Some(Answer::Error(no_answer())));
                 true
             }
             _ => false,
@@ -134,6 +154,12 @@ impl State {
             self.current = None;
         }
     }
+}
+
+fn no_answer() -> Failure {
+    let message = "the runtime asked for the next invocation, and its answer to this one had been refused";
+    let body = serde_json::json!({"errorType": "Runtime.NoAnswer", "errorMessage": message});
+    Failure { error_type: Some("Runtime.NoAnswer".into()), body: body.to_string().into() }
 }
 
 #[cfg(test)]
@@ -196,6 +222,19 @@ mod tests {
         state.forget();
         assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId));
         assert!(state.take().is_none());
+    }
+
+    #[test]
+    fn who_goes_on_after_a_refused_answer_has_none() {
+        let mut state = State::default();
+        state.offer(invocation("r-1"));
+        state.take().expect("offered");
+        assert!(!state.give_up_on_missed(), "a second /next is held while the answer may still come");
+        state.miss();
+        assert!(state.give_up_on_missed());
+        let Some(Answer::Error(failure)) = state.take_answer() else { panic!("an error") };
+        assert_eq!(failure.error_type.as_deref(), Some("Runtime.NoAnswer"));
+        assert!(!state.give_up_on_missed(), "once");
     }
 
     #[test]

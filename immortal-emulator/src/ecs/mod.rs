@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    How, Rate, TaskDefinition,
+    How, Rate, StopCode, TaskDefinition,
     api::{ApiError, Outcome, json_response},
     cloud::{Cloud, arn, lock},
 };
@@ -120,6 +120,13 @@ impl Clusters {
 
 fn definition_arn(family: &str, revision: usize) -> String {
     arn("ecs", &format!("task-definition/{family}:{revision}"))
+}
+
+/// Interrupts a task; `None` where there is none of this ARN.
+pub(crate) fn interrupt(cloud: &Cloud, arn: &str, stop_code: StopCode) -> Option<()> {
+    let id = arn.rsplit('/').next().unwrap_or_default();
+    cloud.clusters.task_by_id(id).filter(|task| task.arn == arn)?.interrupt(cloud, stop_code);
+    Some(())
 }
 
 /// The route table of the operations.

@@ -77,10 +77,7 @@ pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> R
             let text = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
             return Err(invalid(text));
         }
-        Some(How::FailToStart(reason)) => Fate::FailsToStart(reason),
-        Some(How::Interrupt { after, stop_code }) => Fate::Interrupted { after, stop_code },
-        Some(How::OutOfMemory { after }) => Fate::OutOfMemory { after },
-        _ => Fate::Runs,
+        other => Fate::scripted(other.as_ref()),
     };
     let request: RunTask = parse(body)?;
     let cluster = check(&request).and_then(|()| cloud.clusters.cluster(request.cluster.as_deref()))?;
@@ -94,26 +91,34 @@ pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> R
     let overrides = Overrides::read(request.overrides.as_deref(), &revision)?;
     let parameters: Value = parse(body)?;
     let now = cloud.now();
-    if let Some(token) = &request.client_token
-        && let Some(original) = cloud.clusters.tokens.look_up(&cluster, token, &parameters, now)?
-    {
-        return Ok(answered(cloud, &original));
-    }
     let raw = request.overrides.as_deref().map_or("{}", RawValue::get);
     let raw: Value = serde_json::from_str(raw).unwrap_or_default();
-    let mut tasks = Vec::new();
-    for _ in 0..request.count.unwrap_or(1) {
-        let (started_by, group) = (request.started_by.clone(), request.group.clone());
-        let task = Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group);
-        tasks.push(task.describe_for_api());
-        lock(&cloud.clusters.tasks).push(Arc::clone(&task));
-        cloud.runtime.spawn(task.live(Arc::clone(cloud), fate.clone()));
-    }
-    let answer = json!({ "tasks": tasks, "failures": [] });
-    if let Some(token) = &request.client_token {
-        cloud.clusters.tokens.keep(&cluster, token, parameters, answer.clone(), now);
-    }
+    let run = || {
+        let mut tasks = Vec::new();
+        for _ in 0..request.count.unwrap_or(1) {
+            let (started_by, group) = (request.started_by.clone(), request.group.clone());
+            let task = Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group);
+            tasks.push(task.describe_for_api());
+            begin(cloud, task, &fate);
+        }
+        json!({ "tasks": tasks, "failures": [] })
+    };
+    let answer = match &request.client_token {
+        Some(token) => cloud.clusters.tokens.once(&cluster, token, parameters, now, run)?,
+        None => run(),
+    };
     Ok(answered(cloud, &answer))
+}
+
+fn begin(cloud: &Arc<Cloud>, task: Arc<Task>, fate: &Fate) {
+    lock(&cloud.clusters.tasks).push(Arc::clone(&task));
+    let own = cloud.faults.hit("Task", task.started_by.as_deref());
+    let fate = if own.is_some() { Fate::scripted(own.as_ref()) } else { fate.clone() };
+    let (under_way, cloud) = (cloud.activity.begin(), Arc::clone(cloud));
+    cloud.runtime.clone().spawn(async move {
+        task.live(cloud, fate).await;
+        drop(under_way);
+    });
 }
 
 fn check(request: &RunTask) -> Result<(), ApiError> {

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{Revision, event, overrides::Overrides};
 use crate::{
-    Place, StopCode, What,
+    How, Place, StopCode, What,
     cloud::{Cloud, arn, lock},
 };
 
@@ -162,6 +162,11 @@ impl Task {
         });
     }
 
+    /// Tells it to stop as the platform does.
+    pub(super) fn interrupt(&self, cloud: &Cloud, code: StopCode) {
+        self.stop(code, interruption(code), self.stop_timeout.min(cloud.scaled(WARNING)));
+    }
+
     /// Runs from its creation to its end.
     pub(super) async fn live(self: Arc<Self>, cloud: Arc<Cloud>, fate: Fate) {
         event::tell(&cloud, &self);
@@ -194,8 +199,7 @@ impl Task {
             status = process.exited() => status,
             () = async { drop(stopping.wait_for(Option::is_some).await) } => self.wind_down(&cloud, &process).await,
             () = fate.strikes() => if let Fate::Interrupted { stop_code, .. } = fate {
-                    let grace = self.stop_timeout.min(cloud.scaled(WARNING));
-                    self.stop(stop_code, interruption(stop_code), grace);
+                    self.interrupt(&cloud, stop_code);
                     self.wind_down(&cloud, &process).await
                 } else {
                     container_reason = Some(OUT_OF_MEMORY);
@@ -273,6 +277,15 @@ impl Task {
 }
 
 impl Fate {
+    pub(super) fn scripted(fault: Option<&How>) -> Self {
+        match *fault.unwrap_or(&How::Empty) {
+            How::FailToStart(reason) => Self::FailsToStart(reason),
+            How::Interrupt { after, stop_code } => Self::Interrupted { after, stop_code },
+            How::OutOfMemory { after } => Self::OutOfMemory { after },
+            _ => Self::Runs,
+        }
+    }
+
     /// Returns when it strikes; for a task that just runs, never.
     async fn strikes(&self) {
         match self {

@@ -2,7 +2,11 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Mutex,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -25,29 +29,28 @@ struct Used {
 }
 
 impl Tokens {
-    /// The original answer, where this token was used for this request; an error where it was for another one.
-    pub(super) fn look_up(
+    /// What `act` answers, once for a token and a request: later, and at the same moment, it is the original answer; an
+    /// error where the token was used for another request.
+    pub(super) fn once(
         &self,
         cluster: &str,
         token: &str,
-        request: &Value,
+        request: Value,
         now: Timestamp,
-    ) -> Result<Option<Value>, ApiError> {
+        act: impl FnOnce() -> Value,
+    ) -> Result<Value, ApiError> {
         let mut tokens = lock(&self.0);
         tokens.retain(|_, used| used.at + LIFETIME > now);
-        match tokens.get(&(cluster.to_owned(), token.to_owned())) {
-            None => Ok(None),
-            Some(used) if used.request == *request => Ok(Some(used.answer.clone())),
-            Some(used) => {
+        match tokens.entry((cluster.to_owned(), token.to_owned())) {
+            Entry::Vacant(free) => Ok(free.insert(Used { request, answer: act(), at: now }).answer.clone()),
+            Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().answer.clone()),
+            Entry::Occupied(entry) => {
+                let used = entry.get();
                 let tasks = used.answer["tasks"].as_array().into_iter().flatten();
                 let tasks: Vec<_> = tasks.filter_map(|task| task["taskArn"].as_str()).map(str::to_owned).collect();
                 Err(conflict(&tasks))
             }
         }
-    }
-
-    pub(super) fn keep(&self, cluster: &str, token: &str, request: Value, answer: Value, at: Timestamp) {
-        lock(&self.0).insert((cluster.to_owned(), token.to_owned()), Used { request, answer, at });
     }
 }
 

@@ -15,6 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use hyper::body::Frame;
+use tokio::time::{Sleep, sleep};
 
 use super::{Download, Functions, Package};
 use crate::{
@@ -61,6 +62,11 @@ pub(crate) async fn download(
             Some(How::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
             Some(How::Stall) => response = half(response, range, &download.zip, Then::Nothing),
             Some(How::Cut) => response = half(response, range, &download.zip, Then::Flush),
+            Some(How::Paced(rate)) => {
+                let (head, _) = response.into_parts();
+                let paced = Paced { left: range.of_bytes(&download.zip), rate, pause: Box::pin(sleep(Duration::ZERO)) };
+                response = Response::from_parts(head, Body::new(paced));
+            }
             _ => {}
         }
         Ok(response.into())
@@ -83,10 +89,7 @@ fn corrupted(zip: &Bytes, range: Range) -> Bytes {
 
 /// The same head, with half of the bytes.
 fn half(response: Response, range: Range, zip: &Bytes, then: Then) -> Response {
-    let part = match range {
-        Range::Whole => zip.clone(),
-        Range::Part { first, last } => zip.slice(first..=last),
-    };
+    let part = range.of_bytes(zip);
     let (head, _) = response.into_parts();
     Response::from_parts(head, Body::new(Broken { first: Some(part.slice(..part.len() / 2)), then }))
 }
@@ -124,5 +127,40 @@ impl HttpBody for Broken {
             }
             (None, Then::Close) => Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
         }
+    }
+}
+
+/// A body that comes no faster than so many bytes a second.
+struct Paced {
+    left: Bytes,
+    rate: u32,
+    pause: Pin<Box<Sleep>>,
+}
+
+impl Paced {
+    /// Long enough for the timer's resolution of a millisecond, and short against a range.
+    const PIECE: usize = 256 * 1024;
+}
+
+impl HttpBody for Paced {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        if self.pause.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let piece = Self::PIECE.min(self.left.len());
+        let taken = f64::from(u32::try_from(piece).unwrap_or(u32::MAX)) / f64::from(self.rate);
+        // From the deadline before, not from now: what the timer is late doesn't add up.
+        let next = self.pause.deadline() + Duration::from_secs_f64(taken);
+        self.pause.as_mut().reset(next);
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(piece)))))
     }
 }

@@ -66,7 +66,11 @@ pub(crate) fn accept(
     }
     let (version, request) = prepare(cloud, function, qualifier, event, None)?;
     let id = request.id.clone();
-    cloud.runtime.spawn(asynchronous::live(Arc::clone(cloud), version, request));
+    let (under_way, cloud) = (cloud.activity.begin(), Arc::clone(cloud));
+    cloud.runtime.clone().spawn(async move {
+        asynchronous::live(cloud, version, request).await;
+        drop(under_way);
+    });
     Ok(id)
 }
 

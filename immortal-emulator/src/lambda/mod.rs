@@ -116,6 +116,14 @@ impl Functions {
         arn("lambda", &format!("layer:{name}:{}", versions.len()))
     }
 
+    /// Kills all sandboxes of a function, whatever they do: as when their host fails.
+    pub(crate) fn end_sandboxes(&self, name: &str) {
+        let versions = lock(&self.deployed).get(name).cloned().unwrap_or_default();
+        for version in versions.values() {
+            version.pool.end_all();
+        }
+    }
+
     /// A layer's version by name and number.
     fn layer(&self, name: &str, version: usize) -> Option<Package> {
         lock(&self.layers).get(name)?.get(version.checked_sub(1)?).cloned()

@@ -1,12 +1,12 @@
 //! Sandboxes: processes of a function's own `bootstrap`, each with a Runtime API, one invocation at a time.
 
 mod environment;
+mod exit;
 
 use std::{
-    os::unix::process::ExitStatusExt as _,
     path::PathBuf,
     process::ExitStatus,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -35,13 +35,15 @@ const LARGEST_RESPONSE: u64 = 6_291_556;
 #[derive(Debug)]
 pub(crate) struct Pool {
     idle: Mutex<Vec<Sandbox>>,
+    /// The processes of all sandboxes, idle or at work.
+    all: Mutex<Vec<Weak<Process>>>,
     slots: Semaphore,
     code: OnceCell<TempDir>,
 }
 
 #[derive(Debug)]
 struct Sandbox {
-    process: Process,
+    process: Arc<Process>,
     api: RuntimeApi,
     place: SharedPlace,
 }
@@ -67,11 +69,21 @@ pub(crate) struct Failed {
 
 impl Pool {
     pub(crate) fn new(concurrency: usize) -> Self {
-        Self { idle: Mutex::default(), slots: Semaphore::new(concurrency.max(1)), code: OnceCell::new() }
+        Self {
+            idle: Mutex::default(),
+            all: Mutex::default(),
+            slots: Semaphore::new(concurrency.max(1)),
+            code: OnceCell::new(),
+        }
     }
 
     pub(crate) fn end_idle(&self) {
         lock(&self.idle).clear();
+    }
+
+    pub(crate) fn end_all(&self) {
+        let all = lock(&self.all).clone();
+        all.iter().filter_map(Weak::upgrade).for_each(|process| process.kill());
     }
 }
 
@@ -105,7 +117,7 @@ impl Version {
                 Err(Failed::new("Sandbox.Timedout", message))
             }
             Err(End::Exited(status)) => {
-                let failed = exited(&request.id, status);
+                let failed = exit::exited(&request.id, status);
                 cloud.journal.note(place, failed.happening());
                 Err(failed)
             }
@@ -166,6 +178,11 @@ impl Version {
         let command = [root.join("bootstrap").to_string_lossy().into_owned()];
         let place = Arc::new(Mutex::new(place.clone()));
         let process = Process::start(cloud, &command, environment, &root, directory, Arc::clone(&place)).await?;
+        let process = Arc::new(process);
+        let mut all = lock(&self.pool.all);
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(&process));
+        drop(all);
         Ok(Sandbox { process, api, place })
     }
 
@@ -263,47 +280,5 @@ impl Failed {
         let report: Value = serde_json::from_slice(&self.payload).unwrap_or_default();
         let error_type = report.get("errorType").and_then(Value::as_str).unwrap_or("Unknown").to_owned();
         What::Failed { error_type, message: self.message.clone() }
-    }
-}
-
-/// Lambda's words for a runtime that went away.
-fn exited(request_id: &str, status: ExitStatus) -> Failed {
-    let cause = match (status.code(), status.signal()) {
-        (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
-        (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
-        (None, signal) => format!("Runtime exited with error: signal: {}", signal_name(signal.unwrap_or_default())),
-    };
-    Failed::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
-}
-
-/// Signals as Go's `syscall` package spells them, which Lambda's messages do.
-fn signal_name(signal: i32) -> String {
-    match signal {
-        4 => "illegal instruction".into(),
-        6 => "aborted".into(),
-        7 => "bus error".into(),
-        8 => "floating point exception".into(),
-        9 => "killed".into(),
-        11 => "segmentation fault".into(),
-        15 => "terminated".into(),
-        other => format!("signal {other}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_told_in_lambdas_words() {
-        let table = [
-            (0, "RequestId: r Error: Runtime exited without providing a reason"),
-            (1 << 8, "RequestId: r Error: Runtime exited with error: exit status 1"),
-            (9, "RequestId: r Error: Runtime exited with error: signal: killed"),
-            (6, "RequestId: r Error: Runtime exited with error: signal: aborted"),
-        ];
-        for (raw, expected) in table {
-            assert_eq!(exited("r", ExitStatus::from_raw(raw)).message, expected);
-        }
     }
 }

@@ -6,15 +6,12 @@ use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Hidden, mapping::attributes_digest};
+use super::{Hidden, LARGEST, fits, mapping::attributes_digest};
 use crate::{
     Attribute, EmulatorError,
     api::{ApiError, Outcome, json_response},
     cloud::{Cloud, arn, hex},
 };
-
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB.
-const LARGEST: usize = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -52,6 +49,10 @@ pub(crate) fn call(cloud: &Arc<Cloud>, operation: &str, body: &[u8]) -> Result<O
         "SendMessage" => send(cloud, queue()?, &parameters)?,
         "ReceiveMessage" => receive(cloud, queue()?, &parameters)?,
         "DeleteMessage" => {
+            if parameters.receipt_handle.is_empty() {
+                let message = "The request must contain the parameter ReceiptHandle.";
+                return Err(ApiError::new(400, "MissingParameter", message));
+            }
             cloud.queues.delete(cloud, queue()?, &parameters.receipt_handle);
             json!({})
         }
@@ -76,10 +77,6 @@ fn missing() -> ApiError {
 
 fn send(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value, ApiError> {
     let body = &parameters.message_body;
-    if body.is_empty() || body.len() > LARGEST {
-        let message = format!("the body has {} bytes, and must have 1 to {LARGEST}", body.len());
-        return Err(ApiError::new(400, "InvalidParameterValue", message));
-    }
     let attributes: BTreeMap<_, _> = parameters
         .message_attributes
         .iter()
@@ -87,6 +84,10 @@ fn send(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value, Ap
             (name.clone(), Attribute { data_type: data_type.clone(), value: string_value.clone() })
         })
         .collect();
+    if body.is_empty() || !fits(body, &attributes) {
+        let message = format!("a body of {} bytes and its attributes: a message has 1 to {LARGEST} bytes", body.len());
+        return Err(ApiError::new(400, "InvalidParameterValue", message));
+    }
     let digest = attributes_digest(attributes.iter());
     let any = !attributes.is_empty();
     let id = cloud.queues.send(cloud, queue, body.clone(), attributes, None).ok_or_else(missing)?;

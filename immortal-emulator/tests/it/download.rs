@@ -3,7 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use immortal_emulator::{Calls, Emulator, Fault, Function, How};
@@ -73,4 +73,18 @@ async fn a_download_fails_as_it_is_told_to() {
         assert_eq!(get(&address, "").0, status);
     }
     assert_eq!(get(&address, "").1, zip);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paced_download_is_whole_and_takes_its_time() {
+    let emulator = emulator().await;
+    let zip = vec![7; 1_000_000];
+    emulator.deploy(Function::new("ingest", zip.clone())).expect("sound");
+    let address = address(&emulator).await;
+    emulator.inject(Fault { operation: "Download", how: How::Paced(4_000_000), calls: Calls::All });
+    let begin = Instant::now();
+    assert_eq!(get(&address, ""), ("200".to_owned(), zip.clone()));
+    // All but the last of its pieces are waited for, at 250 ms for all of it.
+    assert!(begin.elapsed() > Duration::from_millis(150), "{:?}", begin.elapsed());
+    assert_eq!(get(&address, "bytes=0-9"), ("206".to_owned(), zip[..10].to_vec()));
 }

@@ -168,6 +168,23 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_for_the_queue_is_gone() {
+    let emulator = emulator().await;
+    let queue = emulator.create_queue(Queue::new("failures"));
+    for target in [FailureTarget::OnFailure, FailureTarget::DeadLetterConfig] {
+        emulator.deploy(Function { on_failure: Some(target(queue.clone())), ..function() }).expect("sound");
+        let event = json!({ "do": "fail", "bulk": "x".repeat((1 << 20) - 100) }).to_string();
+        let request = emulator.invoke("ingest", event).await.expect("it is deployed");
+        until(&emulator, |happening| match (&happening.place, &happening.what) {
+            (Place::Lambda { request_id, .. }, What::Discarded) => (*request_id == request).then_some(()),
+            _ => None,
+        })
+        .await;
+    }
+    assert!(emulator.messages("failures").is_empty());
+}
+
+#[tokio::test]
 async fn a_line_comes_before_the_answer_that_follows_it() {
     let emulator = emulator().await;
     emulator.deploy(function()).expect("sound");

@@ -9,3 +9,4 @@ mod lambda;
 mod life;
 mod s3;
 mod sqs;
+mod trouble;

@@ -79,10 +79,8 @@ fn summary(payload: &str) -> Vec<String> {
         }
         Subject::Task { task, redriven } => format!("task {} {redriven}", task.arn),
     };
-    let all = |reading: Reading| match reading {
-        Ok(subjects) => subjects.into_iter().map(one).collect::<Vec<_>>().join(", "),
-        Err(refusal) => format!("refused: {refusal}"),
-    };
+    let told = |read: Result<Subject, _>| read.map_or_else(|refusal: Refusal| format!("refused: {refusal}"), one);
+    let all = |reading: Reading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
     readings.into_iter().map(|(id, reading)| format!("{id}: {}", all(reading))).collect()
 }
 
@@ -107,7 +105,7 @@ fn the_four_shapes_hold_the_event_as_it_came() {
         (body(&notification(SNS_ATTRIBUTES, EVENT)), format!("m: r-3 Crash {EVENT}")),
         (record.clone(), format!("-: r-2 Time {EVENT}")),
         (ecs_event(), "-: task t false".to_owned()),
-        (body(&ecs_event()), "m: task t false".to_owned()),
+        (body(&ecs_event()), "m: task t true".to_owned()),
         (body(&destination_record(&own(), &ecs_event())), "m: task t true".to_owned()),
         (destination_record(&own(), &ecs_event()), "-: task t false".to_owned()),
     ];
@@ -226,5 +224,8 @@ fn a_topic_may_hold_several() {
     let two =
         one.replace("\"Records\":[", &format!("\"Records\":[{},", &topic("2", SNS_ATTRIBUTES)[12..one.len() - 2]));
     assert_eq!(summary(&two), ["-: r-3 Crash 2, r-3 Crash 1"]);
+    let bad = two.replacen("aws:sns", "aws:ses", 1);
+    let read = summary(&bad);
+    assert!(read[0].starts_with("-: refused: ") && read[0].ends_with(", r-3 Crash 1"), "each stands alone: {read:?}");
     assert_eq!(Cause::of_text("x"), Cause::Handler);
 }

@@ -112,7 +112,7 @@ fn failure(payload: &str) -> Failure {
         Input::Batch(mut records) => records.remove(0).1,
         Input::Single(reading) => reading,
     };
-    match reading.expect("a failure").remove(0) {
+    match reading.into_iter().next().expect("a subject").expect("a failure") {
         Subject::Failure(failure) => *failure,
         Subject::Task { .. } => panic!("no task"),
     }

@@ -156,9 +156,7 @@ async fn a_batch_of_ten_is_ten_calls_side_by_side() {
     let dispatcher = service.dispatcher(&[], manifest());
     let payload = batch(&messages);
     let invocation = tokio::spawn(async move { invoke(&dispatcher, &payload).await });
-    while service.with(|state| state.open) < 10 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    service.open.subscribe().wait_for(|open| *open == 10).await.expect("the service runs");
     service.door.add_permits(1_000);
     assert!(named(&invocation.await.expect("no panic").expect("an answer")).is_empty());
     service.with(|state| assert_eq!((state.most, state.tasks.len()), (10, 25)));

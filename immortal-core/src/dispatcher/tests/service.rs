@@ -12,7 +12,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json, value::RawValue};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 use crate::{
     dispatcher::{
@@ -48,8 +51,7 @@ pub(super) struct State {
     pub(super) tasks: HashMap<String, (String, Value)>,
     /// Objects by path.
     pub(super) objects: HashMap<String, Vec<u8>>,
-    /// How many calls are under way, and how many were at most.
-    pub(super) open: usize,
+    /// How many calls were under way at most.
     pub(super) most: usize,
     /// The time of day that new tasks are created at, in seconds.
     pub(super) now: f64,
@@ -60,6 +62,8 @@ pub(super) struct Service {
     pub(super) state: Arc<Mutex<State>>,
     /// Calls wait here, so that a test can see how many are under way.
     pub(super) door: Arc<Semaphore>,
+    /// How many do.
+    pub(super) open: watch::Sender<usize>,
     address: SocketAddr,
 }
 
@@ -73,18 +77,20 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let state = Arc::new(Mutex::new(State { now: 1_700_000_000.0, ..State::default() }));
-        let (served, passed) = (Arc::clone(&state), Arc::clone(&door));
+        let open = watch::Sender::new(0);
+        let (served, passed, counted) = (Arc::clone(&state), Arc::clone(&door), open.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (state, door) = (Arc::clone(&served), Arc::clone(&passed));
+                let (state, door, open) = (Arc::clone(&served), Arc::clone(&passed), counted.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| answer(request, Arc::clone(&state), Arc::clone(&door)));
+                    let service =
+                        service_fn(move |request| answer(request, Arc::clone(&state), Arc::clone(&door), open.clone()));
                     // A cut connection is a fault of the script.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
-        Self { state, door, address }
+        Self { state, door, open, address }
     }
 
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -135,7 +141,12 @@ pub(super) async fn invoke_for(dispatcher: &Arc<Dispatcher>, payload: &str, time
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
 
-async fn answer(request: Request<hyper::body::Incoming>, state: Arc<Mutex<State>>, door: Arc<Semaphore>) -> Reply {
+async fn answer(
+    request: Request<hyper::body::Incoming>,
+    state: Arc<Mutex<State>>,
+    door: Arc<Semaphore>,
+    open: watch::Sender<usize>,
+) -> Reply {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok().map(str::to_owned));
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
@@ -151,17 +162,14 @@ async fn answer(request: Request<hyper::body::Incoming>, state: Arc<Mutex<State>
     if target.ends_with(".DescribeTasks") {
         return with(&mut |state| reply(200, &describe(state, &text)));
     }
+    open.send_modify(|open| *open += 1);
     with(&mut |state| {
-        state.open += 1;
-        state.most = state.most.max(state.open);
+        state.most = state.most.max(*open.borrow());
         reply(200, "")
     })?;
     let passed = door.acquire().await;
     let reply = with(&mut |state| run(state, &text));
-    with(&mut |state| {
-        state.open -= 1;
-        self::reply(200, "")
-    })?;
+    open.send_modify(|open| *open -= 1);
     drop(passed);
     reply
 }

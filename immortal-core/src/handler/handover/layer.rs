@@ -56,7 +56,7 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<A, S: Service<LambdaEvent<A>>> Service<LambdaEvent<A>> for Guarded<S> {
+impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for Guarded<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = Guard<S::Future>;
@@ -68,7 +68,7 @@ impl<A, S: Service<LambdaEvent<A>>> Service<LambdaEvent<A>> for Guarded<S> {
     fn call(&mut self, event: LambdaEvent<A>) -> Guard<S::Future> {
         let claim = self.handover.arm(&event.context);
         let running = match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
-            Ok(running) => Some(Box::pin(running)),
+            Ok(running) => Some(running),
             Err(panic) if may_answer(claim.as_deref()) => resume_unwind(panic),
             Err(_) => None,
         };
@@ -76,15 +76,32 @@ impl<A, S: Service<LambdaEvent<A>>> Service<LambdaEvent<A>> for Guarded<S> {
     }
 }
 
+/// A service whose futures are on the heap, and may be moved.
+pub(in crate::handler) struct Boxed<S>(pub(in crate::handler) S);
+
+impl<R, S: Service<R>> Service<R> for Boxed<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<S::Future>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        Box::pin(self.0.call(request))
+    }
+}
+
 /// A handler's future that is pending for ever once its event is handed over, whatever it does then.
 ///
 /// A panicking handler is a finished one: it claims its invocation too.
 pub(in crate::handler) struct Guard<F> {
-    running: Option<Pin<Box<F>>>,
+    running: Option<F>,
     claim: Option<Arc<Claim>>,
 }
 
-impl<F: Future> Future for Guard<F> {
+impl<F: Future + Unpin> Future for Guard<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -92,13 +109,15 @@ impl<F: Future> Future for Guard<F> {
         let Some(running) = &mut guard.running else {
             return Poll::Pending;
         };
-        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *running).poll(cx)));
         if matches!(polled, Ok(Poll::Pending)) {
             return Poll::Pending;
         }
+        // Claimed before the handler's future is dropped: that may panic too.
+        let answers = may_answer(guard.claim.as_deref());
         guard.running = None;
         match polled {
-            _ if !may_answer(guard.claim.as_deref()) => Poll::Pending,
+            _ if !answers => Poll::Pending,
             Ok(answer) => answer,
             Err(panic) => resume_unwind(panic),
         }
@@ -124,11 +143,11 @@ mod tests {
 
     use super::*;
 
-    fn guard<F: Future>(future: F, claim: &Arc<Claim>) -> Pin<Box<Guard<F>>> {
+    fn guard<F: Future>(future: F, claim: &Arc<Claim>) -> Pin<Box<Guard<Pin<Box<F>>>>> {
         Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(Arc::clone(claim)) })
     }
 
-    fn poll<F: Future>(guard: &mut Pin<Box<Guard<F>>>) -> Poll<F::Output> {
+    fn poll<F: Future + Unpin>(guard: &mut Pin<Box<Guard<F>>>) -> Poll<F::Output> {
         guard.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 

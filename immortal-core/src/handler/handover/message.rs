@@ -34,7 +34,13 @@ pub(super) fn write(mut context: Context) -> String {
 }
 
 fn with(context: &Context) -> String {
-    let json = serde_json::to_string(context).unwrap_or_default();
+    let mut json = serde_json::to_string(context).unwrap_or_default();
+    // A context has these names always; where the two that hold JSON of their own are gone, they can be left out too.
+    if context.identity.is_none() && context.client_context.is_none() {
+        for unknown in [r#","logGroupName":"""#, r#","logStreamName":"""#] {
+            json = json.replace(unknown, "");
+        }
+    }
     format!("{HANDED_OVER}: {SENTENCE} {json}")
 }
 
@@ -107,6 +113,7 @@ mod tests {
             let expected: Vec<bool> = (0..6).map(|field| field >= gone).collect();
             assert_eq!(left(&message).as_slice(), expected, "{message}");
             assert!(message.len() <= LONGEST);
+            assert!(!message.contains(r#":"""#), "what is left out isn't named: {message}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! Unpacking a zip whose hash holds: by its central directory, confined to one directory, within bounds that count
 //! what is really written.
 //!
-//! Memory is a small constant beside the directory of names: two buffers of 64 kB for each of `THREADS` threads.
+//! Memory is a small constant beside the zip's directory: two buffers of 64 kB for each of `THREADS` threads. The directory
+//! is kept within `MAX_DIRECTORY` as it is read, since what it declares of itself may be a lie.
 
 mod plan;
 mod source;
@@ -19,13 +20,16 @@ use std::{
     thread,
 };
 
-use zip::{ZipArchive, unstable::read::ZipIterable};
+use zip::{ZipArchive, result::ZipError};
 
 use plan::{Entry, Kind, Plan};
 use source::Source;
 
 /// How many entries are written side by side.
 const THREADS: usize = 4;
+
+/// How long a zip's directory may be, which is read into memory: 335 bytes for each of the most entries there may be.
+const MAX_DIRECTORY: u64 = 32 * 1024 * 1024;
 
 /// What all zips of a function together may hold, as written.
 ///
@@ -67,10 +71,13 @@ fn take(left: &AtomicU64, number: u64) -> Option<()> {
 pub enum Unsound {
     /// It isn't a zip, or a damaged one.
     #[error("it is no sound zip")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(#[from] ZipError),
     /// An entry leads out of the directory.
     #[error("its entry {0:?} leads out of the directory that it is unpacked into")]
     Outside(String),
+    /// An entry's name is longer than any path may be.
+    #[error("its entry {0:?}… has a longer name than Linux takes")]
+    Name(String),
     /// Two entries can't both be.
     #[error("its entry {0:?} is in the way of another")]
     Conflict(String),
@@ -84,7 +91,7 @@ pub enum Unsound {
     #[error("unpacked, it and what was unpacked before it are larger than 250 MB, which Lambda doesn't run either")]
     TooLarge,
     /// More entries than a function may have.
-    #[error("it and what was unpacked before it have more than 100,000 entries")]
+    #[error("it and what was unpacked before it have more than 100,000 entries, or its directory more than 32 MB")]
     TooMany,
     /// Unpacking was called off.
     #[error("unpacking was called off")]
@@ -110,11 +117,14 @@ pub fn extract(
     links: &mut Links,
     called_off: &AtomicBool,
 ) -> Result<(), Unsound> {
-    let source = Source::new(file).map_err(|source| Unsound::Disk { path: root.to_owned(), source })?;
-    // The number of entries is looked at before their names are read into memory.
-    let entries = ZipIterable::try_new(source.clone(), zip::read::Config::default())?.len();
-    budget.take_entries(entries as u64)?;
-    let mut archive = ZipArchive::new(source)?;
+    let source =
+        Source::limited(file, MAX_DIRECTORY).map_err(|source| Unsound::Disk { path: root.to_owned(), source })?;
+    let mut archive = match ZipArchive::new(source.clone()) {
+        Err(ZipError::Io(error)) if error.kind() == io::ErrorKind::FileTooLarge => return Err(Unsound::TooMany),
+        opened => opened?,
+    };
+    source.lift();
+    budget.take_entries(archive.len() as u64)?;
     if archive.has_overlapping_entries()? {
         return Err(Unsound::Overlapping);
     }
@@ -122,7 +132,8 @@ pub fn extract(
     for index in 0..archive.len() {
         entries.push(describe(&mut archive, index)?);
     }
-    let plan = plan::plan(entries, links)?;
+    let plan = plan::plan(entries, links, root)?;
+    budget.take_entries(plan.implied as u64)?;
     write(&archive, &plan, root, budget, called_off)?;
     links.extend(plan.links);
     Ok(())
@@ -230,7 +241,7 @@ fn write_file(
         if called_off.load(Ordering::Relaxed) {
             return Err(Unsound::CalledOff);
         }
-        let read = content.read(buffer).map_err(zip::result::ZipError::from)?;
+        let read = content.read(buffer).map_err(ZipError::from)?;
         if read == 0 {
             break;
         }

@@ -28,6 +28,8 @@ pub(super) enum Kind {
 pub(super) struct Plan {
     /// Directories, parents first; those that no entry names have no mode of their own.
     pub(super) directories: BTreeMap<PathBuf, Option<u32>>,
+    /// How many of the directories no entry names.
+    pub(super) implied: usize,
     pub(super) files: Vec<File>,
     pub(super) links: Links,
 }
@@ -39,10 +41,16 @@ pub(super) struct File {
     pub(super) mode: u32,
 }
 
+/// What the paths of the directories that no entry names may hold together: few bytes of a zip can name many.
+const LONGEST_IMPLIED: usize = 32 * 1024 * 1024;
+
 /// Places every entry; where two have the same path, the last one stands, as `unzip` has it.
-pub(super) fn plan(entries: Vec<Entry>, earlier: &Links) -> Result<Plan, Unsound> {
+pub(super) fn plan(entries: Vec<Entry>, earlier: &Links, root: &Path) -> Result<Plan, Unsound> {
     let mut places: BTreeMap<PathBuf, Entry> = BTreeMap::new();
     for entry in entries {
+        if is_too_long(&entry.name) {
+            return Err(Unsound::Name(entry.name.chars().take(64).collect()));
+        }
         match (confined(&entry.name), &entry.kind) {
             (Some(path), _) if !path.as_os_str().is_empty() => {
                 if let btree_map::Entry::Occupied(earlier) = places.entry(path.clone())
@@ -58,9 +66,19 @@ pub(super) fn plan(entries: Vec<Entry>, earlier: &Links) -> Result<Plan, Unsound
         }
     }
     let mut plan = Plan::default();
+    let mut implied_bytes = 0;
     for (path, entry) in places {
+        // The deepest first: where one is known, all above it are.
         for parent in path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()) {
-            plan.directories.entry(parent.to_owned()).or_default();
+            if plan.directories.contains_key(parent) {
+                break;
+            }
+            plan.directories.insert(parent.to_owned(), None);
+            plan.implied += 1;
+            implied_bytes += parent.as_os_str().len();
+            if implied_bytes > LONGEST_IMPLIED {
+                return Err(Unsound::TooMany);
+            }
         }
         match entry.kind {
             Kind::Directory => {
@@ -82,7 +100,7 @@ pub(super) fn plan(entries: Vec<Entry>, earlier: &Links) -> Result<Plan, Unsound
     }
     all.extend(plan.links.clone());
     // Whatever lies in an earlier link's place or behind one is looked at with all links in place.
-    match all.keys().find(|link| !stays_inside(link, &all)) {
+    match all.keys().find(|link| !stays_inside(link, &all, root)) {
         Some(link) => Err(Unsound::Outside(link.to_string_lossy().into_owned())),
         None => Ok(plan),
     }
@@ -104,8 +122,13 @@ fn confined(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// Linux's `PATH_MAX` and `NAME_MAX`.
+fn is_too_long(name: &str) -> bool {
+    name.len() >= 4096 || name.split('/').any(|part| part.len() > 255)
+}
+
 /// Follows a link as the kernel would, by all links there are, and sees whether it leaves the root.
-fn stays_inside(link: &Path, links: &Links) -> bool {
+fn stays_inside(link: &Path, links: &Links, root: &Path) -> bool {
     // The kernel follows no more.
     let mut hops = 40;
     let mut at = PathBuf::new();
@@ -121,6 +144,12 @@ fn stays_inside(link: &Path, links: &Links) -> bool {
                     }
                     hops -= 1;
                     at.pop();
+                    let mut target = target.as_path();
+                    if target.has_root() {
+                        let Ok(inside) = target.strip_prefix(root) else { return false };
+                        at = PathBuf::new();
+                        target = inside;
+                    }
                     push(&mut ahead, target);
                 }
             }
@@ -172,6 +201,9 @@ mod tests {
             ("lib/a", &[("lib/a", "../b")], true),
             ("a", &[("a", "..")], false),
             ("a", &[("a", "/etc/passwd")], false),
+            ("lib/a", &[("lib/a", "/var/task/b")], true),
+            ("lib/a", &[("lib/a", "/var/task/../b")], false),
+            ("lib/a", &[("lib/a", "/var/tasks")], false),
             ("lib/a", &[("lib/a", "../../b")], false),
             ("a", &[("a", "a")], false),
             ("a", &[("a", "b"), ("b", "a")], false),
@@ -180,7 +212,21 @@ mod tests {
             ("a", &[("deep/down", "x/y/z"), ("a", "deep/down/../../q")], true),
             ("through/a", &[("through", "b"), ("through/a", "../..")], true),
         ] {
-            assert_eq!(stays_inside(Path::new(link), &links(all)), expected, "{link} in {all:?}");
+            let inside = stays_inside(Path::new(link), &links(all), Path::new("/var/task"));
+            assert_eq!(inside, expected, "{link} in {all:?}");
+        }
+    }
+
+    #[test]
+    fn few_entries_cant_name_many_directories() {
+        let deep = |number: u32| entry(&format!("{number}/{}b", "a/".repeat(2000)), Kind::File);
+        let one = plan(vec![deep(1)], &Links::new(), Path::new("/var/task")).expect("odd, and sound");
+        assert_eq!((one.implied, one.directories.len()), (2001, 2001));
+        let many = plan((0..100).map(deep).collect(), &Links::new(), Path::new("/var/task"));
+        assert!(matches!(many, Err(Unsound::TooMany)), "{:?}", many.map(|plan| plan.implied));
+        for name in ["a/".repeat(32_767) + "b", "x".repeat(256)] {
+            let refused = plan(vec![entry(&name, Kind::File)], &Links::new(), Path::new("/var/task"));
+            assert!(matches!(refused, Err(Unsound::Name(_))));
         }
     }
 
@@ -195,7 +241,7 @@ mod tests {
             vec![entry("a", Kind::Link("b".into())), entry("a/b", Kind::File)],
             vec![entry("a", Kind::File), entry("a/", Kind::Directory)],
         ] {
-            let result = plan(entries.clone(), &Links::new());
+            let result = plan(entries.clone(), &Links::new(), Path::new("/"));
             assert!(matches!(result, Err(Unsound::Conflict(_))), "{entries:?}: {result:?}");
         }
     }
@@ -203,7 +249,7 @@ mod tests {
     #[test]
     fn the_last_of_two_stands() {
         let entries = vec![entry("./a", Kind::File), Entry { index: 1, ..entry("a", Kind::File) }];
-        let plan = plan(entries, &Links::new()).expect("sound");
+        let plan = plan(entries, &Links::new(), Path::new("/var/task")).expect("sound");
         assert_eq!(plan.files.iter().map(|file| file.index).collect::<Vec<_>>(), [1]);
     }
 
@@ -211,7 +257,7 @@ mod tests {
     fn links_of_earlier_layers_count() {
         let up = links(&[("deep/up", "..")]);
         let later = || vec![entry("a", Kind::Link("deep/up/../etc".into()))];
-        assert!(plan(later(), &Links::new()).is_ok());
-        assert!(matches!(plan(later(), &up), Err(Unsound::Outside(_))));
+        assert!(plan(later(), &Links::new(), Path::new("/var/task")).is_ok());
+        assert!(matches!(plan(later(), &up, Path::new("/var/task")), Err(Unsound::Outside(_))));
     }
 }

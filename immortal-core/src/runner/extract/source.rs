@@ -4,7 +4,10 @@ use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt as _,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// A reader of a shared file; a clone reads on by itself.
@@ -13,18 +16,26 @@ pub(super) struct Source {
     file: Arc<File>,
     length: u64,
     at: u64,
+    /// How many bytes all clones together may still read.
+    left: Arc<AtomicU64>,
 }
 
 impl Source {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+    /// A file of which no more than so many bytes are read, until [`lift`](Self::lift).
+    pub(super) fn limited(file: File, bytes: u64) -> io::Result<Self> {
         let length = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), length, at: 0 })
+        Ok(Self { file: Arc::new(file), length, at: 0, left: Arc::new(AtomicU64::new(bytes)) })
+    }
+
+    pub(super) fn lift(&self) {
+        self.left.store(u64::MAX, Ordering::Relaxed);
     }
 }
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
+        super::take(&self.left, read as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         self.at += read as u64;
         Ok(read)
     }

@@ -242,6 +242,22 @@ fn entries_are_counted() {
 }
 
 #[test]
+fn a_directory_is_kept_within_its_bound_as_it_is_read() {
+    let name = "n".repeat(60_000);
+    let named_so_often = |times: u32| {
+        let mut zip = Raw::default();
+        let at = zip.local(raw(&name, b""));
+        (0..times).for_each(|_| zip.central(raw(&name, b""), at));
+        unpack(&zip.finish()).result
+    };
+    let most = u32::try_from(MAX_DIRECTORY).expect("small") / length(name.as_bytes());
+    let result = named_so_often(most + 1);
+    assert!(matches!(result, Err(Unsound::TooMany)), "{result:?}");
+    let result = named_so_often(most - 10);
+    assert!(matches!(result, Err(Unsound::Name(_))), "no file has so long a name, and that is all: {result:?}");
+}
+
+#[test]
 fn of_two_with_one_name_the_last_stands() {
     let mut twice = Raw::default();
     twice.add(raw("a", b"first"));

@@ -1,7 +1,9 @@
 //! A zip from its presigned URL into a file: hashed on the way, in parallel ranges where the server has them.
 //!
-//! Memory is a small constant whatever the file's size: [`WORKERS`] streams, each with what the HTTP client buffers of
-//! it, and one buffer to hash from.
+//! Memory is a small constant whatever the file's size: a few streams, each with what the HTTP client buffers of it, and
+//! one buffer to hash from.
+
+mod ranges;
 
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc, time::Duration};
 
@@ -17,13 +19,10 @@ use aws_smithy_types::body::SdkBody;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::time::timeout;
 
 use super::{cause::without_urls, exit::Obstacle, function::Package, retry::pause};
 
-/// How many ranges are on their way at a time.
-const WORKERS: usize = 4;
-const RANGE: u64 = 8 * 1024 * 1024;
 /// How often in a row a stream may fail without a byte of progress.
 const FAILURES: u32 = 5;
 /// No zip of Lambda's is larger: unzipped, it has at most 250 MB, and a file that doesn't shrink grows by little.
@@ -109,10 +108,10 @@ impl Downloader {
 
     /// One go at the whole file, which is in ranges if the server has them.
     async fn attempt(&self, url: &str, file: &Arc<File>) -> Result<Vec<u8>, Fault> {
-        let answer = self.get(url, 0..RANGE).await?;
+        let answer = self.get(url, ranges::FIRST).await?;
         match answer.status().as_u16() {
             206 => {
-                let total = total(&answer).ok_or_else(|| again("the server names no size"))?;
+                let total = ranges::total(&answer).ok_or_else(|| again("the server names no size"))?;
                 self.in_ranges(url, file, answer, total).await
             }
             200 => self.in_one(file, answer).await,
@@ -147,56 +146,6 @@ impl Downloader {
         Ok(hash.finalize().to_vec())
     }
 
-    async fn in_ranges(&self, url: &str, file: &Arc<File>, first: Answer, total: u64) -> Result<Vec<u8>, Fault> {
-        if total > MAX_ZIP {
-            return Err(too_large());
-        }
-        file.set_len(total).map_err(|error| broken(&error))?;
-        let ranges = ranges(total);
-        let mut first = Some(first);
-        let mut waiting = ranges.iter().cloned().enumerate();
-        let mut is_done = vec![false; ranges.len()];
-        let mut workers = JoinSet::new();
-        let mut hashed = 0;
-        let mut hash = Sha256::new();
-        while hashed < ranges.len() {
-            while workers.len() < WORKERS
-                && let Some((index, range)) = waiting.next()
-            {
-                let (this, url, file, first) = (self.clone(), url.to_owned(), Arc::clone(file), first.take());
-                workers.spawn(async move { this.range(&url, &file, range, first).await.map(|()| index) });
-            }
-            match workers.join_next().await {
-                Some(Ok(index)) => is_done[index?] = true,
-                Some(Err(error)) => return Err(broken(&error)),
-                None => return Err(broken(&"a range was lost")),
-            }
-            while is_done.get(hashed) == Some(&true) {
-                hash = hash_range(hash, Arc::clone(file), ranges[hashed].clone()).await?;
-                hashed += 1;
-            }
-        }
-        Ok(hash.finalize().to_vec())
-    }
-
-    /// Fetches one range, from where it broke off each time, as long as there is progress.
-    async fn range(&self, url: &str, file: &File, range: Range<u64>, first: Option<Answer>) -> Result<(), Fault> {
-        let mut answer = first;
-        let (mut at, mut failures) = (range.start, 0);
-        while at < range.end {
-            let before = at;
-            let piece = self.piece(url, file, &mut at, range.end, answer.take()).await;
-            failures = if at > before { 0 } else { failures + 1 };
-            match piece {
-                Ok(()) if at < range.end => self.rest(failures, "the answer ended early").await?,
-                Ok(()) => {}
-                Err(Fault::Again(reason)) => self.rest(failures, &reason).await?,
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(())
-    }
-
     /// Rests before another try, or says that there were enough in a row.
     async fn rest(&self, failures: u32, reason: &str) -> Result<(), Fault> {
         if failures >= FAILURES {
@@ -206,25 +155,6 @@ impl Downloader {
         tracing::warn!("a download broke off, and is resumed: {reason}");
         tokio::time::sleep(pause(failures, fastrand::f64()).min(self.stall)).await;
         Ok(())
-    }
-
-    async fn piece(&self, url: &str, file: &File, at: &mut u64, end: u64, answer: Option<Answer>) -> Result<(), Fault> {
-        let answer = match answer {
-            Some(answer) => answer,
-            None => self.get(url, *at..end).await?,
-        };
-        match answer.status().as_u16() {
-            206 => {}
-            200 => return Err(again("the server has no ranges any more")),
-            status => return Err(refused(status)),
-        }
-        self.pour(answer, |data| {
-            let data = &data[..data.len().min(usize::try_from(end - *at).unwrap_or(usize::MAX))];
-            file.write_all_at(data, *at).map_err(|error| broken(&error))?;
-            *at += data.len() as u64;
-            Ok(())
-        })
-        .await
     }
 
     /// Hands a body on as it comes, and gives up where it stands still.
@@ -255,33 +185,6 @@ fn scratch_file() -> io::Result<Arc<File>> {
     Ok(Arc::new(file))
 }
 
-async fn hash_range(mut hash: Sha256, file: Arc<File>, range: Range<u64>) -> Result<Sha256, Fault> {
-    tokio::task::spawn_blocking(move || {
-        let mut buffer = vec![0; 64 * 1024];
-        let mut at = range.start;
-        while at < range.end {
-            let most = buffer.len().min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
-            file.read_exact_at(&mut buffer[..most], at)?;
-            hash.update(&buffer[..most]);
-            at += most as u64;
-        }
-        Ok(hash)
-    })
-    .await
-    .map_err(io::Error::other)
-    .flatten()
-    .map_err(|error| broken(&error))
-}
-
-fn ranges(total: u64) -> Vec<Range<u64>> {
-    (0..total.div_ceil(RANGE)).map(|index| index * RANGE..((index + 1) * RANGE).min(total)).collect()
-}
-
-/// The whole size, out of `Content-Range: bytes 0-99/1234`.
-fn total(answer: &Answer) -> Option<u64> {
-    answer.headers().get("content-range")?.rsplit_once('/')?.1.parse().ok()
-}
-
 fn refused(status: u16) -> Fault {
     match status {
         // S3 answers 403 where the URL has expired, and 400 where the credentials behind it have.
@@ -304,5 +207,4 @@ fn broken(error: &dyn std::fmt::Display) -> Fault {
 }
 
 #[cfg(test)]
-#[path = "download_tests.rs"]
 mod tests;

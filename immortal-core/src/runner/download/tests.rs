@@ -6,6 +6,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    task::JoinSet,
 };
 
 use super::*;
@@ -211,13 +212,4 @@ async fn nobody_there_is_said_without_the_address() {
     let result = downloader().fetch("the code", &package, never_again).await;
     let Err(Obstacle::NotNow(message)) = result else { panic!("{result:?}") };
     assert!(!message.contains("secret") && message.contains("refused"), "{message}");
-}
-
-#[test]
-fn ranges_cover_the_file() {
-    assert_eq!(ranges(0), []);
-    let ends = |total| ranges(total).into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>();
-    assert_eq!(ends(5), [(0, 5)]);
-    assert_eq!(ends(RANGE), [(0, RANGE)]);
-    assert_eq!(ends(RANGE + 1), [(0, RANGE), (RANGE, RANGE + 1)]);
 }

@@ -1,7 +1,7 @@
 //! One request to the Runtime API, over a connection of its own and without a runtime.
 //!
-//! `lambda_runtime` has no call for these: an `init` that failed, and an event that is handed over while the handler
-//! may hold every thread of the runtime.
+//! `lambda_runtime` has no call for these: a start that failed, and an event that is handed over while the handler may
+//! hold every thread of the runtime.
 
 use std::{
     io::{self, Read, Write},
@@ -28,18 +28,19 @@ struct Report<'a> {
     stack_trace: [&'a str; 0],
 }
 
-/// Reports that `init` failed.
-pub(super) fn init_error(diagnostic: &Diagnostic) -> io::Result<()> {
+/// Reports that the function can't start.
+pub(crate) fn init_error(diagnostic: &Diagnostic) -> io::Result<()> {
     error("/2018-06-01/runtime/init/error", &diagnostic.error_type, &diagnostic.error_message, &[])
 }
 
 /// Posts an error to a path of the Runtime API, and waits until it is accepted.
-pub(super) fn error(path: &str, error_type: &str, message: &str, headers: &[(&str, &str)]) -> io::Result<()> {
-    let host = std::env::var(env::RUNTIME_API).map_err(io::Error::other)?;
+pub(crate) fn error(path: &str, error_type: &str, message: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+    let api = std::env::var(env::RUNTIME_API).map_err(io::Error::other)?;
+    let (host, base) = origin(&api);
     let body = serde_json::to_vec(&Report { error_message: message, error_type, stack_trace: [] })?;
     let error_type: String = error_type.chars().map(|char| if char.is_ascii_graphic() { char } else { '_' }).collect();
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "POST {base}{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n{}: {error_type}\r\n",
         body.len(),
         header::ERROR_TYPE
@@ -53,10 +54,18 @@ pub(super) fn error(path: &str, error_type: &str, message: &str, headers: &[(&st
     request.push_str("\r\n");
     let mut request = request.into_bytes();
     request.extend(body);
-    match exchange(&host, &request)? {
+    match exchange(host, &request)? {
         200..=299 => Ok(()),
         status => Err(io::Error::other(format!("the Runtime API answered {status} to {path}"))),
     }
+}
+
+/// Host and base path: Lambda names a bare `host:port`, but `lambda_runtime` takes a scheme and a path too, and local
+/// tools use that.
+fn origin(api: &str) -> (&str, &str) {
+    let api = api.strip_prefix("http://").unwrap_or(api);
+    let (host, base) = api.split_at(api.find('/').unwrap_or(api.len()));
+    (host, base.trim_end_matches('/'))
 }
 
 /// Sends a request and reads the answer's status.
@@ -102,6 +111,19 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn the_runtime_api_may_have_a_scheme_and_a_base_path() {
+        let table = [
+            ("127.0.0.1:9001", ("127.0.0.1:9001", "")),
+            ("http://127.0.0.1:9001/", ("127.0.0.1:9001", "")),
+            ("http://[::1]:9000/.rt", ("[::1]:9000", "/.rt")),
+            ("localhost/a/b/", ("localhost", "/a/b")),
+        ];
+        for (api, expected) in table {
+            assert_eq!(origin(api), expected, "{api}");
+        }
+    }
 
     #[test]
     fn the_status_is_read_from_a_whole_line() {

@@ -1,0 +1,98 @@
+//! Build times: clean release builds with all roles, and rebuilds after an edit of the handler.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    programs::root,
+    table::{Reach, Row, median},
+};
+
+const REBUILDS: usize = 7;
+const HELLO: &str = "examples/hello/src/main.rs";
+const BARE: &str = "benches/peers/src/bin/bare_hello.rs";
+
+pub(crate) fn measure() -> Result<Vec<Row>> {
+    let targets = tempfile::tempdir_in(env::temp_dir())?;
+    let hello = clean(root(), &["--package", "hello"], &targets.path().join("hello"))?;
+    let defaults = clean(&root().join("benches/defaults"), &[], &targets.path().join("defaults"))?;
+    let mut rows = vec![Row::new(
+        "clean release build of a hello, all roles",
+        (hello, "s"),
+        (defaults, "s, `lambda_runtime`, `aws-sdk-ecs`, `aws-sdk-lambda` at their defaults"),
+        Reach::AtMost(0.9),
+    )];
+    let target = targets.path().join("debug");
+    let of = [(["--package", "hello", "--bin", "hello"], HELLO), (["--package", "peers", "--bin", "bare_hello"], BARE)];
+    let mut times = [vec![], vec![]];
+    for round in 0..=REBUILDS {
+        for ((what, source), times) in of.iter().zip(&mut times) {
+            let _edited = Edited::new(&root().join(source), round)?;
+            let taken = build(root(), what, &target)?;
+            // The first one builds all that the handler needs.
+            if round > 0 {
+                times.push(taken);
+            }
+        }
+    }
+    let [hello, bare] = times.map(median);
+    rows.push(Row::new(
+        "debug rebuild after an edit of the handler",
+        (hello, "s"),
+        (bare, "s, bare `lambda_runtime`"),
+        Reach::AtMost(2.0),
+    ));
+    Ok(rows)
+}
+
+/// A build with nothing built before; everything is downloaded by then.
+fn clean(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
+    let fetched = cargo(directory).args(["fetch", "--quiet"]).status()?;
+    ensure!(fetched.success(), "cargo can't fetch for {}", directory.display());
+    eprintln!("a clean build in {}", directory.display());
+    build(directory, &[&["--release"], what].concat(), target)
+}
+
+fn build(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
+    let begin = Instant::now();
+    let built =
+        cargo(directory).args(["build", "--quiet", "--locked", "--target-dir"]).arg(target).args(what).status()?;
+    ensure!(built.success(), "{what:?} doesn't build in {}", directory.display());
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+fn cargo(directory: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(directory).stdin(Stdio::null());
+    cargo
+}
+
+/// A handler with another greeting, until this is dropped.
+struct Edited {
+    path: PathBuf,
+    before: String,
+}
+
+impl Edited {
+    fn new(path: &Path, round: usize) -> Result<Self> {
+        let before = fs::read_to_string(path)?;
+        let after = before.replacen("Hello, {name}!\") })", &format!("Hello {round}, {{name}}!\") }})"), 1);
+        ensure!(after != before, "{} greets nobody", path.display());
+        fs::write(path, after)?;
+        Ok(Self { path: path.to_owned(), before })
+    }
+}
+
+impl Drop for Edited {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(&self.path, &self.before) {
+            eprintln!("{} is still edited: {error}", self.path.display());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The dispatcher: a thousand failures against a throttled `RunTask`, and a batch of ten against a single record.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use immortal_emulator::{
+    Attribute, Calls, Emulator, Fault, Happening, How, Options, Place, Queue, TaskDefinition, What,
+};
+use serde_json::{Value, json};
+use tokio::{process::Command, time::timeout};
+
+use crate::{
+    function::Function,
+    programs::Programs,
+    sizes::zip_of,
+    table::{Reach, Row, median},
+};
+
+const RECORDS: usize = 1_000;
+/// Of the throttle, which is the emulator's default, as AWS: calls a second, and as many at once.
+const RATE: f64 = 20.0;
+const LATENCY: Duration = Duration::from_millis(50);
+const ROUNDS: usize = 3;
+const PAIRS: usize = 15;
+const QUEUE: &str = "failures";
+const DISPATCHER: &str = "helloDlq";
+
+pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
+    let program = programs.all()?;
+    let mut rows = vec![ceiling().await?];
+    let (mut shares, mut throttled) = ([vec![], vec![]], [vec![], vec![]]);
+    let instances = [2, 5];
+    for round in 1..=ROUNDS {
+        for (number, instances) in instances.into_iter().enumerate() {
+            let run = flood(program, instances).await?;
+            eprintln!("round {round} of {ROUNDS}, {instances} instances: {run:.3?}");
+            shares[number].push(run.share);
+            throttled[number].push(run.throttled);
+        }
+    }
+    for (number, bound) in [(0, 0.95), (1, 0.9)] {
+        let instances = instances[number];
+        let figure = format!("dispatcher, {RECORDS} records, {instances} instances: share of the throttle's limit");
+        let share = median(shares[number].clone());
+        rows.push(Row::new(&figure, (share * RATE, "tasks/s"), (RATE, "tasks/s"), Reach::AtLeast(bound)));
+        let figure = format!("dispatcher, {RECORDS} records, {instances} instances: calls that were throttled");
+        let throttled = median(throttled[number].clone());
+        rows.push(Row::new(&figure, (throttled * 100.0, "%"), (100.0, "% of the calls"), Reach::AtMost(0.2)));
+    }
+    rows.push(batch(program).await?);
+    Ok(rows)
+}
+
+/// What came of a flood.
+#[derive(Debug)]
+struct Flood {
+    /// The least time that the throttle allows, by the time it took: from the first batch in the dispatcher's hands,
+    /// its cold start included, to the answer of the last task.
+    share: f64,
+    throttled: f64,
+}
+
+async fn flood(program: &Path, instances: usize) -> Result<Flood> {
+    let emulator = Emulator::start(Options { concurrency: instances, ..Options::default() }).await?;
+    emulator.inject(Fault { operation: "RunTask", how: How::Late(LATENCY), calls: Calls::All });
+    emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
+    let mut environment: BTreeMap<_, _> = dispatcher(&emulator).into_iter().collect();
+    for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        environment.remove(reserved);
+    }
+    emulator.deploy(immortal_emulator::Function {
+        // As the template that `cargo immortal template` writes.
+        timeout: Duration::from_mins(1),
+        environment,
+        ..immortal_emulator::Function::new(DISPATCHER, zip_of(&[("bootstrap", std::fs::read(program)?)])?)
+    })?;
+    for number in 0..RECORDS {
+        let attributes = BTreeMap::from([
+            ("RequestID".to_owned(), Attribute::text(request(number))),
+            ("ErrorCode".to_owned(), Attribute::number(200)),
+            ("ErrorMessage".to_owned(), Attribute::text("Task timed out after 3.00 seconds")),
+        ]);
+        emulator.send_message(QUEUE, format!(r#"{{"n":{number}}}"#), attributes)?;
+    }
+    emulator.map_queue(QUEUE, DISPATCHER, 10)?;
+    let (mut done, mut stopped) = (0, 0);
+    let all = emulator.until(|happening| {
+        match happening.what {
+            What::Deleted { .. } => done += 1,
+            What::TaskStopped { .. } => stopped += 1,
+            _ => {}
+        }
+        (done >= RECORDS && stopped >= RECORDS).then_some(())
+    });
+    // Whatever is missing then is counted below.
+    let _ = timeout(Duration::from_mins(5), all).await;
+    let run = judge(&emulator.happenings());
+    emulator.shutdown().await;
+    run
+}
+
+fn judge(happenings: &[Happening]) -> Result<Flood> {
+    let begin = happenings.iter().find(|happening| matches!(happening.what, What::Started { .. }));
+    let mut tasks = HashMap::new();
+    let (mut calls, mut throttled, mut end) = (0_u32, 0_u32, Duration::ZERO);
+    for happening in happenings {
+        match (&happening.place, &happening.what) {
+            (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) => {
+                *tasks.entry(request.as_str()).or_insert(0) += 1;
+            }
+            (_, What::Called { operation, status, code, .. }) if operation == "RunTask" => {
+                calls += 1;
+                throttled += u32::from(code.as_deref() == Some("ThrottlingException"));
+                if *status == 200 {
+                    end = happening.at;
+                }
+            }
+            _ => {}
+        }
+    }
+    let lost = (0..RECORDS).filter(|number| !tasks.contains_key(request(*number).as_str())).count();
+    let twice = tasks.values().filter(|times| **times > 1).count();
+    ensure!(lost == 0 && twice == 0, "of {RECORDS} records, {lost} were lost and {twice} started twice");
+    let taken = end.saturating_sub(begin.context("the dispatcher was never invoked")?.at);
+    let least = (RECORDS as f64 - RATE) / RATE;
+    Ok(Flood { share: least / taken.as_secs_f64(), throttled: f64::from(throttled) / f64::from(calls) })
+}
+
+/// How many `RunTask` calls a second the emulator takes by itself, tasks started included.
+async fn ceiling() -> Result<Row> {
+    const CALLS: usize = 2_000;
+    let emulator = Emulator::start(Options { run_task_rate: None, ..Options::default() }).await?;
+    dispatcher(&emulator);
+    let body = json!({
+        "taskDefinition": "runner", "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}},
+    });
+    let begin = Instant::now();
+    let curl = Command::new("curl")
+        .args(["--silent", "--fail", "--parallel", "--parallel-max", "10", "--output", "/dev/null"])
+        .args(["--header", "x-amz-target: AmazonEC2ContainerServiceV20141113.RunTask"])
+        .args(["--header", SIGNED, "--data", &body.to_string()])
+        .arg(format!("{}/?[1-{CALLS}]", emulator.endpoint()))
+        // It shows its progress whatever it is told.
+        .stderr(Stdio::null())
+        .status()
+        .await
+        .context("curl must be installed")?;
+    ensure!(curl.success(), "the emulator refuses: {curl}");
+    let rate = CALLS as f64 / begin.elapsed().as_secs_f64();
+    emulator.shutdown().await;
+    let figure = "the emulator's own ceiling, which limits nothing here";
+    Ok(Row::new(figure, (rate, "tasks/s"), (RATE, "tasks/s, the throttle"), Reach::AtLeast(5.0)))
+}
+
+/// What makes the emulator take a request for signed.
+pub(crate) const SIGNED: &str =
+    "authorization: AWS4-HMAC-SHA256 Credential=figures/20261123/eu-central-1/any/aws4_request";
+
+/// Time of one invocation, with ten records and with one, when no call is throttled.
+async fn batch(program: &Path) -> Result<Row> {
+    let emulator = Emulator::start(Options { run_task_rate: None, ..Options::default() }).await?;
+    emulator.inject(Fault { operation: "RunTask", how: How::Late(LATENCY), calls: Calls::All });
+    let mut command = Command::new(program);
+    command.stderr(Stdio::null());
+    let mut function = Function::start(command, &dispatcher(&emulator)).await?;
+    function.ready().await?;
+    let mut number = 0;
+    let mut times = [vec![], vec![]];
+    for pair in 0..=PAIRS {
+        for (which, records) in [10, 1].into_iter().enumerate() {
+            let event = sqs_event(number..number + records)?;
+            number += records;
+            // Until then the process may send ten calls at once again.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let begin = Instant::now();
+            let answer = function.invoke(event).await?;
+            let taken = begin.elapsed().as_secs_f64() * 1e3;
+            let answer: Value = serde_json::from_slice(&answer)?;
+            ensure!(answer["batchItemFailures"] == json!([]), "not all were started: {answer}");
+            // The first pair opens the connections.
+            if pair > 0 {
+                times[which].push(taken);
+            }
+        }
+    }
+    let [ten, one] = times.map(median);
+    Ok(Row::new("dispatcher, 10 records in a batch", (ten, "ms"), (one, "ms, one record"), Reach::AtMost(1.3)))
+}
+
+/// Registers the task, which is `true`, and returns the dispatcher's variables.
+fn dispatcher(emulator: &Emulator) -> Vec<(String, String)> {
+    let runner = emulator.register_task_definition(TaskDefinition::new("runner", ["true"]));
+    let mut variables = emulator.environment();
+    let own = [
+        ("IMMORTAL_ROLE", "dispatcher"),
+        ("IMMORTAL_FUNCTION", "hello"),
+        ("IMMORTAL_RUNNER", &runner),
+        ("IMMORTAL_CONTAINER", "runner"),
+        ("IMMORTAL_SUBNETS", "subnet-0a"),
+    ];
+    variables.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    variables
+}
+
+fn request(number: usize) -> String {
+    format!("5e0b7e6c-5a3c-4f0e-8d0e-{number:012x}")
+}
+
+/// The event that Lambda makes of failures in a `DeadLetterConfig`'s queue.
+fn sqs_event(numbers: std::ops::Range<usize>) -> Result<String> {
+    let sent = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
+    let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
+    let records: Vec<_> = numbers
+        .map(|number| {
+            json!({
+                "messageId": request(number), "body": format!(r#"{{"n":{number}}}"#), "eventSource": "aws:sqs",
+                "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "1"},
+                "messageAttributes": {
+                    "RequestID": text(&request(number)), "ErrorCode": text("200"), "ErrorMessage": text("Task timed out"),
+                },
+            })
+        })
+        .collect();
+    Ok(json!({ "Records": records }).to_string())
+}

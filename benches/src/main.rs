@@ -1,0 +1,52 @@
+//! `cargo figures [PART …]`: measures speed, size, memory and build times against the alternatives, as one table.
+#![allow(clippy::cast_precision_loss, reason = "counts of calls and bytes are far below 2^52")]
+
+mod build;
+mod dispatcher;
+mod function;
+mod instructions;
+mod memory;
+mod programs;
+mod runner;
+mod sizes;
+mod table;
+mod times;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::{programs::Programs, table::Row};
+
+/// The parts, in the order in which they run without arguments.
+const PARTS: [&str; 7] = ["instructions", "times", "sizes", "dispatcher", "runner", "memory", "build"];
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let mut parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts.is_empty() {
+        parts = PARTS.map(str::to_owned).into();
+    }
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        bail!("there is no part {unknown:?}; there are: {}", PARTS.join(", "));
+    }
+    let mut rows = Vec::new();
+    for part in parts {
+        eprintln!("== {part}");
+        rows.extend(measure(&part, &Programs::default()).await?);
+    }
+    table::print(&rows);
+    Ok(if rows.iter().all(Row::is_reached) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(part: &str, programs: &Programs) -> Result<Vec<Row>> {
+    match part {
+        "instructions" => instructions::measure(programs).await,
+        "times" => times::measure(programs).await,
+        "sizes" => sizes::measure(programs),
+        "dispatcher" => dispatcher::measure(programs).await,
+        "runner" => runner::measure(programs).await,
+        "memory" => memory::measure(programs).await,
+        _ => build::measure(),
+    }
+}

@@ -1,0 +1,77 @@
+//! The programs that are compared, each built by itself: cargo would unify the features of those built together.
+
+use std::{
+    cell::OnceCell,
+    env,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use cargo_metadata::Message;
+
+/// Release builds, made when they are first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Programs {
+    all: OnceCell<PathBuf>,
+    alone: OnceCell<PathBuf>,
+    bare: OnceCell<PathBuf>,
+    probe: OnceCell<PathBuf>,
+}
+
+impl Programs {
+    /// `examples/hello` with all roles.
+    pub(crate) fn all(&self) -> Result<&Path> {
+        made(&self.all, "hello", "hello")
+    }
+
+    /// `examples/hello` with the handler role alone.
+    pub(crate) fn alone(&self) -> Result<&Path> {
+        made(&self.alone, "alone", "alone")
+    }
+
+    /// The same handler on `lambda_runtime` alone.
+    pub(crate) fn bare(&self) -> Result<&Path> {
+        made(&self.bare, "peers", "bare_hello")
+    }
+
+    /// A function that says when its handler has the event.
+    pub(crate) fn probe(&self) -> Result<&Path> {
+        made(&self.probe, "peers", "probe")
+    }
+}
+
+fn made<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str) -> Result<&'a Path> {
+    if cell.get().is_none() {
+        let _ = cell.set(build(package, bin)?);
+    }
+    cell.get().map(PathBuf::as_path).context("it was just set")
+}
+
+fn build(package: &str, bin: &str) -> Result<PathBuf> {
+    eprintln!("building {bin}");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--release", "--message-format=json-render-diagnostics"])
+        .args(["--package", package, "--bin", bin])
+        .current_dir(root())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = BufReader::new(cargo.stdout.take().context("it was piped")?);
+    let mut executable = None;
+    for message in Message::parse_stream(stdout) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && artifact.target.name == bin
+            && let Some(path) = artifact.executable
+        {
+            executable = Some(path.into_std_path_buf());
+        }
+    }
+    ensure!(cargo.wait()?.success(), "{bin} doesn't build");
+    executable.with_context(|| format!("cargo names no executable of {bin}"))
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}

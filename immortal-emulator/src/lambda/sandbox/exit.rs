@@ -1,0 +1,47 @@
+//! How Lambda tells of a process that ended by itself.
+
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
+
+use super::Failed;
+
+/// Lambda's words for a runtime that went away.
+pub(super) fn exited(request_id: &str, status: ExitStatus) -> Failed {
+    let cause = match (status.code(), status.signal()) {
+        (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
+        (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
+        (None, signal) => format!("Runtime exited with error: signal: {}", signal_name(signal.unwrap_or_default())),
+    };
+    Failed::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
+}
+
+/// Signals as Go's `syscall` package spells them, which Lambda's messages do.
+fn signal_name(signal: i32) -> String {
+    match signal {
+        4 => "illegal instruction".into(),
+        6 => "aborted".into(),
+        7 => "bus error".into(),
+        8 => "floating point exception".into(),
+        9 => "killed".into(),
+        11 => "segmentation fault".into(),
+        15 => "terminated".into(),
+        other => format!("signal {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_lambdas_words() {
+        let table = [
+            (0, "RequestId: r Error: Runtime exited without providing a reason"),
+            (1 << 8, "RequestId: r Error: Runtime exited with error: exit status 1"),
+            (9, "RequestId: r Error: Runtime exited with error: signal: killed"),
+            (6, "RequestId: r Error: Runtime exited with error: signal: aborted"),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(exited("r", ExitStatus::from_raw(raw)).message, expected);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Deliveries that come twice, late or in another order, and sandboxes that are gone: what the histories are made of.
+
+use std::time::Duration;
+
+use immortal_emulator::{Attribute, Calls, Emulator, Fault, Function, How, Queue, StopCode, TaskDefinition, What};
+use serde_json::Value;
+
+use crate::{
+    bootstrap::package,
+    clients::{ecs, emulator, until},
+    ecs::run,
+};
+
+async fn chain(script: &str) -> Emulator {
+    let emulator = emulator().await;
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", script]));
+    emulator.create_queue(Queue::new("failures"));
+    let function = Function { timeout: Duration::from_secs(20), ..Function::new("ingestDlq", package()) };
+    emulator.deploy(function).expect("sound");
+    emulator
+}
+
+/// The states of which the function was told, in the order in which it was.
+fn told(emulator: &Emulator) -> Vec<String> {
+    let happenings = emulator.happenings();
+    let answers = happenings.iter().filter_map(|happening| match &happening.what {
+        What::Answered { body } => serde_json::from_slice::<Value>(body).ok(),
+        _ => None,
+    });
+    answers.filter_map(|answer| Some(answer["event"]["detail"]["lastStatus"].as_str()?.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_late_state_change_is_overtaken() {
+    let emulator = chain("exit 0").await;
+    emulator.watch_tasks("ingestDlq", &["RUNNING", "STOPPED"]);
+    let how = How::Late(Duration::from_millis(500));
+    emulator.inject_for("r-1", Fault { operation: "TaskStateChange", how, calls: Calls::Nth(1) });
+    run(&ecs(&emulator).await).send().await.expect("accepted");
+    emulator.quiet().await;
+    assert_eq!(told(&emulator), ["STOPPED", "RUNNING"]);
+}
+
+#[tokio::test]
+async fn a_token_used_twice_in_the_same_moment_is_one_task() {
+    let emulator = chain("exit 0").await;
+    let client = ecs(&emulator).await;
+    let calls: Vec<_> = (0..16).map(|_| tokio::spawn(run(&client).client_token("t-1").send())).collect();
+    for call in calls {
+        call.await.expect("no panic").expect("accepted");
+    }
+    emulator.quiet().await;
+    let started = |what: &What| matches!(what, What::TaskStarted { .. });
+    assert_eq!(emulator.happenings().iter().filter(|happening| started(&happening.what)).count(), 1);
+}
+
+#[tokio::test]
+async fn a_fault_of_a_task_is_not_spent_on_a_call_that_makes_none() {
+    let emulator = chain("exec sleep 100").await;
+    let client = ecs(&emulator).await;
+    for number in 1..=2 {
+        let how = How::FailToStart("no ENI");
+        emulator.inject_for("r-1", Fault { operation: "Task", how, calls: Calls::Nth(number) });
+    }
+    for token in ["t-1", "t-1", "t-2"] {
+        run(&client).client_token(token).send().await.expect("accepted");
+    }
+    emulator.quiet().await;
+    let failed = |what: &What| matches!(what, What::TaskStopped { stop_code: StopCode::TaskFailedToStart, .. });
+    assert_eq!(emulator.happenings().iter().filter(|happening| failed(&happening.what)).count(), 2);
+}
+
+#[tokio::test]
+async fn a_task_is_interrupted_when_asked_for() {
+    let emulator = chain("echo up; exec sleep 100").await;
+    let answer = run(&ecs(&emulator).await).send().await.expect("accepted");
+    let arn = answer.tasks()[0].task_arn().expect("there");
+    until(&emulator, |happening| matches!(happening.what, What::Log { .. }).then_some(())).await;
+    emulator.interrupt(arn, StopCode::TerminationNotice).expect("it runs");
+    let (exit_code, stop_code) = until(&emulator, |happening| match happening.what {
+        What::TaskStopped { exit_code, stop_code, .. } => Some((exit_code, stop_code)),
+        _ => None,
+    })
+    .await;
+    assert_eq!((exit_code, stop_code), (Some(143), StopCode::TerminationNotice));
+    assert!(emulator.interrupt("arn:aws:ecs:x", StopCode::TerminationNotice).is_err());
+}
+
+#[tokio::test]
+async fn a_copy_that_outlives_its_deletion_is_received_again() {
+    let emulator = chain("exit 0").await;
+    let function = Function {
+        retries: 0,
+        on_failure: Some(immortal_emulator::FailureTarget::DeadLetterConfig(
+            emulator.create_queue(Queue::new("failures")),
+        )),
+        ..Function::new("ingest", package())
+    };
+    emulator.deploy(function).expect("sound");
+    let request = emulator.invoke("ingest", r#"{"do":"fail"}"#).await.expect("deployed");
+    emulator.inject_for(&request, Fault { operation: "DeleteMessage", how: How::Twice, calls: Calls::Nth(1) });
+    emulator.send_message("failures", "{}", [("RequestID".to_owned(), Attribute::text("r-2"))].into()).expect("there");
+    emulator.quiet().await;
+    emulator.map_queue("failures", "ingestDlq", 10).expect("both exist");
+    emulator.quiet().await;
+    let mut counts: Vec<_> = emulator
+        .happenings()
+        .iter()
+        .filter_map(|happening| match happening.what {
+            What::Received { count, .. } => Some(count),
+            _ => None,
+        })
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 1, 2], "the copy once more, the other message once");
+    assert!(emulator.messages("failures").is_empty());
+}
+
+#[tokio::test]
+async fn sandboxes_that_are_gone_take_all_they_do_with_them() {
+    let emulator = chain("exit 0").await;
+    emulator.deploy(Function { retries: 1, ..Function::new("ingest", package()) }).expect("sound");
+    for _ in 0..2 {
+        emulator.invoke("ingest", r#"{"do":"hang"}"#).await.expect("deployed");
+    }
+    let mut running = 0;
+    until(&emulator, |happening| {
+        running += usize::from(matches!(&happening.what, What::Log { line, .. } if line.starts_with("saw ")));
+        (running == 2).then_some(())
+    })
+    .await;
+    let how = How::SandboxesGone("ingest".to_owned());
+    emulator.inject_for("r-1", Fault { operation: "RunTask", how, calls: Calls::Nth(1) });
+    run(&ecs(&emulator).await).send().await.expect_err("the connection is closed");
+    let mut retrying = 0;
+    until(&emulator, |happening| {
+        if let What::Failed { error_type, message } = &happening.what {
+            assert!(error_type == "Runtime.ExitError" && message.ends_with("signal: killed"), "{message}");
+        }
+        retrying += usize::from(matches!(happening.what, What::Retrying { .. }));
+        (retrying == 2).then_some(())
+    })
+    .await;
+    until(&emulator, |happening| matches!(happening.what, What::TaskStarted { .. }).then_some(())).await;
+}

@@ -1,0 +1,98 @@
+//! What happened by now, asked of the emulator; nothing here waits.
+
+use std::{collections::HashMap, time::Duration};
+
+use immortal_emulator::{Place, What};
+
+use super::{Chain, DEAD_LETTERS, Seen, is_about};
+
+impl Chain {
+    /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
+    pub(crate) fn seen(&self, request: &str) -> Vec<Seen> {
+        self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(Seen::read).collect()
+    }
+
+    /// The lines that the processes of this request wrote: sandbox first, then tasks.
+    pub(crate) fn logs(&self, request: &str) -> Vec<String> {
+        let happenings = self.emulator.happenings();
+        let lines = happenings.into_iter().filter_map(|happening| match (happening.place, happening.what) {
+            (Place::Lambda { function, request_id }, What::Log { line, .. }) => {
+                (function == self.primary && request_id == request).then_some(line)
+            }
+            (Place::Task { started_by, .. }, What::Log { line, .. }) => {
+                (started_by.as_deref() == Some(request)).then_some(line)
+            }
+            _ => None,
+        });
+        lines.collect()
+    }
+
+    /// How many tasks ran for this request.
+    pub(crate) fn tasks(&self, request: &str) -> usize {
+        self.tasks_by_request().get(request).copied().unwrap_or(0)
+    }
+
+    /// How many tasks ran for each request.
+    pub(crate) fn tasks_by_request(&self) -> HashMap<String, usize> {
+        let mut tasks = HashMap::new();
+        for happening in self.emulator.happenings() {
+            if let (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) =
+                (happening.place, happening.what)
+            {
+                *tasks.entry(request).or_default() += 1;
+            }
+        }
+        tasks
+    }
+
+    /// The calls of one operation so far: status, and how many were under way when each began.
+    pub(crate) fn calls(&self, of: &str) -> Vec<(u16, usize)> {
+        let happenings = self.emulator.happenings();
+        let calls = happenings.iter().filter_map(|happening| match &happening.what {
+            What::Called { operation, status, overlapping, .. } if operation == of => Some((*status, *overlapping)),
+            _ => None,
+        });
+        calls.collect()
+    }
+
+    /// Whether a task of this request succeeded, or its invocation in Lambda.
+    pub(crate) fn is_done(&self, request: &str) -> bool {
+        self.emulator.happenings().into_iter().any(|happening| match (happening.place, happening.what) {
+            (Place::Lambda { request_id, .. }, What::Answered { .. }) => request_id == request,
+            (Place::Task { started_by, .. }, What::TaskStopped { exit_code: Some(0), .. }) => {
+                started_by.as_deref() == Some(request)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether this request lies in the dead-letter queue.
+    pub(crate) fn is_dead(&self, request: &str) -> bool {
+        self.emulator.messages(DEAD_LETTERS).iter().any(|message| is_about(message, request))
+    }
+
+    /// When the tasks of this request stopped, in order.
+    pub(crate) fn ends(&self, request: &str) -> Vec<Duration> {
+        let happenings = self.emulator.happenings();
+        let ends = happenings.iter().filter_map(|happening| match (&happening.place, &happening.what) {
+            (Place::Task { started_by, .. }, What::TaskStopped { .. }) => {
+                (started_by.as_deref() == Some(request)).then_some(happening.at)
+            }
+            _ => None,
+        });
+        ends.collect()
+    }
+
+    /// What happened to one request, and to the chain as a whole.
+    pub(crate) fn story_of(&self, request: &str) -> String {
+        let about =
+            |line: &&str| line.contains(request) || !line.contains("request_id: ") && !line.contains("started_by");
+        self.story().lines().filter(about).collect::<Vec<_>>().join("\n")
+    }
+
+    /// All that happened, for a failed assertion.
+    pub(crate) fn story(&self) -> String {
+        let lines: Vec<_> = self.emulator.happenings().iter().map(|happening| format!("{happening:?}")).collect();
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,132 @@
+//! What lies in the dead-letter queue, in each shape in which it comes there, and its way back.
+
+use std::time::Duration;
+
+use immortal_emulator::{Calls, Fault, How, Options};
+use serde_json::json;
+
+use crate::chain::{Chain, DEAD_LETTERS, ENDS, FAILURES, Setup};
+
+const KILLED: &str = "RequestId: 1-2 Error: Task timed out after 3.00 seconds";
+
+/// The dispatcher may start nothing for this request, for so many calls after the first few.
+fn deny(chain: &Chain, request: &str, calls: impl IntoIterator<Item = u32>) {
+    for call in calls {
+        let fault = Fault { operation: "RunTask", how: How::AccessDenied, calls: Calls::Nth(call) };
+        chain.emulator.inject_for(request, fault);
+    }
+}
+
+/// Each of these requests is given up once, in one of the shapes; what is there of it is a part of the message's body.
+async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
+    // Through the queue, in both of the primary's shapes: moved by the queue's redrive policy, with attributes.
+    deny(chain, "dead-letter-config", 1..=3);
+    chain.fail("dead-letter-config", r#"{"ends":"0"}"#, KILLED);
+    deny(chain, "destination", 1..=3);
+    let record = |request: &str| chain.record(request, r#"{"ends":"0"}"#, "RetriesExhausted", Some((None, KILLED)));
+    chain.emulator.send_message(FAILURES, record("destination"), [].into()).expect("the queue exists");
+    // Through the queue, from a topic.
+    deny(chain, "topic-to-queue", 1..=3);
+    let notification =
+        json!({ "Type": "Notification", "MessageId": "n", "TopicArn": "t", "Message": record("topic-to-queue") });
+    chain.emulator.send_message(FAILURES, notification.to_string(), [].into()).expect("the queue exists");
+    // The dispatcher's own destination: about a task that can have no next attempt, and one that couldn't be started.
+    chain.fail("used-up", r#"{"ends":"1 1 1 0"}"#, KILLED);
+    chain.fail("never", r#"{"ends":"2 0"}"#, KILLED);
+    deny(chain, "not-started", 2..=4);
+    chain.fail("not-started", r#"{"ends":"1 0"}"#, KILLED);
+    // The same about what it was invoked with by Lambda itself, and by a topic in both shapes.
+    deny(chain, "invoked", 1..=3);
+    let sns = |request: &str, attributes: serde_json::Value, message: &str| {
+        deny(chain, request, 1..=3);
+        let sns = json!({ "Type": "Notification", "MessageId": "n", "TopicArn": "t", "Message": message, "MessageAttributes": attributes });
+        json!({ "Records": [{ "EventSource": "aws:sns", "EventVersion": "1.0", "Sns": sns }] }).to_string()
+    };
+    let attributes = json!({ "RequestID": { "Type": "String", "Value": "topic-with-attributes" },
+        "ErrorMessage": { "Type": "String", "Value": KILLED } });
+    for event in [
+        record("invoked"),
+        sns("topic", json!({}), &record("topic")),
+        sns("topic-with-attributes", attributes, r#"{"ends":"0"}"#),
+    ] {
+        chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
+    }
+    chain.map();
+    chain.quiet().await;
+    vec![
+        ("dead-letter-config", r#"{"ends":"0"}"#),
+        ("destination", r#""requestPayload":{"ends":"0"}"#),
+        ("topic-to-queue", r#""Type":"Notification""#),
+        ("used-up", "ECS Task State Change"),
+        ("never", "ECS Task State Change"),
+        ("not-started", "ECS Task State Change"),
+        ("invoked", "function:killedDlq"),
+        ("topic", "aws:sns"),
+        ("topic-with-attributes", "aws:sns"),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_lies_there_runs_again_when_it_is_redriven() {
+    let options = Options { run_task_rate: None, ..Setup::of("killed").options };
+    let chain = Setup { task: Some(ENDS), options, ..Setup::of("killed") }.start_unmapped().await;
+    let rows = give_up(&chain).await;
+    for (request, shape) in &rows {
+        assert!(chain.is_dead(request) && !chain.is_done(request), "{request}\n{}", chain.story_of(request));
+        let lies = chain.given_up(request).await;
+        assert!(lies.contains(shape), "{request} has the shape of {shape}: {lies}");
+    }
+    assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), rows.len());
+    let before: Vec<_> = rows.iter().map(|(request, _)| chain.tasks(request)).collect();
+    chain.emulator.advance(Duration::from_mins(2));
+    chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
+    chain.quiet().await;
+    for ((request, _), before) in rows.iter().zip(before) {
+        assert_eq!(chain.tasks(request), before + 1, "{request}\n{}", chain.story_of(request));
+        assert!(chain.is_done(request) && !chain.is_dead(request), "{request}\n{}", chain.story_of(request));
+    }
+}
+
+#[tokio::test]
+async fn tasks_of_others_are_none_of_the_dispatchers_business() {
+    let chain = Setup { task: Some(ENDS), ..Setup::of("killed") }.start().await;
+    let context = |function: &str| {
+        json!({ "awsRequestId": "r-1", "functionName": function, "functionVersion": "1",
+        "invokedFunctionArn": "", "memoryLimitInMB": "128", "logGroupName": "", "logStreamName": "" })
+    };
+    let order = |container: &str, function: &str| {
+        let variable = |name: &str, value: &str| json!({ "name": name, "value": value });
+        let variables = [
+            variable("AWS_LAMBDA_FUNCTION_EVENT", "{}"),
+            variable("AWS_LAMBDA_FUNCTION_CONTEXT", &context(function).to_string()),
+            variable("IMMORTAL_ATTEMPT", "1"),
+        ];
+        json!({ "containerOverrides": [{ "name": container, "environment": variables }] })
+    };
+    let stopped = |family: &str, overrides: serde_json::Value| {
+        let detail = json!({ "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef0123456789abcdef",
+            "clusterArn": "arn:aws:ecs:eu-central-1:123456789012:cluster/default", "lastStatus": "STOPPED",
+            "taskDefinitionArn": format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/{family}:1"),
+            "stopCode": "EssentialContainerExited", "startedBy": "r-1",
+            "containers": [{ "name": "runner", "exitCode": 1 }], "overrides": overrides });
+        json!({ "version": "0", "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail })
+            .to_string()
+    };
+    let none = || json!({ "containerOverrides": [] });
+    let nothing_told = json!({ "containerOverrides": [{ "name": "web" }] });
+    for (what, event) in [
+        ("another family, nothing told", stopped("web", none())),
+        ("another container", stopped("web", order("web", "killed"))),
+        ("a container that was told nothing", stopped("web", nothing_told)),
+        ("another function's order", stopped("runner", order("runner", "other"))),
+    ] {
+        chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
+        chain.quiet().await;
+        assert!(chain.calls("RunTask").is_empty(), "{what}\n{}", chain.story());
+        assert!(chain.emulator.messages(DEAD_LETTERS).is_empty(), "{what}\n{}", chain.story());
+    }
+    // The same event about a task of ours is followed by the next attempt.
+    chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "killed"))).await.expect("deployed");
+    chain.quiet().await;
+    assert_eq!(chain.tasks("r-1"), 1, "{}", chain.story());
+}

@@ -1,0 +1,118 @@
+//! The exit codes: how the handler ended, or why it never ran.
+
+use std::io::Write;
+
+use immortal_emulator::{Calls, Function, How};
+
+use super::{Bench, function, package, runtime, script, zip_of};
+
+#[tokio::test]
+async fn how_the_handler_ends_is_the_exit_code() {
+    let table = [("succeed", 0), ("fail", 1), ("panic", 1), ("exit", 1), ("abort", 128 + 6)];
+    let mut bench = Bench::of(function(package("killed"))).await;
+    for (end, code) in table {
+        bench = bench.event(&format!(r#"{{"lambda":"hang","tasks":["{end}"]}}"#));
+        let ended = bench.run().await;
+        assert_eq!(ended.code, Some(code), "{end}: {}", ended.all());
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_never_answers_ends_the_attempt_with_its_own_end() {
+    for (bootstrap, code, said) in [
+        ("exit 0", 1, "exited with 0, without an answer"),
+        ("exit 124", 1, "exited with 124"),
+        ("next; kill -KILL $$", 137, "want of memory"),
+        ("next; kill -SEGV $$", 139, "signal 11"),
+    ] {
+        let end = Bench::of(runtime(bootstrap)).await.run().await;
+        assert_eq!(end.code, Some(code), "{bootstrap}: {}", end.all());
+        assert!(end.stderr.contains(said), "{bootstrap} says {said}: {}", end.all());
+    }
+}
+
+#[tokio::test]
+async fn at_its_limit_it_is_given_up_wherever_it_is() {
+    let spinning = Bench::of(function(package("killed"))).await.event(r#"{"lambda":"hang","tasks":["spin"]}"#);
+    let downloading = Bench::of(script("exit 0")).await.fault("Download", How::Stall, Calls::All);
+    for bench in [spinning, downloading] {
+        let end = bench.with("IMMORTAL_LIMIT", "1").run().await;
+        assert_eq!(end.code, Some(124), "{}", end.all());
+        assert!(end.stderr.contains("limit"), "{}", end.all());
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_run_is_refused_with_what_to_do_instead() {
+    let sound = || script("exit 0");
+    let linked = {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.add_symlink("bootstrap", "/bin/true", options).expect("writing to memory");
+        zip.finish().expect("writing to memory").into_inner()
+    };
+    let table: Vec<(&str, Function, &str)> = vec![
+        ("image", Function { image_uri: Some("1.dkr.ecr/image:1".into()), ..sound() }, "deploy it as a zip"),
+        ("durable", Function { durable: true, ..sound() }, "durable function"),
+        ("EFS", Function { file_systems: vec![("arn:efs".into(), "/mnt/data".into())], ..sound() }, "(EFS)"),
+        ("architecture", Function { architecture: another_architecture().into(), ..sound() }, "cpuArchitecture"),
+        (
+            "environment",
+            Function { environment_error: Some(("AccessDeniedException".into(), "no key".into())), ..sound() },
+            "kms:Decrypt",
+        ),
+        ("no bootstrap", function(zip_of([("readme", 0o644, b"hello".as_slice())])), "no bootstrap"),
+        ("not executable", function(zip_of([("bootstrap", 0o644, b"#!/bin/sh\n".as_slice())])), "mode 755"),
+        ("a directory", function(zip_of([("bootstrap/file", 0o755, b"".as_slice())])), "an executable file"),
+        (
+            "no interpreter",
+            function(zip_of([("bootstrap", 0o755, b"#!/no/such\n".as_slice())])),
+            "built for this image",
+        ),
+        ("no program", function(zip_of([("bootstrap", 0o755, b"\0\0".as_slice())])), "built for this image"),
+        ("no zip", function(b"this is no zip".to_vec()), "no sound zip"),
+        ("zip slip", function(zip_of([("../../evil", 0o755, b"evil".as_slice())])), r#""../../evil" leads out"#),
+        ("a link out", function(linked), r#""bootstrap" leads out"#),
+        ("a bomb", function(bomb()), "larger than 250 MB"),
+    ];
+    for (case, function, said) in table {
+        let bench = Bench::of(function).await;
+        let end = bench.run().await;
+        assert_eq!(end.code, Some(2), "{case}: {}", end.all());
+        assert!(end.stderr.contains(said), "{case} says {said}: {}", end.all());
+        assert_eq!(end.stderr.matches("ERROR").count(), 1, "{case} is said in one line: {}", end.all());
+        let beside: Vec<_> = std::fs::read_dir(bench.path("")).expect("ours").flatten().collect();
+        assert!(beside.iter().all(|entry| entry.file_name() == "task"), "{case} left {beside:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_is_gone_is_given_up() {
+    let end = Bench::of(script("exit 0")).await.context("functionName", "gone".into()).run().await;
+    assert_eq!(end.code, Some(2), "{}", end.all());
+    let end = Bench::of(script("exit 0")).await.context("functionVersion", "7".into()).run().await;
+    assert_eq!(end.code, Some(2), "{}", end.all());
+    assert!(end.stderr.contains("version 7") && end.stderr.contains("deleted"), "{}", end.all());
+}
+
+#[tokio::test]
+async fn a_disk_that_cant_be_written_is_the_runners_own_failure() {
+    let end = Bench::of(script("exit 0")).await.with("LAMBDA_TASK_ROOT", "/dev/null/task").run().await;
+    assert_eq!(end.code, Some(70), "{}", end.all());
+    assert!(end.stderr.contains("/dev/null/task"), "{}", end.all());
+}
+
+fn another_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "x86_64" } else { "arm64" }
+}
+
+/// A zip of a quarter of a megabyte that holds 251 MB.
+fn bomb() -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).expect("writing to memory");
+    let megabyte = vec![0; 1024 * 1024];
+    for _ in 0..251 {
+        zip.write_all(&megabyte).expect("writing to memory");
+    }
+    zip.finish().expect("writing to memory").into_inner()
+}

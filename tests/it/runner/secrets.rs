@@ -1,0 +1,47 @@
+//! What no log may hold, however much is asked to be logged: presigned addresses, credentials, the event.
+
+use immortal_emulator::{Calls, Function, How};
+
+use super::{Bench, End, SECRETS, function, runtime};
+
+/// In every event, and in no answer.
+const MARK: &str = "known-to-the-caller-only";
+
+fn holds_no_secret(case: &str, end: &End) {
+    for secret in SECRETS.iter().chain([&MARK]) {
+        let output = format!("{}{}", end.stdout, end.stderr);
+        let lines: Vec<_> = output.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{case}: {secret} stands in\n{}", lines.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn no_log_holds_a_secret_however_much_is_logged() {
+    let sound = || runtime("next; respond 1");
+    let event = format!(r#"{{"mark":"{MARK}"}}"#);
+    let bench = async |function: Function| Bench::of(function).await.event(&event).with("RUST_LOG", "trace");
+    let stored = bench(sound()).await.without("AWS_LAMBDA_FUNCTION_EVENT");
+    stored.emulator.put_object("events", "key", event.clone());
+    let hidden = Function { environment: [("PASSWORD".to_owned(), MARK.to_owned())].into(), ..sound() };
+    let durable = Function { durable: true, ..sound() };
+    let table = [
+        ("success", bench(hidden).await, 0),
+        ("an event in S3", stored.with("IMMORTAL_EVENT_S3", "s3://events/key"), 0),
+        ("a refusal", bench(durable).await, 2),
+        ("no zip", bench(function(b"no zip".to_vec())).await, 2),
+        ("expired", bench(sound()).await.fault("Download", How::Expired, Calls::All), 75),
+        ("cut", bench(sound()).await.fault("Download", How::Cut, Calls::Next(1)), 0),
+        ("corrupt", bench(sound()).await.fault("Download", How::Corrupt, Calls::All), 75),
+        ("reset", bench(sound()).await.fault("Download", How::ResetBefore, Calls::Next(2)), 0),
+        ("denied", bench(sound()).await.fault("GetFunction", How::AccessDenied, Calls::All), 75),
+        ("throttled", bench(sound()).await.fault("GetFunction", How::Throttle, Calls::Next(1)), 0),
+        ("a malformed event", bench(sound()).await.event(&event[..event.len() - 1]), 2),
+        ("a malformed attempt", bench(sound()).await.with("IMMORTAL_ATTEMPT", "0"), 2),
+        ("a failure", bench(runtime("next; exit 1")).await, 1),
+    ];
+    for (case, bench, code) in table {
+        let end = bench.run().await;
+        assert_eq!(end.code, Some(code), "{case}: {}", end.all());
+        holds_no_secret(case, &end);
+    }
+}
