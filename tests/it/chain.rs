@@ -22,7 +22,7 @@ pub(crate) const BUCKET: &str = "events";
 
 /// Stands in for the runner's image where the task itself is not what is tested. It ends as the event says for its
 /// attempt, and succeeds past the list: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
-/// told to stop, then with exit code N.
+/// told to stop, then with exit code N, and it says when it waits.
 pub(crate) const ENDS: &[&str] = &[
     "/bin/sh",
     "-c",
@@ -31,7 +31,7 @@ pub(crate) const ENDS: &[&str] = &[
     shift $((IMMORTAL_ATTEMPT - 1))
     case $1 in
         wait) sleep 60; exit 9 ;;
-        stop*) trap "exit ${1#stop}" TERM; sleep 60 & wait ;;
+        stop*) trap "exit ${1#stop}" TERM; echo waiting; sleep 60 & wait ;;
         kill) kill -9 $$ ;;
         *) exit "$1" ;;
     esac"#,
@@ -227,6 +227,17 @@ impl Chain {
             _ => None,
         });
         self.patiently(wait, &format!("attempt {attempt} at {request} never began")).await
+    }
+
+    /// Waits until a task of this request says that it [waits](ENDS) to be told to stop: its ARN.
+    pub(crate) async fn waiting(&self, request: &str) -> String {
+        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
+            (Place::Task { arn, started_by }, What::Log { line, .. }) => {
+                (started_by.as_deref() == Some(request) && line == "waiting").then(|| arn.clone())
+            }
+            _ => None,
+        });
+        self.patiently(wait, &format!("no task of {request} waits")).await
     }
 
     /// Waits until so many tasks of this request stopped, and returns how many were started by then.

@@ -130,14 +130,25 @@ async fn how_a_task_ended_decides_what_follows() {
         ("wait 9", interrupted(ServiceSchedulerInitiated), 1, 1, Nothing),
     ];
     let chain = setup("killed").start_unmapped().await;
+    let mut ready_to_stop = Vec::new();
     for (number, (ends, how, tasks, ..)) in table.iter().enumerate() {
         let request = format!("row-{number}");
-        if let Some(how) = how.clone() {
-            chain.emulator.inject_for(&request, Fault { operation: "Task", how, calls: Calls::Next(*tasks) });
+        match how.clone() {
+            Some(How::Interrupt { stop_code, .. }) if ends.starts_with("stop") => {
+                ready_to_stop.push((request.clone(), stop_code));
+            }
+            Some(how) => {
+                chain.emulator.inject_for(&request, Fault { operation: "Task", how, calls: Calls::Next(*tasks) });
+            }
+            None => {}
         }
         chain.fail(&request, &json!({ "ends": ends.trim_end() }).to_string(), "");
     }
     chain.map();
+    for (request, stop_code) in ready_to_stop {
+        let task = chain.waiting(&request).await;
+        chain.emulator.interrupt(&task, stop_code).expect("it runs");
+    }
     chain.quiet().await;
     for (number, (ends, how, _, tasks, then)) in table.iter().enumerate() {
         let request = format!("row-{number}");
