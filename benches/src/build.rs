@@ -3,14 +3,13 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     time::Instant,
 };
 
 use anyhow::{Result, ensure};
 
 use crate::{
-    programs::root,
+    programs::{cargo, root},
     table::{Reach, Row, median},
 };
 
@@ -53,7 +52,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
 
 /// A build with nothing built before; everything is downloaded by then.
 fn clean(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
-    let fetched = cargo(directory).args(["fetch", "--quiet"]).status()?;
+    let fetched = cargo().current_dir(directory).args(["fetch", "--quiet"]).status()?;
     ensure!(fetched.success(), "cargo can't fetch for {}", directory.display());
     eprintln!("a clean build in {}", directory.display());
     build(directory, &[&["--release"], what].concat(), target)
@@ -61,16 +60,14 @@ fn clean(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
 
 fn build(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
     let begin = Instant::now();
-    let built =
-        cargo(directory).args(["build", "--quiet", "--locked", "--target-dir"]).arg(target).args(what).status()?;
+    let built = cargo()
+        .current_dir(directory)
+        .args(["build", "--quiet", "--locked", "--target-dir"])
+        .arg(target)
+        .args(what)
+        .status()?;
     ensure!(built.success(), "{what:?} doesn't build in {}", directory.display());
     Ok(begin.elapsed().as_secs_f64())
-}
-
-fn cargo(directory: &Path) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(directory).stdin(Stdio::null());
-    cargo
 }
 
 /// A handler with another greeting, until this is dropped.

@@ -14,7 +14,7 @@ use crate::{
 
 const ROUNDS: usize = 5;
 /// Warm invocations of the shorter of two runs; the longer has twice as many.
-const WARM: u64 = 300;
+const WARM: u64 = 1_000;
 
 pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
     let of = [programs.all()?, programs.alone()?, programs.bare()?];

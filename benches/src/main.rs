@@ -4,6 +4,7 @@
 mod build;
 mod dispatcher;
 mod function;
+mod image;
 mod instructions;
 mod memory;
 mod programs;
@@ -19,7 +20,7 @@ use anyhow::{Result, bail};
 use crate::{programs::Programs, table::Row};
 
 /// The parts, in the order in which they run without arguments.
-const PARTS: [&str; 7] = ["instructions", "times", "sizes", "dispatcher", "runner", "memory", "build"];
+const PARTS: [&str; 8] = ["instructions", "times", "sizes", "dispatcher", "runner", "memory", "image", "build"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -47,6 +48,7 @@ async fn measure(part: &str, programs: &Programs) -> Result<Vec<Row>> {
         "dispatcher" => dispatcher::measure(programs).await,
         "runner" => runner::measure(programs).await,
         "memory" => memory::measure(programs).await,
+        "image" => image::measure(),
         _ => build::measure(),
     }
 }

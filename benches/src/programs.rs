@@ -44,19 +44,21 @@ impl Programs {
 
 fn made<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str) -> Result<&'a Path> {
     if cell.get().is_none() {
-        let _ = cell.set(build(package, bin)?);
+        let _ = cell.set(build(package, bin, |_| {})?);
     }
     cell.get().map(PathBuf::as_path).context("it was just set")
 }
 
-fn build(package: &str, bin: &str) -> Result<PathBuf> {
+/// A release build of one binary, with what else cargo is told.
+pub(crate) fn build(package: &str, bin: &str, tell: impl FnOnce(&mut Command)) -> Result<PathBuf> {
     eprintln!("building {bin}");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = cargo();
+    command
         .args(["build", "--quiet", "--release", "--message-format=json-render-diagnostics"])
         .args(["--package", package, "--bin", bin])
-        .current_dir(root())
-        .stdout(Stdio::piped())
-        .spawn()?;
+        .stdout(Stdio::piped());
+    tell(&mut command);
+    let mut cargo = command.spawn()?;
     let stdout = BufReader::new(cargo.stdout.take().context("it was piped")?);
     let mut executable = None;
     for message in Message::parse_stream(stdout) {
@@ -69,6 +71,13 @@ fn build(package: &str, bin: &str) -> Result<PathBuf> {
     }
     ensure!(cargo.wait()?.success(), "{bin} doesn't build");
     executable.with_context(|| format!("cargo names no executable of {bin}"))
+}
+
+/// Cargo, in the main workspace.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).stdin(Stdio::null());
+    cargo
 }
 
 /// The workspace's root.

@@ -18,8 +18,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use hyper::header::HeaderName;
-use lambda_runtime::Context;
+use hyper::header::{HeaderName, HeaderValue};
+use lambda_runtime::{Context, LambdaInvocation};
 use nix::unistd::execve;
 use serde_json::value::RawValue;
 
@@ -54,9 +54,9 @@ struct Switched {
 /// What only the Runtime API's own headers say of an invocation.
 #[derive(Default)]
 struct Noted {
-    invocation_id: Option<String>,
-    client_context: Option<Box<RawValue>>,
-    identity: Option<Box<RawValue>>,
+    invocation_id: Option<HeaderValue>,
+    client_context: Option<HeaderValue>,
+    identity: Option<HeaderValue>,
 }
 
 /// All that is known of an event that may be handed over. What Lambda is told is written only then: most never are.
@@ -76,17 +76,15 @@ impl HandOver {
         Self(switched.map(Arc::new))
     }
 
-    /// Keeps what the headers of the invocation that is about to start say.
-    fn note(&self, headers: &lambda_runtime::LambdaInvocation) {
+    /// Keeps what the headers of the invocation that is about to start say. Those that most don't have aren't looked for
+    /// where the context is without them.
+    fn note(&self, LambdaInvocation { parts, context, .. }: &LambdaInvocation) {
         let Some(switched) = &self.0 else { return };
-        let text = |name: &HeaderName| {
-            headers.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let json = |name: &HeaderName| text(name).and_then(|json| RawValue::from_string(json).ok());
+        let header = |name: &HeaderName| parts.headers.get(name).cloned();
         *switched.noted.lock().unwrap_or_else(PoisonError::into_inner) = Noted {
-            invocation_id: text(&INVOCATION_ID),
-            client_context: json(&CLIENT_CONTEXT),
-            identity: json(&COGNITO_IDENTITY),
+            invocation_id: header(&INVOCATION_ID),
+            client_context: context.client_context.as_ref().and_then(|_| header(&CLIENT_CONTEXT)),
+            identity: context.identity.as_ref().and_then(|_| header(&COGNITO_IDENTITY)),
         };
     }
 
@@ -140,9 +138,13 @@ fn known(context: &Context, noted: Noted) -> crate::context::Context {
         log_stream_name: config.log_stream.clone(),
         xray_trace_id: context.xray_trace_id.clone(),
         tenant_id: context.tenant_id.clone(),
-        client_context: noted.client_context,
-        identity: noted.identity,
+        client_context: json(noted.client_context),
+        identity: json(noted.identity),
     }
+}
+
+fn json(header: Option<HeaderValue>) -> Option<Box<RawValue>> {
+    RawValue::from_string(header?.to_str().ok()?.to_owned()).ok()
 }
 
 /// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
@@ -152,7 +154,8 @@ fn hand_over(notice: Notice) {
     let invocation_id = noted.invocation_id.take();
     let request_id = context.request_id.clone();
     let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
-    let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
+    let invocation_id = invocation_id.as_ref().and_then(|id| id.to_str().ok());
+    let headers: Vec<_> = invocation_id.map(|id| (header::INVOCATION_ID, id)).into_iter().collect();
     if let Err(error) = post::error(&path, HANDED_OVER, &message::write(known(&context, noted)), &headers) {
         eprintln!("RequestId: {request_id} can't be handed over, so the process ends: {error}");
         exit(1);

@@ -13,11 +13,11 @@ use lambda_runtime::tracing::subscriber::{
 
 /// How much other crates log where no code of the user's runs: below it, SDK clients log requests and answers whole, and
 /// with them events and presigned addresses.
-const OTHERS: LevelFilter = LevelFilter::INFO;
+const OTHERS: Option<LevelFilter> = Some(LevelFilter::INFO);
 
 /// For the handler, in Lambda, which reads stdout.
 pub(super) fn of_handler() {
-    install(io::stdout, LevelFilter::TRACE);
+    install(io::stdout, None);
 }
 
 /// For the dispatcher, in Lambda too.
@@ -33,7 +33,7 @@ pub(super) fn of_runner() {
 /// Level and format obey Lambda's advanced logging controls, as they do in `lambda_runtime`.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>.
-fn install<W>(writer: W, others: LevelFilter)
+fn install<W>(writer: W, others: Option<LevelFilter>)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
@@ -42,8 +42,11 @@ where
     let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     let subscriber = fmt().with_target(false).without_time().with_env_filter(filter).with_writer(writer);
-    let capped = filter_fn(move |metadata| {
-        metadata.target().starts_with(env!("CARGO_CRATE_NAME")) || LevelFilter::from_level(*metadata.level()) <= others
+    let capped = others.map(|others| {
+        filter_fn(move |metadata| {
+            metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+                || LevelFilter::from_level(*metadata.level()) <= others
+        })
     });
     // It fails only where there is a subscriber already, and then that one is meant to stay.
     let _ = if json {
