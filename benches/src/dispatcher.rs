@@ -166,9 +166,13 @@ pub(crate) const SIGNED: &str =
 async fn batch(program: &Path) -> Result<Row> {
     let emulator = Emulator::start(Options { run_task_rate: None, ..Options::default() }).await?;
     emulator.inject(Fault { operation: "RunTask", how: How::Late(LATENCY), calls: Calls::All });
+    // Ten processes that start would take the dispatcher's processor time.
+    emulator.inject(Fault { operation: "Task", how: How::FailToStart("it isn't needed"), calls: Calls::All });
     let mut command = Command::new(program);
     command.stderr(Stdio::null());
-    let mut function = Function::start(command, &dispatcher(&emulator)).await?;
+    let mut variables = dispatcher(&emulator);
+    variables.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), DISPATCHER.to_owned()));
+    let mut function = Function::start(command, &variables).await?;
     function.ready().await?;
     let mut number = 0;
     let mut times = [vec![], vec![]];

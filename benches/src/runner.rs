@@ -136,7 +136,7 @@ impl Bench {
     }
 }
 
-/// The program, and data that shrinks to 40 % in files of a megabyte, until the zip has its size.
+/// The program, and data that shrinks to 44 % in files of a megabyte, until the zip has its size.
 fn package(program: Vec<u8>, megabytes: usize) -> Result<Vec<u8>> {
     let mut files = vec![("bootstrap".to_owned(), program)];
     let with = |files: &[(String, Vec<u8>)]| {
@@ -146,7 +146,7 @@ fn package(program: Vec<u8>, megabytes: usize) -> Result<Vec<u8>> {
     let left = (megabytes * 1_000_000).saturating_sub(with(&files)?.len());
     let mut random = fastrand::Rng::with_seed(8);
     let words: Vec<[u8; 8]> = std::iter::repeat_with(|| random.u64(..).to_le_bytes()).take(512).collect();
-    let mut unpacked = left * 5 / 2;
+    let mut unpacked = left * 9 / 4;
     while unpacked > 0 {
         let size = unpacked.min(1_000_000);
         let mut data = Vec::with_capacity(size + 8);

@@ -20,8 +20,9 @@ pub(crate) fn measure(programs: &Programs) -> Result<Vec<Row>> {
     };
     let (all, alone, bare) = (size(programs.all()?)?, size(programs.alone()?)?, size(programs.bare()?)?);
     Ok(vec![
-        Row::new("release binary, zipped, handler role alone", (alone, "MB"), (bare, "MB, bare"), Reach::AtMost(1.1)),
-        Row::new("release binary, zipped, all roles", (all, "MB"), (bare, "MB, bare"), Reach::AtMost(4.5)),
+        Row::new("release binary, zipped, handler role alone", (alone, "MB"), (bare, "MB, bare"), Reach::AtMost(1.1))
+            .held(1.055),
+        Row::new("release binary, zipped, all roles", (all, "MB"), (bare, "MB, bare"), Reach::AtMost(4.5)).held(5.86),
     ])
 }
 

@@ -8,7 +8,12 @@ pub(crate) struct Row {
     pub(crate) against: String,
     pub(crate) ratio: f64,
     pub(crate) reach: Reach,
+    /// The ratio that it had when it was last accepted, where that doesn't depend on the machine.
+    pub(crate) held: Option<f64>,
 }
+
+/// By how much a ratio may be above the one that is held: other versions of dependencies and of the compiler.
+const TOLERANCE: f64 = 1.03;
 
 /// What a ratio is to be.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +26,24 @@ impl Row {
     /// Two medians, and their ratio.
     pub(crate) fn new(figure: &str, ours: (f64, &str), against: (f64, &str), reach: Reach) -> Self {
         let shown = |(value, unit): (f64, &str)| format!("{} {unit}", digits(value));
-        Self { figure: figure.to_owned(), ours: shown(ours), against: shown(against), ratio: ours.0 / against.0, reach }
+        Self {
+            figure: figure.to_owned(),
+            ours: shown(ours),
+            against: shown(against),
+            ratio: ours.0 / against.0,
+            reach,
+            held: None,
+        }
+    }
+
+    /// Holds it at a ratio.
+    pub(crate) fn held(self, ratio: f64) -> Self {
+        Self { held: Some(ratio), ..self }
+    }
+
+    /// Whether it is no worse than it was.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_none_or(|held| self.ratio <= held * TOLERANCE)
     }
 
     pub(crate) fn is_reached(&self) -> bool {
@@ -83,5 +105,12 @@ mod tests {
         assert!(!row(3.1, Reach::AtMost(1.5)).is_reached());
         assert!(row(1.8, Reach::AtLeast(0.9)).is_reached());
         assert!(!row(1.7, Reach::AtLeast(0.9)).is_reached());
+    }
+
+    #[test]
+    fn what_is_held_may_be_better_and_hardly_worse() {
+        let row = |ours| Row::new("figure", (ours, "MB"), (2.0, "MB"), Reach::AtMost(1.0)).held(1.5);
+        assert!(row(1.0).is_held() && row(3.05).is_held());
+        assert!(!row(3.1).is_held());
     }
 }

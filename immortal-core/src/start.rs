@@ -123,14 +123,8 @@ fn pick() -> Result<Role, NoRole> {
 /// Every role but the handler's, and wrong use.
 async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
     match role {
-        Ok(Role::Dispatcher) => {
-            log::of_dispatcher();
-            dispatcher(manifest).await
-        }
-        Ok(Role::Runner) => {
-            log::of_runner();
-            runner(manifest).await
-        }
+        Ok(Role::Dispatcher) => dispatcher(manifest).await,
+        Ok(Role::Runner) => runner(manifest).await,
         Ok(Role::Describe) => describe(manifest),
         Ok(Role::Handler) => 0,
         Err(no_role) => {
@@ -142,6 +136,7 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
 
 #[cfg(feature = "dispatcher")]
 async fn dispatcher(manifest: &Manifest) -> u8 {
+    log::of_dispatcher();
     // Boxed, or the compiler has to see through all of the SDK at once, deeper than it looks.
     Box::pin(crate::dispatcher::run(manifest)).await
 }
@@ -154,6 +149,7 @@ async fn dispatcher(_: &Manifest) -> u8 {
 
 #[cfg(feature = "runner")]
 async fn runner(manifest: &Manifest) -> u8 {
+    log::of_runner();
     Box::pin(crate::runner::run(manifest)).await
 }
 
