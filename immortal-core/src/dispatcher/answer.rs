@@ -1,30 +1,7 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
+pub use crate::aws::{Refused, Trouble};
 use crate::names::THROTTLES;
-
-/// Why a call has no result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The service refused it.
-    Refused(Refused),
-    /// No sound answer came: a time-out, a reset, half an answer. The call may have taken effect.
-    Unanswered(String),
-    /// It never left: no credentials, no region.
-    Unsent(String),
-}
-
-/// A service's refusal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
-    /// The HTTP status.
-    pub status: u16,
-    /// The error's code.
-    pub code: String,
-    /// The error's message.
-    pub message: String,
-    /// The tasks that a `ConflictException` names.
-    pub resource_ids: Vec<String>,
-}
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,14 +14,13 @@ use super::{
     answer::{Lack, Ran, Trouble, mend, retryable},
     config::Config,
     deadline::{Deadline, backoff},
-    ecs::{Ecs, Request},
+    ecs::{self, Request},
     failure::{Identity, Refusal},
     input::{self, Input, Message, Reading, Subject},
     pace::Gate,
     response::{Failed, Outcome, Response, of_batch, of_single},
-    s3::S3,
 };
-use crate::{function::FunctionArn, manifest::Manifest};
+use crate::{aws::Aws, function::FunctionArn, manifest::Manifest};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;
@@ -31,8 +30,7 @@ const IN_FLIGHT: usize = 10;
 pub(super) struct Dispatcher {
     pub(super) config: Config,
     pub(super) manifest: Manifest,
-    pub(super) ecs: Ecs,
-    pub(super) s3: S3,
+    pub(super) aws: Aws,
     pub(super) gate: Gate,
     calls: Semaphore,
 }
@@ -46,15 +44,8 @@ pub(super) struct Scope {
 }
 
 impl Dispatcher {
-    pub(super) fn new(config: Config, manifest: Manifest, sdk: &aws_config::SdkConfig) -> Self {
-        Self {
-            config,
-            manifest,
-            ecs: Ecs::new(sdk),
-            s3: S3::new(sdk),
-            gate: Gate::new(),
-            calls: Semaphore::new(IN_FLIGHT),
-        }
+    pub(super) fn new(config: Config, manifest: Manifest, aws: Aws) -> Self {
+        Self { config, manifest, aws, gate: Gate::new(), calls: Semaphore::new(IN_FLIGHT) }
     }
 
     /// Handles one invocation; `own_arn` is the ARN under which the dispatcher itself was invoked.
@@ -170,7 +161,7 @@ impl Dispatcher {
         self.gate.pass(deadline.end()).await?;
         let permit = self.permit(deadline).await?;
         let sent = self.gate.now();
-        let answer = self.ecs.run_task(&self.config, request, deadline.call()?).await;
+        let answer = ecs::run_task(&self.aws, &self.config, request, deadline.call()?).await;
         match answer.as_ref().map_err(retryable) {
             Err(Some(Lack::Rate)) => self.gate.throttled(sent),
             Err(Some(Lack::Service)) => {}

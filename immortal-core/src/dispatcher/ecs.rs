@@ -1,25 +1,29 @@
-//! The ECS client: `RunTask` and `DescribeTasks`, in our own types.
+//! The ECS adapter: `RunTask` and `DescribeTasks`.
+//!
+//! Shapes: `botocore:ecs:RunTaskRequest`, `RunTaskResponse`, `DescribeTasksRequest`, `DescribeTasksResponse`.
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_ecs::{
-    Client,
-    operation::run_task::RunTaskError,
-    types::{
-        self, AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, EphemeralStorage, KeyValuePair,
-        LaunchType, NetworkConfiguration, TaskOverride,
-    },
+use bytes::Bytes;
+use hyper::{
+    Method,
+    header::{CONTENT_TYPE, HeaderName},
 };
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::{
-    answer::{NotDone, Ran, Started, Trouble},
+    answer::{NotDone, Ran, Started},
     config::Config,
     overrides::Overrides,
-    sdk,
-    task::{Container, Override, Task},
+    task::{Described, Task},
 };
+use crate::aws::{self, Aws, Service, Trouble};
+
+/// The version of ECS's API, which its operations are called by.
+const API: &str = "AmazonEC2ContainerServiceV20141113";
+
+static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// One task to be started.
 #[derive(Debug)]
@@ -30,140 +34,273 @@ pub(super) struct Request<'a> {
     pub(super) overrides: &'a Overrides,
 }
 
-#[derive(Debug)]
-pub(super) struct Ecs {
-    client: Client,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunTask<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity_provider_strategy: Option<[CapacityProvider; 1]>,
+    cluster: &'a str,
+    count: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    launch_type: Option<&'static str>,
+    network_configuration: NetworkConfiguration<'a>,
+    overrides: &'a Overrides,
+    started_by: &'a str,
+    task_definition: &'a str,
+    client_token: &'a str,
 }
 
-impl Ecs {
-    pub(super) fn new(config: &SdkConfig) -> Self {
-        Self { client: Client::new(config) }
-    }
+#[derive(Serialize)]
+struct CapacityProvider {
+    #[serde(rename = "capacityProvider")]
+    name: &'static str,
+    weight: u8,
+    base: u8,
+}
 
-    pub(super) async fn run_task(
-        &self,
-        config: &Config,
-        request: &Request<'_>,
-        bound: Duration,
-    ) -> Result<Ran, Trouble> {
-        let call = self
-            .client
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NetworkConfiguration<'a> {
+    awsvpc_configuration: Awsvpc<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Awsvpc<'a> {
+    subnets: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    security_groups: &'a [String],
+    assign_public_ip: &'static str,
+}
+
+#[derive(Serialize)]
+struct DescribeTasks<'a> {
+    cluster: &'a str,
+    tasks: [&'a str; 1],
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RanTasks {
+    tasks: Option<Vec<StartedTask>>,
+    failures: Option<Vec<Failure>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StartedTask {
+    task_arn: Option<String>,
+    created_at: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    reason: Option<String>,
+    detail: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DescribedTasks {
+    tasks: Option<Vec<Described>>,
+}
+
+pub(super) async fn run_task(
+    aws: &Aws,
+    config: &Config,
+    request: &Request<'_>,
+    bound: Duration,
+) -> Result<Ran, Trouble> {
+    let ran: RanTasks = call(aws, "RunTask", &body(config, request), bound).await?;
+    let started = |StartedTask { task_arn, created_at }| {
+        let created = created_at.as_ref().and_then(created);
+        task_arn.map(|arn| Started { arn, created, named: false })
+    };
+    let not_done =
+        |Failure { reason, detail }| NotDone { reason: reason.unwrap_or_default(), detail: detail.unwrap_or_default() };
+    Ok(Ran {
+        tasks: ran.tasks.unwrap_or_default().into_iter().filter_map(started).collect(),
+        failures: ran.failures.unwrap_or_default().into_iter().map(not_done).collect(),
+    })
+}
+
+/// The task, or `None` where ECS doesn't know it: not yet, or no more.
+pub(super) async fn describe_task(
+    aws: &Aws,
+    cluster: &str,
+    arn: &str,
+    bound: Duration,
+) -> Result<Option<Task>, Trouble> {
+    let described: DescribedTasks = call(aws, "DescribeTasks", &DescribeTasks { cluster, tasks: [arn] }, bound).await?;
+    Ok(described.tasks.unwrap_or_default().into_iter().next().map(Task::from))
+}
+
+/// A call that isn't answered in time may have taken effect all the same.
+pub(super) fn answered<T>(
+    result: Result<Result<T, Trouble>, tokio::time::error::Elapsed>,
+    bound: Duration,
+) -> Result<T, Trouble> {
+    result.unwrap_or_else(|_| Err(Trouble::Unanswered(format!("no answer within {} ms", bound.as_millis()))))
+}
+
+async fn call<T: DeserializeOwned>(
+    aws: &Aws,
+    operation: &str,
+    body: &impl Serialize,
+    bound: Duration,
+) -> Result<T, Trouble> {
+    let request = json_rpc(operation, body).map_err(|error| Trouble::Unsent(error.to_string()))?;
+    answered(timeout(bound, aws.json(&request)).await, bound)
+}
+
+fn json_rpc(operation: &str, body: &impl Serialize) -> serde_json::Result<aws::Request> {
+    Ok(aws::Request {
+        service: Service::Ecs,
+        method: Method::POST,
+        bucket: None,
+        path: "/".to_owned(),
+        headers: vec![
+            (CONTENT_TYPE, "application/x-amz-json-1.1".to_owned()),
+            (TARGET.clone(), format!("{API}.{operation}")),
+        ],
+        body: Bytes::from(serde_json::to_vec(body)?),
+    })
+}
+
+fn body<'a>(config: &'a Config, request: &'a Request<'_>) -> RunTask<'a> {
+    let network = &config.network;
+    RunTask {
+        capacity_provider_strategy: request.spot.then_some([CapacityProvider {
+            capacity_provider: "FARGATE_SPOT",
+            weight: 1,
+            base: 0,
+        }]),
+        cluster: &config.cluster,
+        count: 1,
+        launch_type: (!request.spot).then_some("FARGATE"),
+        network_configuration: NetworkConfiguration {
+            awsvpc_configuration: Awsvpc {
+                subnets: &network.subnets,
+                security_groups: &network.security_groups,
+                assign_public_ip: if network.public_ip { "ENABLED" } else { "DISABLED" },
+            },
+        },
+        overrides: request.overrides,
+        started_by: &request.started_by,
+        task_definition: &config.task_definition,
+        client_token: &request.token,
+    }
+}
+
+/// A moment, in Unix milliseconds: in an answer it is a number of seconds, in an event a text, which isn't read.
+pub(super) fn created(at: &serde_json::Value) -> Option<i64> {
+    use aws_smithy_types::date_time::{DateTime, Format};
+    DateTime::from_str(&at.as_number()?.to_string(), Format::EpochSeconds).ok()?.to_millis().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::{
+        Client,
+        types::{
+            AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, EphemeralStorage,
+            KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
+        },
+    };
+
+    use super::*;
+    use crate::{
+        aws::tests::{HERE, ours, theirs},
+        context::Context,
+        manifest::Manifest,
+        order::{EventForm, Order},
+    };
+
+    /// The same task, in the words of the generated client; the overrides are read back from ours.
+    async fn ask(sdk: &aws_config::SdkConfig, config: &Config, request: &Request<'_>) {
+        let container = request.overrides.container();
+        let variables = container
+            .environment
+            .iter()
+            .map(|variable| KeyValuePair::builder().name(variable.name).value(&variable.value).build());
+        let told = ContainerOverride::builder()
+            .name(&container.name)
+            .set_environment(Some(variables.collect()))
+            .set_cpu(container.cpu)
+            .set_memory(container.memory);
+        let storage = |size| EphemeralStorage::builder().size_in_gib(size).build();
+        let overrides = TaskOverride::builder()
+            .container_overrides(told.build())
+            .set_cpu(request.overrides.cpu().map(str::to_owned))
+            .set_memory(request.overrides.memory().map(str::to_owned))
+            .set_ephemeral_storage(request.overrides.storage().map(storage));
+        let network = AwsVpcConfiguration::builder()
+            .set_subnets(Some(config.network.subnets.clone()))
+            .set_security_groups(Some(config.network.security_groups.clone()).filter(|groups| !groups.is_empty()))
+            .assign_public_ip(if config.network.public_ip {
+                AssignPublicIp::Enabled
+            } else {
+                AssignPublicIp::Disabled
+            });
+        let network = NetworkConfiguration::builder().awsvpc_configuration(network.build().expect("it has subnets"));
+        let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").weight(1);
+        let call = Client::new(sdk)
             .run_task()
             .cluster(&config.cluster)
             .task_definition(&config.task_definition)
             .count(1)
             .client_token(&request.token)
             .started_by(&request.started_by)
-            .network_configuration(network(config)?)
-            .overrides(overrides(request.overrides));
-        let call =
-            if request.spot { call.capacity_provider_strategy(spot()?) } else { call.launch_type(LaunchType::Fargate) };
-        let output = answered(timeout(bound, call.send()).await, bound)?.map_err(|error| {
-            let mut trouble = sdk::trouble(&error);
-            if let (Trouble::Refused(refused), Some(RunTaskError::ConflictException(conflict))) =
-                (&mut trouble, error.as_service_error())
-            {
-                refused.resource_ids = conflict.resource_ids().to_vec();
-            }
-            trouble
-        })?;
-        let started = |task: types::Task| {
-            let created = task.created_at().and_then(|time| time.to_millis().ok());
-            task.task_arn.map(|arn| Started { arn, created, named: false })
+            .network_configuration(network.build())
+            .overrides(overrides.build());
+        let call = if request.spot {
+            call.capacity_provider_strategy(spot.build().expect("it has a name"))
+        } else {
+            call.launch_type(LaunchType::Fargate)
         };
-        Ok(Ran {
-            tasks: output.tasks.unwrap_or_default().into_iter().filter_map(started).collect(),
-            failures: output.failures.unwrap_or_default().into_iter().map(not_done).collect(),
-        })
+        // What comes back is nothing that ECS would say.
+        let _ = call.send().await;
     }
 
-    /// The task, or `None` where ECS doesn't know it: not yet, or no more.
-    pub(super) async fn describe_task(
-        &self,
-        cluster: &str,
-        arn: &str,
-        bound: Duration,
-    ) -> Result<Option<Task>, Trouble> {
-        let call = self.client.describe_tasks().cluster(cluster).tasks(arn);
-        let output = answered(timeout(bound, call.send()).await, bound)?.map_err(|error| sdk::trouble(&error))?;
-        Ok(output.tasks.unwrap_or_default().into_iter().next().map(task))
+    #[tokio::test]
+    async fn requests_are_those_of_the_generated_client_to_the_byte() {
+        let order = Order {
+            event: EventForm::Inline("{\"a\": \"\u{e4}\\u00e4\\n\u{1F600}\u{7f}/\"}".to_owned()),
+            context: Context { aws_request_id: "r-1".into(), ..Context::default() },
+            handler_path: None,
+            attempt: 1,
+            interruptions: 0,
+            limit: Some(60),
+        };
+        let sized = Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
+        for (manifest, spot, more) in [
+            (Manifest::new("h", "p", "1"), false, [("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED")]),
+            (sized, true, [("IMMORTAL_SECURITY_GROUPS", "sg-1,sg-2")]),
+        ] {
+            let base = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner:3"), ("SUBNET", "s-1,s-2")];
+            let lookup = |name: &str| {
+                base.iter().chain(&more).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            };
+            let config = Config::read(lookup).expect("complete");
+            let overrides = Overrides::new("runner", &order, &manifest);
+            let request = Request { token: "t".into(), started_by: "r-1".into(), spot, overrides: &overrides };
+            let asked = theirs(HERE, async |sdk| ask(&sdk, &config, &request).await).await;
+            let sent = ours(&json_rpc("RunTask", &body(&config, &request)).expect("plain data"), HERE).await;
+            assert_eq!(sent, asked);
+            assert!(asked.body.contains(&serde_json::to_string(&overrides).expect("plain data")), "what is measured");
+        }
+        let asked = theirs(HERE, async |sdk| Client::new(&sdk).describe_tasks().cluster("c").tasks("t").send().await);
+        let sent = json_rpc("DescribeTasks", &DescribeTasks { cluster: "c", tasks: ["t"] }).expect("plain data");
+        assert_eq!(ours(&sent, HERE).await, asked.await);
     }
-}
 
-/// A call that isn't answered in time may have taken effect all the same.
-pub(super) fn answered<T>(result: Result<T, tokio::time::error::Elapsed>, bound: Duration) -> Result<T, Trouble> {
-    result.map_err(|_| Trouble::Unanswered(format!("no answer within {} ms", bound.as_millis())))
-}
-
-fn network(config: &Config) -> Result<NetworkConfiguration, Trouble> {
-    let network = &config.network;
-    let awsvpc = AwsVpcConfiguration::builder()
-        .set_subnets(Some(network.subnets.clone()))
-        .set_security_groups(Some(network.security_groups.clone()).filter(|groups| !groups.is_empty()))
-        .assign_public_ip(if network.public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled })
-        .build()
-        .map_err(|error| Trouble::Unsent(error.to_string()))?;
-    Ok(NetworkConfiguration::builder().awsvpc_configuration(awsvpc).build())
-}
-
-fn spot() -> Result<CapacityProviderStrategyItem, Trouble> {
-    CapacityProviderStrategyItem::builder()
-        .capacity_provider("FARGATE_SPOT")
-        .weight(1)
-        .build()
-        .map_err(|error| Trouble::Unsent(error.to_string()))
-}
-
-fn overrides(overrides: &Overrides) -> TaskOverride {
-    let container = overrides.container();
-    let variables = container
-        .environment
-        .iter()
-        .map(|variable| KeyValuePair::builder().name(variable.name).value(&variable.value).build());
-    TaskOverride::builder()
-        .container_overrides(
-            types::ContainerOverride::builder()
-                .name(&container.name)
-                .set_environment(Some(variables.collect()))
-                .set_cpu(container.cpu)
-                .set_memory(container.memory)
-                .build(),
-        )
-        .set_cpu(overrides.cpu().map(str::to_owned))
-        .set_memory(overrides.memory().map(str::to_owned))
-        .set_ephemeral_storage(overrides.storage().map(|size| EphemeralStorage::builder().size_in_gib(size).build()))
-        .build()
-}
-
-fn not_done(failure: types::Failure) -> NotDone {
-    NotDone { reason: failure.reason.unwrap_or_default(), detail: failure.detail.unwrap_or_default() }
-}
-
-fn task(task: types::Task) -> Task {
-    let created = task.created_at().and_then(|time| time.to_millis().ok());
-    let containers = task.containers.unwrap_or_default().into_iter().map(|container| Container {
-        name: container.name.unwrap_or_default(),
-        exit_code: container.exit_code.map(i64::from),
-    });
-    let told = task.overrides.and_then(|overrides| overrides.container_overrides).unwrap_or_default();
-    let overrides = told.into_iter().map(|told| Override {
-        name: told.name.unwrap_or_default(),
-        environment: told
-            .environment
-            .unwrap_or_default()
-            .into_iter()
-            .map(|pair| (pair.name.unwrap_or_default(), pair.value.unwrap_or_default()))
-            .collect(),
-    });
-    Task {
-        arn: task.task_arn.unwrap_or_default(),
-        cluster: task.cluster_arn,
-        definition: task.task_definition_arn,
-        status: task.last_status.unwrap_or_default(),
-        created,
-        stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
-        stopped_reason: task.stopped_reason,
-        containers: containers.collect(),
-        overrides: overrides.collect(),
+    #[test]
+    fn a_moment_is_read_to_the_millisecond() {
+        let table =
+            [("1700000000", 1_700_000_000_000), ("1700000000.123", 1_700_000_000_123), ("1.7E9", 1_700_000_000_000)];
+        for (json, expected) in table {
+            assert_eq!(created(&serde_json::from_str(json).expect("JSON")), Some(expected), "{json}");
+        }
+        assert_eq!(created(&serde_json::json!("2024-11-13T00:00:00Z")), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
 //!
 //! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup` and
-//! `watch`, all without a call; `dispatch` and `start` act on it, and only `ecs`, `s3` and `sdk` know the SDK.
+//! `watch`, all without a call; `dispatch` and `start` act on it, and `ecs` and `s3` know the services' shapes.
 
 use std::{
     sync::Arc,
@@ -12,14 +12,17 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tracing::error;
 
-use crate::{manifest::Manifest, post};
+use crate::{
+    aws::{self, Aws},
+    manifest::Manifest,
+    post,
+};
 
 mod deadline;
 mod dispatch;
 mod ecs;
 mod object;
 mod s3;
-mod sdk;
 mod start;
 
 pub mod answer;
@@ -57,19 +60,18 @@ pub async fn run(manifest: &Manifest) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }
-    let config = match Config::read_in_lambda(|name| std::env::var(name).ok()) {
-        Ok(config) => config,
+    let (config, aws) = match set_up() {
+        Ok(set_up) => set_up,
         Err(problems) => {
             error!("{problems}");
-            let diagnostic =
-                Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems.to_string() };
+            let diagnostic = Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems };
             if let Err(unsent) = post::init_error(&diagnostic) {
                 error!(error = %unsent, "Lambda couldn't be told");
             }
             return MISCONFIGURED;
         }
     };
-    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &crate::aws::config().await));
+    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), aws));
     let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
@@ -90,4 +92,11 @@ pub async fn run(manifest: &Manifest) -> u8 {
             STOPPED
         }
     }
+}
+
+fn set_up() -> Result<(Config, Aws), String> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let config = Config::read_in_lambda(lookup).map_err(|problems| problems.to_string())?;
+    let http = aws::http_client().map_err(|error| format!("the dispatcher can't set HTTPS up: {error}"))?;
+    Ok((config, Aws::new(http, lookup)))
 }

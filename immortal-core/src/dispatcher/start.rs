@@ -10,12 +10,13 @@ use super::{
     config::{Transport, family},
     deadline::backoff,
     dispatch::{Dispatcher, Scope, no_time},
-    ecs::Request,
+    ecs::{self, Request},
     failure::Failure,
     ladder::{self, Rung},
     lookup::{self, Age, Fate},
     overrides::Overrides,
     response::Outcome,
+    s3,
     task::Task,
     token::{self, Origin},
     watch::{self, Next},
@@ -255,7 +256,7 @@ impl Dispatcher {
         let (rung, overrides) = ladder::climb_down(&event, transport, &key, floor.unwrap_or(Rung::Inline), with)
             .map_err(|error| error.to_string())?;
         if let (Rung::S3, Transport::Inline { bucket: Some(bucket) } | Transport::Bucket(bucket)) = (rung, transport) {
-            self.persist("PutObject", scope.deadline, |bound| self.s3.put(bucket, &key, &event, bound)).await?;
+            self.persist("PutObject", scope.deadline, |bound| s3::put(&self.aws, bucket, &key, &event, bound)).await?;
         }
         Ok((rung, overrides))
     }
@@ -288,7 +289,7 @@ impl Dispatcher {
         let begin = Instant::now();
         let mut asked = 0;
         loop {
-            let describe = |bound| self.ecs.describe_task(cluster, arn, bound);
+            let describe = |bound| ecs::describe_task(&self.aws, cluster, arn, bound);
             if let Some(task) = self.persist("DescribeTasks", scope.deadline, describe).await? {
                 return Ok(Some(task));
             }

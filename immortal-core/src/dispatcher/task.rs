@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::ecs::created;
+
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Task {
@@ -67,43 +69,50 @@ impl Task {
 
     /// Reads the `detail` of an `ECS Task State Change` event.
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
-        let detail: Detail = serde_json::from_str(detail)?;
-        let overrides = detail.overrides.unwrap_or_default().container_overrides.unwrap_or_default();
-        Ok(Self {
-            arn: detail.task_arn,
-            cluster: detail.cluster_arn,
-            definition: detail.task_definition_arn,
-            status: detail.last_status,
-            created: None,
-            stop_code: detail.stop_code,
-            stopped_reason: detail.stopped_reason,
-            containers: detail.containers.unwrap_or_default(),
-            overrides: overrides.into_iter().map(DetailOverride::into_override).collect(),
-        })
+        serde_json::from_str::<Described>(detail).map(Self::from)
     }
 }
 
+impl From<Described> for Task {
+    fn from(task: Described) -> Self {
+        let overrides = task.overrides.unwrap_or_default().container_overrides.unwrap_or_default();
+        Self {
+            arn: task.task_arn,
+            cluster: task.cluster_arn,
+            definition: task.task_definition_arn,
+            status: task.last_status,
+            created: task.created_at.as_ref().and_then(created),
+            stop_code: task.stop_code,
+            stopped_reason: task.stopped_reason,
+            containers: task.containers.unwrap_or_default(),
+            overrides: overrides.into_iter().map(DescribedOverride::into_override).collect(),
+        }
+    }
+}
+
+/// A task as ECS describes it, in an answer as in an event.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Detail {
+pub(super) struct Described {
     task_arn: String,
     last_status: String,
+    created_at: Option<serde_json::Value>,
     cluster_arn: Option<String>,
     task_definition_arn: Option<String>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
     containers: Option<Vec<Container>>,
-    overrides: Option<DetailOverrides>,
+    overrides: Option<DescribedOverrides>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct DetailOverrides {
-    container_overrides: Option<Vec<DetailOverride>>,
+struct DescribedOverrides {
+    container_overrides: Option<Vec<DescribedOverride>>,
 }
 
 #[derive(Deserialize)]
-struct DetailOverride {
+struct DescribedOverride {
     name: Option<String>,
     environment: Option<Vec<Variable>>,
 }
@@ -114,7 +123,7 @@ struct Variable {
     value: Option<String>,
 }
 
-impl DetailOverride {
+impl DescribedOverride {
     fn into_override(self) -> Override {
         let variables = self.environment.unwrap_or_default().into_iter();
         Override {

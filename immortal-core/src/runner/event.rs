@@ -2,34 +2,35 @@
 
 use std::io::Read as _;
 
-use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 
 use super::{
     cause::without_urls,
     exit::Obstacle,
-    retry::{Refused, is_passing, patiently},
+    retry::{Answered, is_passing, patiently},
 };
-use crate::{names::env, order::EventForm};
+use crate::{
+    aws::{Aws, Trouble, s3},
+    names::env,
+    order::EventForm,
+};
 
 /// The size of the largest event that Lambda takes, and room for what is around it.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>, 6 MB for a synchronous payload.
 const MAX_EVENT: u64 = 8 * 1024 * 1024;
 
-/// Reads the event; `client` makes the S3 client, which most events don't need.
-pub(super) async fn read<F>(form: &EventForm, client: impl FnOnce() -> F) -> Result<Bytes, Obstacle>
-where
-    F: Future<Output = aws_sdk_s3::Client>,
-{
+/// Reads the event.
+pub(super) async fn read(form: &EventForm, aws: &Aws) -> Result<Bytes, Obstacle> {
     let event = match form {
         EventForm::Inline(event) => Bytes::from(event.clone()),
         EventForm::Gzip(event) => gunzip(event)?,
         EventForm::S3(uri) => {
             let (bucket, key) = parse(uri)?;
-            fetch(&client().await, uri, bucket, key).await?
+            fetch(aws, uri, bucket, key).await?
         }
     };
     if serde_json::from_slice::<&RawValue>(&event).is_err() {
@@ -64,47 +65,43 @@ fn parse(uri: &str) -> Result<(&str, &str), Obstacle> {
         })
 }
 
-async fn fetch(client: &aws_sdk_s3::Client, uri: &str, bucket: &str, key: &str) -> Result<Bytes, Obstacle> {
+async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, Obstacle> {
+    let request = s3::get(bucket, key);
     patiently(&format!("GetObject of {uri}"), || async {
-        let object = client.get_object().bucket(bucket).key(key).send().await.map_err(|error| refused(&error, uri))?;
-        let mut body = object.body;
+        let object = aws.send(&request).await.map_err(|trouble| decide(trouble, uri))?;
+        let mut body = object.into_body();
         let mut event = Vec::new();
-        while let Some(part) = body.next().await {
-            let part = part.map_err(|error| Refused::Again(without_urls(&error)))?;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Answered::Again(without_urls(&error)))?;
+            let part = frame.data_ref().map_or(&[][..], |part| part);
             if (event.len() + part.len()) as u64 > MAX_EVENT {
-                return Err(Refused::For(Obstacle::Never(format!(
+                return Err(Answered::For(Obstacle::Never(format!(
                     "{uri} holds more than {MAX_EVENT} bytes, which no event of Lambda's does"
                 ))));
             }
-            event.extend_from_slice(&part);
+            event.extend_from_slice(part);
         }
         Ok(Bytes::from(event))
     })
     .await
 }
 
-fn refused<E>(error: &SdkError<E, aws_sdk_s3::config::http::HttpResponse>, uri: &str) -> Refused
-where
-    SdkError<E, aws_sdk_s3::config::http::HttpResponse>: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error,
-{
-    if let SdkError::ResponseError(_) = error {
-        return Refused::Again(without_urls(error));
-    }
-    let Some(status) = error.raw_response().map(|response| response.status().as_u16()) else {
-        return Refused::Again(without_urls(error));
+fn decide(trouble: Trouble, uri: &str) -> Answered {
+    let refused = match trouble {
+        Trouble::Unanswered(why) => return Answered::Again(why),
+        Trouble::Unsent(why) => {
+            return Answered::For(Obstacle::NotNow(format!("GetObject of {uri} couldn't be asked for: {why}")));
+        }
+        Trouble::Refused(refused) => refused,
     };
-    decide(error.code(), error.message(), status, uri)
-}
-
-fn decide(code: Option<&str>, message: Option<&str>, status: u16, uri: &str) -> Refused {
-    let said = format!("{} {}", code.unwrap_or("an error without a code"), message.unwrap_or_default());
-    match code {
-        _ if is_passing(code, Some(status)) => Refused::Again(said),
-        Some("NoSuchKey" | "NoSuchBucket") => Refused::For(Obstacle::Never(format!(
+    let said = refused.to_string();
+    match refused.code.as_str() {
+        _ if is_passing(&refused) => Answered::Again(said),
+        "NoSuchKey" | "NoSuchBucket" => Answered::For(Obstacle::Never(format!(
             "the event is gone: {uri} {said}; keep events for longer than the attempts may take, \
              in the lifecycle rule of the bucket"
         ))),
-        _ => Refused::For(Obstacle::NotNow(format!(
+        _ => Answered::For(Obstacle::NotNow(format!(
             "the event can't be had: {uri} {said}; allow the task role s3:GetObject on the bucket's objects; where it \
              may, the object is gone, which S3 says to roles with s3:ListBucket only"
         ))),
@@ -116,6 +113,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::aws::Refused;
 
     fn gzip(bytes: &[u8]) -> String {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -124,7 +122,8 @@ mod tests {
     }
 
     async fn event(form: EventForm) -> Result<Bytes, Obstacle> {
-        read(&form, || async { unreachable!("no S3 here") }).await
+        let http = crate::aws::http_client().expect("HTTPS");
+        read(&form, &Aws::new(http, |_| None)).await
     }
 
     #[tokio::test]
@@ -153,11 +152,14 @@ mod tests {
 
     #[test]
     fn what_s3_answers_decides() {
-        let decided = |code, status| decide(Some(code), None, status, "s3://b/k");
-        assert!(matches!(decided("NoSuchKey", 404), Refused::For(Obstacle::Never(_))));
-        assert!(matches!(decided("NoSuchBucket", 404), Refused::For(Obstacle::Never(_))));
-        assert!(matches!(decided("AccessDenied", 403), Refused::For(Obstacle::NotNow(_))));
-        assert!(matches!(decided("SlowDown", 503), Refused::Again(_)));
-        assert!(matches!(decided("InternalError", 500), Refused::Again(_)));
+        let decided = |code: &str, status| {
+            let refused = Refused { status, code: code.to_owned(), ..Refused::default() };
+            decide(Trouble::Refused(refused), "s3://b/k")
+        };
+        assert!(matches!(decided("NoSuchKey", 404), Answered::For(Obstacle::Never(_))));
+        assert!(matches!(decided("NoSuchBucket", 404), Answered::For(Obstacle::Never(_))));
+        assert!(matches!(decided("AccessDenied", 403), Answered::For(Obstacle::NotNow(_))));
+        assert!(matches!(decided("SlowDown", 503), Answered::Again(_)));
+        assert!(matches!(decided("InternalError", 500), Answered::Again(_)));
     }
 }

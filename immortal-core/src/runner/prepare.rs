@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aws_sdk_lambda::Client;
 use bytes::Bytes;
 use tokio::try_join;
 
@@ -22,7 +21,10 @@ use super::{
     function::{Function, refuse, wanted},
     lambda,
 };
-use crate::{aws, order::Order};
+use crate::{
+    aws::{self, Aws},
+    order::Order,
+};
 
 /// All that a run of the handler needs.
 #[derive(Debug)]
@@ -34,17 +36,24 @@ pub(super) struct Prepared {
 
 /// Fetches event, code and layers.
 pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, Obstacle> {
-    let sdk = aws::config().await;
-    let event = event::read(&order.event, async || aws::s3(&sdk));
-    let code = code(order, config, Client::new(&sdk));
+    let http = aws::http_client().map_err(|error| Obstacle::Broken(format!("HTTPS can't be set up: {error}")))?;
+    let downloader = Downloader::new(http.clone(), config.stall_timeout);
+    let aws = Aws::new(http, |name| std::env::var(name).ok());
+    let event = event::read(&order.event, &aws);
+    let code = code(order, config, &aws, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
     Ok(Prepared { event, function, bootstrap })
 }
 
-async fn code(order: &Order, config: &Config, client: Client) -> Result<(Function, PathBuf), Obstacle> {
+async fn code(
+    order: &Order,
+    config: &Config,
+    aws: &Aws,
+    downloader: &Downloader,
+) -> Result<(Function, PathBuf), Obstacle> {
     let (name, qualifier) = wanted(&order.context)?;
     let (name, qualifier) = (name.as_str(), qualifier.as_deref());
-    let function = lambda::function(&client, name, qualifier).await?;
+    let function = lambda::function(aws, name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;
     let located = |function: &Function| {
         function
@@ -52,12 +61,11 @@ async fn code(order: &Order, config: &Config, client: Client) -> Result<(Functio
             .clone()
             .ok_or_else(|| Obstacle::NotNow(format!("GetFunction of {name} names no place to download its code from")))
     };
-    let downloader = Downloader::new(config.stall_timeout);
     let package = located(&function)?;
     let newer = Mutex::new(None);
     let zip = downloader
         .fetch(&format!("the code of function {name}"), &package, || async {
-            let function = lambda::function(&client, name, qualifier).await?;
+            let function = lambda::function(aws, name, qualifier).await?;
             refuse(&function, std::env::consts::ARCH)?;
             let package = located(&function);
             *newer.lock().unwrap_or_else(PoisonError::into_inner) = Some(function);
@@ -73,8 +81,8 @@ async fn code(order: &Order, config: &Config, client: Client) -> Result<(Functio
     let mut links = Links::new();
     for layer in &function.layers {
         let what = format!("layer {layer}");
-        let package = lambda::layer(&client, layer).await?;
-        let zip = downloader.fetch(&what, &package, || lambda::layer(&client, layer)).await?;
+        let package = lambda::layer(aws, layer).await?;
+        let zip = downloader.fetch(&what, &package, || lambda::layer(aws, layer)).await?;
         links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
     }
     ignored(&function, config);

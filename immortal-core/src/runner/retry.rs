@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::exit::Obstacle;
-use crate::names::THROTTLES;
+use crate::{aws::Refused, names::THROTTLES};
 
 /// How long throttling and server errors are ridden out before the attempt is given up.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
@@ -13,9 +13,9 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(20);
 
-/// What a call came to.
+/// What a call that didn't succeed came to.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum Answered {
     /// Worth another try: throttled, a server error, no answer.
     Again(String),
     /// Not worth one.
@@ -25,7 +25,7 @@ pub(super) enum Refused {
 /// Makes a call until it succeeds, is refused for good, or patience runs out.
 pub(super) async fn patiently<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, Obstacle>
 where
-    F: Future<Output = Result<T, Refused>>,
+    F: Future<Output = Result<T, Answered>>,
 {
     patiently_for(PATIENCE, CALL, what, call).await
 }
@@ -37,7 +37,7 @@ async fn patiently_for<T, F>(
     mut call: impl FnMut() -> F,
 ) -> Result<T, Obstacle>
 where
-    F: Future<Output = Result<T, Refused>>,
+    F: Future<Output = Result<T, Answered>>,
 {
     let end = Instant::now() + patience;
     let mut round = 0;
@@ -45,8 +45,8 @@ where
         let each = each.min(end.saturating_duration_since(Instant::now()));
         let reason = match timeout(each, call()).await {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(Refused::For(obstacle))) => return Err(obstacle),
-            Ok(Err(Refused::Again(reason))) => reason,
+            Ok(Err(Answered::For(obstacle))) => return Err(obstacle),
+            Ok(Err(Answered::Again(reason))) => reason,
             Err(_) => format!("no answer within {} s", each.as_secs()),
         };
         let pause = pause(round, fastrand::f64());
@@ -68,10 +68,10 @@ pub(super) fn pause(round: u32, chance: f64) -> Duration {
     full.mul_f64(0.5 + chance / 2.0)
 }
 
-/// Whether an error that a service answered with, or that stood for its answer, is worth another try.
+/// Whether what a service refused is worth another try.
 ///
 /// Source: the error codes that AWS's SDKs retry, <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-pub(super) fn is_passing(code: Option<&str>, status: Option<u16>) -> bool {
+pub(super) fn is_passing(refused: &Refused) -> bool {
     const PASSING: &[&str] = &[
         "BandwidthLimitExceeded",
         "LimitExceededException",
@@ -81,8 +81,8 @@ pub(super) fn is_passing(code: Option<&str>, status: Option<u16>) -> bool {
         "ServiceException",
         "ServiceUnavailable",
     ];
-    code.is_some_and(|code| THROTTLES.contains(&code) || PASSING.contains(&code))
-        || status.is_none_or(|status| status == 429 || status >= 500)
+    let code = refused.code.as_str();
+    THROTTLES.contains(&code) || PASSING.contains(&code) || refused.status == 429 || refused.status >= 500
 }
 
 #[cfg(test)]
@@ -92,17 +92,17 @@ mod tests {
     #[test]
     fn what_passes_by_itself_is_tried_again() {
         for (code, status, expected) in [
-            (Some("TooManyRequestsException"), Some(429), true),
-            (Some("ThrottlingException"), Some(400), true),
-            (Some("SlowDown"), Some(503), true),
-            (Some("ServiceException"), Some(500), true),
-            (None, Some(502), true),
-            (None, None, true),
-            (Some("AccessDeniedException"), Some(403), false),
-            (Some("ResourceNotFoundException"), Some(404), false),
-            (None, Some(400), false),
+            ("TooManyRequestsException", 429, true),
+            ("ThrottlingException", 400, true),
+            ("SlowDown", 503, true),
+            ("ServiceException", 500, true),
+            ("", 502, true),
+            ("AccessDeniedException", 403, false),
+            ("ResourceNotFoundException", 404, false),
+            ("", 400, false),
         ] {
-            assert_eq!(is_passing(code, status), expected, "{code:?} {status:?}");
+            let refused = Refused { status, code: code.to_owned(), ..Refused::default() };
+            assert_eq!(is_passing(&refused), expected, "{refused:?}");
         }
     }
 
@@ -119,7 +119,7 @@ mod tests {
         let patience = Duration::from_millis(500);
         let start = Instant::now();
         let result: Result<(), _> =
-            patiently_for(patience, CALL, "GetFunction", async || Err(Refused::Again("throttled".into()))).await;
+            patiently_for(patience, CALL, "GetFunction", async || Err(Answered::Again("throttled".into()))).await;
         assert!(matches!(&result, Err(Obstacle::NotNow(message)) if message.contains("throttled")), "{result:?}");
         assert!(start.elapsed() >= Duration::from_millis(100), "it paused at least once");
     }
@@ -146,7 +146,7 @@ mod tests {
         let mut calls = 0;
         let result: Result<(), _> = patiently("GetFunction", || {
             calls += 1;
-            async { Err(Refused::For(Obstacle::Never("no such function".into()))) }
+            async { Err(Answered::For(Obstacle::Never("no such function".into()))) }
         })
         .await;
         assert_eq!((result, calls), (Err(Obstacle::Never("no such function".into())), 1));

@@ -6,8 +6,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, StatusCode, body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -18,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    aws::{self, Aws},
     dispatcher::{
         config::Config,
         deadline::Deadline,
@@ -104,26 +103,15 @@ impl Service {
             variable.map(|(_, value)| (*value).to_owned())
         };
         let config = Config::read(lookup).expect("complete");
-        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-        let sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-central-1"))
-            .endpoint_url(format!("http://{}", self.address))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .sleep_impl(aws_sdk_ecs::config::SharedAsyncSleep::new(Sleep))
-            .build();
-        Arc::new(Dispatcher::new(config, manifest, &sdk))
-    }
-}
-
-#[derive(Debug)]
-struct Sleep;
-
-impl aws_sdk_ecs::config::AsyncSleep for Sleep {
-    fn sleep(&self, duration: std::time::Duration) -> aws_sdk_ecs::config::Sleep {
-        aws_sdk_ecs::config::Sleep::new(tokio::time::sleep(duration))
+        let endpoint = format!("http://{}", self.address);
+        let aws = Aws::new(aws::http_client().expect("HTTPS"), |name: &str| match name {
+            "AWS_REGION" => Some("eu-central-1".to_owned()),
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "AWS_ACCESS_KEY_ID" => Some("AKIDEXAMPLE".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" => Some("secret".to_owned()),
+            _ => None,
+        });
+        Arc::new(Dispatcher::new(config, manifest, aws))
     }
 }
 

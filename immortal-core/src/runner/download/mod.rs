@@ -7,21 +7,14 @@ mod ranges;
 
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc, time::Duration};
 
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::{
-    client::http::HttpConnector as _,
-    http::{Request, Response},
-};
-use aws_smithy_types::body::SdkBody;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Incoming, header};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use super::{cause::without_urls, exit::Obstacle, function::Package, retry::pause};
+use crate::aws::Http;
 
 /// How often in a row a stream may fail without a byte of progress.
 const FAILURES: u32 = 5;
@@ -31,7 +24,7 @@ const MAX_ZIP: u64 = 300 * 1024 * 1024;
 /// Fetches zips.
 #[derive(Clone, Debug)]
 pub(super) struct Downloader {
-    http: Arc<Connector>,
+    http: Http,
     /// How long a download may stand still.
     stall: Duration,
 }
@@ -46,12 +39,11 @@ enum Fault {
     For(Obstacle),
 }
 
-type Answer = Response<SdkBody>;
+type Answer = Response<Incoming>;
 
 impl Downloader {
-    pub(super) fn new(stall: Duration) -> Self {
-        let http = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
-        Self { http: Arc::new(http), stall }
+    pub(super) fn new(http: Http, stall: Duration) -> Self {
+        Self { http, stall }
     }
 
     /// Fetches a zip and makes sure of its hash; where its URL has expired, `again` gets another one, once.
@@ -120,9 +112,9 @@ impl Downloader {
     }
 
     async fn get(&self, url: &str, range: Range<u64>) -> Result<Answer, Fault> {
-        let mut request = Request::get(url).map_err(|_| again("the address is no URL"))?;
-        request.headers_mut().insert("range", format!("bytes={}-{}", range.start, range.end - 1));
-        match timeout(self.stall, self.http.call(request)).await {
+        let request = Request::get(url).header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1));
+        let request = request.body(Full::default()).map_err(|_| again("the address is no URL"))?;
+        match timeout(self.stall, self.http.request(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Fault::Again(without_urls(&error))),
             Err(_) => Err(self.stalled()),
@@ -164,7 +156,7 @@ impl Downloader {
             match timeout(self.stall, body.frame()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(Ok(frame))) => take(frame.data_ref().map_or(&[], |data| data))?,
-                Ok(Some(Err(error))) => return Err(Fault::Again(without_urls(error.as_ref()))),
+                Ok(Some(Err(error))) => return Err(Fault::Again(without_urls(&error))),
                 Err(_) => return Err(self.stalled()),
             }
         }

@@ -1,0 +1,130 @@
+//! Why a call has no result.
+
+use std::{error::Error, fmt};
+
+use hyper::HeaderMap;
+use serde::Deserialize;
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The service refused it.
+    Refused(Refused),
+    /// No sound answer came: a time-out, a reset, half an answer. The call may have taken effect.
+    Unanswered(String),
+    /// It never left: no credentials, no region.
+    Unsent(String),
+}
+
+/// A service's refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's code.
+    pub code: String,
+    /// The error's message.
+    pub message: String,
+    /// The tasks that a `ConflictException` names.
+    pub resource_ids: Vec<String>,
+}
+
+/// The members of an error in JSON, under all the names that AWS's protocols have for them.
+///
+/// Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>, and the same
+/// of `restJson1`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Json {
+    #[serde(rename = "__type")]
+    kind: Option<String>,
+    code: Option<String>,
+    #[serde(alias = "Message", alias = "errorMessage")]
+    message: Option<String>,
+    #[serde(rename = "resourceIds")]
+    resource_ids: Option<Vec<String>>,
+}
+
+/// The service's own words.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, code, message, .. } = self;
+        match code.as_str() {
+            "" => write!(f, "status {status}")?,
+            code => f.write_str(code)?,
+        }
+        if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
+    }
+}
+
+impl Refused {
+    /// Reads an answer that isn't a success, in JSON or, as S3 has it, in XML; of others only the status is known.
+    pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let json: Json = serde_json::from_slice(body).unwrap_or_default();
+        let text = String::from_utf8_lossy(body);
+        let named = headers.get("x-amzn-errortype").and_then(|name| name.to_str().ok()).map(str::to_owned);
+        let code = named.or(json.kind).or(json.code).map(|code| bare(&code)).or_else(|| element(&text, "Code"));
+        Self {
+            status,
+            code: code.unwrap_or_default(),
+            message: json.message.or_else(|| element(&text, "Message")).unwrap_or_default(),
+            resource_ids: json.resource_ids.unwrap_or_default(),
+        }
+    }
+}
+
+/// The code without the name space before it, and the address that may follow it.
+fn bare(code: &str) -> String {
+    let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
+    code.split(':').next().unwrap_or(code).to_owned()
+}
+
+/// The text of an XML element that holds text only.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    Some(entities.into_iter().fold(text.to_owned(), |text, (entity, char)| text.replace(entity, char)))
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_read_in_each_protocol() {
+        let json = r#"{"__type":"ConflictException","message":"in use","resourceIds":["t"]}"#;
+        let spaced = r#"{"__type":"com.amazonaws.ecs#ClusterNotFoundException","Message":"Cluster not found."}"#;
+        let rest = r#"{"Type":"User","Message":"Function not found"}"#;
+        let xml = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>a &lt;key&gt; &amp;amp; b</Message></Error>";
+        let table = [
+            ("", json, "ConflictException", "in use", 1),
+            ("", spaced, "ClusterNotFoundException", "Cluster not found.", 0),
+            ("ResourceNotFoundException:http://internal/", rest, "ResourceNotFoundException", "Function not found", 0),
+            ("", r#"{"code":"Throttled","errorMessage":"slow"}"#, "Throttled", "slow", 0),
+            ("", xml, "NoSuchKey", "a <key> &amp; b", 0),
+            ("", "<html>Bad Gateway</html>", "", "", 0),
+            ("", "", "", "", 0),
+        ];
+        for (header, body, code, message, ids) in table {
+            let mut headers = HeaderMap::new();
+            if !header.is_empty() {
+                headers.insert("x-amzn-errortype", header.parse().expect("a value"));
+            }
+            let refused = Refused::read(400, &headers, body.as_bytes());
+            assert_eq!((refused.code.as_str(), refused.message.as_str()), (code, message), "{body}");
+            assert_eq!((refused.status, refused.resource_ids.len()), (400, ids), "{body}");
+        }
+    }
+}
