@@ -3,7 +3,7 @@
 //! Types and decisions need no AWS SDK; the features `dispatcher` and `runner` bring the clients of those roles.
 
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
-mod aws;
+pub mod aws;
 pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;

@@ -29,7 +29,9 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
+    #[cfg_attr(not(any(feature = "dispatcher", test)), expect(dead_code, reason = "the runner doesn't ask it"))]
     Ecs,
+    #[cfg_attr(not(any(feature = "runner", test)), expect(dead_code, reason = "the dispatcher doesn't ask it"))]
     Lambda,
     S3,
 }

@@ -51,6 +51,9 @@ pub(crate) struct Place {
     pub(crate) dual_stack: bool,
 }
 
+/// Keys in which all is that a path may have.
+pub(crate) const KEYS: [&str; 4] = ["immortal/ingest/r-1", "immortal/ingest/a b", "a+b/ä%20~!()*'", "./a//b/../c"];
+
 pub(crate) const HERE: Place = Place { region: "eu-central-1", fips: false, dual_stack: false };
 
 fn credentials() -> Credentials {
@@ -123,6 +126,10 @@ pub(crate) async fn theirs<F: Future>(place: Place, call: impl FnOnce(SdkConfig)
     }
 }
 
+fn get(bucket: &str, key: &str) -> Request {
+    s3::object(Method::GET, bucket, key, Vec::new(), Bytes::new())
+}
+
 /// Signed by botocore 1.43.11 with these credentials, at 2026-11-26 04:43:32 UTC, for eu-central-1.
 #[test]
 fn signatures_are_those_of_another_client() {
@@ -161,8 +168,20 @@ fn signatures_are_those_of_another_client() {
             r#"{"cluster":"default","tasks":["t"]}"#,
         ),
         plain(Service::Lambda, Method::GET, lambda, vec![], ""),
-        s3::put("events", "immortal/ingest/a b$", Bytes::from_static(br#"{"n":1}"#)),
-        s3::get("my.events", "immortal/ingest/r-1"),
+        s3::object(
+            Method::PUT,
+            "events",
+            "immortal/ingest/a b$",
+            vec![
+                (hyper::header::CONTENT_TYPE, "application/json".to_owned()),
+                (
+                    HeaderName::from_static("x-amz-checksum-sha256"),
+                    "K/0U9D0X/HzqJOCReoh5tLL4gLi67sG52Q+6rWVecb0=".to_owned(),
+                ),
+            ],
+            Bytes::from_static(br#"{"n":1}"#),
+        ),
+        get("my.events", "immortal/ingest/r-1"),
     ];
     let endpoints = Endpoints::read(|name| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()));
     let at = UNIX_EPOCH + Duration::from_secs(1_795_668_212);
@@ -200,7 +219,7 @@ async fn endpoints_are_those_of_the_generated_clients() {
                     // There is no such S3, and its client says so before it asks.
                     continue;
                 }
-                let request = s3::get(bucket, "k");
+                let request = get(bucket, "k");
                 let asked = theirs(place, async |config| {
                     aws_sdk_s3::Client::new(&config).get_object().bucket(bucket).key("k").send().await
                 });
@@ -238,8 +257,8 @@ fn an_endpoint_that_is_set_by_hand_comes_first() {
     };
     let endpoints = Endpoints::read(lookup);
     let url = |request: &Request| endpoints.url(request).expect("no region is needed");
-    assert_eq!(url(&s3::get("events", "a/b")), "http://127.0.0.1:2/events/a/b");
-    let ecs = Request { service: Service::Ecs, bucket: None, ..s3::get("", "") };
+    assert_eq!(url(&get("events", "a/b")), "http://127.0.0.1:2/events/a/b");
+    let ecs = Request { service: Service::Ecs, bucket: None, ..get("", "") };
     assert_eq!(url(&ecs), "http://127.0.0.1:1/");
     let ignoring = Endpoints::read(|name| match name {
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" => Some("true".to_owned()),

@@ -171,7 +171,7 @@ fn body<'a>(config: &'a Config, request: &'a Request<'_>) -> RunTask<'a> {
     let network = &config.network;
     RunTask {
         capacity_provider_strategy: request.spot.then_some([CapacityProvider {
-            capacity_provider: "FARGATE_SPOT",
+            name: "FARGATE_SPOT",
             weight: 1,
             base: 0,
         }]),

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::Method;
 use serde_json::value::RawValue;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     retry::{Answered, is_passing, patiently},
 };
 use crate::{
-    aws::{Aws, Trouble, s3},
+    aws::{Aws, Request, Trouble, s3},
     names::env,
     order::EventForm,
 };
@@ -66,7 +67,7 @@ fn parse(uri: &str) -> Result<(&str, &str), Obstacle> {
 }
 
 async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, Obstacle> {
-    let request = s3::get(bucket, key);
+    let request = get_object(bucket, key);
     patiently(&format!("GetObject of {uri}"), || async {
         let object = aws.send(&request).await.map_err(|trouble| decide(trouble, uri))?;
         let mut body = object.into_body();
@@ -84,6 +85,10 @@ async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, O
         Ok(Bytes::from(event))
     })
     .await
+}
+
+fn get_object(bucket: &str, key: &str) -> Request {
+    s3::object(Method::GET, bucket, key, Vec::new(), Bytes::new())
 }
 
 fn decide(trouble: Trouble, uri: &str) -> Answered {
@@ -113,7 +118,10 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::aws::Refused;
+    use crate::aws::{
+        Refused,
+        tests::{HERE, KEYS, ours, theirs},
+    };
 
     fn gzip(bytes: &[u8]) -> String {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -147,6 +155,16 @@ mod tests {
         ] {
             let result = event(form.clone()).await;
             assert!(matches!(result, Err(Obstacle::Never(_))), "{form:?}: {result:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_are_those_of_the_generated_client() {
+        for key in KEYS {
+            let asked = theirs(HERE, async |config| {
+                aws_sdk_s3::Client::new(&config).get_object().bucket("events").key(key).send().await
+            });
+            assert_eq!(ours(&get_object("events", key), HERE).await, asked.await, "{key}");
         }
     }
 
