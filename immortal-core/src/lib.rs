@@ -1,6 +1,6 @@
 //! Everything of immortal that runs: the roles, the shapes that pass between them, and the decisions.
 //!
-//! Types and decisions need no AWS SDK; the features `dispatcher` and `runner` bring the clients of those roles.
+//! Types and decisions need nothing of AWS's; the features `dispatcher` and `runner` bring what asks its services.
 
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 pub mod aws;

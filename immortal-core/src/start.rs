@@ -137,7 +137,7 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
 #[cfg(feature = "dispatcher")]
 async fn dispatcher(manifest: &Manifest) -> u8 {
     log::of_dispatcher();
-    // Boxed, or the compiler has to see through all of the SDK at once, deeper than it looks.
+    // Boxed, or the handler role has a future of this one's size.
     Box::pin(crate::dispatcher::run(manifest)).await
 }
 

@@ -10,7 +10,7 @@ pub const LONGEST: usize = 7_900;
 
 /// What one task is told: an order for one container, and the size of both.
 ///
-/// It serializes to the bytes that the SDK sends, member by member in the SDK's order: what is measured is what is sent.
+/// It is a member of the request as it is: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrides {
@@ -51,7 +51,7 @@ pub struct Variable {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EphemeralStorage {
-    // The SDK's own spelling of GiB.
+    // ECS's own spelling of GiB.
     #[serde(rename = "sizeInGiB")]
     size_in_gib: i32,
 }

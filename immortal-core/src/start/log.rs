@@ -14,8 +14,8 @@ use lambda_runtime::tracing::subscriber::{
     },
 };
 
-/// How much other crates log where no code of the user's runs: below it, SDK clients log requests and answers whole, and
-/// with them events and presigned addresses.
+/// How much other crates log where no code of the user's runs: below it, clients log what they send and sign, and with it
+/// events and presigned addresses.
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 const OTHERS: LevelFilter = LevelFilter::INFO;
 
