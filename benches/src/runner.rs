@@ -7,7 +7,7 @@ use immortal_emulator::{Calls, Emulator, Fault, How, Options};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::{Child, Command},
     time::timeout,
 };
@@ -102,11 +102,12 @@ impl Bench {
             .kill_on_drop(true);
         let begin = Instant::now();
         let runner = command.spawn()?;
-        let taken = self.knock(begin).await;
+        let (taken, visitor) = self.knock(begin).await?;
         let memory = peak_memory(&runner);
+        drop(visitor);
         let end = timeout(Duration::from_mins(1), runner.wait_with_output()).await??;
         ensure!(end.status.success(), "the runner fails: {}", String::from_utf8_lossy(&end.stderr));
-        Ok((taken?, memory?))
+        Ok((taken, memory?))
     }
 
     async fn floor(&self, script: &str) -> Result<f64> {
@@ -117,14 +118,17 @@ impl Bench {
         let probe = [("FIGURES_PROBE".to_owned(), self.door.local_addr()?.to_string())];
         let begin = Instant::now();
         let mut function = Function::start(command, &probe).await?;
-        let (answered, taken) = tokio::join!(function.invoke(EVENT), self.knock(begin));
+        let taken = async { self.knock(begin).await.map(|(taken, _)| taken) };
+        let (answered, taken) = tokio::join!(function.invoke(EVENT), taken);
         answered?;
         taken
     }
 
-    async fn knock(&self, begin: Instant) -> Result<f64> {
-        timeout(Duration::from_mins(1), self.door.accept()).await.context("the handler never had the event")??;
-        Ok(begin.elapsed().as_secs_f64())
+    /// The handler at the door, which stays there until it is let go.
+    async fn knock(&self, begin: Instant) -> Result<(f64, TcpStream)> {
+        let knock = timeout(Duration::from_mins(1), self.door.accept()).await;
+        let (visitor, _) = knock.context("the handler never had the event")??;
+        Ok((begin.elapsed().as_secs_f64(), visitor))
     }
 
     /// A fresh address of the code.

@@ -14,6 +14,9 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 /// How long a connection may take to be there, as in AWS's SDKs.
 const CONNECT: Duration = Duration::from_millis(3100);
 
+/// How much of an answer a connection holds at most until it is asked for: a download has several connections.
+const BUFFER: usize = 64 * 1024;
+
 pub(crate) type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Makes the client, which trusts the certificates that the system trusts.
@@ -35,5 +38,8 @@ pub(crate) fn client() -> io::Result<Http> {
     tcp.set_connect_timeout(Some(CONNECT));
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector))
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(BUFFER)
+        .build(connector))
 }

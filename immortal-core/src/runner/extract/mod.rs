@@ -1,7 +1,7 @@
 //! Unpacking a zip whose hash holds: by its central directory, confined to one directory, within bounds that count
 //! what is really written.
 //!
-//! Memory is a small constant beside the zip's directory: two buffers of 64 kB for each of `THREADS` threads. The directory
+//! Memory is a small constant beside the zip's directory: two buffers of 32 kB for each of `THREADS` threads. The directory
 //! is kept within `MAX_DIRECTORY` as it is read, since what it declares of itself may be a lie.
 
 mod plan;
@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write as _},
+    num::NonZero,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     sync::{
@@ -25,8 +26,10 @@ use zip::{ZipArchive, result::ZipError};
 use plan::{Entry, Kind, Plan};
 use source::Source;
 
-/// How many entries are written side by side.
+/// How many entries are written side by side, at most.
 const THREADS: usize = 4;
+/// How much of an entry is held at a time, inflated.
+const BUFFER: usize = 32 * 1024;
 
 /// How long a zip's directory may be, which is read into memory: 335 bytes for each of the most entries there may be.
 const MAX_DIRECTORY: u64 = 32 * 1024 * 1024;
@@ -191,10 +194,10 @@ fn write(
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     thread::scope(|scope| {
-        for _ in 0..THREADS.min(plan.files.len()) {
+        for _ in 0..threads().min(plan.files.len()) {
             scope.spawn(|| {
                 let mut archive = archive.clone();
-                let mut buffer = vec![0; 64 * 1024];
+                let mut buffer = vec![0; BUFFER];
                 while let Some(entry) = plan.files.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(error) = write_file(&mut archive, entry, root, budget, &mut buffer, called_off) {
                         failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -222,6 +225,11 @@ fn write(
         }
     }
     Ok(())
+}
+
+/// Inflating is a processor's work: more threads than there are would only hold more memory.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(THREADS)
 }
 
 fn write_file(
