@@ -31,7 +31,6 @@ def weigh(name, kinds, of):
 
 
 print(f"{section('.rela.dyn')[2] // 24:,} addresses to relocate")
-for tables in ["crc_fast::tables", "ecp_nistz256_precomputed|k25519"]:
-    weigh(".rodata", "rR", tables)
-for crate in ["aws_smithy", "aws_sdk_", "aws_config", "hyper", "rustls", "h2", "immortal_core"]:
+weigh(".rodata", "rR", "ecp_nistz256_precomputed|k25519")
+for crate in ["aws_", "hyper", "rustls", "tokio", "regex", "zlib_rs|zip", "lambda_runtime", "immortal_core"]:
     weigh(".text", "tTwW", rf"(^|[<&( ])(dyn )?(mut )?{crate}")

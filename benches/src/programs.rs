@@ -18,51 +18,34 @@ pub(crate) struct Programs {
     alone: OnceCell<PathBuf>,
     bare: OnceCell<PathBuf>,
     probe: OnceCell<PathBuf>,
-    all_fixed: OnceCell<PathBuf>,
-    bare_fixed: OnceCell<PathBuf>,
 }
 
 impl Programs {
     /// `examples/hello` with all roles.
     pub(crate) fn all(&self) -> Result<&Path> {
-        made(&self.all, "hello", "hello", "hello", &[])
+        made(&self.all, "hello", "hello", "hello")
     }
 
     /// `examples/hello` with the handler role alone.
     pub(crate) fn alone(&self) -> Result<&Path> {
-        made(&self.alone, "alone", "alone", "alone", &[])
+        made(&self.alone, "alone", "alone", "alone")
     }
 
     /// The same handler on `lambda_runtime` alone.
     pub(crate) fn bare(&self) -> Result<&Path> {
-        made(&self.bare, "bare", "peers", "bare_hello", &[])
+        made(&self.bare, "bare", "peers", "bare_hello")
     }
 
     /// A function that says when its handler has the event.
     pub(crate) fn probe(&self) -> Result<&Path> {
-        made(&self.probe, "probe", "peers", "probe", &[])
-    }
-
-    /// [`all`](Self::all), linked for a fixed address.
-    pub(crate) fn all_fixed(&self) -> Result<&Path> {
-        made(&self.all_fixed, "hello-fixed", "hello", "hello", FIXED)
-    }
-
-    /// [`bare`](Self::bare), linked for a fixed address.
-    pub(crate) fn bare_fixed(&self) -> Result<&Path> {
-        made(&self.bare_fixed, "bare-fixed", "peers", "bare_hello", FIXED)
+        made(&self.probe, "probe", "peers", "probe")
     }
 }
 
-/// No position-independent executable: nothing is relocated when it starts.
-const FIXED: &[&str] = &["--", "-C", "relocation-model=static"];
-
 /// Builds it once, and keeps it under a name of its own: another build of the same binary would take its place.
-fn made<'a>(cell: &'a OnceCell<PathBuf>, name: &str, package: &str, bin: &str, more: &[&str]) -> Result<&'a Path> {
+fn made<'a>(cell: &'a OnceCell<PathBuf>, name: &str, package: &str, bin: &str) -> Result<&'a Path> {
     if cell.get().is_none() {
-        let built = build(package, bin, |cargo| {
-            cargo.args(more);
-        })?;
+        let built = build(package, bin, |_| {})?;
         let kept = built.with_file_name(format!("figures-{name}"));
         fs::copy(&built, &kept)?;
         let _ = cell.set(kept);

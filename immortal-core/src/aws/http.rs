@@ -38,8 +38,5 @@ pub(crate) fn client() -> io::Result<Http> {
     tcp.set_connect_timeout(Some(CONNECT));
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .http1_max_buf_size(BUFFER)
-        .build(connector))
+    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).http1_max_buf_size(BUFFER).build(connector))
 }
