@@ -6,7 +6,7 @@ use std::{fs, io::Write, path::Path, sync::atomic::AtomicBool};
 use extract::{Budget, Links, extract};
 use libfuzzer_sys::fuzz_target;
 
-/// By its path and not as part of the runner: the SDK clients that the runner links would be instrumented too.
+/// By its path and not as part of the runner: all that the runner links would be instrumented too.
 #[path = "../../immortal-core/src/runner/extract/mod.rs"]
 #[allow(dead_code, reason = "the runner uses more of it")]
 mod extract;

@@ -1,7 +1,7 @@
 //! The context of a failed invocation, in Lambda's public names: what crosses from dispatcher to runner.
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Value, value::RawValue};
 
 /// The context of an invocation, as JSON in the order and in a hand-over.
 ///
@@ -46,18 +46,12 @@ pub struct Context {
 
 /// Text, or what others write where Lambda has text: a number (the memory), or null.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Lenient {
-        Text(String),
-        Number(u64),
-        Unknown,
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Null => Ok(String::new()),
+        _ => Err(D::Error::custom("it is neither text nor a number")),
     }
-    Ok(match Lenient::deserialize(deserializer)? {
-        Lenient::Text(text) => text,
-        Lenient::Number(number) => number.to_string(),
-        Lenient::Unknown => String::new(),
-    })
 }
 
 #[cfg(test)]

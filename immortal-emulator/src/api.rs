@@ -246,7 +246,7 @@ pub(crate) fn request_id(headers: &mut HeaderMap, id: &str) {
     }
 }
 
-/// Refuses a request that no SDK client has signed. The signature itself isn't checked.
+/// Refuses a request that no client of AWS's has signed. The signature itself isn't checked.
 pub(crate) fn signed(headers: &HeaderMap) -> Result<(), ApiError> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if authorization.starts_with("AWS4-HMAC-SHA256 ") && authorization.contains(&format!("/{REGION}/")) {

@@ -1,6 +1,6 @@
 //! What the attribute accepts and refuses, one file per rule in `tests/ui` of the workspace.
 //!
-//! They are a test of this package, so that the roles, and with them the AWS SDKs, aren't built for them.
+//! They are a test of this package, so that the roles, and what asks AWS for them, aren't built for them.
 //! To bless changed messages: `TRYBUILD=overwrite cargo test -p immortal-macros --test ui`.
 
 use std::{env, process::Command};

@@ -21,9 +21,9 @@ use super::{Http, Trouble, trouble::chain, whole};
 /// The agent's address in a task.
 const AGENT: &str = "http://169.254.170.2";
 /// How long the agent, on the same host, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long before they expire credentials are asked for anew.
-const AHEAD: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long before they expire credentials are asked for anew: the agent has others for minutes by then.
+const AHEAD: Duration = Duration::from_secs(10);
 
 /// Where credentials come from, and the last that came from there.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Provider {
         Self { source: Source::read(lookup), kept: Mutex::new(None) }
     }
 
-    /// Credentials that are good for some minutes, or at least still are.
+    /// Credentials that are good for some seconds, or at least still are.
     pub(super) async fn get(&self, http: &Http) -> Result<Credentials, Trouble> {
         let (uri, authorization) = match &self.source {
             Source::Variables(credentials) => return Ok(credentials.clone()),
@@ -252,7 +252,7 @@ mod tests {
         let file = file.to_str().expect("text");
         let hour = Duration::from_hours(1);
         let answers = vec![
-            answer("one", Duration::from_mins(1)),
+            answer("one", Duration::from_secs(8)),
             (500, String::new()),
             (200, "{\"AccessKeyId\":\"secret\"".to_owned()),
             answer("two", hour),

@@ -21,16 +21,16 @@ pub(super) struct Endpoints {
 /// The DNS suffixes of a partition, by how its regions begin: the usual one, and that of dual-stack endpoints.
 ///
 /// Source: the partitions that AWS's SDKs come with, <https://github.com/aws/aws-sdk-rust>, `sdk-partitions.json`.
-const PARTITIONS: [(&str, &str, &str); 8] = [
+const PARTITIONS: [(&str, &str, &str); 6] = [
     ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
     ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
     ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
     ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
     ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    ("us-gov-", "amazonaws.com", "api.aws"),
-    ("", "amazonaws.com", "api.aws"),
 ];
+/// Those of all other regions.
+const USUAL: (&str, &str) = ("amazonaws.com", "api.aws");
 
 impl Endpoints {
     pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
@@ -62,6 +62,14 @@ impl Endpoints {
             Service::Lambda => &self.lambda,
             Service::S3 => &self.s3,
         };
+        if let Some(base) =
+            by_hand.as_ref().filter(|base| !base.starts_with("http://") && !base.starts_with("https://"))
+        {
+            return Err(Trouble::Unsent(format!(
+                "AWS_ENDPOINT_URL, or the one of {}, is {base:?}, and must begin with http:// or https://",
+                service.name()
+            )));
+        }
         // A bucket is no subdomain of an address that was set by hand, nor one with dots of a certificate's.
         Ok(match (by_hand, bucket) {
             (Some(base), None) => format!("{base}{path}"),
@@ -74,8 +82,8 @@ impl Endpoints {
 
     fn host(&self, service: Service) -> Result<String, Trouble> {
         let region = self.region()?;
-        let is_in = |(prefix, _, _): &&(&str, &str, &str)| region.starts_with(prefix);
-        let &(_, suffix, dual_stack) = PARTITIONS.iter().find(is_in).unwrap_or(&PARTITIONS[PARTITIONS.len() - 1]);
+        let partition = PARTITIONS.iter().find(|(prefix, _, _)| region.starts_with(prefix));
+        let (suffix, dual_stack) = partition.map_or(USUAL, |&(_, suffix, dual_stack)| (suffix, dual_stack));
         let fips = if self.fips { "-fips" } else { "" };
         let name = service.name();
         Ok(match (service, self.dual_stack) {

@@ -11,8 +11,8 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// How long a connection may take to be there, as in AWS's SDKs.
-const CONNECT: Duration = Duration::from_millis(3100);
+/// How long all addresses of a host together may take to be connected to; each has its share.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// How much of an answer a connection holds at most until it is asked for: a download has several connections.
 const BUFFER: usize = 64 * 1024;
@@ -25,7 +25,8 @@ pub(crate) fn client() -> io::Result<Http> {
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        tracing::warn!("there are no CA certificates here, so that no server is trusted: install ca-certificates");
+        let why = found.errors.first().map_or("none were found".to_owned(), ToString::to_string);
+        tracing::warn!("no server is trusted for want of CA certificates ({why}): install ca-certificates");
     }
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

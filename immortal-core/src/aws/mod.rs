@@ -17,6 +17,7 @@ use std::{sync::Arc, time::SystemTime};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{Method, Response, body::Incoming, header::HeaderName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::http::{Http, client as http_client};
@@ -25,6 +26,11 @@ use self::{credentials::Provider, endpoint::Endpoints, sign::signed, trouble::ch
 
 /// The most that is read of an answer that isn't an event or a zip: no operation asked for here has a larger one.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// What AWS's signatures leave as it is in a part of a path or query.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>, `UriEncode`.
+pub(crate) const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The services that are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +85,8 @@ impl Aws {
             return Ok(answer);
         }
         let (head, body) = answer.into_parts();
-        let body = whole(body).await.unwrap_or_default();
+        // Cut, it would hide what is refused.
+        let body = whole(body).await?;
         Err(Trouble::Refused(Refused::read(head.status.as_u16(), &head.headers, &body)))
     }
 
@@ -87,8 +94,11 @@ impl Aws {
     pub(crate) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Trouble> {
         let body = whole(self.send(request).await?.into_body()).await?;
         let body = if body.is_empty() { &b"{}"[..] } else { &body };
-        serde_json::from_slice(body)
-            .map_err(|error| Trouble::Unanswered(format!("an answer that can't be read: {error}")))
+        // What serde says quotes the answer, and that holds events, variables and presigned addresses.
+        serde_json::from_slice(body).map_err(|error| {
+            let (kind, line, column) = (error.classify(), error.line(), error.column());
+            Trouble::Unanswered(format!("an answer that can't be read: {kind:?}, line {line}, column {column}"))
+        })
     }
 }
 

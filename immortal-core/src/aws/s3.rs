@@ -2,14 +2,12 @@
 
 use bytes::Bytes;
 use hyper::{Method, header::HeaderName};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
-use super::{Request, Service};
+use super::{PART, Request, Service};
 
-/// What AWS's signatures leave as it is in a path, and the slashes of a key.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html>, `UriEncode`.
-const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// A key's slashes are the path's.
+const KEY: &AsciiSet = &PART.remove(b'/');
 
 /// An operation on an object, which its method says.
 pub(crate) fn object(

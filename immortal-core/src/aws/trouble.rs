@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use hyper::HeaderMap;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,22 +29,6 @@ pub struct Refused {
     pub resource_ids: Vec<String>,
 }
 
-/// The members of an error in JSON, under all the names that AWS's protocols have for them.
-///
-/// Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>, and the same
-/// of `restJson1`.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Json {
-    #[serde(rename = "__type")]
-    kind: Option<String>,
-    code: Option<String>,
-    #[serde(alias = "Message", alias = "errorMessage")]
-    message: Option<String>,
-    #[serde(rename = "resourceIds")]
-    resource_ids: Option<Vec<String>>,
-}
-
 /// The service's own words.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,24 +43,31 @@ impl fmt::Display for Refused {
 
 impl Refused {
     /// Reads an answer that isn't a success, in JSON or, as S3 has it, in XML; of others only the status is known.
+    ///
+    /// Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html#operation-error-serialization>, and the
+    /// same of `restJson1` and `restXml`.
     pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let json: Json = serde_json::from_slice(body).unwrap_or_default();
-        let text = String::from_utf8_lossy(body);
+        let json: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        let xml = String::from_utf8_lossy(body);
+        let member = |names: &[&str]| names.iter().find_map(|name| json.get(*name)?.as_str()).map(str::to_owned);
         let named = headers.get("x-amzn-errortype").and_then(|name| name.to_str().ok()).map(str::to_owned);
-        let code = named.or(json.kind).or(json.code).map(|code| bare(&code)).or_else(|| element(&text, "Code"));
+        let code = named.or_else(|| member(&["code", "__type"])).map(|code| bare(&code));
+        let message = member(&["message", "Message", "errorMessage"]).or_else(|| element(&xml, "Message"));
+        let ids = json.get("resourceIds").and_then(Value::as_array).into_iter().flatten();
         Self {
             status,
-            code: code.unwrap_or_default(),
-            message: json.message.or_else(|| element(&text, "Message")).unwrap_or_default(),
-            resource_ids: json.resource_ids.unwrap_or_default(),
+            code: code.or_else(|| element(&xml, "Code")).unwrap_or_default(),
+            // Behind the first line of some is the signed request, and in it the session's token.
+            message: message.unwrap_or_default().lines().next().unwrap_or_default().to_owned(),
+            resource_ids: ids.filter_map(|id| id.as_str().map(str::to_owned)).collect(),
         }
     }
 }
 
 /// The code without the name space before it, and the address that may follow it.
 fn bare(code: &str) -> String {
-    let code = code.rsplit_once('#').map_or(code, |(_, code)| code);
-    code.split(':').next().unwrap_or(code).to_owned()
+    let code = code.split(':').next().unwrap_or(code);
+    code.rsplit_once('#').map_or(code, |(_, code)| code).to_owned()
 }
 
 /// The text of an XML element that holds text only.
@@ -108,13 +99,20 @@ mod tests {
         let spaced = r#"{"__type":"com.amazonaws.ecs#ClusterNotFoundException","Message":"Cluster not found."}"#;
         let rest = r#"{"Type":"User","Message":"Function not found"}"#;
         let xml = "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>a &lt;key&gt; &amp;amp; b</Message></Error>";
+        let both =
+            r#"{"code":403,"__type":"ConflictException","Message":"x","message":"in use","resourceIds":["t",1]}"#;
+        let signed =
+            r#"{"__type":"InvalidSignatureException","message":"No match.\n\nThe Canonical String was\nsecret"}"#;
         let table = [
             ("", json, "ConflictException", "in use", 1),
+            ("", both, "ConflictException", "in use", 1),
             ("", spaced, "ClusterNotFoundException", "Cluster not found.", 0),
-            ("ResourceNotFoundException:http://internal/", rest, "ResourceNotFoundException", "Function not found", 0),
-            ("", r#"{"code":"Throttled","errorMessage":"slow"}"#, "Throttled", "slow", 0),
+            ("ResourceNotFoundException:http://host/#a", rest, "ResourceNotFoundException", "Function not found", 0),
+            ("", r#"{"code":"Throttled","__type":"Other","errorMessage":"slow"}"#, "Throttled", "slow", 0),
+            ("", signed, "InvalidSignatureException", "No match.", 0),
             ("", xml, "NoSuchKey", "a <key> &amp; b", 0),
             ("", "<html>Bad Gateway</html>", "", "", 0),
+            ("", "[1]", "", "", 0),
             ("", "", "", "", 0),
         ];
         for (header, body, code, message, ids) in table {

@@ -105,17 +105,16 @@ pub fn mend(call: &str, trouble: &Trouble) -> String {
     let hint = match trouble {
         Trouble::Refused(refused) => hint(call, refused),
         Trouble::Unsent(_) => "check the region and the credentials of the Lambda function",
-        Trouble::Unanswered(_) => "the service didn't answer in time; a longer timeout of the dispatcher helps",
+        Trouble::Unanswered(_) => {
+            "check the dispatcher's way there (routes, endpoints, security groups); a longer timeout gives it more tries"
+        }
     };
     format!("{}; {hint}", describe(call, trouble))
 }
 
 fn describe(call: &str, trouble: &Trouble) -> String {
     match trouble {
-        Trouble::Refused(Refused { status, code, message, .. }) => {
-            let code = if code.is_empty() { format!("status {status}") } else { code.clone() };
-            one_line(&format!("{call} was refused with {code}: {message}"))
-        }
+        Trouble::Refused(refused) => one_line(&format!("{call} was refused with {refused}")),
         Trouble::Unanswered(why) => one_line(&format!("{call} was not answered: {why}")),
         Trouble::Unsent(why) => one_line(&format!("{call} could not be sent: {why}")),
     }

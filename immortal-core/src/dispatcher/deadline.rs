@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use super::answer::Trouble;
 
 /// The end of an invocation's work.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,12 @@ fn budget(deadline: u64, now: u64) -> (Duration, Duration) {
     let left = left.min(Duration::from_mins(15));
     let to_answer = (left / 10).clamp(Duration::from_millis(100).min(left / 2), Duration::from_secs(2));
     (left.saturating_sub(to_answer), (left / 4).min(LONGEST_CALL))
+}
+
+/// A call that isn't answered in time may have taken effect all the same.
+pub(super) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let late = |_| Err(Trouble::Unanswered(format!("no answer within {} ms", bound.as_millis())));
+    timeout(bound, call).await.unwrap_or_else(late)
 }
 
 /// How long to wait before the nth retry: exponentially longer, with full jitter, and never at once. `random` is from

@@ -10,13 +10,13 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::time::timeout;
 
 use super::{
     answer::{NotDone, Ran, Started},
     config::Config,
+    deadline::within,
     overrides::Overrides,
-    task::{Described, Task},
+    task::{Described, Task, created},
 };
 use crate::aws::{self, Aws, Service, Trouble};
 
@@ -135,14 +135,6 @@ pub(super) async fn describe_task(
     Ok(described.tasks.unwrap_or_default().into_iter().next().map(Task::from))
 }
 
-/// A call that isn't answered in time may have taken effect all the same.
-pub(super) fn answered<T>(
-    result: Result<Result<T, Trouble>, tokio::time::error::Elapsed>,
-    bound: Duration,
-) -> Result<T, Trouble> {
-    result.unwrap_or_else(|_| Err(Trouble::Unanswered(format!("no answer within {} ms", bound.as_millis()))))
-}
-
 async fn call<T: DeserializeOwned>(
     aws: &Aws,
     operation: &str,
@@ -150,7 +142,7 @@ async fn call<T: DeserializeOwned>(
     bound: Duration,
 ) -> Result<T, Trouble> {
     let request = json_rpc(operation, body).map_err(|error| Trouble::Unsent(error.to_string()))?;
-    answered(timeout(bound, aws.json(&request)).await, bound)
+    within(bound, aws.json(&request)).await
 }
 
 fn json_rpc(operation: &str, body: &impl Serialize) -> serde_json::Result<aws::Request> {
@@ -192,12 +184,6 @@ fn body<'a>(config: &'a Config, request: &'a Request<'_>) -> RunTask<'a> {
     }
 }
 
-/// A moment, in Unix milliseconds: in an answer it is a number of seconds, in an event a text, which isn't read.
-pub(super) fn created(at: &serde_json::Value) -> Option<i64> {
-    use aws_smithy_types::date_time::{DateTime, Format};
-    DateTime::from_str(&at.as_number()?.to_string(), Format::EpochSeconds).ok()?.to_millis().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use aws_sdk_ecs::{
@@ -216,24 +202,30 @@ mod tests {
         order::{EventForm, Order},
     };
 
-    /// The same task, in the words of the generated client; the overrides are read back from ours.
-    async fn ask(sdk: &aws_config::SdkConfig, config: &Config, request: &Request<'_>) {
-        let container = request.overrides.container();
-        let variables = container
-            .environment
-            .iter()
-            .map(|variable| KeyValuePair::builder().name(variable.name).value(&variable.value).build());
+    /// The same task, in the words of the generated client.
+    async fn ask(
+        sdk: &aws_config::SdkConfig,
+        config: &Config,
+        request: &Request<'_>,
+        order: &Order,
+        manifest: &Manifest,
+    ) {
+        let variables = order
+            .to_variables()
+            .into_iter()
+            .map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+        let integer = |number: u32| i32::try_from(number).expect("small");
         let told = ContainerOverride::builder()
-            .name(&container.name)
+            .name("runner")
             .set_environment(Some(variables.collect()))
-            .set_cpu(container.cpu)
-            .set_memory(container.memory);
-        let storage = |size| EphemeralStorage::builder().size_in_gib(size).build();
+            .set_cpu(manifest.cpu.map(integer))
+            .set_memory(manifest.memory.map(integer));
+        let storage = |size| EphemeralStorage::builder().size_in_gib(integer(size)).build();
         let overrides = TaskOverride::builder()
             .container_overrides(told.build())
-            .set_cpu(request.overrides.cpu().map(str::to_owned))
-            .set_memory(request.overrides.memory().map(str::to_owned))
-            .set_ephemeral_storage(request.overrides.storage().map(storage));
+            .set_cpu(manifest.cpu.map(|cpu| cpu.to_string()))
+            .set_memory(manifest.memory.map(|memory| memory.to_string()))
+            .set_ephemeral_storage(manifest.storage.map(storage));
         let network = AwsVpcConfiguration::builder()
             .set_subnets(Some(config.network.subnets.clone()))
             .set_security_groups(Some(config.network.security_groups.clone()).filter(|groups| !groups.is_empty()))
@@ -284,7 +276,7 @@ mod tests {
             let config = Config::read(lookup).expect("complete");
             let overrides = Overrides::new("runner", &order, &manifest);
             let request = Request { token: "t".into(), started_by: "r-1".into(), spot, overrides: &overrides };
-            let asked = theirs(HERE, async |sdk| ask(&sdk, &config, &request).await).await;
+            let asked = theirs(HERE, async |sdk| ask(&sdk, &config, &request, &order, &manifest).await).await;
             let sent = ours(&json_rpc("RunTask", &body(&config, &request)).expect("plain data"), HERE).await;
             assert_eq!(sent, asked);
             assert!(asked.body.contains(&serde_json::to_string(&overrides).expect("plain data")), "what is measured");
@@ -292,15 +284,5 @@ mod tests {
         let asked = theirs(HERE, async |sdk| Client::new(&sdk).describe_tasks().cluster("c").tasks("t").send().await);
         let sent = json_rpc("DescribeTasks", &DescribeTasks { cluster: "c", tasks: ["t"] }).expect("plain data");
         assert_eq!(ours(&sent, HERE).await, asked.await);
-    }
-
-    #[test]
-    fn a_moment_is_read_to_the_millisecond() {
-        let table =
-            [("1700000000", 1_700_000_000_000), ("1700000000.123", 1_700_000_000_123), ("1.7E9", 1_700_000_000_000)];
-        for (json, expected) in table {
-            assert_eq!(created(&serde_json::from_str(json).expect("JSON")), Some(expected), "{json}");
-        }
-        assert_eq!(created(&serde_json::json!("2024-11-13T00:00:00Z")), None);
     }
 }

@@ -95,24 +95,6 @@ impl Overrides {
         container
     }
 
-    /// CPU units of the task.
-    #[must_use]
-    pub fn cpu(&self) -> Option<&str> {
-        self.cpu.as_deref()
-    }
-
-    /// Memory of the task in MiB.
-    #[must_use]
-    pub fn memory(&self) -> Option<&str> {
-        self.memory.as_deref()
-    }
-
-    /// Ephemeral storage in GiB.
-    #[must_use]
-    pub fn storage(&self) -> Option<i32> {
-        self.ephemeral_storage.as_ref().map(|storage| storage.size_in_gib)
-    }
-
     /// How many bytes of JSON these overrides are.
     #[must_use]
     pub fn length(&self) -> usize {

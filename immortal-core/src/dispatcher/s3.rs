@@ -9,9 +9,8 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
 
-use super::ecs::answered;
+use super::deadline::within;
 use crate::aws::{Aws, Request, Trouble, s3};
 
 /// A bucket that keeps objects from being overwritten takes none without a checksum.
@@ -22,8 +21,7 @@ static CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 /// Puts the event as it came. The same event is the same bytes under the same key, so it may be put twice; encryption is
 /// left to the bucket.
 pub(super) async fn put(aws: &Aws, bucket: &str, key: &str, event: &str, bound: Duration) -> Result<(), Trouble> {
-    answered(timeout(bound, aws.send(&put_object(bucket, key, event))).await, bound)?;
-    Ok(())
+    within(bound, aws.send(&put_object(bucket, key, event))).await.map(drop)
 }
 
 fn put_object(bucket: &str, key: &str, event: &str) -> Request {

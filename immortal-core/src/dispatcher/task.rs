@@ -1,8 +1,8 @@
 //! An ECS task, as far as the dispatcher needs to know it.
 
-use serde::Deserialize;
+use std::time::Duration;
 
-use super::ecs::created;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub struct Task {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// Its name in the task definition.
+    #[serde(deserialize_with = "or_default")]
     pub name: String,
     /// Its exit code; `None` where it never ran.
     pub exit_code: Option<i64>,
@@ -69,7 +70,11 @@ impl Task {
 
     /// Reads the `detail` of an `ECS Task State Change` event.
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
-        serde_json::from_str::<Described>(detail).map(Self::from)
+        let task = Self::from(serde_json::from_str::<Described>(detail)?);
+        if task.arn.is_empty() || task.status.is_empty() {
+            return Err(serde_json::Error::custom("taskArn or lastStatus is missing"));
+        }
+        Ok(task)
     }
 }
 
@@ -91,10 +96,12 @@ impl From<Described> for Task {
 }
 
 /// A task as ECS describes it, in an answer as in an event.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Described {
+    #[serde(deserialize_with = "or_default")]
     task_arn: String,
+    #[serde(deserialize_with = "or_default")]
     last_status: String,
     created_at: Option<serde_json::Value>,
     cluster_arn: Option<String>,
@@ -135,9 +142,31 @@ impl DescribedOverride {
     }
 }
 
+fn or_default<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    Option::deserialize(text).map(Option::unwrap_or_default)
+}
+
+/// A moment, in Unix milliseconds: in an answer it is a number of seconds, in an event a text, which isn't read.
+pub(super) fn created(at: &serde_json::Value) -> Option<i64> {
+    const HALF: Duration = Duration::from_micros(500);
+    let at = Duration::try_from_secs_f64(at.as_f64()?).ok()?;
+    i64::try_from((at + HALF).as_millis()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_to_the_millisecond() {
+        let table =
+            [("1700000000", 1_700_000_000_000), ("1700000000.123", 1_700_000_000_123), ("1.7E9", 1_700_000_000_000)];
+        for (json, expected) in table {
+            assert_eq!(created(&serde_json::from_str(json).expect("JSON")), Some(expected), "{json}");
+        }
+        assert_eq!(created(&serde_json::json!("2024-11-13T00:00:00Z")), None);
+        assert_eq!(created(&serde_json::json!(-1)), None);
+    }
 
     #[test]
     fn an_event_is_read_leniently() {
@@ -152,6 +181,9 @@ mod tests {
         assert_eq!((task.exit_code("runner"), task.exit_code("log"), task.exit_code("x")), (Some(137), None, None));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
         assert_eq!((task.environment("log"), task.environment("x")), (None, None));
+        for nameless in [r#"{"lastStatus":"STOPPED"}"#, r#"{"taskArn":"t","lastStatus":null}"#, "[]"] {
+            assert!(Task::from_event(nameless).is_err(), "{nameless}");
+        }
         let bare = Task::from_event(r#"{"taskArn":"t","lastStatus":"RUNNING","overrides":{}}"#).expect("an event");
         assert!(!bare.is_stopped() && bare.overrides.is_empty());
     }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{
     cause::without_urls,
     exit::Obstacle,
-    retry::{Answered, is_passing, patiently},
+    retry::{Failed, is_passing, patiently},
 };
 use crate::{
     aws::{Aws, Request, Trouble, s3},
@@ -73,10 +73,10 @@ async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, O
         let mut body = object.into_body();
         let mut event = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| Answered::Again(without_urls(&error)))?;
+            let frame = frame.map_err(|error| Failed::Again(without_urls(&error)))?;
             let part = frame.data_ref().map_or(&[][..], |part| part);
             if (event.len() + part.len()) as u64 > MAX_EVENT {
-                return Err(Answered::For(Obstacle::Never(format!(
+                return Err(Failed::For(Obstacle::Never(format!(
                     "{uri} holds more than {MAX_EVENT} bytes, which no event of Lambda's does"
                 ))));
             }
@@ -91,22 +91,22 @@ fn get_object(bucket: &str, key: &str) -> Request {
     s3::object(Method::GET, bucket, key, Vec::new(), Bytes::new())
 }
 
-fn decide(trouble: Trouble, uri: &str) -> Answered {
+fn decide(trouble: Trouble, uri: &str) -> Failed {
     let refused = match trouble {
-        Trouble::Unanswered(why) => return Answered::Again(why),
+        Trouble::Unanswered(why) => return Failed::Again(why),
         Trouble::Unsent(why) => {
-            return Answered::For(Obstacle::NotNow(format!("GetObject of {uri} couldn't be asked for: {why}")));
+            return Failed::For(Obstacle::NotNow(format!("GetObject of {uri} couldn't be asked for: {why}")));
         }
         Trouble::Refused(refused) => refused,
     };
     let said = refused.to_string();
     match refused.code.as_str() {
-        _ if is_passing(&refused) => Answered::Again(said),
-        "NoSuchKey" | "NoSuchBucket" => Answered::For(Obstacle::Never(format!(
+        _ if is_passing(&refused) => Failed::Again(said),
+        "NoSuchKey" | "NoSuchBucket" => Failed::For(Obstacle::Never(format!(
             "the event is gone: {uri} {said}; keep events for longer than the attempts may take, \
              in the lifecycle rule of the bucket"
         ))),
-        _ => Answered::For(Obstacle::NotNow(format!(
+        _ => Failed::For(Obstacle::NotNow(format!(
             "the event can't be had: {uri} {said}; allow the task role s3:GetObject on the bucket's objects; where it \
              may, the object is gone, which S3 says to roles with s3:ListBucket only"
         ))),
@@ -174,10 +174,10 @@ mod tests {
             let refused = Refused { status, code: code.to_owned(), ..Refused::default() };
             decide(Trouble::Refused(refused), "s3://b/k")
         };
-        assert!(matches!(decided("NoSuchKey", 404), Answered::For(Obstacle::Never(_))));
-        assert!(matches!(decided("NoSuchBucket", 404), Answered::For(Obstacle::Never(_))));
-        assert!(matches!(decided("AccessDenied", 403), Answered::For(Obstacle::NotNow(_))));
-        assert!(matches!(decided("SlowDown", 503), Answered::Again(_)));
-        assert!(matches!(decided("InternalError", 500), Answered::Again(_)));
+        assert!(matches!(decided("NoSuchKey", 404), Failed::For(Obstacle::Never(_))));
+        assert!(matches!(decided("NoSuchBucket", 404), Failed::For(Obstacle::Never(_))));
+        assert!(matches!(decided("AccessDenied", 403), Failed::For(Obstacle::NotNow(_))));
+        assert!(matches!(decided("SlowDown", 503), Failed::Again(_)));
+        assert!(matches!(decided("InternalError", 500), Failed::Again(_)));
     }
 }

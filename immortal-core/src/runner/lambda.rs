@@ -6,18 +6,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hyper::Method;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 
 use super::{
     exit::Obstacle,
     function::{Function, Package, Secret},
-    retry::{Answered, is_passing, patiently},
+    retry::{Failed, is_passing, patiently},
 };
-use crate::aws::{Aws, Request, Service, Trouble};
-
-/// What AWS leaves as it is in a part of a path or query.
-const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::aws::{Aws, PART, Request, Service, Trouble};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -104,7 +101,7 @@ pub(super) async fn function(aws: &Aws, name: &str, qualifier: Option<&str>) -> 
     patiently(&what, || async {
         let answer = aws.json(&request).await;
         let answer = answer.map_err(|trouble| refused(trouble, &what, "lambda:GetFunction on the function"))?;
-        plain(answer).ok_or_else(|| Answered::Again("an answer without a configuration".to_owned()))
+        plain(answer).ok_or_else(|| Failed::Again("an answer without a configuration".to_owned()))
     })
     .await
 }
@@ -145,25 +142,23 @@ fn get(path: String) -> Request {
     Request { service: Service::Lambda, method: Method::GET, bucket: None, path, headers: vec![], body: Bytes::new() }
 }
 
-fn refused(trouble: Trouble, what: &str, permission: &str) -> Answered {
+fn refused(trouble: Trouble, what: &str, permission: &str) -> Failed {
     let refused = match trouble {
-        Trouble::Unanswered(why) => return Answered::Again(why),
+        Trouble::Unanswered(why) => return Failed::Again(why),
         Trouble::Unsent(why) => {
-            return Answered::For(Obstacle::NotNow(format!("{what} couldn't be asked for: {why}")));
+            return Failed::For(Obstacle::NotNow(format!("{what} couldn't be asked for: {why}")));
         }
         Trouble::Refused(refused) => refused,
     };
     match refused.code.as_str() {
-        _ if is_passing(&refused) => Answered::Again(refused.to_string()),
-        "ResourceNotFoundException" => Answered::For(Obstacle::Never(format!(
+        _ if is_passing(&refused) => Failed::Again(refused.to_string()),
+        "ResourceNotFoundException" => Failed::For(Obstacle::Never(format!(
             "{what} found nothing: {refused}; the function or this version of it was deleted, or lies in another region"
         ))),
-        "ValidationException" | "InvalidParameterValueException" => Answered::For(Obstacle::Never(format!(
+        "ValidationException" | "InvalidParameterValueException" => Failed::For(Obstacle::Never(format!(
             "{what} was refused: {refused}; the order names what can't be a function"
         ))),
-        _ => {
-            Answered::For(Obstacle::NotNow(format!("{what} was refused: {refused}; allow the task role {permission}")))
-        }
+        _ => Failed::For(Obstacle::NotNow(format!("{what} was refused: {refused}; allow the task role {permission}"))),
     }
 }
 

@@ -72,7 +72,7 @@ async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Resul
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
             return Ok(Exit::LimitReached);
         }
-        prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
+        prepared = Box::pin(prepare::prepare(order, config, variables)) => prepared?,
     };
     let bounds = Bounds { limit, stop_timeout: config.stop_timeout };
     let api = RuntimeApi::bind().await.map_err(broken)?;

@@ -12,7 +12,7 @@ use tokio::try_join;
 
 use super::{
     cause::without_urls,
-    config::Config,
+    config::{Config, Variables},
     download::Downloader,
     environment::EXEC_WRAPPER,
     event,
@@ -35,10 +35,10 @@ pub(super) struct Prepared {
 }
 
 /// Fetches event, code and layers.
-pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, Obstacle> {
+pub(super) async fn prepare(order: &Order, config: &Config, variables: &Variables) -> Result<Prepared, Obstacle> {
     let http = aws::http_client().map_err(|error| Obstacle::Broken(format!("HTTPS can't be set up: {error}")))?;
     let downloader = Downloader::new(http.clone(), config.stall_timeout);
-    let aws = Aws::new(http, |name| std::env::var(name).ok());
+    let aws = Aws::new(http, |name| variables.get(name));
     let event = event::read(&order.event, &aws);
     let code = code(order, config, &aws, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;

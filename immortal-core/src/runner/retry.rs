@@ -15,7 +15,7 @@ const CALL: Duration = Duration::from_secs(20);
 
 /// What a call that didn't succeed came to.
 #[derive(Debug)]
-pub(super) enum Answered {
+pub(super) enum Failed {
     /// Worth another try: throttled, a server error, no answer.
     Again(String),
     /// Not worth one.
@@ -25,7 +25,7 @@ pub(super) enum Answered {
 /// Makes a call until it succeeds, is refused for good, or patience runs out.
 pub(super) async fn patiently<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, Obstacle>
 where
-    F: Future<Output = Result<T, Answered>>,
+    F: Future<Output = Result<T, Failed>>,
 {
     patiently_for(PATIENCE, CALL, what, call).await
 }
@@ -37,7 +37,7 @@ async fn patiently_for<T, F>(
     mut call: impl FnMut() -> F,
 ) -> Result<T, Obstacle>
 where
-    F: Future<Output = Result<T, Answered>>,
+    F: Future<Output = Result<T, Failed>>,
 {
     let end = Instant::now() + patience;
     let mut round = 0;
@@ -45,8 +45,8 @@ where
         let each = each.min(end.saturating_duration_since(Instant::now()));
         let reason = match timeout(each, call()).await {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(Answered::For(obstacle))) => return Err(obstacle),
-            Ok(Err(Answered::Again(reason))) => reason,
+            Ok(Err(Failed::For(obstacle))) => return Err(obstacle),
+            Ok(Err(Failed::Again(reason))) => reason,
             Err(_) => format!("no answer within {} s", each.as_secs()),
         };
         let pause = pause(round, fastrand::f64());
@@ -119,7 +119,7 @@ mod tests {
         let patience = Duration::from_millis(500);
         let start = Instant::now();
         let result: Result<(), _> =
-            patiently_for(patience, CALL, "GetFunction", async || Err(Answered::Again("throttled".into()))).await;
+            patiently_for(patience, CALL, "GetFunction", async || Err(Failed::Again("throttled".into()))).await;
         assert!(matches!(&result, Err(Obstacle::NotNow(message)) if message.contains("throttled")), "{result:?}");
         assert!(start.elapsed() >= Duration::from_millis(100), "it paused at least once");
     }
@@ -146,7 +146,7 @@ mod tests {
         let mut calls = 0;
         let result: Result<(), _> = patiently("GetFunction", || {
             calls += 1;
-            async { Err(Answered::For(Obstacle::Never("no such function".into()))) }
+            async { Err(Failed::For(Obstacle::Never("no such function".into()))) }
         })
         .await;
         assert_eq!((result, calls), (Err(Obstacle::Never("no such function".into())), 1));

@@ -59,7 +59,7 @@ fn variable(call: &Value, name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_is_measured_is_what_the_sdk_sends() {
+async fn what_is_measured_is_what_is_sent() {
     let service = Service::start().await;
     let manifest =
         Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), limit: Some(1_500), ..manifest() };
