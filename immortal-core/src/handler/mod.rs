@@ -12,11 +12,12 @@ use std::{
 
 use futures_core::Stream;
 use lambda_runtime::{
-    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Runtime, Service, layers::TracingLayer, service_fn,
+    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer,
+    service_fn, tower::util::MapRequestLayer,
 };
 use serde::{Deserialize, Serialize};
 
-use self::handover::{Boxed, Guarded, HandOver, NotingLayer};
+use self::handover::{Boxed, Guarded, HandOver};
 use crate::{manifest::Manifest, names::env, post};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
@@ -84,7 +85,11 @@ where
 {
     let handover = HandOver::new(manifest.grace, |name| std::env::var(name).ok());
     let guarded = Guarded::new(service, handover.clone());
-    Runtime::new(guarded).layer(NotingLayer(handover)).layer(TracingLayer::new()).run().await
+    let noting = MapRequestLayer::new(move |invocation: LambdaInvocation| {
+        handover.note(&invocation);
+        invocation
+    });
+    Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
