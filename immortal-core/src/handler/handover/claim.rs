@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// The claim to answer the invocation at hand. There is one at a time, so one claim is for all.
+/// The claim to answer the invocation at hand. Invocations come one after the other, so one claim serves them all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claim(Arc<AtomicBool>);
 
