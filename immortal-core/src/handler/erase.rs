@@ -2,7 +2,7 @@
 
 use std::{fmt, pin::Pin};
 
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 
 use super::bounds::{Event, Failure, Init, Outcome, Payload, Response};
@@ -14,7 +14,7 @@ type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 type Answer = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failed>> + Send>>;
 
 /// A handler from JSON to JSON.
-pub(crate) type Handler = Box<dyn Fn(LambdaEvent<Box<RawValue>>) -> Answer>;
+pub(crate) type Handler = Box<dyn Fn(&[u8], Context) -> Answer>;
 
 /// Makes the handler and its state.
 pub(crate) type Start = Box<dyn FnOnce() -> Boxed<Result<Handler, Diagnostic>>>;
@@ -57,9 +57,9 @@ where
     H: Fn(V) -> F + 'static,
     F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
 {
-    Box::new(move |event| match read(event) {
-        Ok(event) => {
-            let running = handler(V::of(event));
+    Box::new(move |event, context| match read(event) {
+        Ok(payload) => {
+            let running = handler(V::of(LambdaEvent { payload, context }));
             Box::pin(async move { answer(running.await.into_result()) })
         }
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
@@ -80,13 +80,9 @@ where
     })
 }
 
-fn read<T: Payload>(event: LambdaEvent<Box<RawValue>>) -> Result<LambdaEvent<T>, Failed> {
-    let LambdaEvent { payload, context } = event;
-    let mut json = serde_json::Deserializer::from_str(payload.get());
-    match serde_path_to_error::deserialize(&mut json) {
-        Ok(payload) => Ok(LambdaEvent { payload, context }),
-        Err(error) => Err(unreadable(&error, std::any::type_name::<T>())),
-    }
+fn read<T: Payload>(event: &[u8]) -> Result<T, Failed> {
+    let mut json = serde_json::Deserializer::from_slice(event);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| unreadable(&error, std::any::type_name::<T>()))
 }
 
 fn answer<R: Response, E: Failure>(outcome: Result<R, E>) -> Result<Box<RawValue>, Failed> {
@@ -113,8 +109,8 @@ fn unwritable(error: &serde_json::Error) -> Failed {
 
 #[cfg(test)]
 mod tests {
-    use lambda_runtime::{Context, Error};
-    use serde_json::{Value, json, value::to_raw_value};
+    use lambda_runtime::Error;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -129,8 +125,7 @@ mod tests {
     }
 
     async fn ask(handler: &Handler, event: Value) -> Result<String, Failed> {
-        let payload = to_raw_value(&event).expect("plain data");
-        handler(LambdaEvent::new(payload, Context::default())).await.map(|json| json.get().to_owned())
+        handler(event.to_string().as_bytes(), Context::default()).await.map(|json| json.get().to_owned())
     }
 
     #[tokio::test]
@@ -151,6 +146,14 @@ mod tests {
         let failed = ask(&handler(total), json!({"lines": [1, "two"]})).await.expect_err("no order");
         let message = Diagnostic::from(failed).error_message;
         assert!(message.contains("Order`: lines[1]: invalid type"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_no_json_says_so() {
+        let failed = handler(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
+        let diagnostic = Diagnostic::from(failed);
+        assert_eq!(diagnostic.error_type, "Immortal.UnreadableEvent");
+        assert!(diagnostic.error_message.contains("EOF while parsing"), "{}", diagnostic.error_message);
     }
 
     #[tokio::test]

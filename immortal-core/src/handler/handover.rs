@@ -4,8 +4,9 @@
 //! the process; the handler's answer, should it still come, is never sent.
 
 mod claim;
-mod layer;
+mod guard;
 mod message;
+mod notice;
 mod timer;
 
 use std::{
@@ -14,20 +15,15 @@ use std::{
     io::{self, Write},
     os::unix::ffi::OsStringExt as _,
     process::exit,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use hyper::header::{HeaderName, HeaderValue};
-use lambda_runtime::{Context, LambdaInvocation};
+use lambda_runtime::LambdaInvocation;
 use nix::unistd::execve;
-use serde_json::value::RawValue;
 
-pub(super) use self::layer::{Boxed, Guarded, NotingLayer};
-use self::{
-    claim::Claim,
-    timer::{Armed, Timer},
-};
+pub(super) use self::guard::{Boxed, Guarded};
+use self::{claim::Claim, notice::Notice, timer::Timer};
 use crate::{
     names::{HANDED_OVER, env, header},
     post,
@@ -36,10 +32,6 @@ use crate::{
 /// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
 const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
-static INVOCATION_ID: HeaderName = HeaderName::from_static(header::INVOCATION_ID);
-static CLIENT_CONTEXT: HeaderName = HeaderName::from_static(header::CLIENT_CONTEXT);
-static COGNITO_IDENTITY: HeaderName = HeaderName::from_static(header::COGNITO_IDENTITY);
-
 /// The hand-over of this process; `None` inside where it is off.
 #[derive(Clone)]
 pub(super) struct HandOver(Option<Arc<Switched>>);
@@ -47,22 +39,8 @@ pub(super) struct HandOver(Option<Arc<Switched>>);
 /// What the hand-over of a process knows and has.
 struct Switched {
     grace: Duration,
-    noted: Mutex<Noted>,
-    timer: OnceLock<Option<Timer<Notice>>>,
-}
-
-/// What only the Runtime API's own headers say of an invocation.
-#[derive(Default)]
-struct Noted {
-    invocation_id: Option<HeaderValue>,
-    client_context: Option<HeaderValue>,
-    identity: Option<HeaderValue>,
-}
-
-/// All that is known of an event that may be handed over. What Lambda is told is written only then: most never are.
-struct Notice {
-    noted: Noted,
-    context: Context,
+    notice: Mutex<Notice>,
+    timer: OnceLock<Option<Timer>>,
 }
 
 impl HandOver {
@@ -70,41 +48,41 @@ impl HandOver {
     pub(super) fn new(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let switched = is_on(grace, lookup).then(|| Switched {
             grace: Duration::from_millis(grace),
-            noted: Mutex::default(),
+            notice: Mutex::default(),
             timer: OnceLock::new(),
         });
         Self(switched.map(Arc::new))
     }
 
-    /// Keeps what the headers of the invocation that is about to start say. Those that most don't have aren't looked for
-    /// where the context is without them.
-    fn note(&self, LambdaInvocation { parts, context, .. }: &LambdaInvocation) {
-        let Some(switched) = &self.0 else { return };
-        let header = |name: &HeaderName| parts.headers.get(name).cloned();
-        *switched.noted.lock().unwrap_or_else(PoisonError::into_inner) = Noted {
-            invocation_id: header(&INVOCATION_ID),
-            client_context: context.client_context.as_ref().and_then(|_| header(&CLIENT_CONTEXT)),
-            identity: context.identity.as_ref().and_then(|_| header(&COGNITO_IDENTITY)),
-        };
+    /// Keeps what is known of the invocation that is about to start.
+    pub(super) fn note(&self, invocation: &LambdaInvocation) {
+        if let Some(switched) = &self.0 {
+            switched.notice().keep(invocation);
+        }
     }
 
-    /// Arms the timer for an invocation. Who takes the claim answers it; without a claim, the handler does.
-    fn arm(&self, context: &Context) -> Option<Arc<Claim>> {
+    /// Arms the timer for the noted invocation. Who takes the claim answers it; without a claim, the handler does.
+    fn arm(&self, deadline_ms: u64) -> Option<Claim> {
         let switched = self.0.as_ref()?;
-        let noted = std::mem::take(&mut *switched.noted.lock().unwrap_or_else(PoisonError::into_inner));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let at = Instant::now().checked_add(time_to_run(context.deadline, now, switched.grace)?)?;
-        let timer = switched.timer.get_or_init(|| match Timer::start(hand_over) {
-            Ok(timer) => Some(timer),
-            Err(error) => {
-                eprintln!("no event can be handed over, since the thread for it can't be started: {error}");
-                None
+        let at = Instant::now().checked_add(time_to_run(deadline_ms, now, switched.grace)?)?;
+        let timer = switched.timer.get_or_init(|| {
+            let own = Arc::clone(switched);
+            match Timer::start(move || hand_over(std::mem::take(&mut *own.notice()))) {
+                Ok(timer) => Some(timer),
+                Err(error) => {
+                    eprintln!("no event can be handed over, since the thread for it can't be started: {error}");
+                    None
+                }
             }
         });
-        let claim = Arc::new(Claim::default());
-        let notice = Notice { noted, context: context.clone() };
-        timer.as_ref()?.arm(Armed { at, claim: Arc::clone(&claim), notice });
-        Some(claim)
+        Some(timer.as_ref()?.arm(at))
+    }
+}
+
+impl Switched {
+    fn notice(&self) -> MutexGuard<'_, Notice> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,41 +100,14 @@ fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Durat
     left.checked_sub(grace.min(left / 10))
 }
 
-fn known(context: &Context, noted: Noted) -> crate::context::Context {
-    let config = &context.env_config;
-    crate::context::Context {
-        aws_request_id: context.request_id.clone(),
-        function_name: config.function_name.clone(),
-        function_version: config.version.clone(),
-        // Where the header is missing, `lambda_runtime` has a sentence here.
-        invoked_function_arn: Some(&context.invoked_function_arn)
-            .filter(|arn| arn.starts_with("arn:"))
-            .cloned()
-            .unwrap_or_default(),
-        memory_limit_in_mb: config.memory.to_string(),
-        log_group_name: config.log_group.clone(),
-        log_stream_name: config.log_stream.clone(),
-        xray_trace_id: context.xray_trace_id.clone(),
-        tenant_id: context.tenant_id.clone(),
-        client_context: json(noted.client_context),
-        identity: json(noted.identity),
-    }
-}
-
-fn json(header: Option<HeaderValue>) -> Option<Box<RawValue>> {
-    RawValue::from_string(header?.to_str().ok()?.to_owned()).ok()
-}
-
 /// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
 /// isn't lost either.
 fn hand_over(notice: Notice) {
-    let Notice { mut noted, context } = notice;
-    let invocation_id = noted.invocation_id.take();
-    let request_id = context.request_id.clone();
+    let request_id = notice.request_id().to_owned();
+    let invocation_id = notice.invocation_id().map(str::to_owned);
     let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
-    let invocation_id = invocation_id.as_ref().and_then(|id| id.to_str().ok());
-    let headers: Vec<_> = invocation_id.map(|id| (header::INVOCATION_ID, id)).into_iter().collect();
-    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(known(&context, noted)), &headers) {
+    let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
+    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(notice.into_context()), &headers) {
         eprintln!("RequestId: {request_id} can't be handed over, so the process ends: {error}");
         exit(1);
     }

@@ -6,17 +6,20 @@ mod handover;
 
 use std::{
     any::Any,
+    cell::Cell,
     fmt::Debug,
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
 };
 
 use futures_core::Stream;
 use lambda_runtime::{
-    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Runtime, Service, layers::TracingLayer, service_fn,
+    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer,
+    service_fn, tower::util::MapRequestLayer,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use self::handover::{Boxed, Guarded, HandOver, NotingLayer};
+use self::handover::{Boxed, Guarded, HandOver};
 use crate::{manifest::Manifest, names::env, post};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
@@ -44,7 +47,11 @@ pub(crate) fn role(
         Err(panic) => return init_failed(&panicked(&*panic)),
     };
     log();
-    match runtime.block_on(serve(manifest, service_fn(handler))) {
+    let event = Rc::new(Cell::default());
+    let next = Rc::clone(&event);
+    let note = move |invocation: &LambdaInvocation| next.set(invocation.body.clone());
+    let service = service_fn(|unread: LambdaEvent<Unread>| handler(&event.take(), unread.context));
+    match runtime.block_on(serve(manifest, service, note)) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("the Lambda runtime ended: {error}");
@@ -66,12 +73,24 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    serve(manifest, Boxed(service)).await
+    serve(manifest, Boxed(service), |_: &LambdaInvocation| ()).await
+}
+
+/// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
+struct Unread;
+
+impl<'de> Deserialize<'de> for Unread {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
 }
 
 /// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
-async fn serve<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) -> Result<(), Error>
+///
+/// `note` sees each invocation before it starts.
+async fn serve<A, F, R, B, S, D, E, N>(manifest: &Manifest, service: F, note: N) -> Result<(), Error>
 where
+    N: Fn(&LambdaInvocation) + Clone,
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>> + Unpin,
     F::Error: Into<Diagnostic> + Debug,
@@ -84,7 +103,12 @@ where
 {
     let handover = HandOver::new(manifest.grace, |name| std::env::var(name).ok());
     let guarded = Guarded::new(service, handover.clone());
-    Runtime::new(guarded).layer(NotingLayer(handover)).layer(TracingLayer::new()).run().await
+    let noting = MapRequestLayer::new(move |invocation: LambdaInvocation| {
+        handover.note(&invocation);
+        note(&invocation);
+        invocation
+    });
+    Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {

@@ -1,18 +1,23 @@
 //! Who answers an invocation: the handler or the hand-over, and never both.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-#[derive(Debug, Default)]
-pub(super) struct Claim(AtomicBool);
+/// The claim to answer the invocation at hand. Invocations come one after the other, so one claim serves them all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claim(Arc<AtomicBool>);
 
 impl Claim {
-    /// `true` for the first who asks, `false` for everybody after.
-    pub(super) fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+    /// Lets the next invocation be claimed.
+    pub(super) fn renew(&self) {
+        self.0.store(true, Ordering::Release);
     }
 
-    pub(super) fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// `true` for the first who asks, `false` for everybody after.
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
     }
 }
 
@@ -29,6 +34,7 @@ mod tests {
     fn one_of_two_at_the_same_moment() {
         const ROUNDS: usize = 20_000;
         let claims: Arc<Vec<Claim>> = Arc::new((0..ROUNDS).map(|_| Claim::default()).collect());
+        claims.iter().for_each(Claim::renew);
         let start = Arc::new(Barrier::new(2));
         let take_all = |claims: Arc<Vec<Claim>>, start: Arc<Barrier>| {
             thread::spawn(move || {
@@ -40,6 +46,16 @@ mod tests {
         let other = take_all(Arc::clone(&claims), start);
         let taken = one.join().expect("no panic") + other.join().expect("no panic");
         assert_eq!(taken, ROUNDS);
-        assert!(claims.iter().all(Claim::is_taken));
+        assert!(!claims.iter().any(Claim::take));
+    }
+
+    #[test]
+    fn each_invocation_is_claimed_once() {
+        let claim = Claim::default();
+        assert!(!claim.take(), "there is no invocation yet");
+        for _ in 0..2 {
+            claim.renew();
+            assert_eq!([claim.take(), claim.take()], [true, false]);
+        }
     }
 }

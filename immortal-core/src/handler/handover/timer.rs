@@ -11,63 +11,60 @@ use std::{
 
 use super::claim::Claim;
 
-/// What is to happen, and when, if the claim is still there then.
-pub(super) struct Armed<N> {
-    pub(super) at: Instant,
-    pub(super) claim: Arc<Claim>,
-    pub(super) notice: N,
-}
+pub(super) struct Timer(Arc<Shared>);
 
-pub(super) struct Timer<N>(Arc<Shared<N>>);
-
-struct Shared<N> {
-    state: Mutex<State<N>>,
+#[derive(Default)]
+struct Shared {
+    claim: Claim,
+    state: Mutex<State>,
     wake: Condvar,
 }
 
-struct State<N> {
-    armed: Option<Armed<N>>,
+#[derive(Default)]
+struct State {
+    /// When the invocation at hand is handed over, if its claim is still there then.
+    due: Option<Instant>,
     /// When the thread wakes by itself.
     wakes: Option<Instant>,
 }
 
-impl<N: Send + 'static> Timer<N> {
-    /// Starts the thread. `fire` is called for those that are still unclaimed when their time has come.
-    pub(super) fn start(fire: impl Fn(N) + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::new(State { armed: None, wakes: None }), wake: Condvar::new() });
+impl Timer {
+    /// Starts the thread. `fire` is called for each invocation that is still unclaimed when its time has come.
+    pub(super) fn start(fire: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
         let own = Arc::clone(&shared);
         thread::Builder::new().name("hand-over".to_owned()).spawn(move || own.run(fire))?;
         Ok(Self(shared))
     }
 
-    /// Arms the timer in place of what was armed before.
+    /// Arms the timer for the next invocation, in place of the one before.
     ///
     /// Where the thread wakes early enough by itself it isn't woken: warm invocations cost it nothing.
-    pub(super) fn arm(&self, armed: Armed<N>) {
+    pub(super) fn arm(&self, at: Instant) -> Claim {
         let mut state = self.0.lock();
-        let is_early_enough = state.wakes.is_some_and(|wakes| wakes <= armed.at);
-        state.armed = Some(armed);
+        let is_early_enough = state.wakes.is_some_and(|wakes| wakes <= at);
+        state.due = Some(at);
+        self.0.claim.renew();
         drop(state);
         if !is_early_enough {
             self.0.wake.notify_one();
         }
+        self.0.claim.clone()
     }
 }
 
-impl<N> Shared<N> {
-    fn run(&self, fire: impl Fn(N)) {
+impl Shared {
+    fn run(&self, fire: impl Fn()) {
         let mut state = self.lock();
         loop {
-            let next = state.armed.take_if(|armed| armed.claim.is_taken() || armed.at <= Instant::now());
-            if let Some(due) = next {
+            // Claimed under the lock: what is due belongs to the claim, until the timer is armed anew.
+            if state.due.take_if(|due| *due <= Instant::now()).is_some() && self.claim.take() {
                 drop(state);
-                if due.claim.take() {
-                    fire(due.notice);
-                }
+                fire();
                 state = self.lock();
                 continue;
             }
-            state.wakes = state.armed.as_ref().map(|armed| armed.at);
+            state.wakes = state.due;
             state = match state.wakes {
                 Some(at) => {
                     let left = at.saturating_duration_since(Instant::now());
@@ -78,7 +75,7 @@ impl<N> Shared<N> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<N>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,46 +88,42 @@ mod tests {
 
     const LONG: Duration = Duration::from_hours(1);
 
-    fn timer() -> (Timer<u32>, mpsc::Receiver<u32>) {
+    fn timer() -> (Timer, mpsc::Receiver<()>) {
         let (sender, fired) = mpsc::channel();
-        let timer = Timer::start(move |number: u32| sender.send(number).expect("the test listens"));
+        let timer = Timer::start(move || sender.send(()).expect("the test listens"));
         (timer.expect("a thread"), fired)
-    }
-
-    fn armed(after: Duration, notice: u32) -> (Armed<u32>, Arc<Claim>) {
-        let claim = Arc::new(Claim::default());
-        (Armed { at: Instant::now() + after, claim: Arc::clone(&claim), notice }, claim)
     }
 
     #[test]
     fn fires_what_is_unclaimed_in_its_time() {
         let (timer, fired) = timer();
-        let (soon, claim) = armed(Duration::from_millis(20), 1);
-        let at = soon.at;
-        timer.arm(soon);
-        assert_eq!(fired.recv(), Ok(1));
-        assert!(Instant::now() >= at && claim.is_taken());
+        let at = Instant::now() + Duration::from_millis(20);
+        let claim = timer.arm(at);
+        assert_eq!(fired.recv(), Ok(()));
+        assert!(Instant::now() >= at && !claim.take());
     }
 
     #[test]
     fn a_later_arm_takes_the_place_of_the_one_before() {
         let (timer, fired) = timer();
-        for (after, notice) in [(LONG, 1), (Duration::ZERO, 2), (LONG, 3), (Duration::from_millis(5), 4)] {
-            timer.arm(armed(after, notice).0);
+        for after in [LONG, Duration::ZERO, LONG, Duration::from_millis(5)] {
+            let claim = timer.arm(Instant::now() + after);
             if after < LONG {
-                assert_eq!(fired.recv(), Ok(notice));
+                assert_eq!(fired.recv(), Ok(()));
             }
+            assert_eq!(claim.take(), after == LONG);
         }
+        assert!(fired.try_recv().is_err());
     }
 
     #[test]
     fn what_is_claimed_never_fires() {
         let (timer, fired) = timer();
-        let (mine, claim) = armed(Duration::from_millis(5), 1);
-        assert!(claim.take());
-        timer.arm(mine);
-        timer.arm(armed(Duration::from_millis(10), 2).0);
-        assert_eq!(fired.recv(), Ok(2));
+        assert!(timer.arm(Instant::now() + Duration::from_millis(5)).take());
+        assert!(fired.recv_timeout(Duration::from_millis(50)).is_err());
+        timer.arm(Instant::now() + Duration::from_millis(10));
+        assert_eq!(fired.recv(), Ok(()));
+        assert!(fired.try_recv().is_err());
     }
 
     /// The handler's end and the timer's moment coincide, over and over: one answer each time.
@@ -138,17 +131,16 @@ mod tests {
     fn one_answer_in_the_same_moment() {
         let (timer, fired) = timer();
         let mut by_handler = 0;
-        for round in 0..2_000 {
-            let (race, claim) = armed(Duration::from_micros(300), round);
-            let at = race.at;
-            timer.arm(race);
+        for _ in 0..2_000 {
+            let at = Instant::now() + Duration::from_micros(300);
+            let claim = timer.arm(at);
             while Instant::now() < at {
                 std::hint::spin_loop();
             }
             if claim.take() {
                 by_handler += 1;
             } else {
-                assert_eq!(fired.recv(), Ok(round));
+                assert_eq!(fired.recv(), Ok(()));
             }
         }
         assert!(by_handler <= 2_000 && fired.try_recv().is_err());

@@ -1,48 +1,14 @@
-//! The hand-over around the handler: one layer outside `lambda_runtime`'s own notes the headers, one inside them arms
-//! the timer, and claims the invocation when the handler is done.
+//! The hand-over around the handler: arms the timer, and claims the invocation when the handler is done.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use lambda_runtime::{LambdaEvent, LambdaInvocation, Service, tower::Layer};
+use lambda_runtime::{LambdaEvent, Service};
 
 use super::{HandOver, claim::Claim};
-
-/// Notes the headers of each invocation.
-pub(in crate::handler) struct NotingLayer(pub(in crate::handler) HandOver);
-
-impl<S> Layer<S> for NotingLayer {
-    type Service = Noting<S>;
-
-    fn layer(&self, inner: S) -> Noting<S> {
-        Noting { inner, handover: self.0.clone() }
-    }
-}
-
-/// The service of [`NotingLayer`].
-pub(in crate::handler) struct Noting<S> {
-    inner: S,
-    handover: HandOver,
-}
-
-impl<S: Service<LambdaInvocation>> Service<LambdaInvocation> for Noting<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, invocation: LambdaInvocation) -> S::Future {
-        self.handover.note(&invocation);
-        self.inner.call(invocation)
-    }
-}
 
 /// The user's service, racing the timer.
 pub(in crate::handler) struct Guarded<S> {
@@ -66,13 +32,12 @@ impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for G
     }
 
     fn call(&mut self, event: LambdaEvent<A>) -> Guard<S::Future> {
-        let claim = self.handover.arm(&event.context);
-        let running = match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
-            Ok(running) => Some(running),
-            Err(panic) if may_answer(claim.as_deref()) => resume_unwind(panic),
-            Err(_) => None,
-        };
-        Guard { running, claim }
+        let claim = self.handover.arm(event.context.deadline);
+        match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
+            Ok(running) => Guard { running: Some(running), claim },
+            Err(panic) if may_answer(claim) => resume_unwind(panic),
+            Err(_) => Guard { running: None, claim: None },
+        }
     }
 }
 
@@ -98,7 +63,7 @@ impl<R, S: Service<R>> Service<R> for Boxed<S> {
 /// A panicking handler is a finished one: it claims its invocation too.
 pub(in crate::handler) struct Guard<F> {
     running: Option<F>,
-    claim: Option<Arc<Claim>>,
+    claim: Option<Claim>,
 }
 
 impl<F: Future + Unpin> Future for Guard<F> {
@@ -114,7 +79,7 @@ impl<F: Future + Unpin> Future for Guard<F> {
             return Poll::Pending;
         }
         // Claimed before the handler's future is dropped: that may panic too.
-        let answers = may_answer(guard.claim.as_deref());
+        let answers = may_answer(guard.claim.take());
         guard.running = None;
         match polled {
             _ if !answers => Poll::Pending,
@@ -127,14 +92,14 @@ impl<F: Future + Unpin> Future for Guard<F> {
 /// A future that is dropped before its end won't answer, and nobody waits for an answer then.
 impl<F> Drop for Guard<F> {
     fn drop(&mut self) {
-        if let Some(claim) = &self.claim {
+        if let Some(claim) = self.claim.take() {
             claim.take();
         }
     }
 }
 
-fn may_answer(claim: Option<&Claim>) -> bool {
-    claim.is_none_or(Claim::take)
+fn may_answer(claim: Option<Claim>) -> bool {
+    claim.is_none_or(|claim| claim.take())
 }
 
 #[cfg(test)]
@@ -143,8 +108,14 @@ mod tests {
 
     use super::*;
 
-    fn guard<F: Future>(future: F, claim: &Arc<Claim>) -> Pin<Box<Guard<Pin<Box<F>>>>> {
-        Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(Arc::clone(claim)) })
+    fn guard<F: Future>(future: F, claim: &Claim) -> Pin<Box<Guard<Pin<Box<F>>>>> {
+        Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(claim.clone()) })
+    }
+
+    fn renewed() -> Claim {
+        let claim = Claim::default();
+        claim.renew();
+        claim
     }
 
     fn poll<F: Future + Unpin>(guard: &mut Pin<Box<Guard<F>>>) -> Poll<F::Output> {
@@ -153,14 +124,14 @@ mod tests {
 
     #[test]
     fn a_handler_in_time_answers_and_claims() {
-        let claim = Arc::new(Claim::default());
+        let claim = renewed();
         assert_eq!(poll(&mut guard(async { 1 }, &claim)), Poll::Ready(1));
-        assert!(claim.is_taken());
+        assert!(!claim.take());
     }
 
     #[test]
     fn a_handler_after_the_hand_over_stays_silent() {
-        let claim = Arc::new(Claim::default());
+        let claim = renewed();
         let mut late = guard(async { 1 }, &claim);
         assert!(claim.take());
         assert_eq!(poll(&mut late), Poll::Pending);
@@ -169,15 +140,15 @@ mod tests {
 
     #[test]
     fn a_panic_in_time_is_passed_on_and_claims() {
-        let claim = Arc::new(Claim::default());
+        let claim = renewed();
         let mut panicking = guard(poll_fn(|_| -> Poll<()> { panic!("expected") }), &claim);
         assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut panicking))).is_err());
-        assert!(claim.is_taken());
+        assert!(!claim.take());
     }
 
     #[test]
     fn a_panic_after_the_hand_over_stays_silent() {
-        let claim = Arc::new(Claim::default());
+        let claim = renewed();
         let mut panicking = guard(poll_fn(|_| -> Poll<()> { panic!("expected") }), &claim);
         assert!(claim.take());
         assert_eq!(poll(&mut panicking), Poll::Pending);
@@ -185,8 +156,8 @@ mod tests {
 
     #[test]
     fn a_handler_that_is_dropped_is_never_handed_over() {
-        let claim = Arc::new(Claim::default());
+        let claim = renewed();
         drop(guard(std::future::pending::<()>(), &claim));
-        assert!(claim.is_taken());
+        assert!(!claim.take());
     }
 }
