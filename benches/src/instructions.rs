@@ -12,7 +12,7 @@ use crate::{
     table::{Reach, Row, median},
 };
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Warm invocations of the shorter of two runs; the longer has twice as many.
 const WARM: u64 = 1_000;
 
