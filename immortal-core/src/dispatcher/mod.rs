@@ -8,12 +8,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 use tracing::error;
 
 use crate::{
     aws::{self, Aws},
+    handler::{erase, serve_erased},
     manifest::Manifest,
     post,
 };
@@ -47,6 +48,8 @@ use config::Config;
 use deadline::Deadline;
 use dispatch::Dispatcher;
 
+/// The grace of the dispatcher's own invocations, whose failures are its queue's to keep.
+const NO_HAND_OVER: u64 = 0;
 /// The exit code of a process that stopped serving.
 const STOPPED: u8 = 1;
 /// The exit code of a process that is configured wrongly.
@@ -72,7 +75,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
         }
     };
     let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), aws));
-    let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    let handler = erase::handler(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
             let LambdaEvent { payload, context } = event;
@@ -85,7 +88,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
             })
         }
     });
-    match lambda_runtime::run(service).await {
+    match serve_erased(NO_HAND_OVER, handler).await {
         Ok(()) => 0,
         Err(stopped) => {
             error!(error = %stopped, "the dispatcher stopped serving");

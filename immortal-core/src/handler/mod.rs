@@ -47,17 +47,22 @@ pub(crate) fn role(
         Err(panic) => return init_failed(&panicked(&*panic)),
     };
     log();
-    let event = Rc::new(Cell::default());
-    let next = Rc::clone(&event);
-    let note = move |invocation: &LambdaInvocation| next.set(invocation.body.clone());
-    let service = service_fn(|unread: LambdaEvent<Unread>| handler(&event.take(), unread.context));
-    match runtime.block_on(serve(manifest, service, note)) {
+    match runtime.block_on(serve_erased(manifest.grace, handler)) {
         Ok(()) => 0,
         Err(error) => {
             eprintln!("the Lambda runtime ended: {error}");
             1
         }
     }
+}
+
+/// Serves events with a handler without types: one runtime for the handlers of all roles, compiled once.
+pub(crate) async fn serve_erased(grace: u64, handler: erase::Handler) -> Result<(), Error> {
+    let event = Rc::new(Cell::default());
+    let next = Rc::clone(&event);
+    let note = move |invocation: &LambdaInvocation| next.set(invocation.body.clone());
+    let service = service_fn(|unread: LambdaEvent<Unread>| handler(&event.take(), unread.context));
+    serve(grace, service, note).await
 }
 
 /// Serves events with a service of any kind.
@@ -73,7 +78,7 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    serve(manifest, Boxed(service), |_: &LambdaInvocation| ()).await
+    serve(manifest.grace, Boxed(service), |_: &LambdaInvocation| ()).await
 }
 
 /// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
@@ -87,8 +92,8 @@ impl<'de> Deserialize<'de> for Unread {
 
 /// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
 ///
-/// `note` sees each invocation before it starts.
-async fn serve<A, F, R, B, S, D, E, N>(manifest: &Manifest, service: F, note: N) -> Result<(), Error>
+/// `grace` is the manifest's; `note` sees each invocation before it starts.
+async fn serve<A, F, R, B, S, D, E, N>(grace: u64, service: F, note: N) -> Result<(), Error>
 where
     N: Fn(&LambdaInvocation) + Clone,
     F: Service<LambdaEvent<A>, Response = R>,
@@ -101,7 +106,7 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    let handover = HandOver::new(manifest.grace, |name| std::env::var(name).ok());
+    let handover = HandOver::new(grace, |name| std::env::var(name).ok());
     let guarded = Guarded::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |invocation: LambdaInvocation| {
         handover.note(&invocation);
