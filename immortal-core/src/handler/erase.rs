@@ -1,8 +1,13 @@
 //! The handler without its types, so that everything that runs it is compiled once, in this crate.
 
-use std::{fmt, pin::Pin};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{self, Poll},
+};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
 use super::bounds::{Event, Failure, Init, Outcome, Payload, Response};
@@ -58,10 +63,7 @@ where
     F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
 {
     Box::new(move |event, context| match read(event) {
-        Ok(payload) => {
-            let running = handler(V::of(LambdaEvent { payload, context }));
-            Box::pin(async move { answer(running.await.into_result()) })
-        }
+        Ok(payload) => Box::pin(Answering { running: handler(V::of(LambdaEvent { payload, context })) }),
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
     })
 }
@@ -78,6 +80,22 @@ where
         let state: &'static S = Box::leak(Box::new(init.make().await?));
         Ok(handler(move |event| given(event, state)))
     })
+}
+
+pin_project! {
+    /// A handler at work, whose outcome is written as JSON. An `async` block would hold its future twice.
+    struct Answering<F> {
+        #[pin]
+        running: F,
+    }
+}
+
+impl<F: Future<Output: Outcome<Response: Response, Failure: Failure>>> Future for Answering<F> {
+    type Output = Result<Box<RawValue>, Failed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        self.project().running.poll(cx).map(|outcome| answer(outcome.into_result()))
+    }
 }
 
 fn read<T: Payload>(event: &[u8]) -> Result<T, Failed> {

@@ -8,6 +8,7 @@ use std::{
     any::Any,
     cell::Cell,
     fmt::Debug,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
@@ -60,7 +61,7 @@ pub(crate) fn role(
 pub(crate) async fn serve_erased(grace: u64, handler: erase::Handler) -> Result<(), Error> {
     let event = Rc::new(Cell::default());
     let next = Rc::clone(&event);
-    let note = move |invocation: &LambdaInvocation| next.set(invocation.body.clone());
+    let note = move |invocation: &mut LambdaInvocation| next.set(mem::take(&mut invocation.body));
     let service = service_fn(|unread: LambdaEvent<Unread>| handler(&event.take(), unread.context));
     serve(grace, service, note).await
 }
@@ -78,7 +79,7 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    serve(manifest.grace, Boxed(service), |_: &LambdaInvocation| ()).await
+    serve(manifest.grace, Boxed(service), |_: &mut LambdaInvocation| ()).await
 }
 
 /// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
@@ -95,7 +96,7 @@ impl<'de> Deserialize<'de> for Unread {
 /// `grace` is the manifest's; `note` sees each invocation before it starts.
 async fn serve<A, F, R, B, S, D, E, N>(grace: u64, service: F, note: N) -> Result<(), Error>
 where
-    N: Fn(&LambdaInvocation) + Clone,
+    N: Fn(&mut LambdaInvocation) + Clone,
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>> + Unpin,
     F::Error: Into<Diagnostic> + Debug,
@@ -108,9 +109,9 @@ where
 {
     let handover = HandOver::new(grace, |name| std::env::var(name).ok());
     let guarded = Guarded::new(service, handover.clone());
-    let noting = MapRequestLayer::new(move |invocation: LambdaInvocation| {
+    let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);
-        note(&invocation);
+        note(&mut invocation);
         invocation
     });
     Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
