@@ -30,8 +30,8 @@ pub(crate) async fn build(candidate: &Candidate, release: bool) -> Result<PathBu
     if release {
         command.arg("--release");
     } else {
-        // With debug information of the SDKs a program is larger than Lambda takes. Left out when it is linked, so that
-        // nothing else is built anew.
+        // With the debug information of an AWS client, a program is larger than Lambda takes. Left out when it is linked,
+        // so that nothing else is built anew.
         command.args(["--", "-C", "strip=debuginfo"]);
     }
     // Where `cargo run` started this command: build scripts that watch what Cargo says of a package would run again.

@@ -1,6 +1,6 @@
 //! The AWS that immortal-lambda needs, in one process on loopback.
 //!
-//! It speaks the wire protocols of Lambda, ECS, S3 and SQS to the real SDK clients, runs functions and tasks as
+//! It speaks the wire protocols of Lambda, ECS, S3 and SQS to AWS's own clients and ours, runs functions and tasks as
 //! processes, is strict where AWS is strict, and fails in AWS's ways when told to. It is no product of its own: what
 //! the chain of a failed event doesn't need isn't there.
 
