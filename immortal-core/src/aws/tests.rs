@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -267,4 +270,48 @@ fn an_endpoint_that_is_set_by_hand_comes_first() {
     });
     assert_eq!(ignoring.url(&ecs), Ok("https://ecs.eu-central-1.amazonaws.com/".to_owned()));
     assert!(matches!(Endpoints::default().url(&ecs), Err(Trouble::Unsent(why)) if why.contains("AWS_REGION")));
+}
+
+/// A server that answers once with these bytes, and hangs up.
+fn server(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+        assert!(
+            lines.take_while(|line| !line.is_empty()).any(|line| line.to_lowercase().starts_with("authorization:"))
+        );
+        stream.write_all(answer.as_bytes()).expect("it is read");
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn only_a_whole_answer_is_one_and_none_is_quoted() {
+    let refused = Refused { status: 400, code: "ThrottlingException".into(), ..Refused::default() };
+    let table = [
+        ("HTTP/1.1 400 Bad\r\ncontent-length: 32\r\n\r\n{\"__type\":\"ThrottlingException\"}\n", Some(refused)),
+        ("HTTP/1.1 400 Bad\r\ncontent-length: 99\r\n\r\n{\"__type\":\"ThrottlingException\"}\n", None),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"secret\":1", None),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"secret\":1}", None),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n\"secret\"", None),
+        ("HTTP/1.1 200 OK\r\n", None),
+        ("", None),
+    ];
+    for (answer, expected) in table {
+        let endpoint = server(answer);
+        let aws = Aws::new(http_client().expect("HTTPS"), |name| match name {
+            "AWS_REGION" => Some("eu-central-1".to_owned()),
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("x".to_owned()),
+            _ => None,
+        });
+        let trouble = aws.json::<Vec<u8>>(&get("b", "k")).await.expect_err(answer);
+        match (&trouble, expected) {
+            (Trouble::Refused(refused), Some(expected)) => assert_eq!(*refused, expected),
+            (Trouble::Unanswered(why), None) => assert!(!why.contains("secret"), "{why}"),
+            _ => panic!("{answer:?}: {trouble:?}"),
+        }
+    }
 }
