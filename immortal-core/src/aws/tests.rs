@@ -88,19 +88,33 @@ pub(crate) async fn ours(request: &Request, place: Place) -> Sent {
     }
 }
 
-#[derive(Clone, Debug, Default)]
-struct Catcher(Arc<Mutex<Option<HttpRequest>>>);
+/// Catches one request, and answers it with this.
+#[derive(Clone, Debug)]
+struct Catcher(Arc<Mutex<Option<HttpRequest>>>, &'static str);
 
 impl HttpConnector for Catcher {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), "{}".into())))
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().expect("a status"), self.1.into())))
     }
 }
 
 /// What one of AWS's own clients sends.
 pub(crate) async fn theirs<F: Future>(place: Place, call: impl FnOnce(SdkConfig) -> F) -> Sent {
-    let catcher = Catcher::default();
+    exchange(place, "{}", call).await.0
+}
+
+/// What one of AWS's own clients reads.
+pub(crate) async fn read_by_theirs<F: Future>(answer: &'static str, call: impl FnOnce(SdkConfig) -> F) -> F::Output {
+    exchange(HERE, answer, call).await.1
+}
+
+async fn exchange<F: Future>(
+    place: Place,
+    answer: &'static str,
+    call: impl FnOnce(SdkConfig) -> F,
+) -> (Sent, F::Output) {
+    let catcher = Catcher(Arc::default(), answer);
     let caught = catcher.clone();
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -111,7 +125,7 @@ pub(crate) async fn theirs<F: Future>(place: Place, call: impl FnOnce(SdkConfig)
         .retry_config(RetryConfig::disabled())
         .http_client(http_client_fn(move |_, _| -> SharedHttpConnector { catcher.clone().into_shared() }))
         .build();
-    call(config).await;
+    let output = call(config).await;
     let request = caught
         .0
         .lock()
@@ -121,12 +135,13 @@ pub(crate) async fn theirs<F: Future>(place: Place, call: impl FnOnce(SdkConfig)
     // S3's clients name the operation too, for its logs.
     let url = request.uri().to_owned();
     let url = url.split_once("?x-id=").map_or(url.as_str(), |(url, _)| url);
-    Sent {
+    let sent = Sent {
         method: request.method().to_owned(),
         url: url.to_owned(),
         body: String::from_utf8(request.body().bytes().expect("memory").to_vec()).expect("text"),
         headers: compared(request.headers().iter()),
-    }
+    };
+    (sent, output)
 }
 
 fn get(bucket: &str, key: &str) -> Request {

@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        aws::tests::{HERE, ours, theirs},
+        aws::tests::{HERE, ours, read_by_theirs, theirs},
         context::Context,
         manifest::Manifest,
         order::{EventForm, Order},
@@ -284,5 +284,32 @@ mod tests {
         let asked = theirs(HERE, async |sdk| Client::new(&sdk).describe_tasks().cluster("c").tasks("t").send().await);
         let sent = json_rpc("DescribeTasks", &DescribeTasks { cluster: "c", tasks: ["t"] }).expect("plain data");
         assert_eq!(ours(&sent, HERE).await, asked.await);
+    }
+
+    #[tokio::test]
+    async fn a_task_is_read_as_the_generated_client_does() {
+        const ANSWER: &str = r#"{"tasks":[{"taskArn":"t","clusterArn":"c","taskDefinitionArn":"d","lastStatus":"STOPPED",
+            "createdAt":1.692806123456E9,"stopCode":"SpotInterruption","stoppedReason":"taken","attachments":[],
+            "containers":[{"name":"log"},{"name":"runner","exitCode":143,"reason":"r"}],"tags":null,
+            "overrides":{"containerOverrides":[{"name":"runner","environment":[{"name":"A","value":"1"}]}],"cpu":"256"}}],
+            "failures":[]}"#;
+        let described: DescribedTasks = serde_json::from_str(ANSWER).expect("JSON");
+        let task = described.tasks.into_iter().flatten().map(Task::from).next().expect("one");
+        let theirs = read_by_theirs(ANSWER, async |sdk| {
+            Client::new(&sdk).describe_tasks().tasks("t").send().await.expect("an answer")
+        });
+        let theirs = theirs.await;
+        let [theirs] = theirs.tasks() else { panic!("{theirs:?}") };
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        assert_eq!((Some(task.arn), Some(task.status)), (text(theirs.task_arn()), text(theirs.last_status())));
+        assert_eq!((task.cluster, task.definition), (text(theirs.cluster_arn()), text(theirs.task_definition_arn())));
+        assert_eq!(task.stop_code.as_deref(), theirs.stop_code().map(|code| code.as_str()));
+        assert_eq!(task.stopped_reason, text(theirs.stopped_reason()));
+        assert_eq!(task.created, theirs.created_at().and_then(|at| at.to_millis().ok()));
+        let codes = |name: &str| theirs.containers().iter().find(|it| it.name() == Some(name))?.exit_code();
+        for container in task.containers {
+            assert_eq!(container.exit_code, codes(&container.name).map(i64::from), "{}", container.name);
+        }
+        assert_eq!(task.overrides[0].environment, [("A".to_owned(), "1".to_owned())]);
     }
 }

@@ -196,7 +196,7 @@ mod tests {
     use aws_sdk_lambda::Client;
 
     use super::*;
-    use crate::aws::tests::{HERE, ours, theirs};
+    use crate::aws::tests::{HERE, ours, read_by_theirs, theirs};
 
     const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:ingest";
 
@@ -217,14 +217,31 @@ mod tests {
         assert_eq!(ours(&get_layer(layer), HERE).await, asked.await);
     }
 
-    #[test]
-    fn all_that_matters_is_read() {
-        let answer = r#"{"Configuration":{"FunctionName":"ingest","FunctionArn":"a","Version":"7","Runtime":"provided.al2023",
+    #[tokio::test]
+    async fn all_that_matters_is_read() {
+        const ANSWER: &str = r#"{"Configuration":{"FunctionName":"ingest","FunctionArn":"a","Version":"7","Runtime":"provided.al2023",
             "Handler":"bootstrap","MemorySize":512,"LoggingConfig":{"LogFormat":"Text","LogGroup":"/aws/lambda/ingest"},
             "Environment":{"Variables":{"A":"1"}},"PackageType":"Zip","Architectures":["arm64"],"FileSystemConfigs":[],
             "Layers":[{"Arn":"l","CodeSize":5}],"CodeSha256":"h","SnapStart":{"ApplyOn":"None"}},
             "Code":{"RepositoryType":"S3","Location":"https://bucket/zip"},"Tags":{}}"#;
-        let function = plain(serde_json::from_str(answer).expect("JSON")).expect("a configuration");
+        let function = plain(serde_json::from_str(ANSWER).expect("JSON")).expect("a configuration");
+        let theirs = read_by_theirs(ANSWER, async |config| {
+            Client::new(&config).get_function().function_name("ingest").send().await.expect("an answer")
+        });
+        let theirs = theirs.await;
+        let package = function.package.clone().expect("it names one");
+        assert_eq!(theirs.code().and_then(|code| code.location()), Some(package.location.0.as_str()));
+        let theirs = theirs.configuration().expect("a configuration");
+        assert_eq!(theirs.code_sha256(), Some(package.sha256.as_str()));
+        assert_eq!(
+            (theirs.function_arn(), theirs.handler()),
+            (Some(function.arn.as_str()), function.handler.as_deref())
+        );
+        assert_eq!(theirs.runtime().map(|runtime| runtime.as_str()), function.runtime.as_deref());
+        assert_eq!(
+            theirs.environment().and_then(|it| it.variables()).map(|variables| variables["A"].as_str()),
+            Some("1")
+        );
         assert_eq!((function.name.as_str(), function.version.as_str()), ("ingest", "7"));
         assert_eq!((function.memory_mb, function.log_group.as_deref()), (Some(512), Some("/aws/lambda/ingest")));
         assert_eq!((function.variables.0["A"].as_str(), function.layers.len()), ("1", 1));
