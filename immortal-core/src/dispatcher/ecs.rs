@@ -190,7 +190,7 @@ mod tests {
         Client,
         types::{
             AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, EphemeralStorage,
-            KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
+            KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride, TaskStopCode,
         },
     };
 
@@ -303,7 +303,7 @@ mod tests {
         let text = |text: Option<&str>| text.map(str::to_owned);
         assert_eq!((Some(task.arn), Some(task.status)), (text(theirs.task_arn()), text(theirs.last_status())));
         assert_eq!((task.cluster, task.definition), (text(theirs.cluster_arn()), text(theirs.task_definition_arn())));
-        assert_eq!(task.stop_code.as_deref(), theirs.stop_code().map(|code| code.as_str()));
+        assert_eq!(task.stop_code.as_deref(), theirs.stop_code().map(TaskStopCode::as_str));
         assert_eq!(task.stopped_reason, text(theirs.stopped_reason()));
         assert_eq!(task.created, theirs.created_at().and_then(|at| at.to_millis().ok()));
         let codes = |name: &str| theirs.containers().iter().find(|it| it.name() == Some(name))?.exit_code();

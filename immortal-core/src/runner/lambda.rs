@@ -237,7 +237,7 @@ mod tests {
             (theirs.function_arn(), theirs.handler()),
             (Some(function.arn.as_str()), function.handler.as_deref())
         );
-        assert_eq!(theirs.runtime().map(|runtime| runtime.as_str()), function.runtime.as_deref());
+        assert_eq!(theirs.runtime().map(aws_sdk_lambda::types::Runtime::as_str), function.runtime.as_deref());
         assert_eq!(
             theirs.environment().and_then(|it| it.variables()).map(|variables| variables["A"].as_str()),
             Some("1")
