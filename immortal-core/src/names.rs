@@ -88,20 +88,6 @@ pub mod header {
     pub const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 }
 
-/// The error codes with which AWS's services ask for fewer calls.
-///
-/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-pub const THROTTLES: [&str; 8] = [
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-];
-
 /// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
 pub const HANDED_OVER: &str = "Immortal.HandedOver";
 

@@ -1,43 +1,51 @@
-//! The one HTTPS client: for AWS's services, for the task's credentials, and for downloads.
+//! The one HTTPS client: what the SDK sends goes through it, and so do downloads from presigned URLs.
 
-use std::{io, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+#[cfg(feature = "runner")]
+pub(crate) use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+#[cfg(feature = "runner")]
+use aws_smithy_runtime_api::client::{http::HttpConnector as _, orchestrator::HttpRequest, result::ConnectorError};
 
-/// How long all addresses of a host together may take to be connected to; each has its share.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of an answer a connection holds at most until it is asked for: a download has several connections.
-const BUFFER: usize = 64 * 1024;
+/// Connections that a process shares between the SDK and its downloads.
+///
+/// It trusts the certificates that the system trusts, and honours `HTTPS_PROXY` and `NO_PROXY`.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpClient(SharedHttpConnector);
 
-pub(crate) type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
-/// Makes the client, which trusts the certificates that the system trusts.
-pub(crate) fn client() -> io::Result<Http> {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why = found.errors.first().map_or("none were found".to_owned(), ToString::to_string);
-        tracing::warn!("no server is trusted for want of CA certificates ({why}): install ca-certificates");
+impl HttpClient {
+    pub(crate) fn new() -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let connector = Connector::builder()
+            .connector_settings(settings)
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build();
+        Self(SharedHttpConnector::new(connector))
     }
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).http1_max_buf_size(BUFFER).build(connector))
+
+    pub(super) fn for_sdk(&self) -> SharedHttpClient {
+        let connector = self.0.clone();
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// Asks for a range of what is at a URL, both ends included.
+    #[cfg(feature = "runner")]
+    pub(crate) async fn get_range(&self, url: &str, first: u64, last: u64) -> Result<HttpResponse, ConnectorError> {
+        let mut request = HttpRequest::new(aws_smithy_types::body::SdkBody::empty());
+        request.set_uri(url).map_err(|error| ConnectorError::user(error.into()))?;
+        request.headers_mut().insert("range", format!("bytes={first}-{last}"));
+        self.0.call(request).await
+    }
 }

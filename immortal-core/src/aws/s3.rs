@@ -1,28 +1,68 @@
-//! S3, which knows a bucket's objects by path and method.
+//! S3, as both roles ask it: the objects that hold events too large for an order.
+//!
+//! Without the feature `large-events` there is no client of S3, and each call says so.
 
-use bytes::Bytes;
-use hyper::{Method, header::HeaderName};
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use super::{Aws, AwsError};
 
-use super::{PART, Request, Service};
+/// The objects of a bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectStore(#[cfg(feature = "large-events")] aws_sdk_s3::Client);
 
-/// A key's slashes are the path's.
-const KEY: &AsciiSet = &PART.remove(b'/');
+#[cfg(feature = "large-events")]
+impl ObjectStore {
+    pub(crate) fn new(aws: &Aws) -> Self {
+        Self(aws_sdk_s3::Client::new(&aws.config))
+    }
 
-/// An operation on an object, which its method says.
-pub(crate) fn object(
-    method: Method,
-    bucket: &str,
-    key: &str,
-    headers: Vec<(HeaderName, String)>,
-    body: Bytes,
-) -> Request {
-    Request {
-        service: Service::S3,
-        method,
-        bucket: Some(bucket.to_owned()),
-        path: format!("/{}", utf8_percent_encode(key, KEY)),
-        headers,
-        body,
+    /// Puts JSON; encryption is left to the bucket.
+    ///
+    /// A bucket with object lock takes no object without a checksum:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn put_json(&self, bucket: &str, key: &str, json: &str) -> Result<(), AwsError> {
+        use base64::prelude::{BASE64_STANDARD, Engine as _};
+        use sha2::{Digest as _, Sha256};
+
+        let checksum = BASE64_STANDARD.encode(Sha256::digest(json));
+        let put = self.0.put_object().bucket(bucket).key(key).content_type("application/json");
+        Box::pin(put.checksum_sha256(checksum).body(json.as_bytes().to_vec().into()).send()).await?;
+        Ok(())
+    }
+
+    /// Reads an object; `None` where it has more than so many bytes.
+    #[cfg(feature = "runner")]
+    pub(crate) async fn get(&self, bucket: &str, key: &str, most: u64) -> Result<Option<bytes::Bytes>, AwsError> {
+        let mut body = Box::pin(self.0.get_object().bucket(bucket).key(key).send()).await?.body;
+        let mut whole = Vec::new();
+        while let Some(part) = body.try_next().await.map_err(AwsError::unanswered)? {
+            if (whole.len() + part.len()) as u64 > most {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(Some(whole.into()))
     }
 }
+
+#[cfg(not(feature = "large-events"))]
+#[allow(clippy::unused_async, reason = "the same calls as with the feature")]
+impl ObjectStore {
+    pub(crate) fn new(_: &Aws) -> Self {
+        Self()
+    }
+
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn put_json(&self, _: &str, _: &str, _: &str) -> Result<(), AwsError> {
+        Err(AwsError::unsent(WithoutS3))
+    }
+
+    #[cfg(feature = "runner")]
+    pub(crate) async fn get(&self, _: &str, _: &str, _: u64) -> Result<Option<bytes::Bytes>, AwsError> {
+        Err(AwsError::unsent(WithoutS3))
+    }
+}
+
+#[cfg(not(feature = "large-events"))]
+#[derive(Debug, thiserror::Error)]
+#[error("this program was built without the feature large-events of immortal-lambda, and so without S3")]
+struct WithoutS3;

@@ -1,7 +1,7 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
-pub use crate::aws::{Refused, Trouble};
-use crate::names::THROTTLES;
+pub use crate::aws::{AwsError, Refusal, RetryReason};
+use crate::aws::{error_chain, is_capacity};
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,76 +51,49 @@ pub struct Again {
     /// In words.
     pub why: String,
     /// What it was.
-    pub kind: Lack,
-}
-
-/// What was missing for this time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lack {
-    /// The service wants fewer calls.
-    Rate,
-    /// Fargate has no room.
-    Capacity,
-    /// The service had a bad moment, or didn't answer.
-    Service,
+    pub kind: RetryReason,
 }
 
 /// Judges what `RunTask` answered.
 #[must_use]
-pub fn judge(answer: Result<Ran, Trouble>) -> Verdict {
+pub fn judge(answer: Result<Ran, AwsError>) -> Verdict {
     match answer {
         Ok(Ran { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
             (Some(task), _) => Verdict::Started(task),
             (None, Some(failure)) => judge_failure(failure),
-            (None, None) => again(Lack::Service, "RunTask answered with neither a task nor a failure"),
+            (None, None) => again(RetryReason::Transient, "RunTask answered with neither a task nor a failure"),
         },
-        Err(Trouble::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
+        Err(AwsError::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
             let arn = refused.resource_ids.into_iter().next().unwrap_or_default();
             Verdict::Started(Started { arn, created: None, named: true })
         }
-        Err(Trouble::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
-        Err(trouble) => match retryable(&trouble) {
-            Some(kind) => again(kind, &describe("RunTask", &trouble)),
-            None => Verdict::Back(mend("RunTask", &trouble)),
+        Err(AwsError::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
+        Err(error) => match error.retry_reason() {
+            Some(kind) => again(kind, &describe("RunTask", &error)),
+            None => Verdict::Back(mend("RunTask", &error)),
         },
     }
 }
 
-/// Whether a call of any service is worth another try, and why.
+/// An error in one line, with what to mend.
 #[must_use]
-pub fn retryable(trouble: &Trouble) -> Option<Lack> {
-    match trouble {
-        Trouble::Unanswered(_) => Some(Lack::Service),
-        Trouble::Refused(refused) if is_throttled(refused) => Some(Lack::Rate),
-        Trouble::Refused(refused) if refused.status >= 500 || refused.code == "ServerException" => Some(Lack::Service),
-        Trouble::Refused(refused) if is_capacity(&refused.message) => Some(Lack::Capacity),
-        Trouble::Refused(_) | Trouble::Unsent(_) => None,
-    }
-}
-
-/// A trouble in one line, with what to mend.
-#[must_use]
-pub fn mend(call: &str, trouble: &Trouble) -> String {
-    let hint = match trouble {
-        Trouble::Refused(refused) => hint(call, refused),
-        Trouble::Unsent(_) => "check the region and the credentials of the Lambda function",
-        Trouble::Unanswered(_) => {
+pub fn mend(call: &str, error: &AwsError) -> String {
+    let hint = match error {
+        AwsError::Refused(refusal) => hint(call, refusal),
+        AwsError::Unsent(_) => "check the region and the credentials of the Lambda function",
+        AwsError::Unanswered(_) => {
             "check the dispatcher's way there (routes, endpoints, security groups); a longer timeout gives it more tries"
         }
     };
-    format!("{}; {hint}", describe(call, trouble))
+    format!("{}; {hint}", describe(call, error))
 }
 
-fn describe(call: &str, trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Refused(refused) => one_line(&format!("{call} was refused with {refused}")),
-        Trouble::Unanswered(why) => one_line(&format!("{call} was not answered: {why}")),
-        Trouble::Unsent(why) => one_line(&format!("{call} could not be sent: {why}")),
-    }
+fn describe(call: &str, error: &AwsError) -> String {
+    one_line(&format!("{call} was {}", error_chain(error)))
 }
 
-fn hint(call: &str, refused: &Refused) -> &'static str {
+fn hint(call: &str, refused: &Refusal) -> &'static str {
     let says = |word: &str| refused.message.to_ascii_lowercase().contains(word);
     match (call, refused.code.as_str()) {
         ("PutObject", "NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
@@ -159,7 +132,7 @@ fn judge_failure(failure: &NotDone) -> Verdict {
     let NotDone { reason, detail } = failure;
     let text = one_line(&format!("RunTask failed with {reason}: {detail}"));
     if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
-        return again(Lack::Capacity, &text);
+        return again(RetryReason::NoCapacity, &text);
     }
     let hint = match reason.as_str() {
         "MISSING" | "INACTIVE" => "check IMMORTAL_CLUSTER and IMMORTAL_RUNNER: what they name is gone",
@@ -168,27 +141,15 @@ fn judge_failure(failure: &NotDone) -> Verdict {
     Verdict::Back(format!("{text}; {hint}"))
 }
 
-/// What Fargate has no room for now may fit later: its own capacity, and the account's count of running tasks.
-fn is_capacity(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("capacity is unavailable") || text.contains("reached the limit on the number of")
-}
-
-fn is_throttled(refused: &Refused) -> bool {
-    // A throttle of EC2, which ECS asks for subnets and security groups, comes dressed as a bad parameter.
-    let dressed = refused.code == "InvalidParameterException" && refused.message.contains("RequestLimitExceeded");
-    refused.status == 429 || THROTTLES.contains(&refused.code.as_str()) || dressed
-}
-
 /// The service's words: `Container Overrides length must be at most 8192`.
-fn is_too_long(refused: &Refused) -> bool {
+fn is_too_long(refused: &Refusal) -> bool {
     let message = refused.message.to_ascii_lowercase();
     refused.code == "InvalidParameterException"
         && message.contains("overrides")
         && (message.contains("length") || message.contains("8192"))
 }
 
-fn again(kind: Lack, why: &str) -> Verdict {
+fn again(kind: RetryReason, why: &str) -> Verdict {
     Verdict::Again(Again { why: why.to_owned(), kind })
 }
 
@@ -200,15 +161,15 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, code: &str, message: &str) -> Result<Ran, Trouble> {
-        Err(Trouble::Refused(Refused { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
+    fn refused(status: u16, code: &str, message: &str) -> Result<Ran, AwsError> {
+        Err(AwsError::Refused(Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
     }
 
     fn failed(reason: &str, detail: &str) -> Ran {
         Ran { tasks: vec![], failures: vec![NotDone { reason: reason.into(), detail: detail.into() }] }
     }
 
-    fn lack(answer: Result<Ran, Trouble>) -> Option<Lack> {
+    fn lack(answer: Result<Ran, AwsError>) -> Option<RetryReason> {
         match judge(answer) {
             Verdict::Again(Again { kind, .. }) => Some(kind),
             _ => None,
@@ -220,14 +181,14 @@ mod tests {
         let task = Started { arn: "t".into(), created: Some(1), named: false };
         let answer = Ok(Ran { tasks: vec![task.clone()], failures: vec![] });
         assert_eq!(judge(answer), Verdict::Started(task));
-        let conflict = Refused {
+        let conflict = Refusal {
             status: 400,
             code: "ConflictException".into(),
             message: "in use".into(),
             resource_ids: vec!["t".into()],
         };
         let named = Started { arn: "t".into(), created: None, named: true };
-        assert_eq!(judge(Err(Trouble::Refused(conflict))), Verdict::Started(named));
+        assert_eq!(judge(Err(AwsError::Refused(conflict))), Verdict::Started(named));
         assert!(matches!(judge(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
     }
 
@@ -235,22 +196,22 @@ mod tests {
     fn what_passes_is_tried_again() {
         let network = "Error retrieving security group information for [sg-1]: (RequestLimitExceeded)";
         let table = [
-            (refused(400, "ThrottlingException", "Rate exceeded"), Lack::Rate),
-            (refused(400, "RequestLimitExceeded", ""), Lack::Rate),
-            (refused(429, "", ""), Lack::Rate),
-            (refused(400, "InvalidParameterException", network), Lack::Rate),
-            (refused(500, "ServerException", ""), Lack::Service),
-            (refused(400, "ServerException", ""), Lack::Service),
-            (refused(503, "", ""), Lack::Service),
-            (Err(Trouble::Unanswered("connection reset".into())), Lack::Service),
-            (Ok(Ran::default()), Lack::Service),
-            (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), Lack::Capacity),
-            (Ok(failed("RESOURCE:CPU", "")), Lack::Capacity),
+            (refused(400, "ThrottlingException", "Rate exceeded"), RetryReason::Throttled),
+            (refused(400, "RequestLimitExceeded", ""), RetryReason::Throttled),
+            (refused(429, "", ""), RetryReason::Throttled),
+            (refused(400, "InvalidParameterException", network), RetryReason::Throttled),
+            (refused(500, "ServerException", ""), RetryReason::Transient),
+            (refused(400, "ServerException", ""), RetryReason::Transient),
+            (refused(503, "", ""), RetryReason::Transient),
+            (Err(AwsError::timed_out(750)), RetryReason::Transient),
+            (Ok(Ran::default()), RetryReason::Transient),
+            (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), RetryReason::NoCapacity),
+            (Ok(failed("RESOURCE:CPU", "")), RetryReason::NoCapacity),
             (
                 Ok(failed("x", "You've reached the limit on the number of vCPUs you can run concurrently")),
-                Lack::Capacity,
+                RetryReason::NoCapacity,
             ),
-            (refused(400, "ClientException", "Capacity is unavailable at this time."), Lack::Capacity),
+            (refused(400, "ClientException", "Capacity is unavailable at this time."), RetryReason::NoCapacity),
         ];
         for (answer, expected) in table {
             assert_eq!(lack(answer.clone()), Some(expected), "{answer:?}");
@@ -272,7 +233,7 @@ mod tests {
             (refused(400, "SomethingNew", ""), "SomethingNew"),
             (Ok(failed("MISSING", "")), "IMMORTAL_RUNNER"),
             (Ok(failed("The requested CPU configuration is above your limit", "")), "quotas"),
-            (Err(Trouble::Unsent("no credentials".into())), "credentials"),
+            (Err(AwsError::unsent(std::fmt::Error)), "credentials"),
         ];
         for (answer, named) in table {
             let Verdict::Back(line) = judge(answer.clone()) else { panic!("{answer:?} doesn't stay") };

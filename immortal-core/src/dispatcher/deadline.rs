@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::answer::Trouble;
+use crate::aws::AwsError;
 
 /// The end of an invocation's work.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +66,8 @@ fn budget(deadline: u64, now: u64) -> (Duration, Duration) {
 }
 
 /// A call that isn't answered in time may have taken effect all the same.
-pub(super) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    let late = |_| Err(Trouble::Unanswered(format!("no answer within {} ms", bound.as_millis())));
+pub(super) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
+    let late = |_| Err(AwsError::timed_out(bound.as_millis()));
     timeout(bound, call).await.unwrap_or_else(late)
 }
 

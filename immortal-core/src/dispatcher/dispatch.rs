@@ -11,16 +11,20 @@ use tokio::{
 use tracing::{Instrument, field::Empty, info, info_span, warn};
 
 use super::{
-    answer::{Lack, Ran, Trouble, mend, retryable},
+    answer::{AwsError, Ran, RetryReason, mend},
     config::Config,
-    deadline::{Deadline, backoff},
-    ecs::{self, Request},
+    deadline::{Deadline, backoff, within},
+    ecs::{Ecs, Request},
     failure::{Identity, Refusal},
     input::{self, Input, Message, Reading, Subject},
     pace::Gate,
     response::{Failed, Outcome, Response, of_batch, of_single},
 };
-use crate::{aws::Aws, function::FunctionArn, manifest::Manifest};
+use crate::{
+    aws::{Aws, s3::ObjectStore},
+    function::FunctionArn,
+    manifest::Manifest,
+};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;
@@ -30,7 +34,8 @@ const IN_FLIGHT: usize = 10;
 pub(super) struct Dispatcher {
     pub(super) config: Config,
     pub(super) manifest: Manifest,
-    pub(super) aws: Aws,
+    pub(super) ecs: Ecs,
+    objects: ObjectStore,
     pub(super) gate: Gate,
     calls: Semaphore,
 }
@@ -44,8 +49,15 @@ pub(super) struct Scope {
 }
 
 impl Dispatcher {
-    pub(super) fn new(config: Config, manifest: Manifest, aws: Aws) -> Self {
-        Self { config, manifest, aws, gate: Gate::new(), calls: Semaphore::new(IN_FLIGHT) }
+    pub(super) fn new(config: Config, manifest: Manifest, aws: &Aws) -> Self {
+        Self {
+            config,
+            manifest,
+            ecs: Ecs::new(aws),
+            objects: ObjectStore::new(aws),
+            gate: Gate::new(),
+            calls: Semaphore::new(IN_FLIGHT),
+        }
     }
 
     /// Handles one invocation; `own_arn` is the ARN under which the dispatcher itself was invoked.
@@ -126,7 +138,7 @@ impl Dispatcher {
     }
 
     /// Makes a call until it is answered, or refused for good; the pause between two tries is at least `backoff`'s.
-    pub(super) async fn persist<T, F: Future<Output = Result<T, Trouble>>>(
+    pub(super) async fn persist<T, F: Future<Output = Result<T, AwsError>>>(
         &self,
         name: &str,
         deadline: Deadline,
@@ -138,17 +150,23 @@ impl Dispatcher {
             let permit = self.permit(deadline).await.ok_or_else(no_time)?;
             let answer = call(deadline.call().ok_or_else(no_time)?).await;
             drop(permit);
-            let trouble = match answer {
+            let error = match answer {
                 Ok(done) => return Ok(done),
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            let why = mend(name, &trouble);
-            if retryable(&trouble).is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
+            let why = mend(name, &error);
+            if error.retry_reason().is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
                 return Err(why);
             }
             info!(retry, "{why}");
             retry += 1;
         }
+    }
+
+    /// Puts an event where the runner finds it. The same event is the same bytes under the same key: twice is once.
+    pub(super) async fn put_event(&self, scope: &Scope, bucket: &str, key: &str, event: &str) -> Result<(), String> {
+        let put = |bound| within(bound, self.objects.put_json(bucket, key, event));
+        self.persist("PutObject", scope.deadline, put).await
     }
 
     /// A place among the calls that may be under way; `None` where there is no time to wait for one.
@@ -157,14 +175,14 @@ impl Dispatcher {
     }
 
     /// One `RunTask` call, at the pace of the process.
-    pub(super) async fn run_task(&self, request: &Request<'_>, deadline: Deadline) -> Option<Result<Ran, Trouble>> {
+    pub(super) async fn run_task(&self, request: &Request<'_>, deadline: Deadline) -> Option<Result<Ran, AwsError>> {
         self.gate.pass(deadline.end()).await?;
         let permit = self.permit(deadline).await?;
         let sent = self.gate.now();
-        let answer = ecs::run_task(&self.aws, &self.config, request, deadline.call()?).await;
-        match answer.as_ref().map_err(retryable) {
-            Err(Some(Lack::Rate)) => self.gate.throttled(sent),
-            Err(Some(Lack::Service)) => {}
+        let answer = self.ecs.run_task(&self.config, request, deadline.call()?).await;
+        match answer.as_ref().map_err(AwsError::retry_reason) {
+            Err(Some(RetryReason::Throttled)) => self.gate.throttled(sent),
+            Err(Some(RetryReason::Transient)) => {}
             _ => self.gate.answered(),
         }
         drop(permit);

@@ -1,7 +1,7 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
 //!
 //! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup` and
-//! `watch`, all without a call; `dispatch` and `start` act on it, and `ecs` and `s3` know the services' shapes.
+//! `watch`, all without a call; `dispatch` and `start` act on it, and `ecs` knows the service's shapes.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tracing::error;
 
 use crate::{
-    aws::{self, Aws},
+    aws::Aws,
     handler::{erase, serve_erased},
     manifest::Manifest,
     post,
@@ -23,7 +23,6 @@ mod deadline;
 mod dispatch;
 mod ecs;
 mod object;
-mod s3;
 mod start;
 
 pub mod answer;
@@ -63,7 +62,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }
-    let (config, aws) = match set_up() {
+    let (config, aws) = match set_up().await {
         Ok(set_up) => set_up,
         Err(problems) => {
             error!("{problems}");
@@ -74,7 +73,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
             return MISCONFIGURED;
         }
     };
-    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), aws));
+    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws));
     let handler = erase::handler(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
@@ -97,9 +96,8 @@ pub async fn run(manifest: &Manifest) -> u8 {
     }
 }
 
-fn set_up() -> Result<(Config, Aws), String> {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let config = Config::read_in_lambda(lookup).map_err(|problems| problems.to_string())?;
-    let http = aws::http_client().map_err(|error| format!("the dispatcher can't set HTTPS up: {error}"))?;
-    Ok((config, Aws::new(http, lookup)))
+async fn set_up() -> Result<(Config, Aws), String> {
+    let config = Config::read_in_lambda(|name| std::env::var(name).ok()).map_err(|problems| problems.to_string())?;
+    let aws = Aws::from_environment().await.map_err(|missing| format!("the dispatcher can't start: {missing}"))?;
+    Ok((config, aws))
 }

@@ -10,18 +10,18 @@ pub const LONGEST: usize = 7_900;
 
 /// What one task is told: an order for one container, and the size of both.
 ///
-/// It is a member of the request as it is: what is measured is what is sent.
+/// Its JSON is what the SDK sends of it: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrides {
     #[serde(rename = "containerOverrides")]
     containers: [ContainerOverride; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu: Option<String>,
+    pub(super) cpu: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<String>,
+    pub(super) memory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ephemeral_storage: Option<EphemeralStorage>,
+    pub(super) ephemeral_storage: Option<EphemeralStorage>,
 }
 
 /// What the container is told.
@@ -50,10 +50,10 @@ pub struct Variable {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EphemeralStorage {
+pub(super) struct EphemeralStorage {
     // ECS's own spelling of GiB.
     #[serde(rename = "sizeInGiB")]
-    size_in_gib: i32,
+    pub(super) size_in_gib: i32,
 }
 
 /// An order holds an event and a context, which are never shown.

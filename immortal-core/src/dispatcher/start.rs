@@ -6,17 +6,16 @@ use tokio::time::Instant;
 use tracing::{Span, info, warn};
 
 use super::{
-    answer::{Lack, Started, Verdict, judge},
+    answer::{RetryReason, Started, Verdict, judge},
     config::{Transport, family},
     deadline::backoff,
     dispatch::{Dispatcher, Scope, no_time},
-    ecs::{self, Request},
+    ecs::Request,
     failure::Failure,
     ladder::{self, Rung},
     lookup::{self, Age, Fate},
     overrides::Overrides,
     response::Outcome,
-    s3,
     task::Task,
     token::{self, Origin},
     watch::{self, Next},
@@ -216,9 +215,9 @@ impl Dispatcher {
             };
             info!(request_id, token, retry, decision = "again", "{}", again.why);
             // Without Spot capacity it is FARGATE.
-            spot = spot && again.kind != Lack::Capacity;
+            spot = spot && again.kind != RetryReason::NoCapacity;
             // After a throttle the pace of the whole process is the pause; this one only parts the records.
-            let nth = if again.kind == Lack::Rate { retry.min(2) } else { retry };
+            let nth = if again.kind == RetryReason::Throttled { retry.min(2) } else { retry };
             if !deadline.pause(backoff(nth, fastrand::f64())).await {
                 return Err(format!(
                     "{}; it was tried {} times, and goes back to be tried again",
@@ -256,7 +255,7 @@ impl Dispatcher {
         let (rung, overrides) = ladder::climb_down(&event, transport, &key, floor.unwrap_or(Rung::Inline), with)
             .map_err(|error| error.to_string())?;
         if let (Rung::S3, Transport::Inline { bucket: Some(bucket) } | Transport::Bucket(bucket)) = (rung, transport) {
-            self.persist("PutObject", scope.deadline, |bound| s3::put(&self.aws, bucket, &key, &event, bound)).await?;
+            self.put_event(scope, bucket, &key, &event).await?;
         }
         Ok((rung, overrides))
     }
@@ -289,7 +288,7 @@ impl Dispatcher {
         let begin = Instant::now();
         let mut asked = 0;
         loop {
-            let describe = |bound| ecs::describe_task(&self.aws, cluster, arn, bound);
+            let describe = |bound| self.ecs.describe_task(cluster, arn, bound);
             if let Some(task) = self.persist("DescribeTasks", scope.deadline, describe).await? {
                 return Ok(Some(task));
             }

@@ -1,7 +1,5 @@
 //! An ECS task, as far as the dispatcher needs to know it.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
@@ -86,7 +84,7 @@ impl From<Described> for Task {
             cluster: task.cluster_arn,
             definition: task.task_definition_arn,
             status: task.last_status,
-            created: task.created_at.as_ref().and_then(created),
+            created: None,
             stop_code: task.stop_code,
             stopped_reason: task.stopped_reason,
             containers: task.containers.unwrap_or_default(),
@@ -95,15 +93,14 @@ impl From<Described> for Task {
     }
 }
 
-/// A task as ECS describes it, in an answer as in an event.
+/// A task as an event describes it.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Described {
+struct Described {
     #[serde(deserialize_with = "or_default")]
     task_arn: String,
     #[serde(deserialize_with = "or_default")]
     last_status: String,
-    created_at: Option<serde_json::Value>,
     cluster_arn: Option<String>,
     task_definition_arn: Option<String>,
     stop_code: Option<String>,
@@ -146,27 +143,9 @@ fn or_default<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     Option::deserialize(text).map(Option::unwrap_or_default)
 }
 
-/// A moment, in Unix milliseconds: in an answer it is a number of seconds, in an event a text, which isn't read.
-pub(super) fn created(at: &serde_json::Value) -> Option<i64> {
-    const HALF: Duration = Duration::from_micros(500);
-    let at = Duration::try_from_secs_f64(at.as_f64()?).ok()?;
-    i64::try_from((at + HALF).as_millis()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_read_to_the_millisecond() {
-        let table =
-            [("1700000000", 1_700_000_000_000), ("1700000000.123", 1_700_000_000_123), ("1.7E9", 1_700_000_000_000)];
-        for (json, expected) in table {
-            assert_eq!(created(&serde_json::from_str(json).expect("JSON")), Some(expected), "{json}");
-        }
-        assert_eq!(created(&serde_json::json!("2024-11-13T00:00:00Z")), None);
-        assert_eq!(created(&serde_json::json!(-1)), None);
-    }
 
     #[test]
     fn an_event_is_read_leniently() {

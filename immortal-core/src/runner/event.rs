@@ -4,17 +4,14 @@ use std::io::Read as _;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use hyper::Method;
 use serde_json::value::RawValue;
 
 use super::{
-    cause::without_urls,
     exit::Obstacle,
-    retry::{Failed, is_passing, patiently},
+    retry::{Failed, failed, patiently},
 };
 use crate::{
-    aws::{Aws, Request, Trouble, s3},
+    aws::{Aws, AwsError, s3::ObjectStore},
     names::env,
     order::EventForm,
 };
@@ -67,50 +64,31 @@ fn parse(uri: &str) -> Result<(&str, &str), Obstacle> {
 }
 
 async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, Obstacle> {
-    let request = get_object(bucket, key);
-    patiently(&format!("GetObject of {uri}"), || async {
-        let object = aws.send(&request).await.map_err(|trouble| decide(trouble, uri))?;
-        let mut body = object.into_body();
-        let mut event = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| Failed::Again(without_urls(&error)))?;
-            let part = frame.data_ref().map_or(&[][..], |part| part);
-            if (event.len() + part.len()) as u64 > MAX_EVENT {
-                return Err(Failed::For(Obstacle::Never(format!(
-                    "{uri} holds more than {MAX_EVENT} bytes, which no event of Lambda's does"
-                ))));
-            }
-            event.extend_from_slice(part);
+    let objects = ObjectStore::new(aws);
+    let what = format!("GetObject of {uri}");
+    patiently(&what, || async {
+        match objects.get(bucket, key, MAX_EVENT).await {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(Failed::For(Obstacle::Never(format!(
+                "{uri} holds more than {MAX_EVENT} bytes, which no event of Lambda's does"
+            )))),
+            Err(error) => Err(refused(error, &what, uri)),
         }
-        Ok(Bytes::from(event))
     })
     .await
 }
 
-fn get_object(bucket: &str, key: &str) -> Request {
-    s3::object(Method::GET, bucket, key, Vec::new(), Bytes::new())
-}
-
-fn decide(trouble: Trouble, uri: &str) -> Failed {
-    let refused = match trouble {
-        Trouble::Unanswered(why) => return Failed::Again(why),
-        Trouble::Unsent(why) => {
-            return Failed::For(Obstacle::NotNow(format!("GetObject of {uri} couldn't be asked for: {why}")));
-        }
-        Trouble::Refused(refused) => refused,
-    };
-    let said = refused.to_string();
-    match refused.code.as_str() {
-        _ if is_passing(&refused) => Failed::Again(said),
-        "NoSuchKey" | "NoSuchBucket" => Failed::For(Obstacle::Never(format!(
-            "the event is gone: {uri} {said}; keep events for longer than the attempts may take, \
-             in the lifecycle rule of the bucket"
-        ))),
-        _ => Failed::For(Obstacle::NotNow(format!(
-            "the event can't be had: {uri} {said}; allow the task role s3:GetObject on the bucket's objects; where it \
-             may, the object is gone, which S3 says to roles with s3:ListBucket only"
-        ))),
-    }
+fn refused(error: AwsError, what: &str, uri: &str) -> Failed {
+    failed(error, what, |refusal| match refusal.code.as_str() {
+        "NoSuchKey" | "NoSuchBucket" => Obstacle::Never(format!(
+            "the event is gone: {uri} {refusal}; keep events for longer than the attempts may take, in the lifecycle \
+             rule of the bucket"
+        )),
+        _ => Obstacle::NotNow(format!(
+            "the event can't be read: {uri} {refusal}; allow the task role s3:GetObject on the bucket's objects; where \
+             it may, the object is gone, which S3 says to roles with s3:ListBucket only"
+        )),
+    })
 }
 
 #[cfg(test)]
@@ -118,10 +96,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::aws::{
-        Refused,
-        tests::{HERE, KEYS, ours, theirs},
-    };
+    use crate::aws::Refusal;
 
     fn gzip(bytes: &[u8]) -> String {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -130,8 +105,7 @@ mod tests {
     }
 
     async fn event(form: EventForm) -> Result<Bytes, Obstacle> {
-        let http = crate::aws::http_client().expect("HTTPS");
-        read(&form, &Aws::new(http, |_| None)).await
+        read(&form, &Aws::at("http://127.0.0.1:1")).await
     }
 
     #[tokio::test]
@@ -158,26 +132,17 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn requests_are_those_of_the_generated_client() {
-        for key in KEYS {
-            let asked = theirs(HERE, async |config| {
-                aws_sdk_s3::Client::new(&config).get_object().bucket("events").key(key).send().await
-            });
-            assert_eq!(ours(&get_object("events", key), HERE).await, asked.await, "{key}");
-        }
-    }
-
     #[test]
     fn what_s3_answers_decides() {
         let decided = |code: &str, status| {
-            let refused = Refused { status, code: code.to_owned(), ..Refused::default() };
-            decide(Trouble::Refused(refused), "s3://b/k")
+            let refusal = Refusal { status, code: code.to_owned(), ..Refusal::default() };
+            refused(AwsError::Refused(refusal), "GetObject", "s3://b/k")
         };
         assert!(matches!(decided("NoSuchKey", 404), Failed::For(Obstacle::Never(_))));
         assert!(matches!(decided("NoSuchBucket", 404), Failed::For(Obstacle::Never(_))));
         assert!(matches!(decided("AccessDenied", 403), Failed::For(Obstacle::NotNow(_))));
         assert!(matches!(decided("SlowDown", 503), Failed::Again(_)));
         assert!(matches!(decided("InternalError", 500), Failed::Again(_)));
+        assert!(matches!(decided("RequestTimeout", 400), Failed::Again(_)));
     }
 }

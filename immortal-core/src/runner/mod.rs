@@ -4,7 +4,6 @@
 //! child, unmodified. Whether there is a next attempt is the dispatcher's decision, by the exit code.
 
 mod attempt;
-mod cause;
 mod child;
 mod config;
 mod download;
@@ -72,7 +71,7 @@ async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Resul
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
             return Ok(Exit::LimitReached);
         }
-        prepared = Box::pin(prepare::prepare(order, config, variables)) => prepared?,
+        prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
     };
     let bounds = Bounds { limit, stop_timeout: config.stop_timeout };
     let api = RuntimeApi::bind().await.map_err(broken)?;

@@ -11,18 +11,17 @@ use bytes::Bytes;
 use tokio::try_join;
 
 use super::{
-    cause::without_urls,
-    config::{Config, Variables},
+    config::Config,
     download::Downloader,
     environment::EXEC_WRAPPER,
     event,
     exit::Obstacle,
     extract::{self, Budget, CallOff, Links, Unsound},
     function::{Function, refuse, wanted},
-    lambda,
+    lambda::Lambda,
 };
 use crate::{
-    aws::{self, Aws},
+    aws::{Aws, error_chain},
     order::Order,
 };
 
@@ -35,12 +34,12 @@ pub(super) struct Prepared {
 }
 
 /// Fetches event, code and layers.
-pub(super) async fn prepare(order: &Order, config: &Config, variables: &Variables) -> Result<Prepared, Obstacle> {
-    let http = aws::http_client().map_err(|error| Obstacle::Broken(format!("HTTPS can't be set up: {error}")))?;
-    let downloader = Downloader::new(http.clone(), config.stall_timeout);
-    let aws = Aws::new(http, |name| variables.get(name));
+pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, Obstacle> {
+    let aws = Aws::from_environment().await.map_err(|missing| Obstacle::NotNow(missing.to_string()))?;
+    let downloader = Downloader::new(aws.http.clone(), config.stall_timeout);
+    let lambda = Lambda::new(&aws);
     let event = event::read(&order.event, &aws);
-    let code = code(order, config, &aws, &downloader);
+    let code = code(order, config, &lambda, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
     Ok(Prepared { event, function, bootstrap })
 }
@@ -48,12 +47,12 @@ pub(super) async fn prepare(order: &Order, config: &Config, variables: &Variable
 async fn code(
     order: &Order,
     config: &Config,
-    aws: &Aws,
+    lambda: &Lambda,
     downloader: &Downloader,
 ) -> Result<(Function, PathBuf), Obstacle> {
     let (name, qualifier) = wanted(&order.context)?;
     let (name, qualifier) = (name.as_str(), qualifier.as_deref());
-    let function = lambda::function(aws, name, qualifier).await?;
+    let function = lambda.function(name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;
     let located = |function: &Function| {
         function
@@ -65,7 +64,7 @@ async fn code(
     let newer = Mutex::new(None);
     let zip = downloader
         .fetch(&format!("the code of function {name}"), &package, || async {
-            let function = lambda::function(aws, name, qualifier).await?;
+            let function = lambda.function(name, qualifier).await?;
             refuse(&function, std::env::consts::ARCH)?;
             let package = located(&function);
             *newer.lock().unwrap_or_else(PoisonError::into_inner) = Some(function);
@@ -81,8 +80,8 @@ async fn code(
     let mut links = Links::new();
     for layer in &function.layers {
         let what = format!("layer {layer}");
-        let package = lambda::layer(aws, layer).await?;
-        let zip = downloader.fetch(&what, &package, || lambda::layer(aws, layer)).await?;
+        let package = lambda.layer(layer).await?;
+        let zip = downloader.fetch(&what, &package, || lambda.layer(layer)).await?;
         links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
     }
     ignored(&function, config);
@@ -98,11 +97,11 @@ async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<Budget>, mut li
     match unpacked.await {
         Ok(Ok(links)) => Ok(links),
         Ok(Err(error @ (Unsound::Disk { .. } | Unsound::CalledOff))) => {
-            Err(Obstacle::Broken(format!("{what} can't be unpacked: {}", without_urls(&error))))
+            Err(Obstacle::Broken(format!("{what} can't be unpacked: {}", error_chain(&error))))
         }
         Ok(Err(error)) => Err(Obstacle::Never(format!(
             "{what} can't be unpacked, though its hash holds: {}; deploy another zip",
-            without_urls(&error)
+            error_chain(&error)
         ))),
         Err(error) => Err(Obstacle::Broken(format!("{what} can't be unpacked: {error}"))),
     }

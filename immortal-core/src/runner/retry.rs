@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::exit::Obstacle;
-use crate::{aws::Refused, names::THROTTLES};
+use crate::aws::{AwsError, Refusal, error_chain};
 
 /// How long throttling and server errors are ridden out before the attempt is given up.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
@@ -68,43 +68,21 @@ pub(super) fn pause(round: u32, chance: f64) -> Duration {
     full.mul_f64(0.5 + chance / 2.0)
 }
 
-/// Whether what a service refused is worth another try.
-///
-/// Source: the error codes that AWS's SDKs retry, <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-pub(super) fn is_passing(refused: &Refused) -> bool {
-    const PASSING: &[&str] = &[
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "InternalError",
-        "ServiceException",
-        "ServiceUnavailable",
-    ];
-    let code = refused.code.as_str();
-    THROTTLES.contains(&code) || PASSING.contains(&code) || refused.status == 429 || refused.status >= 500
+/// What an error of a service comes to, where `refused` says what a refusal for good does.
+pub(super) fn failed(error: AwsError, what: &str, refused: impl FnOnce(Refusal) -> Obstacle) -> Failed {
+    let text = error_chain(&error);
+    match error {
+        error if error.retry_reason().is_some() => Failed::Again(text),
+        AwsError::Refused(refusal) => Failed::For(refused(refusal)),
+        AwsError::Unsent(_) | AwsError::Unanswered(_) => {
+            Failed::For(Obstacle::NotNow(format!("{what} was {text}; give the task a role, and set AWS_REGION")))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_passes_by_itself_is_tried_again() {
-        for (code, status, expected) in [
-            ("TooManyRequestsException", 429, true),
-            ("ThrottlingException", 400, true),
-            ("SlowDown", 503, true),
-            ("ServiceException", 500, true),
-            ("", 502, true),
-            ("AccessDeniedException", 403, false),
-            ("ResourceNotFoundException", 404, false),
-            ("", 400, false),
-        ] {
-            let refused = Refused { status, code: code.to_owned(), ..Refused::default() };
-            assert_eq!(is_passing(&refused), expected, "{refused:?}");
-        }
-    }
 
     #[test]
     fn pauses_grow_to_ten_seconds() {

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    aws::{self, Aws},
+    aws::Aws,
     dispatcher::{
         config::Config,
         deadline::Deadline,
@@ -104,14 +104,7 @@ impl Service {
         };
         let config = Config::read(lookup).expect("complete");
         let endpoint = format!("http://{}", self.address);
-        let aws = Aws::new(aws::http_client().expect("HTTPS"), |name: &str| match name {
-            "AWS_REGION" => Some("eu-central-1".to_owned()),
-            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
-            "AWS_ACCESS_KEY_ID" => Some("AKIDEXAMPLE".to_owned()),
-            "AWS_SECRET_ACCESS_KEY" => Some("secret".to_owned()),
-            _ => None,
-        });
-        Arc::new(Dispatcher::new(config, manifest, aws))
+        Arc::new(Dispatcher::new(config, manifest, &Aws::at(&endpoint)))
     }
 }
 

@@ -8,13 +8,12 @@ mod ranges;
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc, time::Duration};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, body::Incoming, header};
+use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use super::{cause::without_urls, exit::Obstacle, function::Package, retry::pause};
-use crate::aws::Http;
+use super::{exit::Obstacle, function::Package, retry::pause};
+use crate::aws::{HttpClient, HttpResponse, error_chain};
 
 /// How often in a row a stream may fail without a byte of progress.
 const FAILURES: u32 = 5;
@@ -24,7 +23,7 @@ const MAX_ZIP: u64 = 300 * 1024 * 1024;
 /// Fetches zips.
 #[derive(Clone, Debug)]
 pub(super) struct Downloader {
-    http: Http,
+    http: HttpClient,
     /// How long a download may stand still.
     stall: Duration,
 }
@@ -39,10 +38,10 @@ enum Fault {
     For(Obstacle),
 }
 
-type Answer = Response<Incoming>;
+type Answer = HttpResponse;
 
 impl Downloader {
-    pub(super) fn new(http: Http, stall: Duration) -> Self {
+    pub(super) fn new(http: HttpClient, stall: Duration) -> Self {
         Self { http, stall }
     }
 
@@ -112,11 +111,9 @@ impl Downloader {
     }
 
     async fn get(&self, url: &str, range: Range<u64>) -> Result<Answer, Fault> {
-        let request = Request::get(url).header(header::RANGE, format!("bytes={}-{}", range.start, range.end - 1));
-        let request = request.body(Full::default()).map_err(|_| again("the address is no URL"))?;
-        match timeout(self.stall, self.http.request(request)).await {
+        match timeout(self.stall, self.http.get_range(url, range.start, range.end - 1)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Fault::Again(without_urls(&error))),
+            Ok(Err(error)) => Err(Fault::Again(error_chain(&error))),
             Err(_) => Err(self.stalled()),
         }
     }
@@ -156,7 +153,7 @@ impl Downloader {
             match timeout(self.stall, body.frame()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(Ok(frame))) => take(frame.data_ref().map_or(&[], |data| data))?,
-                Ok(Some(Err(error))) => return Err(Fault::Again(without_urls(&error))),
+                Ok(Some(Err(error))) => return Err(Fault::Again(error_chain(error.as_ref()))),
                 Err(_) => return Err(self.stalled()),
             }
         }

@@ -119,7 +119,7 @@ fn package(server: &Server, content: &[u8]) -> Package {
 }
 
 fn downloader() -> Downloader {
-    Downloader::new(crate::aws::http_client().expect("HTTPS"), Duration::from_secs(1))
+    Downloader::new(crate::aws::HttpClient::new(), Duration::from_secs(1))
 }
 
 async fn never_again() -> Result<Package, Obstacle> {

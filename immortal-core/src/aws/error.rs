@@ -1,0 +1,206 @@
+//! Why a call of an AWS service has no result, and whether another try may have one.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Why a call has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AwsError {
+    /// The service answered with an error.
+    #[error("refused with {0}")]
+    Refused(Refusal),
+    /// No whole answer came: a timeout, a reset, half an answer. The call may have taken effect.
+    #[error("not answered")]
+    Unanswered(#[source] Arc<dyn Error + Send + Sync>),
+    /// It was never sent: no credentials, or an invalid request.
+    #[error("not sent")]
+    Unsent(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+/// A service's error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's code; empty where the answer has none.
+    pub code: String,
+    /// The first line of the error's message. Behind it some services show the signed request, and with it the
+    /// session's token.
+    pub message: String,
+    /// The tasks that a `ConflictException` names.
+    pub resource_ids: Vec<String>,
+}
+
+/// Why a call is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryReason {
+    /// The service wants fewer calls.
+    Throttled,
+    /// Fargate has no capacity.
+    NoCapacity,
+    /// The service failed, or did not answer.
+    Transient,
+}
+
+impl AwsError {
+    /// A request that can't be made.
+    #[cfg(any(feature = "dispatcher", not(feature = "large-events")))]
+    pub(crate) fn unsent(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unsent(Arc::new(error))
+    }
+
+    /// A call whose answer broke off.
+    #[cfg(all(feature = "large-events", feature = "runner"))]
+    pub(crate) fn unanswered(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unanswered(Arc::new(error))
+    }
+
+    /// A call that was not answered within this many milliseconds.
+    #[cfg(feature = "dispatcher")]
+    pub(crate) fn timed_out(milliseconds: u128) -> Self {
+        Self::Unanswered(format!("no answer within {milliseconds} ms").into_error())
+    }
+
+    /// Why another try may succeed; `None` where it can't without a change of configuration.
+    #[must_use]
+    pub fn retry_reason(&self) -> Option<RetryReason> {
+        match self {
+            Self::Unanswered(_) => Some(RetryReason::Transient),
+            Self::Unsent(_) => None,
+            Self::Refused(refusal) => refusal.retry_reason(),
+        }
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for AwsError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        match &error {
+            SdkError::ServiceError(answered) if !answered.raw().status().is_success() => {
+                let metadata = answered.err().meta();
+                let message = metadata.message().unwrap_or_default();
+                Self::Refused(Refusal {
+                    status: answered.raw().status().as_u16(),
+                    code: metadata.code().unwrap_or_default().to_owned(),
+                    message: message.lines().next().unwrap_or_default().to_owned(),
+                    resource_ids: Vec::new(),
+                })
+            }
+            SdkError::ConstructionFailure(_) => Self::Unsent(Arc::new(error)),
+            SdkError::DispatchFailure(failure) if failure.is_user() || lacks_credentials(&error) => {
+                Self::Unsent(Arc::new(error))
+            }
+            // What can't be read is no answer, and is not quoted: it may hold an event.
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
+                let status = error.raw_response().map(|answer| answer.status().as_u16()).unwrap_or_default();
+                Self::Unanswered(format!("an answer of status {status} that can't be read").into_error())
+            }
+            _ => Self::Unanswered(Arc::new(error)),
+        }
+    }
+}
+
+/// Whether there are no credentials at all; a provider that failed or was late may have them next time.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    causes(error).filter_map(|cause| cause.downcast_ref::<CredentialsError>()).any(|error| {
+        matches!(error, CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_))
+    })
+}
+
+/// A text as an error of its own.
+trait IntoError {
+    fn into_error(self) -> Arc<dyn Error + Send + Sync>;
+}
+
+impl IntoError for String {
+    fn into_error(self) -> Arc<dyn Error + Send + Sync> {
+        Arc::from(Box::<dyn Error + Send + Sync>::from(self))
+    }
+}
+
+/// The service's own words.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, code, message, .. } = self;
+        match code.as_str() {
+            "" => write!(f, "status {status}")?,
+            code => f.write_str(code)?,
+        }
+        if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
+    }
+}
+
+impl Refusal {
+    /// Source of the codes: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
+    fn retry_reason(&self) -> Option<RetryReason> {
+        const THROTTLES: [&str; 8] = [
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        ];
+        const FAILURES: [&str; 9] = [
+            "BandwidthLimitExceeded",
+            "InternalError",
+            "LimitExceededException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServerException",
+            "ServiceException",
+            "ServiceUnavailable",
+            "TransactionInProgressException",
+        ];
+        let code = self.code.as_str();
+        // A throttle of EC2, which ECS asks for subnets and security groups, comes as a bad parameter.
+        let of_ec2 = code == "InvalidParameterException" && self.message.contains("RequestLimitExceeded");
+        if self.status == 429 || THROTTLES.contains(&code) || of_ec2 {
+            Some(RetryReason::Throttled)
+        } else if self.status >= 500 || FAILURES.contains(&code) {
+            Some(RetryReason::Transient)
+        } else if is_capacity(&self.message) {
+            Some(RetryReason::NoCapacity)
+        } else {
+            None
+        }
+    }
+}
+
+/// What Fargate has no room for now may fit later: its own capacity, and the account's count of running tasks.
+pub(crate) fn is_capacity(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("capacity is unavailable") || text.contains("reached the limit on the number of")
+}
+
+/// An error and its causes in one line, each once, without the URLs that some name: a presigned one is a secret.
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for cause in causes(error) {
+        let text = without_urls(&cause.to_string());
+        if !texts.last().is_some_and(|last| last.ends_with(&text)) {
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+fn without_urls(text: &str) -> String {
+    let is_url = |word: &str| word.contains("://") || word.contains("X-Amz-");
+    text.split(' ').map(|word| if is_url(word) { "(url)" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;
