@@ -83,14 +83,6 @@ impl Identity {
         self.resolve(text).is_some_and(|function| function.is_same_function(&self.own))
     }
 
-    /// Whether a context names the primary: with all that it says of it, and with something at least.
-    #[must_use]
-    pub fn is_of_primary(&self, context: &Context) -> bool {
-        let names = [&context.invoked_function_arn, &context.function_name];
-        let mut said = names.into_iter().filter(|name| !name.is_empty()).peekable();
-        said.peek().is_some() && said.all(|name| self.is_primary(name))
-    }
-
     /// The first name in a context that isn't the primary's; what is empty names nothing.
     #[must_use]
     pub fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
