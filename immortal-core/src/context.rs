@@ -5,7 +5,8 @@ use serde_json::{Value, value::RawValue};
 
 /// The context of an invocation, as JSON in the order and in a hand-over.
 ///
-/// What isn't known is an empty string, or absent where the field is an [`Option`].
+/// What isn't known is an empty string, or absent where the field is an [`Option`]. An odd value counts as unknown where
+/// the invocation runs without it, that is everywhere but in request id, name, version and ARN.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {
@@ -22,36 +23,58 @@ pub struct Context {
     #[serde(deserialize_with = "text")]
     pub invoked_function_arn: String,
     /// The memory of the primary in MB, as text, as Lambda's own context has it.
-    #[serde(rename = "memoryLimitInMB", deserialize_with = "text")]
+    #[serde(rename = "memoryLimitInMB", deserialize_with = "optional_text")]
     pub memory_limit_in_mb: String,
     /// The log group of the invocation.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "optional_text")]
     pub log_group_name: String,
     /// The log stream of the invocation.
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "optional_text")]
     pub log_stream_name: String,
     /// The X-Ray trace id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "header_text")]
     pub xray_trace_id: Option<String>,
     /// The tenant id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "header_text")]
     pub tenant_id: Option<String>,
     /// The client context, as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub client_context: Option<Box<RawValue>>,
     /// The Cognito identity, as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub identity: Option<Box<RawValue>>,
 }
 
 /// Text, or what others write where Lambda has text: a number (the memory), or null.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Null => Ok(String::new()),
-        _ => Err(D::Error::custom("it is neither text nor a number")),
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    text_in(&json).ok_or_else(|| D::Error::custom("it is neither text nor a number"))
+}
+
+/// The same, and empty for anything else.
+fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(text_in(&Box::<RawValue>::deserialize(deserializer)?).unwrap_or_default())
+}
+
+fn text_in(json: &RawValue) -> Option<String> {
+    match serde_json::from_str(json.get()).ok()? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null => Some(String::new()),
+        _ => None,
     }
+}
+
+/// Text that a header can hold, since that is how it reaches the handler.
+fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok();
+    Ok(text.filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))))
+}
+
+/// An object, as it came.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(json.get().starts_with('{').then_some(json))
 }
 
 #[cfg(test)]
@@ -81,5 +104,26 @@ mod tests {
         .expect("a lenient reader");
         assert_eq!((context.memory_limit_in_mb.as_str(), context.log_stream_name.as_str()), ("512", ""));
         assert_eq!(context.identity.expect("as it came").get(), r#"{"a":1.0}"#);
+    }
+
+    #[test]
+    fn an_odd_value_of_what_nothing_needs_is_left_out() {
+        let context: Context = serde_json::from_str(
+            r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":7,"memoryLimitInMB":[512],
+                "logGroupName":{},"logStreamName":true,"xrayTraceId":5,"tenantId":"a\nb","clientContext":"c","identity":1e400}"#,
+        )
+        .expect("it runs without them");
+        assert_eq!(
+            serde_json::to_string(&context).expect("plain data"),
+            r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":"7","invokedFunctionArn":"","memoryLimitInMB":"","logGroupName":"","logStreamName":""}"#
+        );
+        for needed in [r#"{"awsRequestId":[]}"#, r#"{"functionName":{}}"#, r#"{"functionVersion":true}"#] {
+            assert!(serde_json::from_str::<Context>(needed).is_err(), "{needed}");
+        }
+        let table = [(r#""acme""#, true), (r#""ä""#, false), (r#""\u007f""#, false), ("null", false), ("{}", false)];
+        for (tenant, kept) in table {
+            let context: Context = serde_json::from_str(&format!(r#"{{"tenantId":{tenant}}}"#)).expect(tenant);
+            assert_eq!(context.tenant_id.is_some(), kept, "{tenant}");
+        }
     }
 }

@@ -91,5 +91,8 @@ pub mod header {
 /// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
 pub const HANDED_OVER: &str = "Immortal.HandedOver";
 
+/// The error type, and the prefix of the message, of a handler that was told to stop and did: it counts as a hand-over.
+pub const STOPPED: &str = "Immortal.Stopped";
+
 /// The suffix that makes a Lambda function a dispatcher, and its primary's name when taken off.
 pub const DISPATCHER_SUFFIX: &str = "Dlq";

@@ -1,6 +1,9 @@
 //! How an invocation ended, from what Lambda says of it: what `on = killed` decides by.
 
-use crate::{manifest::On, names::HANDED_OVER};
+use crate::{
+    manifest::On,
+    names::{HANDED_OVER, STOPPED},
+};
 
 /// What ended an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +28,16 @@ impl Cause {
     }
 
     /// Reads a message of the primary's `DeadLetterConfig`: it has a text, and no error type.
+    ///
+    /// What the primary writes itself begins the text; what Lambda writes stands anywhere in it, after a request id or a
+    /// time that differ from one age of Lambda to the next.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        by_text(text)
-            .or_else(|| TYPES.iter().find(|(sign, _)| text.contains(sign)).map(|(_, cause)| *cause))
-            .unwrap_or(Self::Handler)
+        if is_handed_over(text) || has_timed_out(text) {
+            return Self::Time;
+        }
+        let signs = PHRASES.iter().chain(&LAMBDA_TYPES);
+        signs.into_iter().find(|(sign, _)| text.contains(sign)).map_or(Self::Handler, |(_, cause)| *cause)
     }
 
     /// Reads a destination record: its condition, whether it has a response context, and its error's type and message.
@@ -41,45 +49,48 @@ impl Cause {
         if condition == "EventAgeExceeded" || !ran {
             return Self::NeverRan;
         }
-        let Some(error_type) = error_type.filter(|error_type| !error_type.is_empty()) else {
-            return Self::of_text(message);
-        };
-        match TYPES.iter().find(|(sign, _)| *sign == error_type) {
-            Some((_, cause)) => *cause,
-            None if is_handed_over(message) => Self::Time,
-            None if message.starts_with(PANICKED) => Self::Crash,
-            None => Self::Handler,
+        match error_type.unwrap_or_default() {
+            "" => Self::of_text(message),
+            HANDED_OVER | STOPPED => Self::Time,
+            "Runtime.ExitError" if message.contains(KILLED) => Self::Memory,
+            panic if panic.contains(PANIC_TYPE) => Self::of_text(message),
+            other => LAMBDA_TYPES.iter().find(|(name, _)| *name == other).map_or(Self::Handler, |(_, cause)| *cause),
         }
     }
 }
 
-const TYPES: [(&str, Cause); 4] = [
-    (HANDED_OVER, Cause::Time),
+/// Lambda's own error types for an invocation that it ended, or that ended without an answer. Its other types
+/// (`Runtime.ImportModuleError`, `Runtime.InvalidEntrypoint`, `Function.ResponseSizeTooLarge`, …) tell of the function
+/// as it was deployed or of what it answered, and count as the handler's error.
+const LAMBDA_TYPES: [(&str, Cause); 5] = [
     ("Sandbox.Timedout", Cause::Time),
     ("Runtime.OutOfMemory", Cause::Memory),
     ("Runtime.ExitError", Cause::Crash),
+    ("Extension.Crash", Cause::Crash),
+    ("Sandbox.Failure", Cause::Crash),
 ];
 
-/// How `lambda_runtime` begins the message of a panic.
-const PANICKED: &str = "Lambda panicked";
+/// The same in words.
+const PHRASES: [(&str, Cause); 4] = [
+    (KILLED, Cause::Memory),
+    ("Runtime exited", Cause::Crash),
+    ("Process exited before completing request", Cause::Crash),
+    ("Lambda panicked", Cause::Crash),
+];
 
-fn is_handed_over(text: &str) -> bool {
-    text.strip_prefix(HANDED_OVER).is_some_and(|rest| rest.starts_with(':'))
+/// How Lambda reports a process that the kernel killed, which it does for memory.
+const KILLED: &str = "signal: killed";
+
+/// A part of what `lambda_runtime` reports as the error type of every panic: the name of `Box<dyn Any + Send>`.
+const PANIC_TYPE: &str = "any::Any";
+
+/// Whether a text is that of a primary that gave the event up itself.
+pub(super) fn is_handed_over(text: &str) -> bool {
+    [HANDED_OVER, STOPPED].iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
 }
 
-fn by_text(text: &str) -> Option<Cause> {
-    if is_handed_over(text) || timed_out(text) {
-        return Some(Cause::Time);
-    }
-    if text.contains("signal: killed") {
-        return Some(Cause::Memory);
-    }
-    let crashes = ["Runtime exited", "Process exited before completing request", PANICKED];
-    crashes.iter().any(|sign| text.contains(sign)).then_some(Cause::Crash)
-}
-
-/// `Task timed out after 900.00 seconds`, anywhere: what stands before it differs from one time of Lambda to the next.
-fn timed_out(text: &str) -> bool {
+/// `Task timed out after 900.00 seconds`, anywhere.
+fn has_timed_out(text: &str) -> bool {
     text.split("Task timed out after ").skip(1).any(|rest| {
         let number = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
         number > 0 && rest.get(number..).is_some_and(|rest| rest.starts_with(" second"))
@@ -95,6 +106,7 @@ mod tests {
         let table = [
             ("Immortal.HandedOver: gave up 10 s before the deadline {\"awsRequestId\":\"r\"}", Cause::Time),
             ("Immortal.HandedOver: cu", Cause::Time),
+            ("Immortal.Stopped: saved 3 of 5 parts", Cause::Time),
             ("RequestId: 1-2 Error: Task timed out after 900.00 seconds", Cause::Time),
             ("2020-11-10T05:46:57.874Z 1-2 Task timed out after 3.07 seconds\n\n", Cause::Time),
             ("2024-02-12T10:45:49.661Z  Task timed out after 30.01 seconds", Cause::Time),
@@ -107,8 +119,13 @@ mod tests {
             ("Runtime.ExitError", Cause::Crash),
             ("RequestId: 1-2 Process exited before completing request", Cause::Crash),
             ("Lambda panicked: index out of bounds", Cause::Crash),
+            ("RequestId: 1-2 Error: Extension.Crash", Cause::Crash),
+            ("RequestId: 1-2 Error: Sandbox.Failure", Cause::Crash),
             ("no such table", Cause::Handler),
-            ("not Immortal.HandedOver", Cause::Time),
+            ("downstream said: Immortal.HandedOver: x", Cause::Handler),
+            ("downstream said: Immortal.Stopped: x", Cause::Handler),
+            ("Immortal.HandedOver", Cause::Handler),
+            ("Immortal.HandedOverTwice: x", Cause::Handler),
             ("", Cause::Handler),
         ];
         for (text, expected) in table {
@@ -123,12 +140,22 @@ mod tests {
             ("RetriesExhausted", true, Some("Immortal.HandedOver"), "", Cause::Time),
             ("RetriesExhausted", true, Some("Sandbox.Timedout"), "RequestId: 1 Error: Task timed out", Cause::Time),
             ("RetriesExhausted", true, Some("Runtime.OutOfMemory"), "", Cause::Memory),
-            ("RetriesExhausted", true, Some("Runtime.ExitError"), "signal: killed", Cause::Crash),
+            ("RetriesExhausted", true, Some("Immortal.Stopped"), "saved 3 of 5 parts", Cause::Time),
+            ("RetriesExhausted", true, Some("Runtime.ExitError"), "exit status 1", Cause::Crash),
+            ("RetriesExhausted", true, Some("Runtime.ExitError"), "signal: killed", Cause::Memory),
+            ("RetriesExhausted", true, Some("Extension.Crash"), "", Cause::Crash),
+            ("RetriesExhausted", true, Some("Sandbox.Failure"), "", Cause::Crash),
             ("RetriesExhausted", true, Some(any), "Lambda panicked: x", Cause::Crash),
-            ("RetriesExhausted", true, Some("MyError"), "Immortal.HandedOver: x", Cause::Time),
+            ("RetriesExhausted", true, Some("MyError"), "Immortal.HandedOver: x", Cause::Handler),
+            ("RetriesExhausted", true, Some("MyError"), "Lambda panicked: x", Cause::Handler),
+            ("RetriesExhausted", true, Some("MyError"), "Runtime.ExitError", Cause::Handler),
+            ("RetriesExhausted", true, Some("Runtime.ImportModuleError"), "no module app", Cause::Handler),
+            ("RetriesExhausted", true, Some("Runtime.InvalidEntrypoint"), "no such file", Cause::Handler),
+            ("RetriesExhausted", true, Some("Function.ResponseSizeTooLarge"), "6 MB", Cause::Handler),
             ("RetriesExhausted", true, Some("MyError"), "upstream: Task timed out after 3 seconds", Cause::Handler),
             ("RetriesExhausted", true, Some("Runtime.Unknown"), "", Cause::Handler),
             ("RetriesExhausted", true, None, "RequestId: 1 Process exited before completing request", Cause::Crash),
+            ("RetriesExhausted", true, Some(""), "Immortal.HandedOver: x", Cause::Time),
             ("RetriesExhausted", true, None, "no such table", Cause::Handler),
             ("RetriesExhausted", false, Some("MyError"), "", Cause::NeverRan),
             ("EventAgeExceeded", true, Some("MyError"), "", Cause::NeverRan),

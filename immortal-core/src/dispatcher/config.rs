@@ -57,6 +57,15 @@ impl Transport {
             Self::Bucket(_) => matches!(form, EventForm::S3(_)),
         }
     }
+
+    /// The bucket, where there is one.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::Inline { bucket } => bucket.as_deref(),
+            Self::Bucket(bucket) => Some(bucket),
+        }
+    }
 }
 
 /// All that is wrong with the configuration.

@@ -114,7 +114,7 @@ impl Dispatcher {
     async fn record(&self, scope: &Scope, read: Result<Subject, Refusal>) -> Outcome {
         match read {
             Ok(Subject::Failure(failure)) => self.failure(scope, *failure).await,
-            Ok(Subject::Task { task, redriven }) => self.task(scope, *task, redriven).await,
+            Ok(Subject::Task { task, channel }) => self.state_change(scope, *task, channel).await,
             Err(refusal) => {
                 warn!(decision = "refused", "{refusal}");
                 Err(refusal.0)

@@ -51,6 +51,27 @@ impl Refusal {
     }
 }
 
+/// Refuses what would end a header, or a line of the log, before its end.
+pub(super) fn refuse_controls(what: &str, text: &str) -> Result<(), Refusal> {
+    if text.chars().any(char::is_control) {
+        return Err(Refusal::new(format!(
+            "the {what} {} holds control characters, which neither a header nor a line of the log can hold; Lambda \
+             writes none, so find out who sent it",
+            shown(text)
+        )));
+    }
+    Ok(())
+}
+
+/// A text from outside, as it is logged: quoted, escaped, and not endless.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 256;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
 impl Identity {
     /// Whether a text names the primary, by name or in full.
     #[must_use]
@@ -62,12 +83,11 @@ impl Identity {
         self.resolve(text).is_some_and(|function| function.is_same_function(&self.own))
     }
 
-    /// Whether a context names the primary: with all that it says of it, and with something at least.
+    /// The first name in a context that isn't the primary's; what is empty names nothing.
     #[must_use]
-    pub fn is_of_primary(&self, context: &Context) -> bool {
-        let names = [&context.invoked_function_arn, &context.function_name];
-        let mut said = names.into_iter().filter(|name| !name.is_empty()).peekable();
-        said.peek().is_some() && said.all(|name| self.is_primary(name))
+    pub fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
+        let names = [context.invoked_function_arn.as_str(), context.function_name.as_str()];
+        names.into_iter().find(|name| !name.is_empty() && !self.is_primary(name))
     }
 
     fn resolve(&self, text: &str) -> Option<FunctionArn> {
@@ -85,11 +105,15 @@ pub(super) fn from_dead_letter(
     if request_id.is_empty() {
         return Err(Refusal::new("its RequestID attribute is empty"));
     }
+    refuse_controls("request id", request_id)?;
     if !is_json(event) {
-        return Err(Refusal::new(format!("the event of request {request_id} is no JSON")));
+        return Err(Refusal::new(format!(
+            "the event of request {request_id} is not valid JSON; Lambda writes the event itself into the body"
+        )));
     }
     let named = Named { request_id: request_id.to_owned(), arn: None, version: None };
-    let context = context(named, message, identity)?;
+    let handed_over = handed_over::context(None, message, request_id);
+    let context = context(named, handed_over, identity)?;
     Ok(Failure { event: event.to_owned(), context, cause: Cause::of_text(message) })
 }
 
@@ -101,6 +125,7 @@ pub(super) fn from_record(record: &Object<'_>, identity: &Identity) -> Result<Fa
     if request_id.is_empty() {
         return Err(Refusal::new("its destination record has no requestContext.requestId"));
     }
+    refuse_controls("request id", &request_id)?;
     let Some(event) = record.raw("requestPayload") else {
         return Err(Refusal::new(format!(
             "the destination record of request {request_id} has no requestPayload, so its event is lost to it; \
@@ -110,7 +135,8 @@ pub(super) fn from_record(record: &Object<'_>, identity: &Identity) -> Result<Fa
     let response = record.object("responseContext");
     let answer = record.object("responsePayload");
     let said = |key: &str| answer.as_ref().and_then(|answer| answer.text(key));
-    let message = said("errorMessage").unwrap_or_default();
+    let (error_type, message) = (said("errorType"), said("errorMessage").unwrap_or_default());
+    let handed_over = handed_over::context(error_type.as_deref(), &message, &request_id);
     let named = Named {
         request_id,
         arn: Some(text("functionArn")),
@@ -118,8 +144,8 @@ pub(super) fn from_record(record: &Object<'_>, identity: &Identity) -> Result<Fa
     };
     Ok(Failure {
         event: event.to_owned(),
-        context: context(named, &message, identity)?,
-        cause: Cause::of_record(&text("condition"), response.is_some(), said("errorType").as_deref(), &message),
+        context: context(named, handed_over, identity)?,
+        cause: Cause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     })
 }
 
@@ -130,12 +156,10 @@ struct Named {
     version: Option<String>,
 }
 
-fn context(named: Named, message: &str, identity: &Identity) -> Result<Context, Refusal> {
-    let handed = handed_over::context(message).unwrap_or_default();
-    for name in [&handed.invoked_function_arn, &handed.function_name] {
-        if !name.is_empty() && !identity.is_primary(name) {
-            return Err(another_function(&named.request_id, name, identity));
-        }
+fn context(named: Named, handed_over: Option<Context>, identity: &Identity) -> Result<Context, Refusal> {
+    let handed = handed_over.unwrap_or_default();
+    if let Some(name) = identity.foreign_name(&handed) {
+        return Err(another_function(&named.request_id, name, identity));
     }
     let filled = |text: String| Some(text).filter(|text| !text.is_empty());
     let qualifier = |arn: &str| arn.parse::<FunctionName>().ok().and_then(|name| name.qualifier);
@@ -143,14 +167,16 @@ fn context(named: Named, message: &str, identity: &Identity) -> Result<Context, 
         .or_else(|| named.arn.as_deref().and_then(qualifier))
         .or_else(|| filled(handed.function_version))
         .or_else(|| qualifier(&handed.invoked_function_arn))
-        .or_else(|| identity.primary.qualifier.clone());
+        .or_else(|| identity.primary.qualifier.clone())
+        .unwrap_or_else(|| "$LATEST".to_owned());
+    refuse_controls(&format!("version of request {}", named.request_id), &version)?;
     let arn = (named.arn.and_then(filled))
         .or_else(|| filled(handed.invoked_function_arn))
         .unwrap_or_else(|| identity.primary.to_string());
     Ok(Context {
         aws_request_id: named.request_id,
         function_name: identity.primary.name.clone(),
-        function_version: version.unwrap_or_else(|| "$LATEST".to_owned()),
+        function_version: version,
         invoked_function_arn: arn,
         ..handed
     })
@@ -158,123 +184,13 @@ fn context(named: Named, message: &str, identity: &Identity) -> Result<Context, 
 
 pub(super) fn another_function(request_id: &str, named: &str, identity: &Identity) -> Refusal {
     Refusal::new(format!(
-        "request {request_id} is of the function {named:?}, and this dispatcher is that of {}; give each function \
-         its own failure queue, or set IMMORTAL_FUNCTION",
+        "request {} is of the function {}, and this dispatcher is that of {}; give each function its own failure queue, \
+         or set IMMORTAL_FUNCTION",
+        shown(request_id),
+        shown(named),
         identity.primary
     ))
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::dispatcher) const PRIMARY: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
-
-    pub(in crate::dispatcher) fn identity() -> Identity {
-        Identity { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
-    }
-
-    fn record(json: &str) -> Result<Failure, Refusal> {
-        from_record(&Object::read(json).expect("an object"), &identity())
-    }
-
-    #[test]
-    fn a_dead_letter_knows_its_request_and_nothing_else() {
-        let event = " {\"n\" : 1.0, \"n\":2 }\n";
-        let failure = from_dead_letter(event, "r-1", "no such table", &identity()).expect("a failure");
-        assert_eq!((failure.event.as_str(), failure.cause), (event, Cause::Handler));
-        let context = failure.context;
-        assert_eq!((context.aws_request_id.as_str(), context.function_name.as_str()), ("r-1", "ingest"));
-        assert_eq!((context.function_version.as_str(), context.invoked_function_arn.as_str()), ("$LATEST", PRIMARY));
-        assert_eq!((context.memory_limit_in_mb.as_str(), context.log_group_name.as_str()), ("", ""));
-        assert!(context.xray_trace_id.is_none() && context.tenant_id.is_none());
-    }
-
-    #[test]
-    fn the_configured_qualifier_is_the_version_where_nothing_else_names_one() {
-        let identity = Identity { primary: format!("{PRIMARY}:live").parse().expect("an ARN"), ..identity() };
-        let failure = from_dead_letter("1", "r-1", "", &identity).expect("a failure");
-        assert_eq!(failure.context.function_version, "live");
-        assert_eq!(failure.context.invoked_function_arn, format!("{PRIMARY}:live"));
-    }
-
-    #[test]
-    fn a_hand_over_fills_in_the_rest() {
-        let message = format!(
-            "Immortal.HandedOver: before the deadline {{\"awsRequestId\":\"other\",\"functionName\":\"ingest\",\
-             \"functionVersion\":\"7\",\"invokedFunctionArn\":\"{PRIMARY}:live\",\"memoryLimitInMB\":\"512\",\
-             \"logGroupName\":\"g\",\"logStreamName\":\"s\",\"xrayTraceId\":\"Root=1\",\"tenantId\":\"acme\"}}"
-        );
-        let failure = from_dead_letter("1", "r-1", &message, &identity()).expect("a failure");
-        let context = failure.context;
-        assert_eq!(failure.cause, Cause::Time);
-        assert_eq!(context.aws_request_id, "r-1", "the attribute's");
-        assert_eq!(context.function_version, "7");
-        assert_eq!(context.invoked_function_arn, format!("{PRIMARY}:live"));
-        assert_eq!((context.memory_limit_in_mb.as_str(), context.log_stream_name.as_str()), ("512", "s"));
-        assert_eq!((context.xray_trace_id.as_deref(), context.tenant_id.as_deref()), (Some("Root=1"), Some("acme")));
-    }
-
-    #[test]
-    fn a_hand_over_of_another_function_is_refused() {
-        for context in [
-            r#"{"functionName":"other"}"#,
-            r#"{"functionName":"ingest","invokedFunctionArn":"function-arn:x"}"#,
-            r#"{"functionName":"ingest","invokedFunctionArn":"arn:aws:lambda:eu-central-1:222222222222:function:ingest"}"#,
-        ] {
-            let message = format!("Immortal.HandedOver: x {context}");
-            let refusal = from_dead_letter("1", "r-1", &message, &identity()).expect_err(context);
-            assert!(refusal.0.contains("r-1") && refusal.0.contains("IMMORTAL_FUNCTION"), "{refusal}");
-        }
-        let cut = r#"Immortal.HandedOver: x {"functionName":"other""#;
-        assert!(from_dead_letter("1", "r-1", cut, &identity()).is_ok(), "what is cut names nothing");
-    }
-
-    #[test]
-    fn a_record_names_function_and_version() {
-        let failure = record(&format!(
-            r#"{{"requestContext":{{"requestId":"r-1","functionArn":"{PRIMARY}:live","condition":"RetriesExhausted"}},
-                "requestPayload":{{"a":1.50, "a":null}},
-                "responseContext":{{"statusCode":200,"executedVersion":"7","functionError":"Unhandled"}},
-                "responsePayload":{{"errorType":"Immortal.HandedOver",
-                  "errorMessage":"Immortal.HandedOver: x {{\"functionVersion\":\"9\",\"invokedFunctionArn\":\"{PRIMARY}\",\"tenantId\":\"acme\"}}"}}}}"#
-        ))
-        .expect("a failure");
-        assert_eq!(failure.event, r#"{"a":1.50, "a":null}"#);
-        assert_eq!(failure.context.function_version, "7", "the record's, not the hand-over's");
-        assert_eq!(failure.context.invoked_function_arn, format!("{PRIMARY}:live"));
-        assert_eq!(failure.context.tenant_id.as_deref(), Some("acme"));
-        assert_eq!(failure.cause, Cause::Time);
-    }
-
-    #[test]
-    fn a_record_of_what_never_ran_has_the_arns_version() {
-        for (qualifier, version) in [(":$LATEST", "$LATEST"), (":3", "3"), ("", "$LATEST")] {
-            let failure = record(&format!(
-                r#"{{"requestContext":{{"requestId":"r-1","functionArn":"{PRIMARY}{qualifier}","condition":"EventAgeExceeded"}},"requestPayload":null}}"#
-            ))
-            .expect("a failure");
-            assert_eq!((failure.context.function_version.as_str(), failure.cause), (version, Cause::NeverRan));
-            assert_eq!(failure.event, "null");
-        }
-    }
-
-    #[test]
-    fn what_lacks_something_is_refused_with_what() {
-        let table = [
-            (r#"{"requestContext":{"functionArn":"x"},"requestPayload":1}"#, "requestId"),
-            (r#"{"requestContext":{"requestId":"r-1","functionArn":"x"}}"#, "requestPayload"),
-        ];
-        for (json, named) in table {
-            assert!(record(json).expect_err(json).0.contains(named), "{json}");
-        }
-        assert!(from_dead_letter("{", "r-1", "", &identity()).is_err());
-        assert!(from_dead_letter("{}", "", "", &identity()).is_err());
-    }
-
-    #[test]
-    fn an_event_is_never_shown() {
-        let failure = from_dead_letter(r#"{"secret":1}"#, "r-1", "", &identity()).expect("a failure");
-        assert!(!format!("{failure:?}").contains("secret"));
-    }
-}
+pub(super) mod tests;

@@ -1,10 +1,12 @@
-//! What the dispatcher is invoked with: four shapes, told apart by their fields, each record on its own.
+//! What the dispatcher is invoked with: several shapes, told apart by their fields, each record on its own.
 
 use super::{
     failure::{self, Failure, Identity, Refusal},
-    object::Object,
+    object::{self, Object},
     task::Task,
 };
+
+mod refused;
 
 /// An input, as records that stand for themselves.
 #[derive(Debug)]
@@ -36,30 +38,42 @@ pub enum Subject {
     Task {
         /// The task.
         task: Box<Task>,
-        /// Whether it came through the failure queue: then a person asks for it again, whatever became of it before.
-        redriven: bool,
+        /// How the dispatcher heard of it.
+        channel: EventChannel,
     },
+}
+
+/// How a state change came, and so who may have written it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventChannel {
+    /// As the invocation itself, from EventBridge: the order in it is what ECS says it is.
+    #[default]
+    Direct,
+    /// Through a topic, or inside another record: from anyone who may write there.
+    Relayed,
+    /// Through the failure queue, from anyone who may write there: a person asks for it again, whatever became of it.
+    Queue,
 }
 
 /// How deep records may be wrapped in each other; what the dispatcher fails with is wrapped once per redrive.
 const DEEPEST: u32 = 32;
 
-/// Reads what Lambda hands the dispatcher.
+/// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
 pub fn read(payload: &str, identity: &Identity) -> Input {
-    let records = Object::read(payload).and_then(|object| object.list("Records")).unwrap_or_default();
-    let records: Vec<Option<Object<'_>>> = records.into_iter().map(Object::read).collect();
+    let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(Object::read).collect();
     if !records.iter().flatten().any(is_message) {
         return Input::Single(each(value(payload, identity, Wrapping::default())));
     }
     let messages = records.iter().map(|record| {
-        let Some(record) = record else { return (None, each(Err(unknown("a record that is no JSON object")))) };
+        let Some(record) = record else { return (None, each(Err(refused::not_an_object()))) };
         let sent = record.object("attributes").and_then(|attributes| attributes.text("SentTimestamp"));
         let message = record
             .text("messageId")
             .filter(|id| !id.is_empty())
             .map(|id| Message { id, sent: sent.and_then(|sent| sent.parse().ok()) });
-        (message, each(self::record(record, identity, Wrapping { queued: true, ..Wrapping::default() })))
+        let wrapping = Wrapping { channel: EventChannel::Queue, depth: 0 };
+        (message, each(self::record(record, identity, wrapping)))
     });
     Input::Batch(messages.collect())
 }
@@ -72,8 +86,7 @@ fn each(reading: Result<Reading, Refusal>) -> Reading {
 /// What a value came in.
 #[derive(Clone, Copy, Default)]
 struct Wrapping {
-    /// A message of a queue.
-    queued: bool,
+    channel: EventChannel,
     depth: u32,
 }
 
@@ -82,8 +95,16 @@ impl Wrapping {
         if self.depth >= DEEPEST {
             return Err(Refusal::new("it is wrapped more than 32 times; send what is innermost"));
         }
-        Ok(Self { depth: self.depth + 1, ..self })
+        let channel = if self.channel == EventChannel::Queue { self.channel } else { EventChannel::Relayed };
+        Ok(Self { channel, depth: self.depth + 1 })
     }
+}
+
+/// The records of a list: Lambda's event source mappings send an object that holds it, EventBridge Pipes the bare list.
+///
+/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
+fn records_of(json: &str) -> Option<Vec<&str>> {
+    Object::read(json).map_or_else(|| object::items(json), |object| object.list("Records"))
 }
 
 fn is_message(record: &Object<'_>) -> bool {
@@ -91,27 +112,19 @@ fn is_message(record: &Object<'_>) -> bool {
 }
 
 fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    let Some(object) = Object::read(json) else {
-        return Err(Refusal::new(
-            "it is no JSON object, and has no RequestID attribute that would make it an event; send failed events \
-             here by the function's OnFailure destination or DeadLetterConfig",
-        ));
-    };
-    if let Some(records) = object.list("Records") {
+    if let Some(records) = records_of(json) {
         let read = |json| match Object::read(json) {
             Some(record) => each(self::record(&record, identity, wrapping)),
-            None => each(Err(unknown("a record that is no JSON object"))),
+            None => each(Err(refused::not_an_object())),
         };
-        let reading: Reading = records.into_iter().flat_map(read).collect();
-        return if reading.is_empty() { Err(unknown("a list of no records")) } else { Ok(reading) };
+        return Ok(records.into_iter().flat_map(read).collect());
     }
-    if let Some(request) = object.object("requestContext")
-        && let Some(arn) = request.text("functionArn")
-    {
-        return destination(&object, &request, &arn, identity, wrapping);
+    let Some(object) = Object::read(json) else { return Err(refused::bare_event(identity)) };
+    if let Some(reading) = destination(&object, identity, wrapping) {
+        return reading;
     }
     if let Some(kind) = object.text("detail-type") {
-        return bus_event(&object, &kind, wrapping);
+        return bus_event(&object, &kind, identity, wrapping);
     }
     if object.has("TopicArn")
         && let Some(message) = object.text("Message")
@@ -119,19 +132,12 @@ fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading,
     {
         return notification(&object, &message, identity, wrapping);
     }
-    let name = ["Event", "eventSource", "Type", "source"].into_iter().find_map(|key| object.text(key));
-    Err(unknown(&name.map_or_else(|| "JSON of no known shape".to_owned(), |name| quoted(&name))))
+    Err(refused::unknown(&object, identity))
 }
 
 fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
     if is_message(record) {
-        let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
-        let attributes = record.object("messageAttributes");
-        let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
-        return match attribute("RequestID") {
-            Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), identity),
-            None => value(&body, identity, wrapping.deeper()?),
-        };
+        return message(record, identity, wrapping);
     }
     if record.text("EventSource").as_deref() == Some("aws:sns")
         && let Some(sns) = record.object("Sns")
@@ -139,13 +145,17 @@ fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Resul
     {
         return notification(&sns, &message, identity, wrapping);
     }
-    let source = record.text("eventSource").or_else(|| record.text("EventSource"));
-    Err(unknown(
-        &source.map_or_else(
-            || "a record without a source".to_owned(),
-            |source| format!("a record of {}", quoted(&source)),
-        ),
-    ))
+    Err(refused::record(record, identity))
+}
+
+fn message(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+    let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
+    let attributes = record.object("messageAttributes");
+    let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
+    match attribute("RequestID") {
+        Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), identity),
+        None => value(&body, identity, wrapping.deeper()?),
+    }
 }
 
 fn notification(sns: &Object<'_>, message: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
@@ -167,7 +177,15 @@ fn dead_letter(
     Ok(vec![Ok(Subject::Failure(Box::new(failure)))])
 }
 
-fn destination(
+/// A destination record; `None` where it isn't one. One of the primary is never unwrapped further: an event may look
+/// like anything.
+fn destination(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Option<Result<Reading, Refusal>> {
+    let request = record.object("requestContext")?;
+    let arn = request.text("functionArn")?;
+    Some(destination_of(record, &request, &arn, identity, wrapping))
+}
+
+fn destination_of(
     record: &Object<'_>,
     request: &Object<'_>,
     arn: &str,
@@ -175,10 +193,17 @@ fn destination(
     wrapping: Wrapping,
 ) -> Result<Reading, Refusal> {
     let request_id = request.text("requestId").unwrap_or_default();
+    failure::refuse_controls("request id", &request_id)?;
     if request.text("condition").as_deref() == Some("Success") {
         return Err(Refusal::new(format!(
             "request {request_id} succeeded; make this the function's OnFailure destination, not its OnSuccess one"
         )));
+    }
+    let payload = record.raw("requestPayload");
+    if payload.is_none()
+        && let Some(batch) = refused::stream(record, request)
+    {
+        return Err(batch);
     }
     if identity.is_primary(arn) {
         return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, identity)?)))]);
@@ -186,7 +211,7 @@ fn destination(
     if !identity.is_own(arn) {
         return Err(failure::another_function(&request_id, arn, identity));
     }
-    let Some(payload) = record.raw("requestPayload") else {
+    let Some(payload) = payload else {
         return Err(Refusal::new(format!(
             "the record of the dispatcher's own request {request_id} has no requestPayload"
         )));
@@ -194,26 +219,26 @@ fn destination(
     value(payload, identity, wrapping.deeper()?)
 }
 
-fn bus_event(event: &Object<'_>, kind: &str, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    if kind != "ECS Task State Change" || event.text("source").as_deref() != Some("aws.ecs") {
-        return Err(unknown(&format!("the bus event {}", quoted(kind))));
+/// An event of a bus: a task that changed its state, or the record that Lambda sends to a bus as destination.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+fn bus_event(event: &Object<'_>, kind: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+    let source = event.text("source").unwrap_or_default();
+    match source.as_str() {
+        "aws.ecs" if kind == "ECS Task State Change" => {
+            let task = Task::from_event(event.raw("detail").unwrap_or_default()).map_err(|error| {
+                Refusal::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
+            })?;
+            Ok(vec![Ok(Subject::Task { task: Box::new(task), channel: wrapping.channel })])
+        }
+        "lambda" => {
+            let detail = event.object("detail");
+            let wrapping = wrapping.deeper()?;
+            let reading = detail.and_then(|record| destination(&record, identity, wrapping));
+            reading.unwrap_or_else(|| Err(refused::bus_event(&source, kind)))
+        }
+        _ => Err(refused::bus_event(&source, kind)),
     }
-    let task = Task::from_event(event.raw("detail").unwrap_or_default())
-        .map_err(|error| Refusal::new(format!("it is an ECS Task State Change without a sound detail: {error}")))?;
-    Ok(vec![Ok(Subject::Task { task: Box::new(task), redriven: wrapping.queued })])
-}
-
-/// A name as it is quoted. What is longer than any service's own name may be somebody's data.
-fn quoted(name: &str) -> String {
-    const LONGEST: usize = 64;
-    if name.chars().nth(LONGEST).is_some() { "something unnamed".to_owned() } else { format!("{name:?}") }
-}
-
-fn unknown(name: &str) -> Refusal {
-    Refusal::new(format!(
-        "it is {name}, and no failed event; a dispatcher takes what an OnFailure destination or a DeadLetterConfig \
-         sends, and ECS Task State Change events"
-    ))
 }
 
 #[cfg(test)]

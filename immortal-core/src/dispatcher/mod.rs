@@ -1,7 +1,8 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
 //!
-//! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup` and
-//! `watch`, all without a call; `dispatch` and `start` act on it, and `ecs` knows the service's shapes.
+//! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup`,
+//! `task_order` and `watch`, all without a call; `dispatch`, `start` and `state_change` act on it, and `ecs` knows the
+//! service's shapes.
 
 use std::{
     sync::Arc,
@@ -24,6 +25,7 @@ mod dispatch;
 mod ecs;
 mod object;
 mod start;
+mod state_change;
 
 pub mod answer;
 pub mod cause;
@@ -37,6 +39,7 @@ pub mod overrides;
 pub mod pace;
 pub mod response;
 pub mod task;
+pub mod task_order;
 pub mod token;
 pub mod watch;
 

@@ -31,14 +31,24 @@ impl<'a> Object<'a> {
 
     /// The items of a member that is a list.
     pub(super) fn list(&self, key: &str) -> Option<Vec<&'a str>> {
-        let items: Vec<&RawValue> = serde_json::from_str(self.raw(key)?).ok()?;
-        Some(items.into_iter().map(RawValue::get).collect())
+        items(self.raw(key)?)
+    }
+
+    /// The first member whose name ends like this.
+    pub(super) fn ending_in(&self, end: &str) -> Option<&'a str> {
+        self.0.iter().find(|(key, _)| key.ends_with(end)).map(|(_, raw)| raw.get())
     }
 
     /// Whether a member is there and isn't null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.raw(key).is_some_and(|raw| raw != "null")
     }
+}
+
+/// The items of a list; `None` for anything else.
+pub(super) fn items(json: &str) -> Option<Vec<&str>> {
+    let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    Some(items.into_iter().map(RawValue::get).collect())
 }
 
 /// Whether a text is one JSON value.
@@ -59,6 +69,7 @@ mod tests {
         assert_eq!((object.raw("b"), object.has("b"), object.raw("x")), (Some("null"), false, None));
         assert_eq!(object.text("c").as_deref(), Some("ä😀"));
         assert_eq!(object.list("d"), Some(vec!["1", "{}"]));
+        assert_eq!((items("[]"), items("{}"), items("[")), (Some(vec![]), None, None));
         assert!(object.text("a").is_none() && object.object("c").is_none() && object.list("a").is_none());
     }
 

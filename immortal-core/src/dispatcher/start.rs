@@ -7,7 +7,7 @@ use tracing::{Span, info, warn};
 
 use super::{
     answer::{RetryReason, Started, Verdict, judge},
-    config::{Transport, family},
+    config::Transport,
     deadline::backoff,
     dispatch::{Dispatcher, Scope, no_time},
     ecs::Request,
@@ -18,24 +18,20 @@ use super::{
     response::Outcome,
     task::Task,
     token::{self, Origin},
-    watch::{self, Next},
+    watch,
 };
-use crate::{
-    context::Context,
-    names::env,
-    order::{EventForm, Order},
-};
+use crate::order::{EventForm, Order};
 
 /// How long a task that ECS doesn't know is asked for: `DescribeTasks` lags behind `RunTask`.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is to be started.
-struct Plan {
-    origin: Origin,
-    order: Order,
+pub(super) struct Plan {
+    pub(super) origin: Origin,
+    pub(super) order: Order,
     /// Whether the order's event already has the form in which it travels.
-    formed: bool,
-    spot: bool,
+    pub(super) formed: bool,
+    pub(super) spot: bool,
 }
 
 /// Whether a task that `RunTask` names has the event.
@@ -74,83 +70,7 @@ impl Dispatcher {
         self.start(scope, Plan { origin, order, formed: false, spot }).await
     }
 
-    /// A task that changed its state.
-    pub(super) async fn task(&self, scope: &Scope, event: Task, redriven: bool) -> Outcome {
-        let arn = event.arn.clone();
-        if !event.is_stopped() {
-            info!(task = arn, decision = "ignored", "it is {} and not STOPPED", event.status);
-            return Ok(());
-        }
-        let Some(environment) = self.told(scope, &event).await? else {
-            info!(task = arn, decision = "ignored", "it is no task of this dispatcher");
-            return Ok(());
-        };
-        let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let context = lookup(env::CONTEXT).and_then(|context| serde_json::from_str::<Context>(&context).ok());
-        if !context.is_some_and(|context| scope.identity.is_of_primary(&context)) {
-            info!(task = arn, decision = "ignored", "its order names another function, or none");
-            return Ok(());
-        }
-        let order = Order::from_variables(lookup).map_err(|error| {
-            warn!(task = arn, decision = "given up", "{error}");
-            format!("the stopped task {arn} can't have a next attempt: {error}")
-        })?;
-        let request_id = order.context.aws_request_id.clone();
-        Span::current().record("request_id", &request_id);
-        let next = match watch::decide(&event, &self.config.container, &order, &self.manifest, redriven) {
-            Next::Done(why) => {
-                info!(request_id, task = arn, decision = "done", attempt = order.attempt, "{why}");
-                return Ok(());
-            }
-            Next::GivenUp(why) => {
-                warn!(request_id, task = arn, decision = "given up", attempt = order.attempt, "{why}");
-                return Err(why);
-            }
-            Next::Attempt(next) => next,
-        };
-        info!(request_id, task = arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
-        if next.failed_start {
-            let pause = watch::pause(order.interruptions, fastrand::f64());
-            // Half of the time there is must do; the other half is for the call.
-            tokio::time::sleep(pause.min(scope.deadline.left() / 2)).await;
-        }
-        let spot = watch::on_spot(&self.manifest, next.interruptions, next.spot_is_full);
-        let mut order = watch::next_order(&order, &next);
-        if scope.message.is_some() {
-            // Who may write to the queue must not choose the code that runs; what ECS itself says of a task may.
-            order.handler_path = None;
-        }
-        self.start(scope, Plan { origin: Origin::Task(arn), order, formed: true, spot }).await
-    }
-
-    /// What the task's container was told, asked for where the event doesn't say; `None` where the task isn't ours.
-    async fn told(&self, scope: &Scope, event: &Task) -> Result<Option<Vec<(String, String)>>, String> {
-        let container = &self.config.container;
-        if let Some(environment) = event.environment(container) {
-            return Ok(Some(environment.to_vec()));
-        }
-        if !event.overrides.is_empty() && event.overrides.iter().all(|told| told.name != *container) {
-            return Ok(None);
-        }
-        let foreign = event
-            .definition
-            .as_deref()
-            .is_some_and(|definition| family(definition) != family(&self.config.task_definition));
-        let cluster = event.cluster.as_deref().unwrap_or(&self.config.cluster);
-        let patience = if foreign { Duration::ZERO } else { PATIENCE };
-        match self.look_up(scope, cluster, &event.arn, patience).await {
-            Ok(Some(task)) => Ok(task.environment(container).map(<[_]>::to_vec)),
-            Ok(None) | Err(_) if foreign => Ok(None),
-            Ok(None) => Err(format!(
-                "the stopped task {} came without its overrides, and ECS doesn't know it any more, so its event can't \
-                 be told from it; find it by the task's startedBy in the log",
-                event.arn
-            )),
-            Err(why) => Err(format!("the stopped task {} came without its overrides: {why}", event.arn)),
-        }
-    }
-
-    async fn start(&self, scope: &Scope, plan: Plan) -> Outcome {
+    pub(super) async fn start(&self, scope: &Scope, plan: Plan) -> Outcome {
         let request_id = plan.order.context.aws_request_id.clone();
         match self.try_start(scope, &plan, &request_id).await {
             Ok(()) => Ok(()),
@@ -278,7 +198,7 @@ impl Dispatcher {
     }
 
     /// Looks a task up; `None` where ECS hasn't known it for so long.
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         scope: &Scope,
         cluster: &str,

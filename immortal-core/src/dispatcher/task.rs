@@ -1,6 +1,7 @@
 //! An ECS task, as far as the dispatcher needs to know it.
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde_json::value::RawValue;
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,9 +31,10 @@ pub struct Task {
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// Its name in the task definition.
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     pub name: String,
     /// Its exit code; `None` where it never ran.
+    #[serde(deserialize_with = "number")]
     pub exit_code: Option<i64>,
 }
 
@@ -69,8 +71,10 @@ impl Task {
     /// Reads the `detail` of an `ECS Task State Change` event.
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
         let task = Self::from(serde_json::from_str::<Described>(detail)?);
-        if task.arn.is_empty() || task.status.is_empty() {
-            return Err(serde_json::Error::custom("taskArn or lastStatus is missing"));
+        for (name, value) in [("taskArn", &task.arn), ("lastStatus", &task.status)] {
+            if value.is_empty() || value.contains(char::is_control) {
+                return Err(serde_json::Error::custom(format_args!("{name} is missing, or holds control characters")));
+            }
         }
         Ok(task)
     }
@@ -78,7 +82,6 @@ impl Task {
 
 impl From<Described> for Task {
     fn from(task: Described) -> Self {
-        let overrides = task.overrides.unwrap_or_default().container_overrides.unwrap_or_default();
         Self {
             arn: task.task_arn,
             cluster: task.cluster_arn,
@@ -87,60 +90,82 @@ impl From<Described> for Task {
             created: None,
             stop_code: task.stop_code,
             stopped_reason: task.stopped_reason,
-            containers: task.containers.unwrap_or_default(),
-            overrides: overrides.into_iter().map(DescribedOverride::into_override).collect(),
+            containers: task.containers,
+            overrides: task.overrides.container_overrides.into_iter().map(DescribedOverride::into_override).collect(),
         }
     }
 }
 
-/// A task as an event describes it.
+/// A task as an event describes it. One odd value doesn't hide the others.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Described {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     task_arn: String,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "lenient")]
     last_status: String,
+    #[serde(deserialize_with = "lenient")]
     cluster_arn: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     task_definition_arn: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     stop_code: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     stopped_reason: Option<String>,
-    containers: Option<Vec<Container>>,
-    overrides: Option<DescribedOverrides>,
+    #[serde(deserialize_with = "readable_items")]
+    containers: Vec<Container>,
+    #[serde(deserialize_with = "lenient")]
+    overrides: DescribedOverrides,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 struct DescribedOverrides {
-    container_overrides: Option<Vec<DescribedOverride>>,
+    #[serde(deserialize_with = "readable_items")]
+    container_overrides: Vec<DescribedOverride>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct DescribedOverride {
-    name: Option<String>,
-    environment: Option<Vec<Variable>>,
+    #[serde(deserialize_with = "lenient")]
+    name: String,
+    #[serde(deserialize_with = "readable_items")]
+    environment: Vec<Variable>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Variable {
-    name: Option<String>,
-    value: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    name: String,
+    #[serde(deserialize_with = "lenient")]
+    value: String,
 }
 
 impl DescribedOverride {
     fn into_override(self) -> Override {
-        let variables = self.environment.unwrap_or_default().into_iter();
-        Override {
-            name: self.name.unwrap_or_default(),
-            environment: variables
-                .map(|variable| (variable.name.unwrap_or_default(), variable.value.unwrap_or_default()))
-                .collect(),
-        }
+        let variables = self.environment.into_iter().map(|Variable { name, value }| (name, value));
+        Override { name: self.name, environment: variables.collect() }
     }
 }
 
-fn or_default<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
-    Option::deserialize(text).map(Option::unwrap_or_default)
+/// A value, or the default where it is of another kind.
+fn lenient<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).unwrap_or_default())
+}
+
+/// The items of a list that can be read; none where it isn't a list.
+fn readable_items<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let items: Vec<Box<RawValue>> = lenient(deserializer)?;
+    Ok(items.iter().filter_map(|item| serde_json::from_str(item.get()).ok()).collect())
+}
+
+/// A number, also as text.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let json = Box::<RawValue>::deserialize(deserializer)?;
+    let text: Option<String> = serde_json::from_str(json.get()).ok();
+    Ok(text.as_deref().unwrap_or(json.get()).trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -160,10 +185,42 @@ mod tests {
         assert_eq!((task.exit_code("runner"), task.exit_code("log"), task.exit_code("x")), (Some(137), None, None));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
         assert_eq!((task.environment("log"), task.environment("x")), (None, None));
-        for nameless in [r#"{"lastStatus":"STOPPED"}"#, r#"{"taskArn":"t","lastStatus":null}"#, "[]"] {
+        let nameless = [
+            r#"{"lastStatus":"STOPPED"}"#,
+            r#"{"taskArn":"t","lastStatus":null}"#,
+            r#"{"taskArn":"t\n","lastStatus":"STOPPED"}"#,
+            "5",
+        ];
+        for nameless in nameless {
             assert!(Task::from_event(nameless).is_err(), "{nameless}");
         }
         let bare = Task::from_event(r#"{"taskArn":"t","lastStatus":"RUNNING","overrides":{}}"#).expect("an event");
         assert!(!bare.is_stopped() && bare.overrides.is_empty());
+    }
+
+    #[test]
+    fn an_odd_value_hides_no_other() {
+        let table = [
+            (r#""1""#, Some(1)),
+            (r#"" 137 ""#, Some(137)),
+            ("2", Some(2)),
+            ("null", None),
+            (r#""""#, None),
+            (r#""one""#, None),
+            ("{}", None),
+        ];
+        for (exit_code, expected) in table {
+            let task = Task::from_event(&format!(
+                r#"{{"taskArn":"t","lastStatus":"STOPPED","clusterArn":7,"stopCode":{{}},"stoppedReason":[],"createdAt":"x",
+                    "containers":[5,{{"name":null,"exitCode":9}},{{"name":"runner","exitCode":{exit_code}}}],
+                    "overrides":{{"containerOverrides":[null,{{"name":1}},
+                        {{"name":"runner","environment":[{{"name":"A","value":1}},{{"name":"B","value":"2"}},"C"]}}]}}}}"#
+            ))
+            .expect("it names its task");
+            assert_eq!(task.exit_code("runner"), expected, "{exit_code}");
+            let variables = [("A".to_owned(), String::new()), ("B".to_owned(), "2".to_owned())];
+            assert_eq!(task.environment("runner"), Some(variables.as_slice()));
+            assert!(task.stop_code.is_none() && task.cluster.is_none());
+        }
     }
 }

@@ -55,6 +55,14 @@ pub fn object_key(function: &str, request_id: &str) -> String {
     format!("immortal/{function}/{}", started_by(request_id))
 }
 
+/// Whether an object is the event of this request, put there by a dispatcher of this function: nothing else ends in a
+/// hash at this place.
+#[must_use]
+pub fn is_event_object(uri: &str, bucket: &str, function: &str, request_id: &str) -> bool {
+    let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    uri.strip_prefix(&format!("s3://{bucket}/immortal/{function}/{}/", started_by(request_id))).is_some_and(is_hash)
+}
+
 fn hex_sha256(text: &str) -> String {
     use std::fmt::Write as _;
     let mut hex = String::with_capacity(64);
@@ -112,5 +120,31 @@ mod tests {
         }
         assert_eq!(object_key("ingest", "r-1"), "immortal/ingest/r-1");
         assert_eq!(object_key("ingest", "../x"), format!("immortal/ingest/{}", hex_sha256("../x")));
+    }
+
+    #[test]
+    fn only_the_requests_own_object_is_its_event() {
+        let hash = hex_sha256("{}");
+        let own = format!("s3://events/immortal/ingest/r-1/{hash}");
+        let table = [
+            (own.clone(), true),
+            (format!("s3://payroll/immortal/ingest/r-1/{hash}"), false),
+            (format!("s3://events/immortal/other/r-1/{hash}"), false),
+            (format!("s3://events/immortal/ingest/r-2/{hash}"), false),
+            (format!("s3://events/immortal/ingest/r-1/x/{hash}"), false),
+            (format!("s3://events/immortal/ingest/r-1/../r-2/{hash}"), false),
+            (format!("s3://events//immortal/ingest/r-1/{hash}"), false),
+            (format!("s3://events/immortal/ingest/r-1/{}", hash.to_uppercase()), false),
+            (format!("s3://events/immortal/ingest/r-1/{}", &hash[1..]), false),
+            (format!("{own}?versionId=1"), false),
+            ("s3://events/immortal/ingest/r-1/progress".to_owned(), false),
+            ("s3://events/immortal/ingest/r-1".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (uri, expected) in table {
+            assert_eq!(is_event_object(&uri, "events", "ingest", "r-1"), expected, "{uri}");
+        }
+        let hashed = format!("s3://events/immortal/ingest/{}/{hash}", hex_sha256("../r"));
+        assert!(is_event_object(&hashed, "events", "ingest", "../r"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::task::Task;
+use super::{failure::shown, task::Task};
 use crate::{manifest::Manifest, order::Order};
 
 /// At most so many interruptions, then an event is given up: something else than bad luck is wrong.
@@ -79,12 +79,17 @@ pub fn on_spot(manifest: &Manifest, interruptions: u32, spot_is_full: bool) -> b
     manifest.spot && interruptions < SPOT_INTERRUPTIONS && !spot_is_full
 }
 
-/// How long to wait before a task that failed to start is tried again: never at once, longer from time to time, and
-/// not the same for all of them. `random` is from 0 to 1.
+/// How long after the nth interruption of a job its next task is started.
 #[must_use]
-pub fn pause(interruptions: u32, random: f64) -> Duration {
-    let longest = Duration::from_secs(1 << interruptions.min(5));
-    longest.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+pub fn start_delay(interruptions: u32) -> Duration {
+    Duration::from_secs(match interruptions {
+        0 | 1 => 0,
+        2 => 5,
+        3 => 30,
+        4 => 2 * 60,
+        5 => 5 * 60,
+        _ => 15 * 60,
+    })
 }
 
 /// An order for the next attempt: the same, with its number.
@@ -95,10 +100,10 @@ pub fn next_order(order: &Order, next: &Attempt) -> Order {
 
 fn given_up(task: &Task, exit: Option<i64>, order: &Order, why: &str) -> Next {
     let exit = exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit code {exit}"));
-    let code = task.stop_code.as_deref().unwrap_or("no stop code");
-    let reason = task.stopped_reason.as_deref().unwrap_or("no reason given");
+    let code = task.stop_code.as_deref().map_or_else(|| "no stop code".to_owned(), shown);
+    let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
     Next::GivenUp(format!(
-        "gave up on request {} of {}: attempt {} ended with {exit} ({code}, {reason}): {why}; task {}; mend it, then \
+        "gave up on request {} of {}: attempt {} ended with {exit} ({code}, {reason}): {why}; task {}; fix that, then \
          redrive the dead-letter queue to the failure queue",
         order.context.aws_request_id, order.context.function_name, order.attempt, task.arn
     ))
@@ -206,7 +211,11 @@ mod tests {
         {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert_eq!(text.lines().count(), 1);
+        let forged = Task { stopped_reason: Some("by hand\nEND RequestId: r-9".into()), ..stopped };
+        let Next::GivenUp(text) = decide(&forged, "runner", &order(3, 0), &Manifest::new("h", "p", "1"), false) else {
+            panic!("the third attempt is the last")
+        };
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 
     #[test]
@@ -226,10 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_start_is_never_tried_again_at_once() {
-        assert_eq!(pause(0, 0.0), Duration::from_millis(500));
-        assert_eq!(pause(1, 1.0), Duration::from_secs(2));
-        assert_eq!(pause(30, 1.0), Duration::from_secs(32));
+    fn the_delay_before_the_next_start_grows_with_the_interruptions() {
+        let table = [(0, 0), (1, 0), (2, 5), (3, 30), (4, 120), (5, 300), (6, 900), (7, 900), (u32::MAX, 900)];
+        for (interruptions, seconds) in table {
+            assert_eq!(start_delay(interruptions), Duration::from_secs(seconds), "{interruptions}");
+        }
     }
 
     #[test]

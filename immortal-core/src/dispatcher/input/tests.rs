@@ -60,6 +60,19 @@ fn ecs_event() -> String {
         .to_owned()
 }
 
+fn bus_record(record: &str) -> String {
+    format!(
+        r#"{{"version":"0","source":"lambda","detail-type":"Lambda Function Invocation Result – Failure","detail":{record}}}"#
+    )
+}
+
+fn stream_record(function: &str, batch: &str) -> String {
+    let arn = "arn:aws:kinesis:eu-central-1:111111111111:stream/clicks";
+    destination_record(function, "1")
+        .replace("\"requestPayload\":1", &format!(r#""{batch}":{{"shardId":"shardId-0","streamArn":"{arn}"}}"#))
+        .replace("RetriesExhausted", "RetryAttemptsExhausted")
+}
+
 fn own() -> String {
     format!("{PRIMARY}Dlq")
 }
@@ -77,7 +90,7 @@ fn summary(payload: &str) -> Vec<String> {
         Subject::Failure(failure) => {
             format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, failure.event)
         }
-        Subject::Task { task, redriven } => format!("task {} {redriven}", task.arn),
+        Subject::Task { task, channel } => format!("task {} {channel:?}", task.arn),
     };
     let told = |read: Result<Subject, _>| read.map_or_else(|refusal: Refusal| format!("refused: {refusal}"), one);
     let all = |reading: Reading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
@@ -87,7 +100,7 @@ fn summary(payload: &str) -> Vec<String> {
 const EVENT: &str = r#"{"n":1e400, "n":18446744073709551616, "s":"\ud800\u00e4ä"}"#;
 
 #[test]
-fn the_four_shapes_hold_the_event_as_it_came() {
+fn each_shape_holds_the_event_as_it_came() {
     let record = destination_record(PRIMARY, EVENT);
     let notification = |attributes: &str, text: &str| {
         format!(
@@ -104,13 +117,39 @@ fn the_four_shapes_hold_the_event_as_it_came() {
         (body(&notification("{}", &record)), format!("m: r-2 Time {EVENT}")),
         (body(&notification(SNS_ATTRIBUTES, EVENT)), format!("m: r-3 Crash {EVENT}")),
         (record.clone(), format!("-: r-2 Time {EVENT}")),
-        (ecs_event(), "-: task t false".to_owned()),
-        (body(&ecs_event()), "m: task t true".to_owned()),
-        (body(&destination_record(&own(), &ecs_event())), "m: task t true".to_owned()),
-        (destination_record(&own(), &ecs_event()), "-: task t false".to_owned()),
+        (bus_record(&record), format!("-: r-2 Time {EVENT}")),
+        (body(&bus_record(&record)), format!("m: r-2 Time {EVENT}")),
+        (topic(&bus_record(&record), "{}"), format!("-: r-2 Time {EVENT}")),
+        (ecs_event(), "-: task t Direct".to_owned()),
+        (body(&ecs_event()), "m: task t Queue".to_owned()),
+        (topic(&ecs_event(), "{}"), "-: task t Relayed".to_owned()),
+        (body(&notification("{}", &ecs_event())), "m: task t Queue".to_owned()),
+        (body(&destination_record(&own(), &ecs_event())), "m: task t Queue".to_owned()),
+        (destination_record(&own(), &ecs_event()), "-: task t Relayed".to_owned()),
+        (bus_record(&destination_record(&own(), &ecs_event())), "-: task t Relayed".to_owned()),
     ];
     for (payload, expected) in table {
         assert_eq!(summary(&payload), [expected], "{payload}");
+    }
+}
+
+#[test]
+fn a_pipes_bare_list_is_a_batch() {
+    let records = [dead_letter_message("a", "1"), message("b", r#""body":"{}""#), "5".to_owned()];
+    let read = summary(&format!("[{}]", records.join(",")));
+    assert_eq!((read.len(), read[0].as_str()), (3, "a: r-1 Time 1"));
+    assert!(read[1].starts_with("b: refused") && read[2].starts_with("?: refused"), "{read:?}");
+    let list = format!("[{}]", records[0]);
+    let body = |text: &str| queue(&[message("m", &format!(r#""body":{}"#, quoted(text)))]);
+    assert_eq!(summary(&body(&destination_record(&own(), &list))), ["m: r-1 Time 1"], "redriven");
+}
+
+#[test]
+fn an_empty_list_is_nothing_to_do() {
+    let body = |text: &str| queue(&[message("m", &format!(r#""body":{}"#, quoted(text)))]);
+    for empty in [r#"{"Records":[]}"#, "[]", " [ ] "] {
+        assert_eq!(summary(empty), ["-: "], "{empty}");
+        assert_eq!(summary(&body(&destination_record(&own(), empty))), ["m: "], "{empty}");
     }
 }
 
@@ -134,6 +173,12 @@ fn only_the_dispatchers_own_failures_are_unwrapped() {
         (body(&destination_record(&own(), &topic(&inner, "{}"))), "m: r-2 Time 7".to_owned()),
         (body(&destination_record(&own(), &topic("7", SNS_ATTRIBUTES))), "m: r-3 Crash 7".to_owned()),
         (body(&destination_record(PRIMARY, &looks_like)), format!("m: r-2 Time {looks_like}")),
+        (body(&destination_record(PRIMARY, &ecs_event())), format!("m: r-2 Time {}", ecs_event())),
+        (body(&destination_record(PRIMARY, r#"{"Records":[]}"#)), r#"m: r-2 Time {"Records":[]}"#.to_owned()),
+        (
+            bus_record(&destination_record(PRIMARY, &stream_record(PRIMARY, "KinesisBatchInfo"))),
+            format!("-: r-2 Time {}", stream_record(PRIMARY, "KinesisBatchInfo")),
+        ),
     ];
     for (payload, expected) in table {
         assert_eq!(summary(&payload), [expected], "{payload}");
@@ -169,13 +214,13 @@ fn each_record_of_a_batch_stands_alone() {
     let table = [
         "a: r-1 Time 1",
         "s3:TestEvent",
-        "no JSON object",
+        "sent by hand",
         "without a body",
         "other",
         "aws:s3",
         "?: refused",
         "g: r-1 Time 2",
-        "no JSON",
+        "not valid JSON",
     ];
     assert_eq!(read.len(), table.len());
     for (line, part) in read.iter().zip(table) {
@@ -187,25 +232,61 @@ fn each_record_of_a_batch_stands_alone() {
 fn what_is_none_of_them_is_refused_by_name() {
     let bus = r#"{"source":"aws.ecs","detail-type":"ECS Service Action","detail":{}}"#;
     let success = destination_record(PRIMARY, "1").replace("RetriesExhausted", "Success");
-    let result = r#"{"source":"lambda","detail-type":"Lambda Function Invocation Result - Failure","detail":{}}"#;
+    let result = bus_record("{}");
+    let streams = ["KinesisBatchInfo", "DDBStreamBatchInfo", "KafkaBatchInfo"].map(|info| stream_record(PRIMARY, info));
+    let bare_stream = destination_record(&own(), "1")
+        .replace("\"requestPayload\":1,", "")
+        .replace("RetriesExhausted", "RetryAttemptsExhausted");
     let table = [
         (r#"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, "aws:s3"),
         (r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#, "s3:TestEvent"),
         (r#"{"Type":"SubscriptionConfirmation","TopicArn":"t","Message":"m"}"#, "SubscriptionConfirmation"),
         (bus, "ECS Service Action"),
-        (result, "Invocation Result - Failure"),
+        (result.as_str(), "Invocation Result"),
         (success.as_str(), "OnSuccess"),
         (r#"{"source":"aws.ecs","detail-type":"ECS Task State Change","detail":{"lastStatus":"STOPPED"}}"#, "taskArn"),
         (r#"{"source":"mine","detail-type":"ECS Task State Change","detail":{}}"#, "bus event"),
-        (r#"{"Records":[]}"#, "no records"),
-        (r#"{"secret":1}"#, "no known shape"),
-        ("[1]", "no JSON object"),
-        (r#"{"requestContext":{"accountId":"1"},"version":"1.0"}"#, "no known shape"),
+        (streams[0].as_str(), "stream/clicks"),
+        (streams[1].as_str(), "FIRE_AND_FORGET"),
+        (streams[2].as_str(), "FIRE_AND_FORGET"),
+        (bare_stream.as_str(), "FIRE_AND_FORGET"),
+        (r#"{"secret":1}"#, "RequestID"),
+        (r#"{"secret":1}"#, "function:ingest"),
+        (r#"{"Records":[{"secret":1}]}"#, "RequestID"),
+        ("[1]", "not a JSON object"),
+        (r#""secret""#, "RequestID"),
+        (r#"{"requestContext":{"accountId":"1"},"version":"1.0"}"#, "RequestID"),
     ];
     for (payload, named) in table {
         let read = summary(payload);
         assert!(read.len() == 1 && read[0].starts_with("-: refused") && read[0].contains(named), "{read:?}");
         assert!(!read[0].contains("secret"), "an event is never shown");
+    }
+}
+
+#[test]
+fn control_characters_are_refused_in_every_shape() {
+    let forged = |text: &str| text.replace("r-1", r"r-1\nEND RequestId: r-9").replace("r-3", r"r-3\u0085");
+    let record = |text: &str| text.replace("r-2", r"r-2\r\nEND");
+    let version = |text: &str| text.replace(r#""executedVersion":"$LATEST""#, r#""executedVersion":"7\n""#);
+    let destination = destination_record(PRIMARY, "1");
+    let payloads = [
+        forged(&queue(&[dead_letter_message("m", "1")])),
+        forged(&topic("1", SNS_ATTRIBUTES)),
+        record(&destination),
+        record(&destination.replace("RetriesExhausted", "Success")),
+        record(&destination_record("x", "1")),
+        record(&destination_record(&own(), "1")),
+        record(&bus_record(&destination)),
+        topic(&record(&destination), "{}"),
+        version(&destination),
+        ecs_event().replace(r#""taskArn":"t""#, r#""taskArn":"t\nEND""#),
+        ecs_event().replace("STOPPED", r"STOPPED\nEND"),
+    ];
+    for payload in payloads {
+        let read = summary(&payload);
+        assert!(read[0].contains("refused: ") && read[0].contains("control characters"), "{read:?}");
+        assert!(!read[0].contains(char::is_control), "{read:?}");
     }
 }
 

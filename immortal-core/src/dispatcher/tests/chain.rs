@@ -15,7 +15,7 @@ use crate::{
     manifest::{Manifest, On},
 };
 
-fn manifest() -> Manifest {
+pub(super) fn manifest() -> Manifest {
     Manifest::new("ingest", "ingest", "1")
 }
 
@@ -26,13 +26,13 @@ fn message(id: &str, request_id: &str, body: &str, sent: u64) -> Value {
 }
 
 /// The service's tasks are created at this time, in milliseconds, unless a test says otherwise.
-const NOW: u64 = 1_700_000_000_000;
+pub(super) const NOW: u64 = 1_700_000_000_000;
 
-fn batch(messages: &[Value]) -> String {
+pub(super) fn batch(messages: &[Value]) -> String {
     json!({ "Records": messages }).to_string()
 }
 
-fn one(body: &str) -> String {
+pub(super) fn one(body: &str) -> String {
     batch(&[message("m-1", "r-1", body, NOW)])
 }
 
@@ -42,17 +42,17 @@ async fn back(service: &Service, payload: &str) -> Vec<String> {
     named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
 }
 
-fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
+pub(super) fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
     let json = serde_json::to_value(response).expect("plain data");
     let failures = json["batchItemFailures"].as_array().expect("a list");
     failures.iter().map(|item| item["itemIdentifier"].as_str().expect("a text").to_owned()).collect()
 }
 
-fn last(service: &Service) -> Value {
+pub(super) fn last(service: &Service) -> Value {
     service.with(|state| serde_json::from_str(state.calls.last().expect("a call")).expect("JSON"))
 }
 
-fn variable(call: &Value, name: &str) -> Option<String> {
+pub(super) fn variable(call: &Value, name: &str) -> Option<String> {
     let variables = call["overrides"]["containerOverrides"][0]["environment"].as_array()?;
     let found = variables.iter().find(|variable| variable["name"] == name)?;
     found["value"].as_str().map(str::to_owned)
@@ -254,94 +254,6 @@ async fn on_killed_leaves_the_handlers_own_errors_in_the_queue() {
     let response = invoke(&dispatcher, &batch(&[message("m-1", "r-1", "1", NOW), killed])).await.expect("an answer");
     assert_eq!(named(&response), ["m-1"]);
     service.with(|state| assert_eq!(state.tasks.len(), 1));
-}
-
-fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
-    json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
-        "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so",
-        "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default",
-        "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111111111111:task-definition/runner:3",
-        "containers": [{ "name": "runner", "exitCode": exit }], "overrides": call["overrides"] } })
-}
-
-#[tokio::test]
-async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
-    let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
-    let event = "{\"n\":1.00, \"n\":2}";
-    invoke(&dispatcher, &one(event)).await.expect("attempt 1");
-    let expected = [(1, "EssentialContainerExited", "2", None), (143, "SpotInterruption", "3", Some("1"))];
-    for (number, (exit, code, attempt, interruptions)) in expected.into_iter().enumerate() {
-        let arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{}", number + 1);
-        let state_change = stopped(&last(&service), &arn, Some(exit), code).to_string();
-        for _ in 0..2 {
-            invoke(&dispatcher, &state_change).await.expect("the next attempt");
-        }
-        let call = last(&service);
-        assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
-        assert_eq!(variable(&call, "IMMORTAL_ATTEMPT").as_deref(), Some(attempt));
-        assert_eq!(variable(&call, "IMMORTAL_INTERRUPTIONS").as_deref(), interruptions);
-        assert_eq!(call["startedBy"], "r-1");
-        service.with(|state| assert_eq!(state.tasks.len(), number + 2, "{arn}"));
-    }
-    let refused = stopped(&last(&service), "arn:3", Some(2), "EssentialContainerExited");
-    let failed = invoke(&dispatcher, &refused.to_string()).await.expect_err("given up");
-    assert!(failed.0.contains("r-1") && failed.0.contains("exit code 2"), "{failed}");
-    let wrapped = json!({ "version": "1.0", "requestPayload": refused, "requestContext": {
-        "requestId": "own", "functionArn": format!("{PRIMARY}Dlq"), "condition": "RetriesExhausted" } });
-    let redriven = json!({ "messageId": "m-9", "eventSource": "aws:sqs", "body": wrapped.to_string(), "attributes": { "SentTimestamp": NOW.to_string() } });
-    assert!(named(&invoke(&dispatcher, &batch(&[redriven])).await.expect("an answer")).is_empty());
-    assert_eq!(variable(&last(&service), "IMMORTAL_ATTEMPT").as_deref(), Some("4"));
-}
-
-#[tokio::test]
-async fn overrides_that_the_event_lacks_are_asked_for() {
-    let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
-    invoke(&dispatcher, &one("7")).await.expect("attempt 1");
-    let mut event = stopped(&last(&service), "arn:aws:ecs:eu-central-1:111111111111:task/default/1", Some(1), "");
-    event["detail"]["overrides"] = json!({ "containerOverrides": [] });
-    invoke(&dispatcher, &event.to_string()).await.expect("the next attempt");
-    assert_eq!(variable(&last(&service), "IMMORTAL_ATTEMPT").as_deref(), Some("2"));
-    service.with(|state| assert_eq!(state.tasks.len(), 2));
-}
-
-#[tokio::test]
-async fn what_is_not_ours_is_ignored_successfully() {
-    let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
-    invoke(&dispatcher, &one("7")).await.expect("attempt 1");
-    let ours = stopped(&last(&service), "arn:1", Some(1), "EssentialContainerExited");
-    let change = |edit: &dyn Fn(&mut Value)| {
-        let mut event = ours.clone();
-        edit(&mut event["detail"]);
-        event.to_string()
-    };
-    let other = |text: &str| {
-        let context = variable(&last(&service), "AWS_LAMBDA_FUNCTION_CONTEXT").expect("a context");
-        let mut event = ours.clone();
-        let variables =
-            event["detail"]["overrides"]["containerOverrides"][0]["environment"].as_array_mut().expect("a list");
-        variables.retain(|variable| variable["name"] != "AWS_LAMBDA_FUNCTION_CONTEXT");
-        variables.push(json!({ "name": "AWS_LAMBDA_FUNCTION_CONTEXT", "value": context.replace("ingest", text) }));
-        event.to_string()
-    };
-    let events = [
-        change(&|detail| detail["lastStatus"] = json!("RUNNING")),
-        change(&|detail| detail["overrides"]["containerOverrides"][0]["name"] = json!("web")),
-        change(&|detail| {
-            detail["overrides"]["containerOverrides"][0]["environment"] = json!([{ "name": "A", "value": "1" }]);
-        }),
-        change(&|detail| {
-            detail["overrides"] = json!({});
-            detail["taskDefinitionArn"] = json!("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:1");
-        }),
-        other("another"),
-    ];
-    for event in events {
-        invoke(&dispatcher, &event).await.expect("ignored");
-        service.with(|state| assert_eq!(state.calls.len(), 1, "{event}"));
-    }
 }
 
 #[tokio::test]

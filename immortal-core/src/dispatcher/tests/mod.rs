@@ -6,3 +6,5 @@ mod bytes;
 mod chain;
 #[cfg(feature = "runtime-api")]
 mod service;
+#[cfg(feature = "runtime-api")]
+mod state_changes;

@@ -54,7 +54,8 @@ pub(super) struct State {
     pub(super) most: usize,
     /// The time of day that new tasks are created at, in seconds.
     pub(super) now: f64,
-    described: usize,
+    /// How many `DescribeTasks` calls there were.
+    pub(super) described: usize,
 }
 
 pub(super) struct Service {

@@ -1,0 +1,85 @@
+//! What is no failed event, by its name, and the way to do it right.
+
+use super::super::{
+    failure::{Identity, Refusal, shown},
+    object::Object,
+};
+
+/// What a dispatcher takes, as a sentence's end.
+const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, and ECS Task \
+                     State Change events";
+
+pub(super) fn not_an_object() -> Refusal {
+    named("a record that is not a JSON object")
+}
+
+/// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
+pub(super) fn record(record: &Object<'_>, identity: &Identity) -> Refusal {
+    match record.text("eventSource").or_else(|| record.text("EventSource")) {
+        Some(source) => Refusal::new(format!(
+            "it is a record of {}, and not a failed event; let that source trigger {}, whose failures come here",
+            quoted(&source),
+            identity.primary
+        )),
+        None => bare_event(identity),
+    }
+}
+
+/// JSON of none of the shapes.
+pub(super) fn unknown(object: &Object<'_>, identity: &Identity) -> Refusal {
+    if object.text("Event").as_deref() == Some("s3:TestEvent") {
+        return Refusal::new(format!(
+            "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \
+             the bucket notify {}, whose failures come here, and delete this message",
+            identity.primary
+        ));
+    }
+    let name = ["eventSource", "Type", "source"].into_iter().find_map(|key| object.text(key));
+    name.map_or_else(|| bare_event(identity), |name| named(&quoted(&name)))
+}
+
+/// An event without anything that tells of an invocation: most likely a person sent it.
+pub(super) fn bare_event(identity: &Identity) -> Refusal {
+    Refusal::new(format!(
+        "nothing in it tells of a failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
+         asynchronously, or send it to the failure queue with a message attribute RequestID",
+        identity.primary
+    ))
+}
+
+/// The record of a stream's batch, which says where the batch lies and holds no event; `None` where it isn't one.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html>, and the same page for
+/// DynamoDB: `KinesisBatchInfo`, `DDBStreamBatchInfo`.
+pub(super) fn stream(record: &Object<'_>, request: &Object<'_>) -> Option<Refusal> {
+    let batch = record.ending_in("BatchInfo");
+    if batch.is_none() && request.text("condition").as_deref() != Some("RetryAttemptsExhausted") {
+        return None;
+    }
+    let stream = batch.and_then(Object::read).and_then(|batch| batch.text("streamArn"));
+    Some(Refusal::new(format!(
+        "it tells of a batch of {}, and holds no event: Lambda reads streams synchronously, and its record says only \
+         where the batch lies; read the stream with an EventBridge pipe whose target is the function with invocation \
+         type FIRE_AND_FORGET, so that each failure is that of an asynchronous invocation",
+        stream.map_or_else(|| "a stream".to_owned(), |arn| format!("the stream {}", shown(&arn)))
+    )))
+}
+
+pub(super) fn bus_event(source: &str, kind: &str) -> Refusal {
+    Refusal::new(format!(
+        "it is the bus event {} of the source {}, and not a failed event; let the rule match only ECS Task State Change \
+         events of aws.ecs, and the failure records of the source lambda",
+        quoted(kind),
+        quoted(source)
+    ))
+}
+
+fn named(name: &str) -> Refusal {
+    Refusal::new(format!("it is {name}, and not a failed event; {TAKEN}"))
+}
+
+/// A name as it is quoted. What is longer than any service's own name may be somebody's data.
+fn quoted(name: &str) -> String {
+    const LONGEST: usize = 64;
+    if name.chars().nth(LONGEST).is_some() { "something unnamed".to_owned() } else { format!("{name:?}") }
+}
