@@ -19,6 +19,8 @@ pub mod env {
     pub const ATTEMPT: &str = "IMMORTAL_ATTEMPT";
     /// The order: how many attempts before this one were interrupted.
     pub const INTERRUPTIONS: &str = "IMMORTAL_INTERRUPTIONS";
+    /// The order, and the handler's process: which series of attempts this is; absent in the first.
+    pub const SERIES: &str = "IMMORTAL_SERIES";
     /// The order: how long the attempt may run, in seconds.
     pub const LIMIT: &str = "IMMORTAL_LIMIT";
 
@@ -42,6 +44,10 @@ pub mod env {
     pub const ASSIGN_PUBLIC_IP: &str = "IMMORTAL_ASSIGN_PUBLIC_IP";
     /// Dispatcher: the bucket for events too large to inline.
     pub const EVENT_BUCKET: &str = "IMMORTAL_EVENT_BUCKET";
+    /// Dispatcher: the URL of the dead-letter queue.
+    pub const DEAD_LETTER_QUEUE: &str = "IMMORTAL_DEAD_LETTER_QUEUE";
+    /// Dispatcher: about so many tasks at a time.
+    pub const MAX_TASKS: &str = "IMMORTAL_MAX_TASKS";
     /// Dispatcher: `false` sends every event through the bucket.
     pub const INLINE_EVENTS: &str = "IMMORTAL_INLINE_EVENTS";
 
@@ -93,6 +99,12 @@ pub const HANDED_OVER: &str = "Immortal.HandedOver";
 
 /// The error type, and the prefix of the message, of a handler that was told to stop and did: it counts as a hand-over.
 pub const STOPPED: &str = "Immortal.Stopped";
+
+/// The error type of a dead letter: the event was given up.
+pub const GIVEN_UP: &str = "Immortal.GivenUp";
+
+/// The error type, and the prefix of the message, of an event that can't be read as the handler's type.
+pub const UNREADABLE_EVENT: &str = "Immortal.UnreadableEvent";
 
 /// The suffix that makes a Lambda function a dispatcher, and its primary's name when taken off.
 pub const DISPATCHER_SUFFIX: &str = "Dlq";

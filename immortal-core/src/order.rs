@@ -21,6 +21,8 @@ pub struct Order {
     pub interruptions: u32,
     /// How long the attempt may run, in seconds.
     pub limit: Option<u64>,
+    /// Which series of attempts this is: 0, or the number of redrives before it.
+    pub series: u32,
 }
 
 /// The three forms in which an event travels, by size.
@@ -67,6 +69,9 @@ impl Order {
             variables.push((env::INTERRUPTIONS, self.interruptions.to_string()));
         }
         variables.extend(self.limit.map(|limit| (env::LIMIT, limit.to_string())));
+        if self.series > 0 {
+            variables.push((env::SERIES, self.series.to_string()));
+        }
         variables
     }
 
@@ -81,14 +86,17 @@ impl Order {
         let attempt = number(env::ATTEMPT, lookup(env::ATTEMPT), 1, &mut problems);
         let interruptions = number(env::INTERRUPTIONS, lookup(env::INTERRUPTIONS), 0, &mut problems);
         let limit = number(env::LIMIT, lookup(env::LIMIT), 1, &mut problems);
+        let series = number(env::SERIES, lookup(env::SERIES), 0, &mut problems);
+        let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
         match (event, context) {
             (Some(event), Some(context)) if problems.is_empty() => Ok(Self {
                 event,
                 context,
                 handler_path: lookup(env::HANDLER_PATH),
-                attempt: attempt.and_then(|attempt| u32::try_from(attempt).ok()).unwrap_or(1),
-                interruptions: interruptions.and_then(|number| u32::try_from(number).ok()).unwrap_or(0),
+                attempt: small(attempt).unwrap_or(1),
+                interruptions: small(interruptions).unwrap_or(0),
                 limit,
+                series: small(series).unwrap_or(0),
             }),
             _ => Err(MalformedOrder(problems)),
         }
@@ -164,6 +172,7 @@ mod tests {
             attempt: 2,
             interruptions: 1,
             limit: Some(60),
+            series: 3,
         }
     }
 
@@ -176,12 +185,12 @@ mod tests {
         let variables = order().to_variables();
         let back = Order::from_variables(lookup(&variables)).expect("our own order");
         assert_eq!(back.to_variables(), variables);
-        assert_eq!((back.attempt, back.interruptions, back.limit), (2, 1, Some(60)));
+        assert_eq!((back.attempt, back.interruptions, back.limit, back.series), (2, 1, Some(60), 3));
     }
 
     #[test]
     fn leaves_out_what_there_is_not() {
-        let plain = Order { interruptions: 0, limit: None, ..order() };
+        let plain = Order { interruptions: 0, limit: None, series: 0, ..order() };
         let names: Vec<_> = plain.to_variables().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [env::EVENT, env::CONTEXT, env::ATTEMPT]);
     }

@@ -71,3 +71,19 @@ impl Aws {
         }
     }
 }
+
+/// A moment as AWS writes it in JSON (`2026-11-26T12:00:00.123Z`), in Unix milliseconds.
+#[cfg(feature = "dispatcher")]
+pub(crate) fn unix_milliseconds(timestamp: &str) -> Option<i64> {
+    use aws_smithy_types::date_time::{DateTime, Format};
+
+    DateTime::from_str(timestamp, Format::DateTimeWithOffset).ok()?.to_millis().ok()
+}
+
+/// A moment in Unix milliseconds, as AWS writes it in JSON.
+#[cfg(feature = "dispatcher")]
+pub(crate) fn timestamp(unix_milliseconds: i64) -> String {
+    use aws_smithy_types::date_time::{DateTime, Format};
+
+    DateTime::from_millis(unix_milliseconds).fmt(Format::DateTime).unwrap_or_default()
+}

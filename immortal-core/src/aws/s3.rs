@@ -29,6 +29,26 @@ impl ObjectStore {
         Ok(())
     }
 
+    /// Whether an object is there.
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn exists(&self, bucket: &str, key: &str) -> Result<bool, AwsError> {
+        match Box::pin(self.0.head_object().bucket(bucket).key(key).send()).await {
+            Ok(_) => Ok(true),
+            // A HEAD has no body, and so no code but that of its status.
+            Err(error) => match AwsError::from(error) {
+                AwsError::Refused(refusal) if refusal.status == 404 => Ok(false),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Deletes an object; one that isn't there is deleted.
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
+        Box::pin(self.0.delete_object().bucket(bucket).key(key).send()).await?;
+        Ok(())
+    }
+
     /// Reads an object; `None` where it has more than so many bytes.
     #[cfg(feature = "runner")]
     pub(crate) async fn get(&self, bucket: &str, key: &str, most: u64) -> Result<Option<bytes::Bytes>, AwsError> {
@@ -53,6 +73,16 @@ impl ObjectStore {
 
     #[cfg(feature = "dispatcher")]
     pub(crate) async fn put_json(&self, _: &str, _: &str, _: &str) -> Result<(), AwsError> {
+        Err(AwsError::unsent(WithoutS3))
+    }
+
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn exists(&self, _: &str, _: &str) -> Result<bool, AwsError> {
+        Err(AwsError::unsent(WithoutS3))
+    }
+
+    #[cfg(feature = "dispatcher")]
+    pub(crate) async fn delete(&self, _: &str, _: &str) -> Result<(), AwsError> {
         Err(AwsError::unsent(WithoutS3))
     }
 

@@ -5,38 +5,27 @@ use crate::aws::{error_chain, is_capacity};
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NotDone {
+pub struct RunTaskFailure {
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
     pub reason: String,
     /// More of it.
     pub detail: String,
 }
 
-/// A task that `RunTask` names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    /// Its ARN.
-    pub arn: String,
-    /// When it was created, in Unix milliseconds, where the answer says so.
-    pub created: Option<i64>,
-    /// Whether a Conflict names it, which says nothing of its age.
-    pub named: bool,
-}
-
 /// A 200 of `RunTask`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ran {
-    /// Its tasks: one, or none.
-    pub tasks: Vec<Started>,
+pub struct RunTaskOutput {
+    /// The ARNs of its tasks: one, or none.
+    pub tasks: Vec<String>,
     /// Its `failures`.
-    pub failures: Vec<NotDone>,
+    pub failures: Vec<RunTaskFailure>,
 }
 
 /// What to do about an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// This task has the event.
-    Started(Started),
+    /// The task of this ARN has the event.
+    Started(String),
     /// Once more, after a pause.
     Again(Again),
     /// Once more, one rung down.
@@ -56,29 +45,28 @@ pub struct Again {
 
 /// Judges what `RunTask` answered.
 #[must_use]
-pub fn judge(answer: Result<Ran, AwsError>) -> Verdict {
+pub fn judge(answer: Result<RunTaskOutput, AwsError>) -> Verdict {
     match answer {
-        Ok(Ran { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
+        Ok(RunTaskOutput { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
             (Some(task), _) => Verdict::Started(task),
             (None, Some(failure)) => judge_failure(failure),
             (None, None) => again(RetryReason::Transient, "RunTask answered with neither a task nor a failure"),
         },
         Err(AwsError::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
-            let arn = refused.resource_ids.into_iter().next().unwrap_or_default();
-            Verdict::Started(Started { arn, created: None, named: true })
+            Verdict::Started(refused.resource_ids.into_iter().next().unwrap_or_default())
         }
         Err(AwsError::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
         Err(error) => match error.retry_reason() {
             Some(kind) => again(kind, &describe("RunTask", &error)),
-            None => Verdict::Back(mend("RunTask", &error)),
+            None => Verdict::Back(error_line("RunTask", &error)),
         },
     }
 }
 
-/// An error in one line, with what to mend.
+/// An error in one line, with what to fix.
 #[must_use]
-pub fn mend(call: &str, error: &AwsError) -> String {
+pub fn error_line(call: &str, error: &AwsError) -> String {
     let hint = match error {
         AwsError::Refused(refusal) => hint(call, refusal),
         AwsError::Unsent(_) => "check the region and the credentials of the Lambda function",
@@ -128,8 +116,8 @@ fn hint(call: &str, refused: &Refusal) -> &'static str {
     }
 }
 
-fn judge_failure(failure: &NotDone) -> Verdict {
-    let NotDone { reason, detail } = failure;
+fn judge_failure(failure: &RunTaskFailure) -> Verdict {
+    let RunTaskFailure { reason, detail } = failure;
     let text = one_line(&format!("RunTask failed with {reason}: {detail}"));
     if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
         return again(RetryReason::NoCapacity, &text);
@@ -161,15 +149,15 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, code: &str, message: &str) -> Result<Ran, AwsError> {
+    fn refused(status: u16, code: &str, message: &str) -> Result<RunTaskOutput, AwsError> {
         Err(AwsError::Refused(Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
     }
 
-    fn failed(reason: &str, detail: &str) -> Ran {
-        Ran { tasks: vec![], failures: vec![NotDone { reason: reason.into(), detail: detail.into() }] }
+    fn failed(reason: &str, detail: &str) -> RunTaskOutput {
+        RunTaskOutput { tasks: vec![], failures: vec![RunTaskFailure { reason: reason.into(), detail: detail.into() }] }
     }
 
-    fn lack(answer: Result<Ran, AwsError>) -> Option<RetryReason> {
+    fn lack(answer: Result<RunTaskOutput, AwsError>) -> Option<RetryReason> {
         match judge(answer) {
             Verdict::Again(Again { kind, .. }) => Some(kind),
             _ => None,
@@ -178,17 +166,15 @@ mod tests {
 
     #[test]
     fn a_task_is_a_start() {
-        let task = Started { arn: "t".into(), created: Some(1), named: false };
-        let answer = Ok(Ran { tasks: vec![task.clone()], failures: vec![] });
-        assert_eq!(judge(answer), Verdict::Started(task));
+        let answer = Ok(RunTaskOutput { tasks: vec!["t".into()], failures: vec![] });
+        assert_eq!(judge(answer), Verdict::Started("t".into()));
         let conflict = Refusal {
             status: 400,
             code: "ConflictException".into(),
             message: "in use".into(),
             resource_ids: vec!["t".into()],
         };
-        let named = Started { arn: "t".into(), created: None, named: true };
-        assert_eq!(judge(Err(AwsError::Refused(conflict))), Verdict::Started(named));
+        assert_eq!(judge(Err(AwsError::Refused(conflict))), Verdict::Started("t".into()));
         assert!(matches!(judge(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
     }
 
@@ -204,7 +190,7 @@ mod tests {
             (refused(400, "ServerException", ""), RetryReason::Transient),
             (refused(503, "", ""), RetryReason::Transient),
             (Err(AwsError::timed_out(750)), RetryReason::Transient),
-            (Ok(Ran::default()), RetryReason::Transient),
+            (Ok(RunTaskOutput::default()), RetryReason::Transient),
             (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), RetryReason::NoCapacity),
             (Ok(failed("RESOURCE:CPU", "")), RetryReason::NoCapacity),
             (

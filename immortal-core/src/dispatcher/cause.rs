@@ -2,7 +2,7 @@
 
 use crate::{
     manifest::On,
-    names::{HANDED_OVER, STOPPED},
+    names::{HANDED_OVER, STOPPED, UNREADABLE_EVENT},
 };
 
 /// What ended an invocation.
@@ -18,13 +18,21 @@ pub enum Cause {
     NeverRan,
     /// The handler returned an error.
     Handler,
+    /// The event can't be read as the handler's type: no attempt would read it better.
+    UnreadableEvent,
+    /// It was given up once, and a person redrove it.
+    Redriven,
 }
 
 impl Cause {
-    /// Whether the manifest gives a failure of this cause another life.
+    /// Whether the manifest gives a failure of this cause another attempt.
     #[must_use]
     pub fn is_for(self, on: On) -> bool {
-        on == On::Any || self != Self::Handler
+        match self {
+            Self::Handler => on == On::Any,
+            Self::UnreadableEvent => false,
+            Self::Time | Self::Memory | Self::Crash | Self::NeverRan | Self::Redriven => true,
+        }
     }
 
     /// Reads a message of the primary's `DeadLetterConfig`: it has a text, and no error type.
@@ -33,6 +41,9 @@ impl Cause {
     /// time that differ from one age of Lambda to the next.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
+        if begins_with(text, UNREADABLE_EVENT) {
+            return Self::UnreadableEvent;
+        }
         if is_handed_over(text) || has_timed_out(text) {
             return Self::Time;
         }
@@ -52,6 +63,7 @@ impl Cause {
         match error_type.unwrap_or_default() {
             "" => Self::of_text(message),
             HANDED_OVER | STOPPED => Self::Time,
+            UNREADABLE_EVENT => Self::UnreadableEvent,
             "Runtime.ExitError" if message.contains(KILLED) => Self::Memory,
             panic if panic.contains(PANIC_TYPE) => Self::of_text(message),
             other => LAMBDA_TYPES.iter().find(|(name, _)| *name == other).map_or(Self::Handler, |(_, cause)| *cause),
@@ -86,7 +98,12 @@ const PANIC_TYPE: &str = "any::Any";
 
 /// Whether a text is that of a primary that gave the event up itself.
 pub(super) fn is_handed_over(text: &str) -> bool {
-    [HANDED_OVER, STOPPED].iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    begins_with(text, HANDED_OVER) || begins_with(text, STOPPED)
+}
+
+/// Whether a text is the message of one of our own error types.
+fn begins_with(text: &str, error_type: &str) -> bool {
+    text.strip_prefix(error_type).is_some_and(|rest| rest.starts_with(':'))
 }
 
 /// `Task timed out after 900.00 seconds`, anywhere.
@@ -122,6 +139,8 @@ mod tests {
             ("RequestId: 1-2 Error: Extension.Crash", Cause::Crash),
             ("RequestId: 1-2 Error: Sandbox.Failure", Cause::Crash),
             ("no such table", Cause::Handler),
+            ("Immortal.UnreadableEvent: the event can't be read as `Export`", Cause::UnreadableEvent),
+            ("upstream: Immortal.UnreadableEvent: no", Cause::Handler),
             ("downstream said: Immortal.HandedOver: x", Cause::Handler),
             ("downstream said: Immortal.Stopped: x", Cause::Handler),
             ("Immortal.HandedOver", Cause::Handler),
@@ -153,6 +172,7 @@ mod tests {
             ("RetriesExhausted", true, Some("Runtime.InvalidEntrypoint"), "no such file", Cause::Handler),
             ("RetriesExhausted", true, Some("Function.ResponseSizeTooLarge"), "6 MB", Cause::Handler),
             ("RetriesExhausted", true, Some("MyError"), "upstream: Task timed out after 3 seconds", Cause::Handler),
+            ("RetriesExhausted", true, Some("Immortal.UnreadableEvent"), "", Cause::UnreadableEvent),
             ("RetriesExhausted", true, Some("Runtime.Unknown"), "", Cause::Handler),
             ("RetriesExhausted", true, None, "RequestId: 1 Process exited before completing request", Cause::Crash),
             ("RetriesExhausted", true, Some(""), "Immortal.HandedOver: x", Cause::Time),
@@ -172,5 +192,7 @@ mod tests {
         }
         assert!(Cause::Handler.is_for(On::Any));
         assert!(!Cause::Handler.is_for(On::Killed));
+        assert!(!Cause::UnreadableEvent.is_for(On::Any), "no attempt would read it better");
+        assert!(Cause::Redriven.is_for(On::Killed), "a person asked for it");
     }
 }

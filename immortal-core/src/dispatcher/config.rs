@@ -23,6 +23,10 @@ pub struct Config {
     pub network: Network,
     /// Which forms an event may travel in.
     pub transport: Transport,
+    /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
+    pub dead_letter_queue: Option<String>,
+    /// About so many tasks of this function at a time; `None`: no bound of ours.
+    pub max_tasks: Option<u32>,
 }
 
 /// The network of a task.
@@ -101,6 +105,8 @@ impl Config {
         }
         let network = network(&lookup, &mut problems);
         let transport = transport(lookup(env::EVENT_BUCKET), lookup(env::INLINE_EVENTS).as_deref(), &mut problems);
+        let dead_letter_queue = dead_letter_queue(lookup(env::DEAD_LETTER_QUEUE), &mut problems);
+        let max_tasks = max_tasks(lookup(env::MAX_TASKS), &mut problems);
         match (primary, task_definition, network, transport) {
             (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
                 primary,
@@ -110,6 +116,8 @@ impl Config {
                 cluster: lookup(env::CLUSTER).unwrap_or_else(|| "default".to_owned()),
                 network,
                 transport,
+                dead_letter_queue,
+                max_tasks,
             }),
             _ => Err(Misconfigured(problems)),
         }
@@ -178,6 +186,24 @@ fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<St
     }
 }
 
+fn dead_letter_queue(url: Option<String>, problems: &mut Vec<String>) -> Option<String> {
+    let url = url?;
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Some(url);
+    }
+    problems.push(format!("{} is {url:?}, and must be the queue's URL (https://…)", env::DEAD_LETTER_QUEUE));
+    None
+}
+
+fn max_tasks(number: Option<String>, problems: &mut Vec<String>) -> Option<u32> {
+    let text = number?;
+    let number = text.parse().ok().filter(|number| *number > 0);
+    if number.is_none() {
+        problems.push(format!("{} is {text:?}, and must be a whole number from 1", env::MAX_TASKS));
+    }
+    number
+}
+
 fn list(text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
@@ -218,8 +244,12 @@ mod tests {
             ("IMMORTAL_CONTAINER", "main"),
             ("IMMORTAL_EVENT_BUCKET", "events"),
             ("IMMORTAL_INLINE_EVENTS", "false"),
+            ("IMMORTAL_DEAD_LETTER_QUEUE", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dead"),
+            ("IMMORTAL_MAX_TASKS", "50"),
         ];
         let config = read(&variables).expect("complete");
+        assert_eq!(config.max_tasks, Some(50));
+        assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
         assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
         assert_eq!(config.container, "main");
         assert_eq!(family(&config.task_definition), "immortal");
@@ -260,6 +290,8 @@ mod tests {
             ("IMMORTAL_INLINE_EVENTS", "False"),
             ("IMMORTAL_EVENT_BUCKET", "s3://bucket"),
             ("IMMORTAL_ASSIGN_PUBLIC_IP", "disabled"),
+            ("IMMORTAL_DEAD_LETTER_QUEUE", "arn:aws:sqs:eu-central-1:111111111111:dead"),
+            ("IMMORTAL_MAX_TASKS", "0"),
         ];
         for (name, value) in table {
             let variables = [complete.as_slice(), &[(name, value)]].concat();

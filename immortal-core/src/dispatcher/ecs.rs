@@ -7,15 +7,15 @@ use std::time::Duration;
 use aws_sdk_ecs::{
     Client,
     error::{BuildError, SdkError},
-    operation::run_task::{RunTaskError, RunTaskOutput, builders::RunTaskFluentBuilder},
+    operation::run_task::{self, RunTaskError, builders::RunTaskFluentBuilder},
     types::{
-        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, EphemeralStorage,
-        KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
+        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, DesiredStatus,
+        EphemeralStorage, KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
     },
 };
 
 use super::{
-    answer::{NotDone, Ran, Started},
+    answer::{RunTaskFailure, RunTaskOutput},
     config::Config,
     deadline::within,
     overrides::Overrides,
@@ -25,7 +25,7 @@ use crate::aws::{Aws, AwsError};
 
 /// One task to be started.
 #[derive(Debug)]
-pub(super) struct Request<'a> {
+pub(super) struct RunTaskRequest<'a> {
     pub(super) token: String,
     pub(super) started_by: String,
     pub(super) spot: bool,
@@ -44,27 +44,103 @@ impl Ecs {
     pub(super) async fn run_task(
         &self,
         config: &Config,
-        request: &Request<'_>,
+        request: &RunTaskRequest<'_>,
         bound: Duration,
-    ) -> Result<Ran, AwsError> {
+    ) -> Result<RunTaskOutput, AwsError> {
         let call = run_task(&self.0, config, request).map_err(AwsError::unsent)?;
-        within(bound, Box::pin(async { call.send().await.map_err(refused) })).await.map(ran)
+        within(bound, Box::pin(async { call.send().await.map_err(refused) })).await.map(output)
     }
 
-    /// The task, or `None` where ECS doesn't know it: not yet, or no more.
-    pub(super) async fn describe_task(
+    /// Those of these tasks that ECS knows; at most 100 (`botocore:ecs:DescribeTasksRequest.tasks`).
+    pub(super) async fn describe_tasks(
         &self,
         cluster: &str,
-        arn: &str,
+        arns: &[String],
         bound: Duration,
-    ) -> Result<Option<Task>, AwsError> {
-        let call = self.0.describe_tasks().cluster(cluster).tasks(arn);
+    ) -> Result<Vec<Task>, AwsError> {
+        let call = self.0.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec()));
         let described = within(bound, Box::pin(async { Ok(call.send().await?) })).await?;
-        Ok(described.tasks.unwrap_or_default().into_iter().next().map(Task::from))
+        Ok(described.tasks.unwrap_or_default().into_iter().map(Task::from).collect())
+    }
+
+    /// One page of a cluster's tasks.
+    pub(super) async fn list_tasks(
+        &self,
+        cluster: &str,
+        filter: TaskFilter<'_>,
+        status: TaskStatus,
+        next: Option<String>,
+        bound: Duration,
+    ) -> Result<TaskPage, AwsError> {
+        let call = self.0.list_tasks().cluster(cluster).set_next_token(next).desired_status(match status {
+            TaskStatus::Running => DesiredStatus::Running,
+            TaskStatus::Stopped => DesiredStatus::Stopped,
+        });
+        let call = match filter {
+            TaskFilter::StartedBy(started_by) => call.started_by(started_by),
+            TaskFilter::Family(family) => call.family(family),
+        };
+        let page = within(bound, Box::pin(async { Ok(call.send().await?) })).await?;
+        Ok(TaskPage { arns: page.task_arns.unwrap_or_default(), next: page.next_token })
+    }
+
+    /// Where a container of a task definition logs to; `None` where that isn't a log group.
+    pub(super) async fn task_log(
+        &self,
+        definition: &str,
+        container: &str,
+        bound: Duration,
+    ) -> Result<Option<TaskLog>, AwsError> {
+        let call = self.0.describe_task_definition().task_definition(definition);
+        let described = within(bound, Box::pin(async { Ok(call.send().await?) })).await?;
+        let containers = described.task_definition.and_then(|it| it.container_definitions).unwrap_or_default();
+        let ours = containers.into_iter().find(|it| it.name.as_deref() == Some(container));
+        let logging = ours.and_then(|it| it.log_configuration).and_then(|logging| logging.options);
+        Ok(logging.and_then(|mut options| {
+            let (group, prefix) = (options.remove("awslogs-group")?, options.remove("awslogs-stream-prefix")?);
+            Some(TaskLog { group, stream_prefix: format!("{prefix}/{container}") })
+        }))
     }
 }
 
-fn run_task(client: &Client, config: &Config, request: &Request<'_>) -> Result<RunTaskFluentBuilder, BuildError> {
+/// Which tasks are listed: `startedBy` must be the only filter beside cluster and status
+/// (`botocore:ecs:ListTasksRequest`).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TaskFilter<'a> {
+    StartedBy(&'a str),
+    Family(&'a str),
+}
+
+/// The desired status of the tasks that are listed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TaskStatus {
+    Running,
+    Stopped,
+}
+
+/// A page of tasks.
+#[derive(Debug)]
+pub(super) struct TaskPage {
+    pub(super) arns: Vec<String>,
+    /// What the next page is asked for with.
+    pub(super) next: Option<String>,
+}
+
+/// Where a container logs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TaskLog {
+    pub(super) group: String,
+    /// A task's stream is this, a slash, and the task's id.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>.
+    pub(super) stream_prefix: String,
+}
+
+fn run_task(
+    client: &Client,
+    config: &Config,
+    request: &RunTaskRequest<'_>,
+) -> Result<RunTaskFluentBuilder, BuildError> {
     let network = &config.network;
     let awsvpc = AwsVpcConfiguration::builder()
         .set_subnets(Some(network.subnets.clone()))
@@ -108,16 +184,13 @@ fn task_override(overrides: &Overrides) -> TaskOverride {
         .build()
 }
 
-fn ran(output: RunTaskOutput) -> Ran {
-    let tasks = output.tasks.unwrap_or_default().into_iter().filter_map(|task| {
-        let created = task.created_at.and_then(|at| at.to_millis().ok());
-        Some(Started { arn: task.task_arn?, created, named: false })
-    });
-    let failures = output.failures.unwrap_or_default().into_iter().map(|failure| NotDone {
+fn output(output: run_task::RunTaskOutput) -> RunTaskOutput {
+    let tasks = output.tasks.unwrap_or_default().into_iter().filter_map(|task| task.task_arn);
+    let failures = output.failures.unwrap_or_default().into_iter().map(|failure| RunTaskFailure {
         reason: failure.reason.unwrap_or_default(),
         detail: failure.detail.unwrap_or_default(),
     });
-    Ran { tasks: tasks.collect(), failures: failures.collect() }
+    RunTaskOutput { tasks: tasks.collect(), failures: failures.collect() }
 }
 
 fn refused(error: SdkError<RunTaskError>) -> AwsError {
@@ -140,7 +213,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
             cluster: task.cluster_arn,
             definition: task.task_definition_arn,
             status: task.last_status.unwrap_or_default(),
-            created: task.created_at.and_then(|at| at.to_millis().ok()),
+            stopped_at: task.stopped_at.and_then(|at| at.to_millis().ok()),
             stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
             stopped_reason: task.stopped_reason,
             containers: containers
@@ -178,7 +251,7 @@ mod tests {
             .cluster_arn("c")
             .task_definition_arn("d")
             .last_status("STOPPED")
-            .created_at(DateTime::from_millis(1_692_806_123_456))
+            .stopped_at(DateTime::from_millis(1_692_806_123_456))
             .stop_code(types::TaskStopCode::SpotInterruption)
             .stopped_reason("taken")
             .containers(types::Container::builder().name("log").build())
@@ -196,7 +269,7 @@ mod tests {
             (task.stop_code.as_deref(), task.stopped_reason.as_deref()),
             (Some("SpotInterruption"), Some("taken"))
         );
-        assert_eq!(task.created, Some(1_692_806_123_456));
+        assert_eq!(task.stopped_at, Some(1_692_806_123_456));
         assert_eq!((task.exit_code("runner"), task.exit_code("log")), (Some(143), None));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
     }

@@ -4,17 +4,20 @@ use std::fmt;
 
 use super::{
     cause::Cause,
+    dead_letter::Continuation,
     handed_over,
     object::{Object, is_json},
 };
 use crate::{
     context::Context,
     function::{FunctionArn, FunctionName},
+    names::GIVEN_UP,
+    order::EventForm,
 };
 
 /// Who the dispatcher is, and whose failures it handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct KnownFunctions {
     /// The dispatcher itself.
     pub own: FunctionArn,
     /// The primary; a qualifier is the version to run where a failure names none.
@@ -24,19 +27,21 @@ pub struct Identity {
 /// A failed invocation of the primary.
 #[derive(Clone)]
 pub struct Failure {
-    /// The event, byte for byte.
-    pub event: String,
+    /// The event, byte for byte: itself, or where a dead letter has left it.
+    pub event: EventForm,
     /// The context.
     pub context: Context,
     /// How the invocation ended.
     pub cause: Cause,
+    /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
+    pub series: u32,
 }
 
 /// An event is never logged, so it isn't shown here either.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { event, context, cause } = self;
-        write!(f, "Failure({}, {} bytes, {cause:?})", context.aws_request_id, event.len())
+        let Self { event, context, cause, series } = self;
+        write!(f, "Failure({}, {event:?}, {cause:?}, series {series})", context.aws_request_id)
     }
 }
 
@@ -72,7 +77,7 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
-impl Identity {
+impl KnownFunctions {
     /// Whether a text names the primary, by name or in full.
     #[must_use]
     pub fn is_primary(&self, text: &str) -> bool {
@@ -100,7 +105,7 @@ pub(super) fn from_dead_letter(
     event: &str,
     request_id: &str,
     message: &str,
-    identity: &Identity,
+    functions: &KnownFunctions,
 ) -> Result<Failure, Refusal> {
     if request_id.is_empty() {
         return Err(Refusal::new("its RequestID attribute is empty"));
@@ -113,12 +118,12 @@ pub(super) fn from_dead_letter(
     }
     let named = Named { request_id: request_id.to_owned(), arn: None, version: None };
     let handed_over = handed_over::context(None, message, request_id);
-    let context = context(named, handed_over, identity)?;
-    Ok(Failure { event: event.to_owned(), context, cause: Cause::of_text(message) })
+    let context = context(named, handed_over, functions)?;
+    Ok(Failure { event: EventForm::Inline(event.to_owned()), context, cause: Cause::of_text(message), series: 0 })
 }
 
 /// A destination record that names the primary.
-pub(super) fn from_record(record: &Object<'_>, identity: &Identity) -> Result<Failure, Refusal> {
+pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Result<Failure, Refusal> {
     let request = record.object("requestContext");
     let text = |key: &str| request.as_ref().and_then(|request| request.text(key)).unwrap_or_default();
     let request_id = text("requestId");
@@ -126,26 +131,53 @@ pub(super) fn from_record(record: &Object<'_>, identity: &Identity) -> Result<Fa
         return Err(Refusal::new("its destination record has no requestContext.requestId"));
     }
     refuse_controls("request id", &request_id)?;
-    let Some(event) = record.raw("requestPayload") else {
-        return Err(Refusal::new(format!(
-            "the destination record of request {request_id} has no requestPayload, so its event is lost to it; \
-             a topic takes 256 KB, a queue 1 MB: send failures to a queue"
-        )));
-    };
-    let response = record.object("responseContext");
     let answer = record.object("responsePayload");
     let said = |key: &str| answer.as_ref().and_then(|answer| answer.text(key));
     let (error_type, message) = (said("errorType"), said("errorMessage").unwrap_or_default());
-    let handed_over = handed_over::context(error_type.as_deref(), &message, &request_id);
+    let redrive = match error_type.as_deref() {
+        Some(GIVEN_UP) => redrive(record, &request_id)?,
+        _ => None,
+    };
+    let event = match redrive.as_ref().and_then(|redrive| redrive.event_object.clone()) {
+        Some(uri) => EventForm::S3(uri),
+        None => EventForm::Inline(payload(record, &request_id)?.to_owned()),
+    };
+    let response = record.object("responseContext");
+    let carried = match &redrive {
+        Some(redrive) => redrive.context.clone().filter(|context| context.aws_request_id == request_id),
+        None => handed_over::context(error_type.as_deref(), &message, &request_id),
+    };
+    // A job goes on with the very context that it had.
+    let is_whole = redrive.is_some() && carried.is_some();
     let named = Named {
         request_id,
-        arn: Some(text("functionArn")),
-        version: response.as_ref().and_then(|response| response.text("executedVersion")),
+        arn: Some(text("functionArn")).filter(|_| !is_whole),
+        version: response.as_ref().filter(|_| !is_whole).and_then(|response| response.text("executedVersion")),
     };
-    Ok(Failure {
-        event: event.to_owned(),
-        context: context(named, handed_over, identity)?,
-        cause: Cause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
+    let cause = match redrive {
+        Some(_) => Cause::Redriven,
+        None => Cause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
+    };
+    let series = redrive.map_or(0, |redrive| redrive.series);
+    Ok(Failure { event, context: context(named, carried, functions)?, cause, series })
+}
+
+/// How a dead letter that was redriven goes on; `None` where it doesn't say, as one of the first version.
+fn redrive(record: &Object<'_>, request_id: &str) -> Result<Option<Continuation>, Refusal> {
+    let Some(json) = record.raw("immortal").filter(|json| *json != "null") else { return Ok(None) };
+    let read = serde_json::from_str::<Continuation>(json);
+    let continuation = read.map_err(|error| {
+        Refusal::new(format!("the dead letter of request {request_id} can't be read in its field immortal: {error}"))
+    })?;
+    Ok(Some(continuation).filter(|continuation| continuation.series > 0))
+}
+
+fn payload<'a>(record: &Object<'a>, request_id: &str) -> Result<&'a str, Refusal> {
+    record.raw("requestPayload").ok_or_else(|| {
+        Refusal::new(format!(
+            "the destination record of request {request_id} has no requestPayload, so its event is lost to it; \
+             a topic takes 256 KB, a queue 1 MB: send failures to a queue"
+        ))
     })
 }
 
@@ -156,10 +188,10 @@ struct Named {
     version: Option<String>,
 }
 
-fn context(named: Named, handed_over: Option<Context>, identity: &Identity) -> Result<Context, Refusal> {
+fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunctions) -> Result<Context, Refusal> {
     let handed = handed_over.unwrap_or_default();
-    if let Some(name) = identity.foreign_name(&handed) {
-        return Err(another_function(&named.request_id, name, identity));
+    if let Some(name) = functions.foreign_name(&handed) {
+        return Err(another_function(&named.request_id, name, functions));
     }
     let filled = |text: String| Some(text).filter(|text| !text.is_empty());
     let qualifier = |arn: &str| arn.parse::<FunctionName>().ok().and_then(|name| name.qualifier);
@@ -167,28 +199,28 @@ fn context(named: Named, handed_over: Option<Context>, identity: &Identity) -> R
         .or_else(|| named.arn.as_deref().and_then(qualifier))
         .or_else(|| filled(handed.function_version))
         .or_else(|| qualifier(&handed.invoked_function_arn))
-        .or_else(|| identity.primary.qualifier.clone())
+        .or_else(|| functions.primary.qualifier.clone())
         .unwrap_or_else(|| "$LATEST".to_owned());
     refuse_controls(&format!("version of request {}", named.request_id), &version)?;
     let arn = (named.arn.and_then(filled))
         .or_else(|| filled(handed.invoked_function_arn))
-        .unwrap_or_else(|| identity.primary.to_string());
+        .unwrap_or_else(|| functions.primary.to_string());
     Ok(Context {
         aws_request_id: named.request_id,
-        function_name: identity.primary.name.clone(),
+        function_name: functions.primary.name.clone(),
         function_version: version,
         invoked_function_arn: arn,
         ..handed
     })
 }
 
-pub(super) fn another_function(request_id: &str, named: &str, identity: &Identity) -> Refusal {
+pub(super) fn another_function(request_id: &str, named: &str, functions: &KnownFunctions) -> Refusal {
     Refusal::new(format!(
         "request {} is of the function {}, and this dispatcher is that of {}; give each function its own failure queue, \
          or set IMMORTAL_FUNCTION",
         shown(request_id),
         shown(named),
-        identity.primary
+        functions.primary
     ))
 }
 

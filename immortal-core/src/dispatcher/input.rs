@@ -1,7 +1,9 @@
 //! What the dispatcher is invoked with: several shapes, told apart by their fields, each record on its own.
 
+use std::sync::Arc;
+
 use super::{
-    failure::{self, Failure, Identity, Refusal},
+    failure::{self, Failure, KnownFunctions, Refusal},
     object::{self, Object},
     task::Task,
 };
@@ -21,12 +23,42 @@ pub enum Input {
 pub type Reading = Vec<Result<Subject, Refusal>>;
 
 /// An SQS message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// The message's id.
     pub id: String,
     /// When it was sent, in Unix milliseconds.
     pub sent: Option<i64>,
+    /// How many times it was received, this time included.
+    pub receive_count: u32,
+    /// The ARN of its queue.
+    pub queue: Option<String>,
+    /// What SQS knows this delivery by.
+    pub receipt: Option<String>,
+    /// The body as it came.
+    pub original: Arc<str>,
+}
+
+/// A body holds an event, which is never shown.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message({}, received {} times)", self.id, self.receive_count)
+    }
+}
+
+impl Message {
+    fn read(record: &Object<'_>) -> Option<Self> {
+        let attributes = record.object("attributes");
+        let attribute = |name: &str| attributes.as_ref().and_then(|attributes| attributes.text(name));
+        Some(Self {
+            id: record.text("messageId").filter(|id| !id.is_empty())?,
+            sent: attribute("SentTimestamp").and_then(|sent| sent.parse().ok()),
+            receive_count: attribute("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1),
+            queue: record.text("eventSourceARN"),
+            receipt: record.text("receiptHandle").filter(|receipt| !receipt.is_empty()),
+            original: record.text("body").unwrap_or_default().into(),
+        })
+    }
 }
 
 /// Something to handle.
@@ -60,20 +92,16 @@ const DEEPEST: u32 = 32;
 
 /// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
-pub fn read(payload: &str, identity: &Identity) -> Input {
+pub fn read(payload: &str, functions: &KnownFunctions) -> Input {
     let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(Object::read).collect();
     if !records.iter().flatten().any(is_message) {
-        return Input::Single(each(value(payload, identity, Wrapping::default())));
+        return Input::Single(each(value(payload, functions, Wrapping::default())));
     }
     let messages = records.iter().map(|record| {
         let Some(record) = record else { return (None, each(Err(refused::not_an_object()))) };
-        let sent = record.object("attributes").and_then(|attributes| attributes.text("SentTimestamp"));
-        let message = record
-            .text("messageId")
-            .filter(|id| !id.is_empty())
-            .map(|id| Message { id, sent: sent.and_then(|sent| sent.parse().ok()) });
+        let message = Message::read(record);
         let wrapping = Wrapping { channel: EventChannel::Queue, depth: 0 };
-        (message, each(self::record(record, identity, wrapping)))
+        (message, each(self::record(record, functions, wrapping)))
     });
     Input::Batch(messages.collect())
 }
@@ -111,59 +139,64 @@ fn is_message(record: &Object<'_>) -> bool {
     record.text("eventSource").as_deref() == Some("aws:sqs")
 }
 
-fn value(json: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn value(json: &str, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
     if let Some(records) = records_of(json) {
         let read = |json| match Object::read(json) {
-            Some(record) => each(self::record(&record, identity, wrapping)),
+            Some(record) => each(self::record(&record, functions, wrapping)),
             None => each(Err(refused::not_an_object())),
         };
         return Ok(records.into_iter().flat_map(read).collect());
     }
-    let Some(object) = Object::read(json) else { return Err(refused::bare_event(identity)) };
-    if let Some(reading) = destination(&object, identity, wrapping) {
+    let Some(object) = Object::read(json) else { return Err(refused::bare_event(functions)) };
+    if let Some(reading) = destination(&object, functions, wrapping) {
         return reading;
     }
     if let Some(kind) = object.text("detail-type") {
-        return bus_event(&object, &kind, identity, wrapping);
+        return bus_event(&object, &kind, functions, wrapping);
     }
     if object.has("TopicArn")
         && let Some(message) = object.text("Message")
         && object.text("Type").as_deref() == Some("Notification")
     {
-        return notification(&object, &message, identity, wrapping);
+        return notification(&object, &message, functions, wrapping);
     }
-    Err(refused::unknown(&object, identity))
+    Err(refused::unknown(&object, functions))
 }
 
-fn record(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn record(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
     if is_message(record) {
-        return message(record, identity, wrapping);
+        return message(record, functions, wrapping);
     }
     if record.text("EventSource").as_deref() == Some("aws:sns")
         && let Some(sns) = record.object("Sns")
         && let Some(message) = sns.text("Message")
     {
-        return notification(&sns, &message, identity, wrapping);
+        return notification(&sns, &message, functions, wrapping);
     }
-    Err(refused::record(record, identity))
+    Err(refused::record(record, functions))
 }
 
-fn message(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn message(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
     let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
     let attributes = record.object("messageAttributes");
     let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
     match attribute("RequestID") {
-        Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), identity),
-        None => value(&body, identity, wrapping.deeper()?),
+        Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), functions),
+        None => value(&body, functions, wrapping.deeper()?),
     }
 }
 
-fn notification(sns: &Object<'_>, message: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn notification(
+    sns: &Object<'_>,
+    message: &str,
+    functions: &KnownFunctions,
+    wrapping: Wrapping,
+) -> Result<Reading, Refusal> {
     let attributes = sns.object("MessageAttributes");
     let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("Value").unwrap_or_default());
     match attribute("RequestID") {
-        Some(id) => dead_letter(message, &id, attribute("ErrorMessage"), identity),
-        None => value(message, identity, wrapping.deeper()?),
+        Some(id) => dead_letter(message, &id, attribute("ErrorMessage"), functions),
+        None => value(message, functions, wrapping.deeper()?),
     }
 }
 
@@ -171,25 +204,29 @@ fn dead_letter(
     event: &str,
     request_id: &str,
     message: Option<String>,
-    identity: &Identity,
+    functions: &KnownFunctions,
 ) -> Result<Reading, Refusal> {
-    let failure = failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), identity)?;
+    let failure = failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), functions)?;
     Ok(vec![Ok(Subject::Failure(Box::new(failure)))])
 }
 
 /// A destination record; `None` where it isn't one. One of the primary is never unwrapped further: an event may look
 /// like anything.
-fn destination(record: &Object<'_>, identity: &Identity, wrapping: Wrapping) -> Option<Result<Reading, Refusal>> {
+fn destination(
+    record: &Object<'_>,
+    functions: &KnownFunctions,
+    wrapping: Wrapping,
+) -> Option<Result<Reading, Refusal>> {
     let request = record.object("requestContext")?;
     let arn = request.text("functionArn")?;
-    Some(destination_of(record, &request, &arn, identity, wrapping))
+    Some(destination_of(record, &request, &arn, functions, wrapping))
 }
 
 fn destination_of(
     record: &Object<'_>,
     request: &Object<'_>,
     arn: &str,
-    identity: &Identity,
+    functions: &KnownFunctions,
     wrapping: Wrapping,
 ) -> Result<Reading, Refusal> {
     let request_id = request.text("requestId").unwrap_or_default();
@@ -205,24 +242,29 @@ fn destination_of(
     {
         return Err(batch);
     }
-    if identity.is_primary(arn) {
-        return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, identity)?)))]);
+    if functions.is_primary(arn) {
+        return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, functions)?)))]);
     }
-    if !identity.is_own(arn) {
-        return Err(failure::another_function(&request_id, arn, identity));
+    if !functions.is_own(arn) {
+        return Err(failure::another_function(&request_id, arn, functions));
     }
     let Some(payload) = payload else {
         return Err(Refusal::new(format!(
             "the record of the dispatcher's own request {request_id} has no requestPayload"
         )));
     };
-    value(payload, identity, wrapping.deeper()?)
+    value(payload, functions, wrapping.deeper()?)
 }
 
 /// An event of a bus: a task that changed its state, or the record that Lambda sends to a bus as destination.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
-fn bus_event(event: &Object<'_>, kind: &str, identity: &Identity, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn bus_event(
+    event: &Object<'_>,
+    kind: &str,
+    functions: &KnownFunctions,
+    wrapping: Wrapping,
+) -> Result<Reading, Refusal> {
     let source = event.text("source").unwrap_or_default();
     match source.as_str() {
         "aws.ecs" if kind == "ECS Task State Change" => {
@@ -234,7 +276,7 @@ fn bus_event(event: &Object<'_>, kind: &str, identity: &Identity, wrapping: Wrap
         "lambda" => {
             let detail = event.object("detail");
             let wrapping = wrapping.deeper()?;
-            let reading = detail.and_then(|record| destination(&record, identity, wrapping));
+            let reading = detail.and_then(|record| destination(&record, functions, wrapping));
             reading.unwrap_or_else(|| Err(refused::bus_event(&source, kind)))
         }
         _ => Err(refused::bus_event(&source, kind)),

@@ -125,6 +125,7 @@ mod tests {
                 attempt: 1,
                 interruptions: 0,
                 limit: None,
+                series: 0,
             };
             Overrides::new("runner", &order, &manifest)
         })?;

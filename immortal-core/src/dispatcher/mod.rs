@@ -1,8 +1,9 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
 //!
-//! What it is given is told apart in `input`, what becomes of it is decided in `cause`, `ladder`, `answer`, `lookup`,
-//! `task_order` and `watch`, all without a call; `dispatch`, `start` and `state_change` act on it, and `ecs` knows the
-//! service's shapes.
+//! In floors, each of which calls only those below it: `batch` (one invocation, its records side by side) →
+//! `failed_invocation` and `stopped_task` (what to do with one) → `launch` and `give_up` (into a task, or to the
+//! dead-letter queue) → `calls` (each call of AWS, with deadline, pace and retries). What is decided is decided beside
+//! them, without a call.
 
 use std::{
     sync::Arc,
@@ -11,7 +12,7 @@ use std::{
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::{
     aws::Aws,
@@ -20,35 +21,42 @@ use crate::{
     post,
 };
 
+mod batch;
+mod calls;
 mod deadline;
-mod dispatch;
 mod ecs;
+mod failed_invocation;
+mod give_up;
+mod launch;
+mod metric;
 mod object;
-mod start;
-mod state_change;
+mod sqs;
+mod stopped_task;
+mod unfinished;
 
 pub mod answer;
 pub mod cause;
 pub mod config;
+pub mod dead_letter;
 pub mod failure;
 pub mod handed_over;
 pub mod input;
+pub mod known_tasks;
 pub mod ladder;
-pub mod lookup;
+pub mod next_step;
 pub mod overrides;
 pub mod pace;
 pub mod response;
 pub mod task;
 pub mod task_order;
 pub mod token;
-pub mod watch;
 
 #[cfg(test)]
 mod tests;
 
+use batch::Dispatcher;
 use config::Config;
 use deadline::Deadline;
-use dispatch::Dispatcher;
 
 /// The grace of the dispatcher's own invocations, whose failures are its queue's to keep.
 const NO_HAND_OVER: u64 = 0;
@@ -76,14 +84,22 @@ pub async fn run(manifest: &Manifest) -> u8 {
             return MISCONFIGURED;
         }
     };
-    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws));
+    if config.dead_letter_queue.is_none() {
+        warn!(
+            "IMMORTAL_DEAD_LETTER_QUEUE is not set: what is given up goes back to its queue, until that queue's own redrive \
+             policy takes it; set it to the URL of the dead-letter queue"
+        );
+    }
+    let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws).await);
     let handler = erase::handler(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
             let LambdaEvent { payload, context } = event;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            let deadline = Deadline::new(context.deadline, u64::try_from(now).unwrap_or(u64::MAX));
-            let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline).await;
+            let now = u64::try_from(now).unwrap_or(u64::MAX);
+            let deadline = Deadline::new(context.deadline, now);
+            let now = i64::try_from(now).unwrap_or(i64::MAX);
+            let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline, now).await;
             handled.map_err(|failed| Diagnostic {
                 error_type: "Immortal.NotDispatched".to_owned(),
                 error_message: failed.to_string(),

@@ -136,6 +136,7 @@ mod tests {
             attempt: 1,
             interruptions: 0,
             limit: None,
+            series: 0,
         }
     }
 

@@ -14,8 +14,8 @@ pub struct Task {
     pub definition: Option<String>,
     /// `PROVISIONING`, …, `RUNNING`, …, `STOPPED`.
     pub status: String,
-    /// When it was created, in Unix milliseconds; an event's is not read.
-    pub created: Option<i64>,
+    /// When it stopped, in Unix milliseconds.
+    pub stopped_at: Option<i64>,
     /// Why it stopped, as ECS's code.
     pub stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
@@ -87,7 +87,7 @@ impl From<Described> for Task {
             cluster: task.cluster_arn,
             definition: task.task_definition_arn,
             status: task.last_status,
-            created: None,
+            stopped_at: task.stopped_at.as_deref().and_then(crate::aws::unix_milliseconds),
             stop_code: task.stop_code,
             stopped_reason: task.stopped_reason,
             containers: task.containers,
@@ -108,6 +108,8 @@ struct Described {
     cluster_arn: Option<String>,
     #[serde(deserialize_with = "lenient")]
     task_definition_arn: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    stopped_at: Option<String>,
     #[serde(deserialize_with = "lenient")]
     stop_code: Option<String>,
     #[serde(deserialize_with = "lenient")]

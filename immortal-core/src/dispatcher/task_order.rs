@@ -2,7 +2,7 @@
 
 use super::{
     config::{Config, family},
-    failure::{Identity, Refusal, refuse_controls},
+    failure::{KnownFunctions, Refusal, another_function, refuse_controls},
     ladder,
     task::Task,
     token,
@@ -18,32 +18,36 @@ use crate::{
 pub enum TaskOrder {
     /// An order of the primary.
     Ours(Box<Order>),
-    /// The task is somebody else's: of another family, container or function.
-    Foreign(&'static str),
+    /// The task is somebody else's: of another family or container.
+    OtherTask(&'static str),
+    /// It is of our family, and its order names another function.
+    OtherFunction(Refusal),
     /// It may be ours, and its order is missing, cut or masked.
     Unreadable(String),
 }
 
 /// Reads the order of a task.
 #[must_use]
-pub fn read(task: &Task, config: &Config, identity: &Identity) -> TaskOrder {
+pub fn read(task: &Task, config: &Config, functions: &KnownFunctions) -> TaskOrder {
     let container = config.container.as_str();
     let of_another_family = |definition| family(definition) != family(&config.task_definition);
     if task.definition.as_deref().is_some_and(of_another_family) {
-        return TaskOrder::Foreign("it is of another task definition family");
+        return TaskOrder::OtherTask("it is of another task definition family");
     }
     let mut names = task.containers.iter().map(|one| &one.name).chain(task.overrides.iter().map(|one| &one.name));
     let is_unnamed = names.clone().next().is_none();
     if !is_unnamed && names.all(|name| name != container) {
-        return TaskOrder::Foreign("it has no container of the runner's name");
+        return TaskOrder::OtherTask("it has no container of the runner's name");
     }
     let Some(environment) = task.environment(container) else {
         return TaskOrder::Unreadable(format!("it doesn't say with which variables its container {container} started"));
     };
     let value = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let context = value(env::CONTEXT).and_then(|json| serde_json::from_str::<Context>(&json).ok());
-    if context.is_some_and(|context| identity.foreign_name(&context).is_some()) {
-        return TaskOrder::Foreign("its order names another function");
+    if let Some(context) = context
+        && let Some(name) = functions.foreign_name(&context)
+    {
+        return TaskOrder::OtherFunction(another_function(&context.aws_request_id, name, functions));
     }
     if let Some((name, _)) = environment.iter().find(|(_, value)| value.starts_with(MASK)) {
         return TaskOrder::Unreadable(format!("its variable {name:?} is masked"));
@@ -75,29 +79,37 @@ pub fn refuse_forged(order: &Order) -> Result<(), Refusal> {
 
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses
 /// the event, never the code, the handler, or an object of another's.
-pub fn restrict(order: Order, config: &Config, identity: &Identity) -> Result<Order, Refusal> {
-    let request_id = &order.context.aws_request_id;
-    let function = &identity.primary.name;
-    if let EventForm::S3(uri) = &order.event {
-        let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
-        if !config.transport.bucket().is_some_and(is_own) {
-            return Err(Refusal::new(format!(
-                "the order of request {request_id} came through a queue or a topic and names the object {uri:?}, which is \
-                 not one that this dispatcher put there for it; it may only name one under \
-                 immortal/{function}/{}/ in the bucket of {}",
-                token::started_by(request_id),
-                env::EVENT_BUCKET
-            )));
-        }
-    }
+pub fn restrict(order: Order, config: &Config, functions: &KnownFunctions) -> Result<Order, Refusal> {
+    refuse_other_object(&order.event, &order.context.aws_request_id, config, functions)?;
     Ok(Order { handler_path: None, ..order })
+}
+
+/// Refuses an event in an object that this dispatcher didn't put there for this request.
+pub fn refuse_other_object(
+    event: &EventForm,
+    request_id: &str,
+    config: &Config,
+    functions: &KnownFunctions,
+) -> Result<(), Refusal> {
+    let EventForm::S3(uri) = event else { return Ok(()) };
+    let function = &functions.primary.name;
+    let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
+    if config.transport.bucket().is_some_and(is_own) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "what came of request {request_id} through a queue or a topic names the object {uri:?}, which is not one that \
+         this dispatcher put there for it; it may only name one under immortal/{function}/{}/ in the bucket of {}",
+        token::started_by(request_id),
+        env::EVENT_BUCKET
+    )))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
         super::{
-            failure::tests::{PRIMARY, identity},
+            failure::tests::{PRIMARY, functions},
             task::{Container, Override},
         },
         *,
@@ -129,16 +141,17 @@ mod tests {
     }
 
     fn what(task: &Task) -> &'static str {
-        match read(task, &config(None), &identity()) {
+        match read(task, &config(None), &functions()) {
             TaskOrder::Ours(order) if order.attempt == 2 => "ours",
             TaskOrder::Ours(_) => "ours, with another attempt",
-            TaskOrder::Foreign(_) => "foreign",
+            TaskOrder::OtherTask(_) => "other task",
+            TaskOrder::OtherFunction(_) => "other function",
             TaskOrder::Unreadable(_) => "unreadable",
         }
     }
 
     #[test]
-    fn only_a_readable_order_of_another_function_is_foreign_in_our_family_and_container() {
+    fn only_a_readable_order_of_another_function_is_refused_in_our_family_and_container() {
         let of =
             |event: (&str, &str), context: &str| what(&task(&[event, (env::CONTEXT, context), (env::ATTEMPT, "2")]));
         let inline = (env::EVENT, "{}");
@@ -153,9 +166,9 @@ mod tests {
             ("ours", of((env::EVENT_S3, "s3://b/k"), CONTEXT)),
             ("ours", of(inline, &CONTEXT.replace("\"ingest\"", &format!("\"{PRIMARY}\"")))),
             ("ours", of(inline, &CONTEXT.replace('}', ",\"xrayTraceId\":5,\"tenantId\":\"a\\nb\"}"))),
-            ("foreign", of(inline, &CONTEXT.replace("ingest", "other"))),
-            ("foreign", of(inline, &other_arn)),
-            ("foreign", of((env::EVENT, "HIDDEN_DUE_TO_SECURITY_REASONS"), &CONTEXT.replace("ingest", "other"))),
+            ("other function", of(inline, &CONTEXT.replace("ingest", "other"))),
+            ("other function", of(inline, &other_arn)),
+            ("other function", of((env::EVENT, "HIDDEN_DUE_TO_SECURITY_REASONS"), &CONTEXT.replace("ingest", "other"))),
             ("unreadable", of(inline, &CONTEXT[..CONTEXT.len() - 1])),
             ("unreadable", of(inline, "HIDDEN_DUE_TO_SECURITY_REASONS")),
             ("unreadable", of(inline, "")),
@@ -179,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn another_family_or_container_is_foreign_whatever_its_order_says() {
+    fn another_family_or_container_is_nothing_to_do_whatever_its_order_says() {
         let named = |containers: &[&str], overrides: &[&str]| Task {
             containers: containers.iter().map(|name| Container { name: (*name).into(), exit_code: None }).collect(),
             overrides: overrides.iter().map(|name| Override { name: (*name).into(), environment: vec![] }).collect(),
@@ -187,13 +200,13 @@ mod tests {
         };
         let of_family = |definition: Option<&str>| Task { definition: definition.map(str::to_owned), ..ours() };
         let table = [
-            ("foreign", of_family(Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:2"))),
-            ("foreign", of_family(Some("web"))),
+            ("other task", of_family(Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:2"))),
+            ("other task", of_family(Some("web"))),
             ("ours", of_family(Some("jobs"))),
             ("ours", of_family(None)),
-            ("foreign", named(&["web"], &["web"])),
-            ("foreign", named(&[], &["web"])),
-            ("foreign", named(&["web"], &[])),
+            ("other task", named(&["web"], &["web"])),
+            ("other task", named(&[], &["web"])),
+            ("other task", named(&["web"], &[])),
             ("unreadable", named(&["web", "runner"], &["web"])),
             ("unreadable", named(&[], &[])),
         ];
@@ -203,7 +216,7 @@ mod tests {
     }
 
     fn order(event: EventForm) -> Order {
-        let TaskOrder::Ours(order) = read(&ours(), &config(None), &identity()) else { panic!("it is ours") };
+        let TaskOrder::Ours(order) = read(&ours(), &config(None), &functions()) else { panic!("it is ours") };
         Order { event, handler_path: Some("h".into()), ..*order }
     }
 
@@ -222,7 +235,7 @@ mod tests {
         ];
         for (bucket, event, expected) in table {
             let said = format!("{event:?}");
-            match restrict(order(event), &config(bucket), &identity()) {
+            match restrict(order(event), &config(bucket), &functions()) {
                 Ok(order) => assert!(expected && order.handler_path.is_none(), "{said}"),
                 Err(refusal) => {
                     assert!(!expected, "{said}");

@@ -15,25 +15,38 @@ pub enum Origin {
         request_id: String,
         /// The attempt to start.
         attempt: u32,
+        /// The series of attempts: 0, or the number of redrives before it.
+        series: u32,
     },
     /// A task that stopped, by its ARN.
     Task(String),
 }
 
 impl Origin {
-    /// The client token, with the message's id where that message is a redrive.
+    /// The task that stopped, where there was one.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::Invocation { .. } => None,
+            Self::Task(arn) => Some(arn),
+        }
+    }
+
+    /// The client token; another one where Spot was full, since a token is good for one request only.
     ///
     /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.
     #[must_use]
-    pub fn token(&self, redrive: Option<&str>) -> String {
+    pub fn token(&self, spot_is_full: bool) -> String {
         let mut lines = match self {
-            Self::Invocation { function, request_id, attempt } => {
-                vec![function.unqualified().to_string(), request_id.clone(), attempt.to_string()]
+            Self::Invocation { function, request_id, attempt, series } => {
+                let mut lines = vec![function.unqualified().to_string(), request_id.clone(), attempt.to_string()];
+                lines.extend((*series > 0).then(|| series.to_string()));
+                lines
             }
             Self::Task(arn) => vec![arn.clone()],
         };
-        lines.extend(redrive.map(str::to_owned));
+        lines.extend(spot_is_full.then(|| "FARGATE".to_owned()));
         hex_sha256(&lines.join("\n"))
     }
 }
@@ -51,8 +64,8 @@ pub fn started_by(request_id: &str) -> String {
 
 /// The key of the object that holds an event.
 #[must_use]
-pub fn object_key(function: &str, request_id: &str) -> String {
-    format!("immortal/{function}/{}", started_by(request_id))
+pub fn object_key(function: &str, request_id: &str, event: &str) -> String {
+    format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))
 }
 
 /// Whether an object is the event of this request, put there by a dispatcher of this function: nothing else ends in a
@@ -77,8 +90,9 @@ fn hex_sha256(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn invocation(function: &str, request_id: &str, attempt: u32) -> Origin {
-        Origin::Invocation { function: function.parse().expect("an ARN"), request_id: request_id.to_owned(), attempt }
+    fn invocation(function: &str, request_id: &str, attempt: u32, series: u32) -> Origin {
+        let function = function.parse().expect("an ARN");
+        Origin::Invocation { function, request_id: request_id.to_owned(), attempt, series }
     }
 
     const INGEST: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
@@ -88,8 +102,10 @@ mod tests {
         // printf 'arn:…:ingest\nr-1\n1' | sha256sum
         let expected = hex_sha256(&format!("{INGEST}\nr-1\n1"));
         assert_eq!(expected.len(), 64);
-        assert_eq!(invocation(INGEST, "r-1", 1).token(None), expected);
-        assert_eq!(invocation(&format!("{INGEST}:live"), "r-1", 1).token(None), expected, "whatever the qualifier");
+        assert_eq!(invocation(INGEST, "r-1", 1, 0).token(false), expected);
+        assert_eq!(invocation(&format!("{INGEST}:live"), "r-1", 1, 0).token(false), expected, "whatever the qualifier");
+        assert_eq!(invocation(INGEST, "r-1", 1, 2).token(false), hex_sha256(&format!("{INGEST}\nr-1\n1\n2")));
+        assert_eq!(invocation(INGEST, "r-1", 1, 0).token(true), hex_sha256(&format!("{INGEST}\nr-1\n1\nFARGATE")));
         assert_eq!(hex_sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
@@ -97,17 +113,17 @@ mod tests {
     fn what_differs_has_another_token() {
         let task = Origin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
         let tokens = [
-            invocation(INGEST, "r-1", 1).token(None),
-            invocation(INGEST, "r-1", 2).token(None),
-            invocation(INGEST, "r-2", 1).token(None),
-            invocation(INGEST, "r-1", 1).token(Some("m-1")),
-            invocation(INGEST, "r-1", 1).token(Some("m-2")),
-            task.token(None),
-            task.token(Some("m-1")),
+            invocation(INGEST, "r-1", 1, 0).token(false),
+            invocation(INGEST, "r-1", 2, 0).token(false),
+            invocation(INGEST, "r-2", 1, 0).token(false),
+            invocation(INGEST, "r-1", 1, 1).token(false),
+            invocation(INGEST, "r-1", 1, 1).token(true),
+            task.token(false),
+            task.token(true),
         ];
         let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
         assert_eq!(distinct.len(), tokens.len());
-        assert_eq!(task.token(None), hex_sha256("arn:aws:ecs:eu-central-1:111111111111:task/default/1"));
+        assert_eq!(task.token(false), hex_sha256("arn:aws:ecs:eu-central-1:111111111111:task/default/1"));
     }
 
     #[test]
@@ -118,8 +134,9 @@ mod tests {
         for unusual in ["", "a/b", "a_b", "ä", "../x", &"a".repeat(129)] {
             assert_eq!(started_by(unusual), hex_sha256(unusual), "{unusual:?}");
         }
-        assert_eq!(object_key("ingest", "r-1"), "immortal/ingest/r-1");
-        assert_eq!(object_key("ingest", "../x"), format!("immortal/ingest/{}", hex_sha256("../x")));
+        let hash = hex_sha256("{}");
+        assert_eq!(object_key("ingest", "r-1", "{}"), format!("immortal/ingest/r-1/{hash}"));
+        assert_eq!(object_key("ingest", "../x", "{}"), format!("immortal/ingest/{}/{hash}", hex_sha256("../x")));
     }
 
     #[test]

@@ -160,6 +160,7 @@ mod tests {
             attempt: 2,
             interruptions: 1,
             limit: Some(60),
+            series: 0,
         }
     }
 

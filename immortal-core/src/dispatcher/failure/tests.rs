@@ -2,19 +2,23 @@ use super::*;
 
 pub(in crate::dispatcher) const PRIMARY: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
 
-pub(in crate::dispatcher) fn identity() -> Identity {
-    Identity { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
+pub(in crate::dispatcher) fn functions() -> KnownFunctions {
+    KnownFunctions { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
+}
+
+fn inline(event: &str) -> EventForm {
+    EventForm::Inline(event.to_owned())
 }
 
 fn record(json: &str) -> Result<Failure, Refusal> {
-    from_record(&Object::read(json).expect("an object"), &identity())
+    from_record(&Object::read(json).expect("an object"), &functions())
 }
 
 #[test]
 fn a_dead_letter_knows_its_request_and_nothing_else() {
     let event = " {\"n\" : 1.0, \"n\":2 }\n";
-    let failure = from_dead_letter(event, "r-1", "no such table", &identity()).expect("a failure");
-    assert_eq!((failure.event.as_str(), failure.cause), (event, Cause::Handler));
+    let failure = from_dead_letter(event, "r-1", "no such table", &functions()).expect("a failure");
+    assert_eq!((&failure.event, failure.cause, failure.series), (&inline(event), Cause::Handler, 0));
     let context = failure.context;
     assert_eq!((context.aws_request_id.as_str(), context.function_name.as_str()), ("r-1", "ingest"));
     assert_eq!((context.function_version.as_str(), context.invoked_function_arn.as_str()), ("$LATEST", PRIMARY));
@@ -24,8 +28,8 @@ fn a_dead_letter_knows_its_request_and_nothing_else() {
 
 #[test]
 fn the_configured_qualifier_is_the_version_where_nothing_else_names_one() {
-    let identity = Identity { primary: format!("{PRIMARY}:live").parse().expect("an ARN"), ..identity() };
-    let failure = from_dead_letter("1", "r-1", "", &identity).expect("a failure");
+    let functions = KnownFunctions { primary: format!("{PRIMARY}:live").parse().expect("an ARN"), ..functions() };
+    let failure = from_dead_letter("1", "r-1", "", &functions).expect("a failure");
     assert_eq!(failure.context.function_version, "live");
     assert_eq!(failure.context.invoked_function_arn, format!("{PRIMARY}:live"));
 }
@@ -37,7 +41,7 @@ fn a_hand_over_fills_in_the_rest() {
          \"functionVersion\":\"7\",\"invokedFunctionArn\":\"{PRIMARY}:live\",\"memoryLimitInMB\":\"512\",\
          \"logGroupName\":\"g\",\"logStreamName\":\"s\",\"xrayTraceId\":\"Root=1\",\"tenantId\":\"acme\"}}"
     );
-    let failure = from_dead_letter("1", "r-1", &message, &identity()).expect("a failure");
+    let failure = from_dead_letter("1", "r-1", &message, &functions()).expect("a failure");
     let context = failure.context;
     assert_eq!(failure.cause, Cause::Time);
     assert_eq!(context.aws_request_id, "r-1");
@@ -51,7 +55,7 @@ fn a_hand_over_fills_in_the_rest() {
 fn an_odd_value_in_a_hand_over_costs_no_other() {
     let message = r#"Immortal.HandedOver: x {"awsRequestId":"r-1","functionVersion":"7","xrayTraceId":5,
         "tenantId":"a\nb","clientContext":"c","logStreamName":"s"}"#;
-    let context = from_dead_letter("1", "r-1", message, &identity()).expect("a failure").context;
+    let context = from_dead_letter("1", "r-1", message, &functions()).expect("a failure").context;
     assert_eq!((context.function_version.as_str(), context.log_stream_name.as_str()), ("7", "s"));
     assert!(context.xray_trace_id.is_none() && context.tenant_id.is_none() && context.client_context.is_none());
 }
@@ -64,11 +68,11 @@ fn a_hand_over_of_another_function_is_refused() {
         r#"{"awsRequestId":"r-1","invokedFunctionArn":"arn:aws:lambda:eu-central-1:222222222222:function:ingest"}"#,
     ] {
         let message = format!("Immortal.HandedOver: x {context}");
-        let refusal = from_dead_letter("1", "r-1", &message, &identity()).expect_err(context);
+        let refusal = from_dead_letter("1", "r-1", &message, &functions()).expect_err(context);
         assert!(refusal.0.contains("r-1") && refusal.0.contains("IMMORTAL_FUNCTION"), "{refusal}");
     }
     let cut = r#"Immortal.HandedOver: x {"awsRequestId":"r-1","functionName":"other""#;
-    assert!(from_dead_letter("1", "r-1", cut, &identity()).is_ok(), "what is cut names nothing");
+    assert!(from_dead_letter("1", "r-1", cut, &functions()).is_ok(), "what is cut names nothing");
 }
 
 #[test]
@@ -88,8 +92,8 @@ fn another_functions_hand_over_passed_on_as_an_error_is_dropped_and_the_event_is
         (of_record("MyError", json), Cause::Handler),
         (of_record("MyError", &same_request), Cause::Handler),
         (of_record("Immortal.HandedOver", json), Cause::Time),
-        (from_dead_letter("1", "r-1", &text(json), &identity()), Cause::Time),
-        (from_dead_letter("1", "r-1", &format!("downstream: {}", text(&same_request)), &identity()), Cause::Handler),
+        (from_dead_letter("1", "r-1", &text(json), &functions()), Cause::Time),
+        (from_dead_letter("1", "r-1", &format!("downstream: {}", text(&same_request)), &functions()), Cause::Handler),
     ];
     for (failure, cause) in table {
         let failure = failure.expect("the record stays");
@@ -109,9 +113,9 @@ fn control_characters_are_refused_and_never_logged_as_they_are() {
     };
     let version = r#"Immortal.HandedOver: x {"awsRequestId":"r-1","functionVersion":"7\u0085"}"#;
     let table = [
-        from_dead_letter("1", "r-1\nEND RequestId: forged", "", &identity()),
-        from_dead_letter("1", "r-1\u{7f}", "", &identity()),
-        from_dead_letter("1", "r-1", version, &identity()),
+        from_dead_letter("1", "r-1\nEND RequestId: forged", "", &functions()),
+        from_dead_letter("1", "r-1\u{7f}", "", &functions()),
+        from_dead_letter("1", "r-1", version, &functions()),
         of_record(forged, "7"),
         of_record("r-1\\r", "7"),
         of_record("r-1", "7\\u0000"),
@@ -134,7 +138,7 @@ fn a_record_names_function_and_version() {
               "errorMessage":"Immortal.HandedOver: x {{\"awsRequestId\":\"r-1\",\"functionVersion\":\"9\",\"invokedFunctionArn\":\"{PRIMARY}\",\"tenantId\":\"acme\"}}"}}}}"#
     ))
     .expect("a failure");
-    assert_eq!(failure.event, r#"{"a":1.50, "a":null}"#);
+    assert_eq!(failure.event, inline(r#"{"a":1.50, "a":null}"#));
     assert_eq!(failure.context.function_version, "7", "the record's, not the hand-over's");
     assert_eq!(failure.context.invoked_function_arn, format!("{PRIMARY}:live"));
     assert_eq!(failure.context.tenant_id.as_deref(), Some("acme"));
@@ -149,7 +153,7 @@ fn a_record_of_what_never_ran_has_the_arns_version() {
         ))
         .expect("a failure");
         assert_eq!((failure.context.function_version.as_str(), failure.cause), (version, Cause::NeverRan));
-        assert_eq!(failure.event, "null");
+        assert_eq!(failure.event, inline("null"));
     }
 }
 
@@ -162,12 +166,44 @@ fn what_lacks_something_is_refused_with_what() {
     for (json, named) in table {
         assert!(record(json).expect_err(json).0.contains(named), "{json}");
     }
-    assert!(from_dead_letter("{", "r-1", "", &identity()).is_err());
-    assert!(from_dead_letter("{}", "", "", &identity()).is_err());
+    assert!(from_dead_letter("{", "r-1", "", &functions()).is_err());
+    assert!(from_dead_letter("{}", "", "", &functions()).is_err());
 }
 
 #[test]
 fn an_event_is_never_shown() {
-    let failure = from_dead_letter(r#"{"secret":1}"#, "r-1", "", &identity()).expect("a failure");
+    let failure = from_dead_letter(r#"{"secret":1}"#, "r-1", "", &functions()).expect("a failure");
     assert!(!format!("{failure:?}").contains("secret"));
+}
+
+#[test]
+fn a_redriven_dead_letter_begins_the_next_series_with_the_same_context() {
+    let context = r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":"7","logStreamName":"s"}"#;
+    let letter = |immortal: &str, payload: &str, error_type: &str| {
+        record(&format!(
+            r#"{{"version":"1.0","requestContext":{{"requestId":"r-1","functionArn":"{PRIMARY}:7","condition":"RetriesExhausted"}},
+                "requestPayload":{payload},"responseContext":{{"executedVersion":"7"}},
+                "responsePayload":{{"errorType":"{error_type}","errorMessage":"why"}},"immortal":{immortal}}}"#
+        ))
+    };
+    let given_up = "Immortal.GivenUp";
+    let failure = letter(&format!(r#"{{"series":2,"context":{context}}}"#), "5", given_up).expect("a failure");
+    assert_eq!((failure.event, failure.cause, failure.series), (inline("5"), Cause::Redriven, 2));
+    assert_eq!(failure.context.log_stream_name, "s");
+
+    let stored = format!(r#"{{"series":1,"context":{context},"eventObject":"s3://events/k"}}"#);
+    let failure = letter(&stored, "null", given_up).expect("a failure");
+    assert_eq!(failure.event, EventForm::S3("s3://events/k".into()));
+
+    let other_request = format!(r#"{{"series":1,"context":{}}}"#, context.replace("r-1", "r-2"));
+    assert_eq!(letter(&other_request, "5", given_up).expect("a failure").context.log_stream_name, "");
+    let other_function = format!(r#"{{"series":1,"context":{}}}"#, context.replace("ingest", "payroll"));
+    assert!(letter(&other_function, "5", given_up).is_err());
+    assert!(letter(r#"{"series":"x"}"#, "5", given_up).expect_err("no series").0.contains("immortal"));
+
+    // Neither an error of another type nor a letter of the first version begins a series.
+    for (immortal, error_type) in [(stored.as_str(), "MyError"), ("null", given_up), (r#"{"series":0}"#, given_up)] {
+        let failure = letter(immortal, "5", error_type).expect("a failure");
+        assert_eq!((failure.event, failure.series), (inline("5"), 0), "{immortal} {error_type}");
+    }
 }

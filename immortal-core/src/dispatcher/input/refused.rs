@@ -1,7 +1,7 @@
 //! What is no failed event, by its name, and the way to do it right.
 
 use super::super::{
-    failure::{Identity, Refusal, shown},
+    failure::{KnownFunctions, Refusal, shown},
     object::Object,
 };
 
@@ -14,36 +14,36 @@ pub(super) fn not_an_object() -> Refusal {
 }
 
 /// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
-pub(super) fn record(record: &Object<'_>, identity: &Identity) -> Refusal {
+pub(super) fn record(record: &Object<'_>, functions: &KnownFunctions) -> Refusal {
     match record.text("eventSource").or_else(|| record.text("EventSource")) {
         Some(source) => Refusal::new(format!(
             "it is a record of {}, and not a failed event; let that source trigger {}, whose failures come here",
             quoted(&source),
-            identity.primary
+            functions.primary
         )),
-        None => bare_event(identity),
+        None => bare_event(functions),
     }
 }
 
 /// JSON of none of the shapes.
-pub(super) fn unknown(object: &Object<'_>, identity: &Identity) -> Refusal {
+pub(super) fn unknown(object: &Object<'_>, functions: &KnownFunctions) -> Refusal {
     if object.text("Event").as_deref() == Some("s3:TestEvent") {
         return Refusal::new(format!(
             "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \
              the bucket notify {}, whose failures come here, and delete this message",
-            identity.primary
+            functions.primary
         ));
     }
     let name = ["eventSource", "Type", "source"].into_iter().find_map(|key| object.text(key));
-    name.map_or_else(|| bare_event(identity), |name| named(&quoted(&name)))
+    name.map_or_else(|| bare_event(functions), |name| named(&quoted(&name)))
 }
 
 /// An event without anything that tells of an invocation: most likely a person sent it.
-pub(super) fn bare_event(identity: &Identity) -> Refusal {
+pub(super) fn bare_event(functions: &KnownFunctions) -> Refusal {
     Refusal::new(format!(
         "nothing in it tells of a failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
          asynchronously, or send it to the failure queue with a message attribute RequestID",
-        identity.primary
+        functions.primary
     ))
 }
 

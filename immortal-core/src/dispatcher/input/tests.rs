@@ -1,7 +1,7 @@
 use super::{
     super::{
         cause::Cause,
-        failure::tests::{PRIMARY, identity},
+        failure::tests::{PRIMARY, functions},
     },
     *,
 };
@@ -79,7 +79,7 @@ fn own() -> String {
 
 /// What an input is, in short: per record its message and what it holds.
 fn summary(payload: &str) -> Vec<String> {
-    let readings = match read(payload, &identity()) {
+    let readings = match read(payload, &functions()) {
         Input::Batch(records) => records
             .into_iter()
             .map(|(message, reading)| (message.map_or("?".to_owned(), |message| message.id), reading))
@@ -88,7 +88,7 @@ fn summary(payload: &str) -> Vec<String> {
     };
     let one = |subject: Subject| match subject {
         Subject::Failure(failure) => {
-            format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, failure.event)
+            format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, text(&failure.event))
         }
         Subject::Task { task, channel } => format!("task {} {channel:?}", task.arn),
     };
@@ -292,7 +292,7 @@ fn control_characters_are_refused_in_every_shape() {
 
 #[test]
 fn a_message_brings_its_time() {
-    let Input::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &identity()) else { panic!("a batch") };
+    let Input::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &functions()) else { panic!("a batch") };
     let (message, _) = &records[0];
     assert_eq!(message.as_ref().and_then(|message| message.sent), Some(1_700_000_000_000));
     let record = message.as_ref().map(|message| message.id.as_str());
@@ -309,4 +309,11 @@ fn a_topic_may_hold_several() {
     let read = summary(&bad);
     assert!(read[0].starts_with("-: refused: ") && read[0].ends_with(", r-3 Crash 1"), "each stands alone: {read:?}");
     assert_eq!(Cause::of_text("x"), Cause::Handler);
+}
+
+fn text(event: &crate::order::EventForm) -> &str {
+    match event {
+        crate::order::EventForm::Inline(event) => event,
+        other => panic!("{other:?}"),
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
         config::Transport,
         failure::{
             Failure,
-            tests::{PRIMARY, identity},
+            tests::{PRIMARY, functions},
         },
         input::{self, Input, Subject},
         ladder::{self, Rung},
@@ -108,7 +108,7 @@ fn failure(payload: &str) -> Failure {
     let mut json = serde_json::Deserializer::from_slice(payload.as_bytes());
     let payload: Box<serde_json::value::RawValue> =
         serde_path_to_error::deserialize(&mut json).expect("a raw value survives");
-    let reading = match input::read(payload.get(), &identity()) {
+    let reading = match input::read(payload.get(), &functions()) {
         Input::Batch(mut records) => records.remove(0).1,
         Input::Single(reading) => reading,
     };
@@ -140,9 +140,9 @@ proptest! {
         let transport = Transport::Inline { bucket: Some("events".to_owned()) };
         for shape in shapes(&event) {
             let failure = failure(&shape);
-            prop_assert_eq!(&failure.event, &event);
+            prop_assert_eq!(&failure.event, &EventForm::Inline(event.clone()));
             for from in [Rung::Inline, Rung::Gzip, Rung::S3] {
-                let key = token::object_key("ingest", "r-1");
+                let key = token::object_key("ingest", "r-1", &event);
                 let order = |form| Order {
                     event: form,
                     context: failure.context.clone(),
@@ -150,13 +150,14 @@ proptest! {
                     attempt: 1,
                     interruptions: 0,
                     limit: Some(3_600),
+                    series: 0,
                 };
                 let with = |form| Overrides::new("runner", &order(form), &manifest);
-                let (rung, overrides) = ladder::climb_down(&failure.event, &transport, &key, from, with).expect("a rung");
+                let (rung, overrides) = ladder::climb_down(&event, &transport, &key, from, with).expect("a rung");
                 prop_assert!(rung >= from);
                 let order = received(&overrides);
                 match &order.event {
-                    EventForm::S3(uri) => prop_assert_eq!(uri, "s3://events/immortal/ingest/r-1"),
+                    EventForm::S3(uri) => prop_assert_eq!(uri, &format!("s3://events/{key}")),
                     form => prop_assert_eq!(ladder::event_of(form), Some(event.clone())),
                 }
             }

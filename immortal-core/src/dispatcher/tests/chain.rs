@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::service::{Fault, Service, invoke, invoke_for};
+use super::service::{Fault, NOW, Service, invoke, invoke_for};
 use crate::{
     dispatcher::{failure::tests::PRIMARY, overrides::Overrides},
     manifest::{Manifest, On},
@@ -19,14 +19,12 @@ pub(super) fn manifest() -> Manifest {
     Manifest::new("ingest", "ingest", "1")
 }
 
-fn message(id: &str, request_id: &str, body: &str, sent: u64) -> Value {
+pub(super) fn message(id: &str, request_id: &str, body: &str, sent: i64) -> Value {
     json!({ "messageId": id, "eventSource": "aws:sqs", "body": body,
+        "eventSourceARN": "arn:aws:sqs:eu-central-1:111111111111:failures", "receiptHandle": format!("receipt of {id}"),
         "attributes": { "SentTimestamp": sent.to_string(), "ApproximateReceiveCount": "1" },
         "messageAttributes": { "RequestID": { "stringValue": request_id }, "ErrorMessage": { "stringValue": "no such table" } } })
 }
-
-/// The service's tasks are created at this time, in milliseconds, unless a test says otherwise.
-pub(super) const NOW: u64 = 1_700_000_000_000;
 
 pub(super) fn batch(messages: &[Value]) -> String {
     json!({ "Records": messages }).to_string()
@@ -38,7 +36,7 @@ pub(super) fn one(body: &str) -> String {
 
 /// Who went back.
 async fn back(service: &Service, payload: &str) -> Vec<String> {
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
 }
 
@@ -65,7 +63,7 @@ async fn what_is_measured_is_what_is_sent() {
         Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), limit: Some(1_500), ..manifest() };
     let event = "{\"a\":\"\\u0001\\\"\\\\ä😀\u{7f}\\n\",\n\t\"b\":1e400}";
     let variables = [("IMMORTAL_SECURITY_GROUPS", "sg-1"), ("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED")];
-    let dispatcher = service.dispatcher(&variables, manifest.clone());
+    let dispatcher = service.dispatcher(&variables, manifest.clone()).await;
     assert!(named(&invoke(&dispatcher, &one(event)).await.expect("an answer")).is_empty());
     let text = service.with(|state| state.calls[0].clone());
     let call: Value = serde_json::from_str(&text).expect("JSON");
@@ -131,7 +129,7 @@ async fn what_stays_goes_back_at_once() {
 #[tokio::test]
 async fn what_is_not_answered_goes_back_in_time() {
     let service = Service::behind(Arc::new(Semaphore::new(0))).await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     let begin = Instant::now();
     let response = invoke_for(&dispatcher, &one("1"), 2_000).await.expect("a partial batch response");
     assert_eq!(named(&response), ["m-1"]);
@@ -153,7 +151,7 @@ async fn a_poison_record_goes_back_alone() {
 async fn a_batch_of_ten_is_ten_calls_side_by_side() {
     let service = Service::behind(Arc::new(Semaphore::new(0))).await;
     let messages: Vec<_> = (0..25).map(|n| message(&format!("m-{n}"), &format!("r-{n}"), "1", NOW)).collect();
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     let payload = batch(&messages);
     let invocation = tokio::spawn(async move { invoke(&dispatcher, &payload).await });
     service.open.subscribe().wait_for(|open| *open == 10).await.expect("the service runs");
@@ -165,7 +163,7 @@ async fn a_batch_of_ten_is_ten_calls_side_by_side() {
 #[tokio::test]
 async fn one_failure_is_one_task_in_whichever_shape_and_however_often() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     let record = json!({ "version": "1.0", "requestPayload": 1,
         "requestContext": { "requestId": "r-1", "functionArn": format!("{PRIMARY}:$LATEST"), "condition": "RetriesExhausted" },
         "responseContext": { "executedVersion": "7" }, "responsePayload": { "errorType": "Sandbox.Timedout" } })
@@ -178,40 +176,17 @@ async fn one_failure_is_one_task_in_whichever_shape_and_however_often() {
 }
 
 #[tokio::test]
-async fn a_redrive_runs_again_only_what_has_failed() {
-    let hour = 3_600_000;
-    for (status, exit, tasks) in
-        [("RUNNING", None, 1), ("STOPPED", Some(0), 1), ("STOPPED", Some(1), 2), ("STOPPED", None, 2)]
-    {
-        let service = Service::start().await;
-        assert!(back(&service, &one("1")).await.is_empty());
-        service.with(|state| {
-            for (_, task) in state.tasks.values_mut() {
-                task["lastStatus"] = json!(status);
-                task["containers"] = json!([{ "name": "runner", "exitCode": exit }]);
-            }
-            state.now += 3_601.0;
-        });
-        let redriven = batch(&[message("m-2", "r-1", "1", NOW + hour)]);
-        for _ in 0..2 {
-            assert!(back(&service, &redriven).await.is_empty());
-            service.with(|state| assert_eq!(state.tasks.len(), tasks, "{status} {exit:?}"));
-        }
-    }
-}
-
-#[tokio::test]
 async fn too_long_is_one_rung_down() {
     let service = Service::start().await;
     let said = Fault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
     service.with(|state| state.faults = vec![said.clone(), said.clone()]);
-    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest());
+    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest()).await;
     assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());
-    let uri = "s3://events/immortal/ingest/r-1";
-    assert_eq!(variable(&last(&service), "IMMORTAL_EVENT_S3").as_deref(), Some(uri));
+    let uri = variable(&last(&service), "IMMORTAL_EVENT_S3").expect("it is in S3");
+    let path = uri.strip_prefix("s3:/").expect("an address").to_owned();
     service.with(|state| {
         assert_eq!((state.calls.len(), state.tasks.len()), (3, 1));
-        assert_eq!(state.objects["/events/immortal/ingest/r-1"], b" {\"a\" : 1} ", "the event as it came");
+        assert_eq!(state.objects[&path], b" {\"a\" : 1} ", "the event as it came");
         state.faults = vec![said.clone(), said];
     });
     assert_eq!(back(&service, &batch(&[message("m-2", "r-2", "1", NOW)])).await, ["m-2"], "there is no bucket");
@@ -221,7 +196,7 @@ async fn too_long_is_one_rung_down() {
 async fn no_event_is_in_an_order_that_may_be_read() {
     let service = Service::start().await;
     let variables = [("IMMORTAL_EVENT_BUCKET", "events"), ("IMMORTAL_INLINE_EVENTS", "false")];
-    let dispatcher = service.dispatcher(&variables, manifest());
+    let dispatcher = service.dispatcher(&variables, manifest()).await;
     assert!(named(&invoke(&dispatcher, &one("{\"secret\":1}")).await.expect("an answer")).is_empty());
     service.with(|state| {
         assert!(!state.calls[0].contains("secret"), "{}", state.calls[0]);
@@ -236,7 +211,7 @@ async fn without_spot_capacity_it_is_fargate() {
         let body = r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#;
         state.faults = vec![Fault::Refuse(500, "ServerException", ""), Fault::Say(body)];
     });
-    let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() });
+    let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() }).await;
     assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
     service.with(|state| {
         let kinds: Vec<_> = state.calls.iter().map(|call| call.contains("FARGATE_SPOT")).collect();
@@ -248,7 +223,7 @@ async fn without_spot_capacity_it_is_fargate() {
 #[tokio::test]
 async fn on_killed_leaves_the_handlers_own_errors_in_the_queue() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], Manifest { on: On::Killed, ..manifest() });
+    let dispatcher = service.dispatcher(&[], Manifest { on: On::Killed, ..manifest() }).await;
     let mut killed = message("m-2", "r-2", "1", NOW);
     killed["messageAttributes"]["ErrorMessage"]["stringValue"] = json!("Task timed out after 3.00 seconds");
     let response = invoke(&dispatcher, &batch(&[message("m-1", "r-1", "1", NOW), killed])).await.expect("an answer");
@@ -268,7 +243,7 @@ async fn each_of_many_events_is_in_one_task_or_back() {
         _ => Fault::Say("{}"),
     });
     service.with(|state| state.faults = faults.collect());
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     let mut open: BTreeSet<String> = (0..40).map(|n| n.to_string()).collect();
     let all = open.clone();
     while !open.is_empty() {

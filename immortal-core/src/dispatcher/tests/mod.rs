@@ -5,6 +5,10 @@ mod bytes;
 #[cfg(feature = "runtime-api")]
 mod chain;
 #[cfg(feature = "runtime-api")]
+mod dead_letters;
+#[cfg(feature = "runtime-api")]
 mod service;
 #[cfg(feature = "runtime-api")]
 mod state_changes;
+#[cfg(feature = "runtime-api")]
+mod waits;

@@ -1,4 +1,4 @@
-//! ECS and S3 as far as the dispatcher asks them: a server that records what it is sent, and answers by a script.
+//! ECS, SQS and S3 as far as the dispatcher asks them: a server that records what it is sent, and answers by a script.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, StatusCode, body::Bytes, server::conn::http1, service::service_fn};
+use hyper::{Method, Request, Response, StatusCode, body::Bytes, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json, value::RawValue};
 use tokio::{
@@ -18,9 +18,9 @@ use tokio::{
 use crate::{
     aws::Aws,
     dispatcher::{
+        batch::Dispatcher,
         config::Config,
         deadline::Deadline,
-        dispatch::Dispatcher,
         failure::tests::PRIMARY,
         response::{Failed, Response as Answer},
     },
@@ -50,10 +50,16 @@ pub(super) struct State {
     pub(super) tasks: HashMap<String, (String, Value)>,
     /// Objects by path.
     pub(super) objects: HashMap<String, Vec<u8>>,
+    /// The bodies of all `SendMessage` calls.
+    pub(super) letters: Vec<Value>,
+    /// Whether `SendMessage` is refused.
+    pub(super) refuses_letters: bool,
+    /// The message receipts of all `ChangeMessageVisibility` calls, and for how many seconds.
+    pub(super) delays: Vec<(String, u64)>,
+    /// The filters of all `ListTasks` calls.
+    pub(super) listed: Vec<Value>,
     /// How many calls were under way at most.
     pub(super) most: usize,
-    /// The time of day that new tasks are created at, in seconds.
-    pub(super) now: f64,
     /// How many `DescribeTasks` calls there were.
     pub(super) described: usize,
 }
@@ -76,7 +82,7 @@ impl Service {
     pub(super) async fn behind(door: Arc<Semaphore>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
-        let state = Arc::new(Mutex::new(State { now: 1_700_000_000.0, ..State::default() }));
+        let state = Arc::new(Mutex::new(State::default()));
         let open = watch::Sender::new(0);
         let (served, passed, counted) = (Arc::clone(&state), Arc::clone(&door), open.clone());
         tokio::spawn(async move {
@@ -93,11 +99,16 @@ impl Service {
         Self { state, door, open, address }
     }
 
+    /// All tasks have this status from now on.
+    pub(super) fn all_are(&self, status: &str) {
+        self.with(|state| state.tasks.values_mut().for_each(|(_, task)| task["lastStatus"] = json!(status)));
+    }
+
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn dispatcher(&self, variables: &[(&str, &str)], manifest: Manifest) -> Arc<Dispatcher> {
+    pub(super) async fn dispatcher(&self, variables: &[(&str, &str)], manifest: Manifest) -> Arc<Dispatcher> {
         let base = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner"), ("SUBNET", "subnet-1,subnet-2")];
         let lookup = |name: &str| {
             let variable = variables.iter().chain(&base).find(|(key, _)| *key == name);
@@ -105,20 +116,32 @@ impl Service {
         };
         let config = Config::read(lookup).expect("complete");
         let endpoint = format!("http://{}", self.address);
-        Arc::new(Dispatcher::new(config, manifest, &Aws::at(&endpoint)))
+        Arc::new(Dispatcher::new(config, manifest, &Aws::at(&endpoint)).await)
     }
 }
 
+/// The time of day of all invocations, in Unix milliseconds, unless a test says otherwise.
+pub(super) const NOW: i64 = 1_700_000_000_000;
+
 /// One invocation with a minute's time.
 pub(super) async fn invoke(dispatcher: &Arc<Dispatcher>, payload: &str) -> Result<Answer, Failed> {
-    invoke_for(dispatcher, payload, 60_000).await
+    invoke_at(dispatcher, payload, NOW).await
+}
+
+/// One invocation with a minute's time, at this time of day.
+pub(super) async fn invoke_at(dispatcher: &Arc<Dispatcher>, payload: &str, now: i64) -> Result<Answer, Failed> {
+    handle(dispatcher, payload, 60_000, now).await
 }
 
 /// One invocation with so many milliseconds.
 pub(super) async fn invoke_for(dispatcher: &Arc<Dispatcher>, payload: &str, time: u64) -> Result<Answer, Failed> {
+    handle(dispatcher, payload, time, NOW).await
+}
+
+async fn handle(dispatcher: &Arc<Dispatcher>, payload: &str, time: u64, now: i64) -> Result<Answer, Failed> {
     let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
     let own = format!("{PRIMARY}Dlq");
-    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(time, 0)).await
+    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(time, 0), now).await
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
@@ -131,18 +154,17 @@ async fn answer(
 ) -> Reply {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok().map(str::to_owned));
     let path = request.uri().path().to_owned();
+    let method = request.method().clone();
     let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
     let with =
         |act: &mut dyn FnMut(&mut State) -> Reply| act(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
     let Some(target) = target else {
-        return with(&mut |state| {
-            state.objects.insert(path.clone(), body.to_vec());
-            reply(200, "")
-        });
+        return with(&mut |state| object(state, &method, &path, &body));
     };
     let text = String::from_utf8_lossy(&body).into_owned();
-    if target.ends_with(".DescribeTasks") {
-        return with(&mut |state| reply(200, &describe(state, &text)));
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    if operation != "RunTask" {
+        return with(&mut |state| other(state, operation, &text));
     }
     open.send_modify(|open| *open += 1);
     with(&mut |state| {
@@ -176,12 +198,11 @@ fn run(state: &mut State, text: &str) -> Reply {
     }
     let token = request["clientToken"].as_str().expect("a token").to_owned();
     let number = state.tasks.len() + 1;
-    let created = state.now;
     let (parameters, task) = state.tasks.entry(token).or_insert_with(|| {
         let arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{number}");
         (
             text.to_owned(),
-            json!({ "taskArn": arn, "createdAt": created, "lastStatus": "PENDING",
+            json!({ "taskArn": arn, "lastStatus": "PENDING", "startedBy": request["startedBy"],
             "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default", "overrides": request["overrides"] }),
         )
     });
@@ -195,16 +216,58 @@ fn run(state: &mut State, text: &str) -> Reply {
     reply(200, &json!({ "tasks": [task], "failures": [] }).to_string())
 }
 
-fn describe(state: &mut State, text: &str) -> String {
-    state.described += 1;
+fn object(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Reply {
+    match *method {
+        Method::PUT => drop(state.objects.insert(path.to_owned(), body.to_vec())),
+        Method::DELETE => drop(state.objects.remove(path)),
+        _ if !state.objects.contains_key(path) => return reply(404, ""),
+        _ => {}
+    }
+    reply(200, "")
+}
+
+/// The calls that change nothing of a task.
+fn other(state: &mut State, operation: &str, text: &str) -> Reply {
     let request: Value = serde_json::from_str(text).expect("JSON");
-    let asked = &request["tasks"][0];
-    let task = state.tasks.values().map(|(_, task)| task).find(|task| task["taskArn"] == *asked);
-    let body = match task {
-        Some(task) if task["lastStatus"] != "GONE" => json!({ "tasks": [task], "failures": [] }),
-        _ => json!({ "tasks": [], "failures": [{ "arn": asked, "reason": "MISSING" }] }),
+    let tasks = || state.tasks.values().map(|(_, task)| task);
+    let body = match operation {
+        "DescribeTasks" => {
+            state.described += 1;
+            let asked = |task: &&Value| {
+                request["tasks"].as_array().is_some_and(|arns| arns.contains(&task["taskArn"]))
+                    && task["lastStatus"] != "GONE"
+            };
+            let known: Vec<_> = state.tasks.values().map(|(_, task)| task).filter(asked).collect();
+            json!({ "tasks": known, "failures": [] })
+        }
+        "ListTasks" => {
+            let stopped = request["desiredStatus"] == "STOPPED";
+            let is_asked = |task: &&Value| {
+                (task["lastStatus"] == "STOPPED") == stopped
+                    && (request["startedBy"].is_null() || task["startedBy"] == request["startedBy"])
+            };
+            let arns: Vec<_> = tasks().filter(is_asked).map(|task| task["taskArn"].clone()).collect();
+            state.listed.push(request);
+            json!({ "taskArns": arns })
+        }
+        "DescribeTaskDefinition" => json!({ "taskDefinition": { "containerDefinitions": [{ "name": "runner",
+            "logConfiguration": { "logDriver": "awslogs", "options": {
+                "awslogs-group": "/aws/ecs/ingest", "awslogs-stream-prefix": "task" } } }] } }),
+        "SendMessage" if state.refuses_letters => {
+            return reply(400, r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}"#);
+        }
+        "SendMessage" => {
+            state.letters.push(request);
+            json!({ "MessageId": "d-1" })
+        }
+        "ChangeMessageVisibility" => {
+            let receipt = request["ReceiptHandle"].as_str().expect("a receipt").to_owned();
+            state.delays.push((receipt, request["VisibilityTimeout"].as_u64().expect("seconds")));
+            json!({})
+        }
+        other => panic!("the dispatcher makes no call {other}"),
     };
-    body.to_string()
+    reply(200, &body.to_string())
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "a cut connection is the other outcome of every answer")]

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    chain::{NOW, batch, last, manifest, named, one, variable},
-    service::{Service, invoke},
+    chain::{batch, last, manifest, named, one, variable},
+    service::{NOW, Service, invoke},
 };
 use crate::dispatcher::failure::tests::PRIMARY;
 
-fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
+pub(super) fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
     json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
         "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so",
         "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default",
@@ -19,7 +19,7 @@ fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
 #[tokio::test]
 async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     let event = "{\"n\":1.00, \"n\":2}";
     invoke(&dispatcher, &one(event)).await.expect("attempt 1");
     let expected = [(1, "EssentialContainerExited", "2", None), (143, "SpotInterruption", "3", Some("1"))];
@@ -42,14 +42,14 @@ async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
     let wrapped = json!({ "version": "1.0", "requestPayload": refused, "requestContext": {
         "requestId": "own", "functionArn": format!("{PRIMARY}Dlq"), "condition": "RetriesExhausted" } });
     let redriven = json!({ "messageId": "m-9", "eventSource": "aws:sqs", "body": wrapped.to_string(), "attributes": { "SentTimestamp": NOW.to_string() } });
-    assert!(named(&invoke(&dispatcher, &batch(&[redriven])).await.expect("an answer")).is_empty());
-    assert_eq!(variable(&last(&service), "IMMORTAL_ATTEMPT").as_deref(), Some("4"));
+    let back = named(&invoke(&dispatcher, &batch(&[redriven])).await.expect("an answer"));
+    assert_eq!(back, ["m-9"], "a dead letter of the first version is the stopped task in it");
 }
 
 #[tokio::test]
 async fn overrides_that_the_event_lacks_are_asked_for() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     invoke(&dispatcher, &one("7")).await.expect("attempt 1");
     let mut event = stopped(&last(&service), "arn:aws:ecs:eu-central-1:111111111111:task/default/1", Some(1), "");
     event["detail"]["overrides"] = json!({ "containerOverrides": [] });
@@ -61,7 +61,7 @@ async fn overrides_that_the_event_lacks_are_asked_for() {
 #[tokio::test]
 async fn what_is_not_ours_is_ignored_successfully() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     invoke(&dispatcher, &one("7")).await.expect("attempt 1");
     let ours = stopped(&last(&service), "arn:1", Some(1), "EssentialContainerExited");
     let change = |edit: &dyn Fn(&mut Value)| {
@@ -91,8 +91,9 @@ async fn what_is_not_ours_is_ignored_successfully() {
             detail["overrides"] = json!({});
             detail["taskDefinitionArn"] = json!("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:1");
         }),
-        other("another"),
     ];
+    let failed = invoke(&dispatcher, &other("another")).await.expect_err("our family, and another function");
+    assert!(failed.0.contains("another"), "{failed}");
     for event in events {
         invoke(&dispatcher, &event).await.expect("ignored");
         service.with(|state| assert_eq!((state.calls.len(), state.described), (1, 0), "{event}"));
@@ -134,7 +135,7 @@ fn unreadable(event: &Value) -> Vec<Value> {
 async fn an_order_that_the_event_shows_in_part_is_asked_for() {
     for row in 0..8 {
         let service = Service::start().await;
-        let dispatcher = service.dispatcher(&[], manifest());
+        let dispatcher = service.dispatcher(&[], manifest()).await;
         invoke(&dispatcher, &one("7")).await.expect("attempt 1");
         let event = unreadable(&stopped(&last(&service), FIRST, Some(1), "EssentialContainerExited"))[row].clone();
         invoke(&dispatcher, &event.to_string()).await.expect("the next attempt");
@@ -147,7 +148,7 @@ async fn an_order_that_the_event_shows_in_part_is_asked_for() {
 #[tokio::test]
 async fn an_order_that_nobody_can_read_is_never_ignored_unless_the_task_succeeded() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     invoke(&dispatcher, &one("7")).await.expect("attempt 1");
     let call = last(&service);
     let hidden = |exit| unreadable(&stopped(&call, FIRST, exit, "EssentialContainerExited"));
@@ -173,7 +174,7 @@ async fn an_order_that_nobody_can_read_is_never_ignored_unless_the_task_succeede
 #[tokio::test]
 async fn an_exit_code_as_text_is_read() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], manifest());
+    let dispatcher = service.dispatcher(&[], manifest()).await;
     invoke(&dispatcher, &one("7")).await.expect("attempt 1");
     let mut event = stopped(&last(&service), FIRST, None, "EssentialContainerExited");
     for (exit, tasks) in [("0", 1), ("1", 2)] {
@@ -208,7 +209,7 @@ fn ways(event: &Value) -> [(Value, bool); 7] {
 async fn only_ecs_itself_names_a_handler() {
     for row in 0..7 {
         let service = Service::start().await;
-        let dispatcher = service.dispatcher(&[], manifest());
+        let dispatcher = service.dispatcher(&[], manifest()).await;
         invoke(&dispatcher, &one("7")).await.expect("attempt 1");
         let event = stopped(&last(&service), FIRST, Some(1), "EssentialContainerExited");
         let event = with_variable(&event, "AWS_LAMBDA_HANDLER_PATH", Some("another"));
@@ -224,7 +225,7 @@ async fn only_ecs_itself_names_a_handler() {
 #[tokio::test]
 async fn a_queue_names_no_object_of_anothers() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest());
+    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest()).await;
     invoke(&dispatcher, &one("7")).await.expect("attempt 1");
     let event = stopped(&last(&service), FIRST, Some(1), "EssentialContainerExited");
     let event = with_variable(&event, "AWS_LAMBDA_FUNCTION_EVENT", None);

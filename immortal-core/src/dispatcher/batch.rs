@@ -1,0 +1,166 @@
+//! One invocation of the dispatcher: its records side by side, each until it is in a task, done, given up, or back.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use tokio::task::JoinSet;
+use tracing::{Instrument, field::Empty, info_span, warn};
+
+use super::{
+    calls::Calls,
+    config::Config,
+    deadline::Deadline,
+    failure::{KnownFunctions, Refusal},
+    input::{self, Input, Message, Reading, Subject},
+    launch::TaskCount,
+    metric,
+    response::{Failed, Outcome, Response, of_batch, of_single},
+    stopped_task::refused,
+};
+use crate::{aws::Aws, function::FunctionArn, manifest::Manifest};
+
+/// The dispatcher, made once per process.
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    pub(super) config: Config,
+    pub(super) manifest: Manifest,
+    pub(super) calls: Calls,
+}
+
+/// What a record is handled with.
+#[derive(Clone, Debug)]
+pub(super) struct RecordScope {
+    pub(super) functions: Arc<KnownFunctions>,
+    pub(super) message: Option<Message>,
+    /// The record's body as it came; without a queue, the whole payload.
+    pub(super) original: Arc<str>,
+    pub(super) deadline: Deadline,
+    /// The time of day at which the invocation began, in Unix milliseconds.
+    pub(super) now: i64,
+    pub(super) tasks: Arc<TaskCount>,
+    /// The age of the oldest record that goes back and doesn't wait by plan, in milliseconds.
+    oldest_returned: Arc<AtomicU64>,
+}
+
+impl RecordScope {
+    /// How long ago the record's message was sent; nothing without a queue.
+    pub(super) fn age(&self) -> Duration {
+        self.since(self.message.as_ref().and_then(|message| message.sent))
+    }
+
+    /// How long ago a moment was, in Unix milliseconds; nothing for one that isn't known, or is still to come.
+    pub(super) fn since(&self, moment: Option<i64>) -> Duration {
+        let since = moment.and_then(|moment| u64::try_from(self.now.saturating_sub(moment)).ok());
+        Duration::from_millis(since.unwrap_or_default())
+    }
+
+    /// Counts the record among those that go back.
+    pub(super) fn note_returned(&self) {
+        let age = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX);
+        self.oldest_returned.fetch_max(age, Ordering::Relaxed);
+    }
+}
+
+impl Dispatcher {
+    pub(super) async fn new(config: Config, manifest: Manifest, aws: &Aws) -> Self {
+        Self { config, manifest, calls: Calls::new(aws).await }
+    }
+
+    /// Handles one invocation. `own_arn` is the ARN under which the dispatcher itself was invoked, `now` the time of day
+    /// in Unix milliseconds.
+    pub(super) async fn handle(
+        self: Arc<Self>,
+        payload: &RawValue,
+        own_arn: &str,
+        deadline: Deadline,
+        now: i64,
+    ) -> Result<Response, Failed> {
+        let scope = RecordScope {
+            functions: Arc::new(self.known_functions(own_arn)?),
+            message: None,
+            original: payload.get().into(),
+            deadline,
+            now,
+            tasks: Arc::default(),
+            oldest_returned: Arc::default(),
+        };
+        let oldest_returned = Arc::clone(&scope.oldest_returned);
+        let response = match input::read(payload.get(), &scope.functions) {
+            Input::Batch(records) => {
+                let each = |(message, reading): (Option<Message>, Reading)| {
+                    let original = message.as_ref().map_or(&scope.original, |message| &message.original).clone();
+                    let scope = RecordScope { message, original, ..scope.clone() };
+                    reading.into_iter().map(move |read| (scope.clone(), read))
+                };
+                let records: Vec<_> = records.into_iter().flat_map(each).collect();
+                let id = |(scope, _): &(RecordScope, _)| scope.message.as_ref().map(|message| message.id.clone());
+                let ids: Vec<_> = records.iter().map(id).collect();
+                let outcomes = Arc::clone(&self).side_by_side(records).await;
+                of_batch(ids.into_iter().zip(outcomes).collect())
+            }
+            Input::Single(reading) => {
+                let records = reading.into_iter().map(|read| (scope.clone(), read)).collect();
+                of_single(Arc::clone(&self).side_by_side(records).await)
+            }
+        };
+        let oldest_returned = Duration::from_millis(oldest_returned.load(Ordering::Relaxed));
+        metric::print_oldest_returned(&self.config.primary.name, oldest_returned, now);
+        response
+    }
+
+    async fn side_by_side(self: Arc<Self>, records: Vec<(RecordScope, Result<Subject, Refusal>)>) -> Vec<Outcome> {
+        let unfinished = || Err("the dispatcher itself failed on it; its log says where".to_owned());
+        let mut outcomes: Vec<Outcome> = records.iter().map(|_| unfinished()).collect();
+        let mut running = JoinSet::new();
+        for (number, (scope, read)) in records.into_iter().enumerate() {
+            let dispatcher = Arc::clone(&self);
+            let message = scope.message.as_ref().map(|message| message.id.clone()).unwrap_or_default();
+            let handled = async move { (number, dispatcher.record(&scope, read).await) };
+            running.spawn(handled.instrument(info_span!("record", message, request_id = Empty)));
+        }
+        while let Some(joined) = running.join_next().await {
+            match joined {
+                Ok((number, outcome)) => {
+                    if let Some(place) = outcomes.get_mut(number) {
+                        *place = outcome;
+                    }
+                }
+                Err(panicked) => warn!(error = %panicked, "a record's dispatch panicked; the record goes back"),
+            }
+        }
+        outcomes
+    }
+
+    async fn record(&self, scope: &RecordScope, read: Result<Subject, Refusal>) -> Outcome {
+        let result = match read {
+            Ok(Subject::Failure(failure)) => self.failed_invocation(scope, *failure).await,
+            Ok(Subject::Task { task, channel }) => self.stopped_task(scope, *task, channel).await,
+            Err(refusal) => Err(refused(scope, &refusal, "")),
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(unfinished) => self.settle(scope, unfinished).await,
+        }
+    }
+
+    fn known_functions(&self, own_arn: &str) -> Result<KnownFunctions, Failed> {
+        let primary = &self.config.primary;
+        let own = match (own_arn.parse::<FunctionArn>(), primary.to_arn()) {
+            (Ok(own), _) => own,
+            // Some emulators invoke with no real ARN: then the primary's says where this is.
+            (Err(_), Some(primary)) => FunctionArn { name: self.config.own_name.clone(), qualifier: None, ..primary },
+            (Err(error), None) => {
+                return Err(Failed(format!(
+                    "the dispatcher was invoked as {own_arn:?}: {error}; set IMMORTAL_FUNCTION to the primary's full ARN"
+                )));
+            }
+        };
+        Ok(KnownFunctions { primary: primary.within(&own), own })
+    }
+}

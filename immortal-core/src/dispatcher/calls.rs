@@ -1,0 +1,209 @@
+//! Each call of AWS that the dispatcher makes: with a deadline, at the process's pace, and again where that may help.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout_at},
+};
+use tracing::info;
+
+use super::{
+    answer::{RunTaskOutput, error_line},
+    config::Config,
+    dead_letter::DeadLetter,
+    deadline::{Deadline, backoff, within},
+    ecs::{Ecs, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
+    pace::Gate,
+    sqs::{QueueArn, Sqs},
+    task::Task,
+};
+use crate::aws::{Aws, AwsError, RetryReason, s3::ObjectStore};
+
+/// Calls of this process that are under way at a time.
+const IN_FLIGHT: usize = 10;
+
+/// How long a task that ECS doesn't know is asked for: `DescribeTasks` lags behind `RunTask`.
+const DESCRIBE_LAG: Duration = Duration::from_secs(30);
+
+/// AWS, as one dispatcher process calls it.
+#[derive(Debug)]
+pub(super) struct Calls {
+    ecs: Ecs,
+    sqs: Sqs,
+    objects: ObjectStore,
+    gate: Gate,
+    permits: Semaphore,
+}
+
+impl Calls {
+    pub(super) async fn new(aws: &Aws) -> Self {
+        Self {
+            ecs: Ecs::new(aws),
+            sqs: Sqs::new(aws).await,
+            objects: ObjectStore::new(aws),
+            gate: Gate::new(),
+            permits: Semaphore::new(IN_FLIGHT),
+        }
+    }
+
+    /// One `RunTask` call, at the pace of the process; `None` where there is no time for it.
+    pub(super) async fn run_task(
+        &self,
+        config: &Config,
+        request: &RunTaskRequest<'_>,
+        deadline: Deadline,
+    ) -> Option<Result<RunTaskOutput, AwsError>> {
+        self.gate.pass(deadline.end()).await?;
+        let permit = self.permit(deadline).await?;
+        let sent = self.gate.now();
+        let answer = self.ecs.run_task(config, request, deadline.call()?).await;
+        match answer.as_ref().map_err(AwsError::retry_reason) {
+            Err(Some(RetryReason::Throttled)) => self.gate.throttled(sent),
+            Err(Some(RetryReason::Transient)) => {}
+            _ => self.gate.answered(),
+        }
+        drop(permit);
+        Some(answer)
+    }
+
+    /// A task by its ARN; `None` where ECS hasn't known it for so long that it is no lag.
+    pub(super) async fn find_task(&self, cluster: &str, arn: &str, deadline: Deadline) -> Result<Option<Task>, String> {
+        let begin = Instant::now();
+        let mut asked = 0;
+        loop {
+            let arns = [arn.to_owned()];
+            if let Some(task) = self.describe_tasks(cluster, &arns, deadline).await?.into_iter().next() {
+                return Ok(Some(task));
+            }
+            let left = DESCRIBE_LAG.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let pause = backoff(asked + 3, fastrand::f64()).max(Duration::from_millis(200)).min(left);
+            if !deadline.pause(pause).await {
+                return Err(format!(
+                    "there was no time left to look the task {arn} up; give the dispatcher a timeout of a minute"
+                ));
+            }
+            asked += 1;
+        }
+    }
+
+    /// Those of these tasks that ECS knows; at most 100.
+    pub(super) async fn describe_tasks(
+        &self,
+        cluster: &str,
+        arns: &[String],
+        deadline: Deadline,
+    ) -> Result<Vec<Task>, String> {
+        self.with_retries("DescribeTasks", deadline, |bound| self.ecs.describe_tasks(cluster, arns, bound)).await
+    }
+
+    /// The ARNs of the cluster's tasks of this kind, all pages of them.
+    pub(super) async fn list_tasks(
+        &self,
+        cluster: &str,
+        filter: TaskFilter<'_>,
+        status: TaskStatus,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, String> {
+        let (mut arns, mut next) = (Vec::new(), None);
+        loop {
+            let list = |bound| self.ecs.list_tasks(cluster, filter, status, next.clone(), bound);
+            let page = self.with_retries("ListTasks", deadline, list).await?;
+            arns.extend(page.arns);
+            next = page.next;
+            if next.is_none() {
+                return Ok(arns);
+            }
+        }
+    }
+
+    /// Where a task's container logs to; `None` where that can't be told.
+    pub(super) async fn task_log(&self, definition: &str, container: &str, deadline: Deadline) -> Option<TaskLog> {
+        // Nobody needs it but a person who reads the dead letter: one try.
+        let _permit = self.permit(deadline).await?;
+        let described = self.ecs.task_log(definition, container, deadline.call()?).await;
+        described.inspect_err(|error| info!("{}", error_line("DescribeTaskDefinition", error))).ok().flatten()
+    }
+
+    /// Puts an event where the runner finds it. The same event is the same bytes under the same key: twice is once.
+    pub(super) async fn put_event(
+        &self,
+        bucket: &str,
+        key: &str,
+        event: &str,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        let put = |bound| within(bound, self.objects.put_json(bucket, key, event));
+        self.with_retries("PutObject", deadline, put).await
+    }
+
+    /// Whether an object is there.
+    pub(super) async fn has_object(&self, bucket: &str, key: &str, deadline: Deadline) -> Result<bool, String> {
+        self.with_retries("HeadObject", deadline, |bound| within(bound, self.objects.exists(bucket, key))).await
+    }
+
+    /// Deletes an object; one that isn't there is deleted.
+    pub(super) async fn delete_object(&self, bucket: &str, key: &str, deadline: Deadline) -> Result<(), String> {
+        self.with_retries("DeleteObject", deadline, |bound| within(bound, self.objects.delete(bucket, key))).await
+    }
+
+    /// Sends a dead letter.
+    pub(super) async fn send_dead_letter(
+        &self,
+        url: &str,
+        letter: &DeadLetter,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        self.with_retries("SendMessage", deadline, |bound| self.sqs.send(url, letter, bound)).await
+    }
+
+    /// Keeps a message out of sight for so long from now on.
+    pub(super) async fn change_visibility(
+        &self,
+        queue: &QueueArn<'_>,
+        receipt: &str,
+        delay: Duration,
+        deadline: Deadline,
+    ) -> Result<(), String> {
+        let change = |bound| self.sqs.change_visibility(queue, receipt, delay, bound);
+        self.with_retries("ChangeMessageVisibility", deadline, change).await
+    }
+
+    /// Makes a call until it is answered, or refused for good.
+    async fn with_retries<T, F: Future<Output = Result<T, AwsError>>>(
+        &self,
+        name: &str,
+        deadline: Deadline,
+        call: impl Fn(Duration) -> F,
+    ) -> Result<T, String> {
+        let mut retry = 0;
+        loop {
+            let permit = self.permit(deadline).await.ok_or_else(|| no_time(name))?;
+            let answer = call(deadline.call().ok_or_else(|| no_time(name))?).await;
+            drop(permit);
+            let error = match answer {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let line = error_line(name, &error);
+            if error.retry_reason().is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
+                return Err(line);
+            }
+            info!(retry, "{line}");
+            retry += 1;
+        }
+    }
+
+    /// A place among the calls that may be under way; `None` where there is no time to wait for one.
+    async fn permit(&self, deadline: Deadline) -> Option<SemaphorePermit<'_>> {
+        timeout_at(deadline.end(), self.permits.acquire()).await.ok()?.ok()
+    }
+}
+
+/// There was no time for a call: what to fix.
+pub(super) fn no_time(call: &str) -> String {
+    format!("there was no time left for {call}; give the dispatcher a timeout of a minute, and it is tried again")
+}

@@ -1,0 +1,158 @@
+//! The end of a job that is given up: its dead letter, and how a record is settled once it is unfinished.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tracing::warn;
+
+use super::{
+    batch::{Dispatcher, RecordScope},
+    dead_letter::{DeadLetter, GivenUpEvent, GivenUpJob},
+    ladder,
+    launch::event_key,
+    sqs::QueueArn,
+    task::Task,
+    unfinished::{RecordResult, Unfinished},
+};
+use crate::{
+    aws,
+    order::{EventForm, Order},
+};
+
+/// A record that was sent so long ago and still can't start is given up: SQS drops it after 14 days.
+///
+/// Source: `botocore:sqs:CreateQueueRequest`, `MessageRetentionPeriod`.
+const OLDEST_RECORD: Duration = Duration::from_hours(12 * 24);
+
+/// The longest time for which a record is kept out of sight at once.
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+impl Dispatcher {
+    /// Gives a job up after so many attempts: why, and what to fix. `task` is the one that stopped, where there was one.
+    pub(super) async fn give_up(
+        &self,
+        scope: &RecordScope,
+        order: &Order,
+        attempts: u32,
+        task: Option<&Task>,
+        why: &str,
+    ) -> Unfinished {
+        let context = &order.context;
+        let request_id = &context.aws_request_id;
+        let mut reason = format!("gave up on request {request_id} of {}: {why}", scope.functions.primary.name);
+        if let Some(log) = self.log_of(scope, task).await {
+            reason.push_str(&log);
+        }
+        reason.push_str(
+            "; then redrive the dead-letter queue to the failure queue, which begins a new series of attempts",
+        );
+        warn!(request_id, attempt = order.attempt, decision = "given up", "{reason}");
+        let job = |event| GivenUpJob {
+            context,
+            event,
+            series: order.series,
+            attempts,
+            task: task.map(|task| task.arn.as_str()),
+            reason: &reason,
+        };
+        let timestamp = aws::timestamp(scope.now);
+        if let EventForm::S3(uri) = &order.event {
+            return given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(uri)), &timestamp));
+        }
+        let text = ladder::event_of(&order.event);
+        let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
+            return given_up(DeadLetter::of_record(&scope.original, &reason, request_id));
+        };
+        let letter = DeadLetter::of_job(&job(GivenUpEvent::Text(event)), &timestamp);
+        if letter.fits() {
+            return given_up(letter);
+        }
+        // With what Lambda's record has beside it, the event is too large for a message.
+        let key = event_key(scope, order, event.get());
+        let Some(bucket) = self.config.transport.bucket() else {
+            return given_up(DeadLetter::of_record(&scope.original, &reason, request_id));
+        };
+        match self.calls.put_event(bucket, &key, event.get(), scope.deadline).await {
+            Ok(()) => {
+                let uri = format!("s3://{bucket}/{key}");
+                given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(&uri)), &timestamp))
+            }
+            Err(error) => Unfinished::Returned(format!("{reason}; and its event can't be kept for that: {error}")),
+        }
+    }
+
+    /// Where the log of a task is, as the end of a sentence.
+    async fn log_of(&self, scope: &RecordScope, task: Option<&Task>) -> Option<String> {
+        let task = task?;
+        let definition = task.definition.as_deref().unwrap_or(&self.config.task_definition);
+        let log = self.calls.task_log(definition, &self.config.container, scope.deadline).await?;
+        let id = task.arn.rsplit('/').next().unwrap_or(&task.arn);
+        Some(format!("; its log: group {}, stream {}/{id}", log.group, log.stream_prefix))
+    }
+
+    /// Gives a job up whose record has waited for so long that SQS would soon drop it.
+    pub(super) async fn unless_too_old(
+        &self,
+        scope: &RecordScope,
+        order: &Order,
+        attempts: u32,
+        result: RecordResult,
+    ) -> RecordResult {
+        match result {
+            Err(Unfinished::Returned(why) | Unfinished::Waiting { why, .. }) if scope.age() > OLDEST_RECORD => {
+                Err(self.give_up(scope, order, attempts, None, &format!("it waited too long: {why}")).await)
+            }
+            result => result,
+        }
+    }
+
+    /// Settles a record that is unfinished: an error says why it goes back.
+    pub(super) async fn settle(&self, scope: &RecordScope, unfinished: Unfinished) -> Result<(), String> {
+        match unfinished {
+            Unfinished::GivenUp(letter) => self.bury(scope, &letter).await,
+            Unfinished::Returned(why) if scope.age() > OLDEST_RECORD => {
+                let why = format!("it waited too long: {why}");
+                self.bury(scope, &DeadLetter::of_record(&scope.original, &why, "")).await
+            }
+            Unfinished::Returned(why) => {
+                scope.note_returned();
+                Err(why)
+            }
+            Unfinished::Waiting { delay, why } => {
+                self.wait_in_queue(scope, delay).await;
+                Err(why)
+            }
+        }
+    }
+
+    /// Sends a dead letter; only then is its record done.
+    async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<(), String> {
+        let reason = || letter.attributes.first().map(|(_, reason)| reason.clone()).unwrap_or_default();
+        let Some(url) = &self.config.dead_letter_queue else { return Err(reason()) };
+        let sent = self.calls.send_dead_letter(url, letter, scope.deadline).await;
+        sent.map_err(|error| {
+            let why = format!("{}; and the dead letter can't be sent: {error}", reason());
+            warn!(decision = "back", "{why}");
+            why
+        })
+    }
+
+    /// Keeps a record out of sight until it is due; where that fails, the queue's own timeout does.
+    async fn wait_in_queue(&self, scope: &RecordScope, delay: Duration) {
+        let Some(message) = &scope.message else { return };
+        let (Some(queue), Some(receipt)) = (message.queue.as_deref().and_then(QueueArn::parse), &message.receipt)
+        else {
+            return;
+        };
+        // Rounded up: a record that is early would wait a second time.
+        let delay = Duration::from_secs(delay.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+        let changed = self.calls.change_visibility(&queue, receipt, delay.min(LONGEST_DELAY), scope.deadline);
+        if let Err(error) = changed.await {
+            warn!("{error}; the record waits for the queue's visibility timeout instead");
+        }
+    }
+}
+
+fn given_up(letter: DeadLetter) -> Unfinished {
+    Unfinished::GivenUp(Box::new(letter))
+}

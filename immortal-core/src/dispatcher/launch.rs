@@ -1,0 +1,213 @@
+//! One attempt on its way into one task: what ECS already knows of it, the form of its order, the call, and its answer.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use tokio::sync::OnceCell;
+use tracing::{info, warn};
+
+use super::{
+    answer::{RetryReason, Verdict, judge},
+    batch::{Dispatcher, RecordScope},
+    calls::no_time,
+    config::{Transport, family},
+    deadline::backoff,
+    ecs::{RunTaskRequest, TaskFilter, TaskStatus},
+    known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
+    ladder::{self, Rung},
+    overrides::Overrides,
+    token::{self, Origin},
+    unfinished::{RecordResult, Unfinished},
+};
+use crate::order::{EventForm, Order};
+
+/// What is to be started.
+pub(super) struct LaunchPlan {
+    pub(super) origin: Origin,
+    pub(super) order: Order,
+    /// Whether the order's event already has the form in which it travels.
+    pub(super) formed: bool,
+    pub(super) spot: bool,
+    /// How long ago the failure's message was sent, or the task before this one stopped.
+    pub(super) age: Duration,
+}
+
+/// How many tasks of the function are at work, for one invocation of the dispatcher: a soft bound.
+#[derive(Debug, Default)]
+pub(super) struct TaskCount {
+    /// When the invocation began.
+    at_work: OnceCell<usize>,
+    /// Started, or about to be, since then.
+    own: AtomicUsize,
+}
+
+/// `DescribeTasks` takes so many tasks (`botocore:ecs:DescribeTasksRequest.tasks`).
+const DESCRIBED_AT_ONCE: usize = 100;
+
+impl Dispatcher {
+    /// Starts the task of a plan, unless ECS knows it already.
+    pub(super) async fn launch(&self, scope: &RecordScope, plan: &LaunchPlan) -> RecordResult {
+        let request_id = plan.order.context.aws_request_id.as_str();
+        let attempt = plan.order.attempt;
+        let launched = match self.is_started(scope, plan).await {
+            Ok(Some(task)) => {
+                info!(request_id, task, attempt, decision = "started already");
+                Ok(())
+            }
+            Ok(None) => match self.wait_for_room(scope).await {
+                Ok(()) => self.run_task(scope, plan).await,
+                Err(unfinished) => return Err(unfinished),
+            },
+            Err(why) => Err(why),
+        };
+        launched.map_err(|why| {
+            warn!(request_id, attempt, decision = "back", "{why}");
+            Unfinished::Returned(format!("request {request_id}, attempt {attempt}: {why}"))
+        })
+    }
+
+    /// A task that means that this one needs no start.
+    async fn is_started(&self, scope: &RecordScope, plan: &LaunchPlan) -> Result<Option<String>, String> {
+        let order = &plan.order;
+        let history = LaunchHistory {
+            age: plan.age,
+            is_repeated: scope.message.as_ref().is_some_and(|message| message.receive_count > 1),
+            series: order.series,
+            spot: plan.spot,
+            has_task_limit: self.config.max_tasks.is_some(),
+        };
+        let statuses: &[TaskStatus] = match history.lookup() {
+            TaskLookup::None => return Ok(None),
+            TaskLookup::Running => &[TaskStatus::Running],
+            TaskLookup::All => &[TaskStatus::Running, TaskStatus::Stopped],
+        };
+        let planned = PlannedTask {
+            request_id: &order.context.aws_request_id,
+            series: order.series,
+            attempt: order.attempt,
+            previous: plan.origin.task(),
+        };
+        let started_by = token::started_by(planned.request_id);
+        let (cluster, deadline) = (&self.config.cluster, scope.deadline);
+        for status in statuses {
+            let filter = TaskFilter::StartedBy(&started_by);
+            let arns = self.calls.list_tasks(cluster, filter, *status, deadline).await?;
+            for some in arns.chunks(DESCRIBED_AT_ONCE) {
+                let tasks = self.calls.describe_tasks(cluster, some, deadline).await?;
+                let is_it = |task: &&super::task::Task| planned.is_started_as(task, &self.config, &scope.functions);
+                if let Some(task) = tasks.iter().find(is_it) {
+                    return Ok(Some(task.arn.clone()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a place among the tasks of the function, where their number has a bound.
+    async fn wait_for_room(&self, scope: &RecordScope) -> RecordResult {
+        let Some(most) = self.config.max_tasks else { return Ok(()) };
+        let count = async {
+            let filter = TaskFilter::Family(family(&self.config.task_definition));
+            let listed = self.calls.list_tasks(&self.config.cluster, filter, TaskStatus::Running, scope.deadline);
+            listed.await.map(|arns| arns.len())
+        };
+        let at_work = *scope.tasks.at_work.get_or_try_init(|| count).await.map_err(Unfinished::Returned)?;
+        let own = scope.tasks.own.fetch_add(1, Ordering::Relaxed);
+        if at_work + own < usize::try_from(most).unwrap_or(usize::MAX) {
+            return Ok(());
+        }
+        let delay = Duration::from_secs_f64(600.0 + 300.0 * fastrand::f64());
+        let why = format!("{most} tasks or more are at work, which is the bound of IMMORTAL_MAX_TASKS");
+        Err(Unfinished::Waiting { delay, why })
+    }
+
+    /// Calls `RunTask` until it is answered for good, or there is no time left.
+    async fn run_task(&self, scope: &RecordScope, plan: &LaunchPlan) -> Result<(), String> {
+        let (deadline, request_id) = (scope.deadline, plan.order.context.aws_request_id.as_str());
+        let (mut spot, mut spot_is_full, mut retry) = (plan.spot, false, 0);
+        let (mut rung, mut overrides) = self.form(scope, plan, None).await?;
+        loop {
+            let request = RunTaskRequest {
+                token: plan.origin.token(spot_is_full),
+                started_by: token::started_by(request_id),
+                spot,
+                overrides: &overrides,
+            };
+            let token = &request.token;
+            let Some(answer) = self.calls.run_task(&self.config, &request, deadline).await else {
+                return Err(no_time("RunTask"));
+            };
+            let again = match judge(answer) {
+                Verdict::Started(task) => {
+                    info!(request_id, token, task, attempt = plan.order.attempt, ?rung, spot, decision = "started");
+                    return Ok(());
+                }
+                Verdict::TooLong(why) => {
+                    info!(request_id, token, ?rung, decision = "the next form", "{why}");
+                    let lowest = || format!("RunTask: {why}; shorten its context, that is clientContext and identity");
+                    let floor = rung.below().ok_or_else(lowest)?;
+                    (rung, overrides) = self.form(scope, plan, Some(floor)).await?;
+                    continue;
+                }
+                Verdict::Back(why) => return Err(why),
+                Verdict::Again(again) => again,
+            };
+            info!(request_id, token, retry, decision = "again", "{}", again.why);
+            if spot && again.kind == RetryReason::NoCapacity {
+                // A definite answer: nothing was started on Spot, so Fargate gets a request and a token of its own.
+                (spot, spot_is_full) = (false, true);
+            }
+            // After a throttle the pace of the whole process is the pause; this one only parts the records.
+            let nth = if again.kind == RetryReason::Throttled { retry.min(2) } else { retry };
+            if !deadline.pause(backoff(nth, fastrand::f64())).await {
+                return Err(format!("{}; it was tried {} times, and is tried again later", again.why, retry + 1));
+            }
+            retry += 1;
+        }
+    }
+
+    /// The order in the first form that fits, its event put into the bucket where that is the form.
+    async fn form(
+        &self,
+        scope: &RecordScope,
+        plan: &LaunchPlan,
+        floor: Option<Rung>,
+    ) -> Result<(Rung, Overrides), String> {
+        let with = |event| {
+            let order = Order { event, ..plan.order.clone() };
+            Overrides::new(&self.config.container, &order, &self.manifest)
+        };
+        if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
+            let overrides = with(plan.order.event.clone());
+            if overrides.fit() {
+                return Ok((ladder::rung_of(&plan.order.event), overrides));
+            }
+        }
+        let Some(event) = ladder::event_of(&plan.order.event) else {
+            return Err("its order is too long even with the event in S3; shorten its context".to_owned());
+        };
+        let key = event_key(scope, &plan.order, &event);
+        let transport = &self.config.transport;
+        let (rung, overrides) = ladder::climb_down(&event, transport, &key, floor.unwrap_or(Rung::Inline), with)
+            .map_err(|error| error.to_string())?;
+        if let (Rung::S3, Transport::Inline { bucket: Some(bucket) } | Transport::Bucket(bucket)) = (rung, transport) {
+            self.calls.put_event(bucket, &key, &event, scope.deadline).await?;
+        }
+        Ok((rung, overrides))
+    }
+}
+
+/// The key of the object for a job's event.
+pub(super) fn event_key(scope: &RecordScope, order: &Order, event: &str) -> String {
+    token::object_key(&scope.functions.primary.name, &order.context.aws_request_id, event)
+}
+
+/// The bucket and key of an order's event, where it is in S3.
+pub(super) fn event_object(event: &EventForm) -> Option<(&str, &str)> {
+    match event {
+        EventForm::S3(uri) => uri.strip_prefix("s3://")?.split_once('/'),
+        EventForm::Inline(_) | EventForm::Gzip(_) => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! What follows when a task stops: nothing, the next attempt, or the end.
+
+use std::time::Duration;
+
+use super::{failure::shown, task::Task};
+use crate::{
+    manifest::{Manifest, On},
+    order::Order,
+};
+
+/// At most so many interruptions, then a job is given up: something else than bad luck is wrong.
+pub const MOST_INTERRUPTIONS: u32 = 20;
+
+/// After so many interruptions Spot is left for `FARGATE`.
+const SPOT_INTERRUPTIONS: u32 = 2;
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Nothing: the handler succeeded.
+    Done,
+    /// Another task.
+    Attempt(NextAttempt),
+    /// The job is given up: why, and what to fix.
+    GiveUp(String),
+}
+
+/// Another task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextAttempt {
+    /// Its number.
+    pub attempt: u32,
+    /// How many attempts before it were interrupted.
+    pub interruptions: u32,
+    /// How long after the stop it is due.
+    pub delay: Duration,
+    /// Whether it goes to Spot.
+    pub spot: bool,
+}
+
+/// How a task ended, as ECS tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TaskEnd {
+    /// By itself.
+    Exited,
+    /// By the platform: Spot, the host, a start that failed.
+    Interrupted,
+    /// By a person.
+    StoppedByPerson,
+}
+
+/// Decides by exit code, then by `stopCode` and `stoppedReason`.
+#[must_use]
+pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
+    let exit = task.exit_code(container);
+    let give_up = |why: &str| NextStep::GiveUp(given_up(task, container, order, why));
+    let end = task_end(task);
+    match (exit, end) {
+        (Some(0), _) => return NextStep::Done,
+        (Some(2), _) => {
+            return give_up(
+                "the runner, or the handler's own check of the event, refused it for good; its log says why",
+            );
+        }
+        (Some(124), _) => {
+            return give_up("it ran for as long as `limit` allows; raise `limit`, or make the work shorter");
+        }
+        (_, TaskEnd::StoppedByPerson) => return give_up("somebody stopped the task"),
+        (Some(1), TaskEnd::Exited) if manifest.on == On::Killed => {
+            return give_up("the handler returned an error, and `on = \"killed\"`; fix the handler or the event");
+        }
+        _ => {}
+    }
+    let is_interrupted = end == TaskEnd::Interrupted;
+    let interruptions = order.interruptions.saturating_add(u32::from(is_interrupted));
+    if is_interrupted && interruptions > MOST_INTERRUPTIONS {
+        return give_up(&format!(
+            "it was interrupted {interruptions} times; the reasons are in the tasks' stop events"
+        ));
+    }
+    if !is_interrupted && order.attempt.saturating_sub(order.interruptions) >= manifest.attempts {
+        let attempts = manifest.attempts;
+        return give_up(&format!("that was the last of {attempts} attempts, interruptions not counted"));
+    }
+    NextStep::Attempt(NextAttempt {
+        attempt: order.attempt.saturating_add(1),
+        interruptions,
+        delay: if is_interrupted { start_delay(interruptions) } else { Duration::ZERO },
+        spot: manifest.spot && interruptions < SPOT_INTERRUPTIONS && !has_no_capacity(task),
+    })
+}
+
+/// Whether the first attempt of a job goes to Spot.
+#[must_use]
+pub fn begins_on_spot(manifest: &Manifest) -> bool {
+    manifest.spot
+}
+
+/// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes where
+/// the same keeps happening, as with an image that can't be pulled.
+#[must_use]
+pub fn start_delay(interruptions: u32) -> Duration {
+    match interruptions {
+        0 | 1 => Duration::ZERO,
+        2 => Duration::from_secs(5),
+        3 => Duration::from_secs(30),
+        4 => Duration::from_mins(2),
+        5 => Duration::from_mins(5),
+        _ => Duration::from_mins(15),
+    }
+}
+
+/// An order for the next attempt: the same, with its number.
+#[must_use]
+pub fn next_order(order: &Order, next: &NextAttempt) -> Order {
+    Order { attempt: next.attempt, interruptions: next.interruptions, ..order.clone() }
+}
+
+/// Source: `botocore:ecs:TaskStopCode`. No service owns our tasks, so a stop by the scheduler of services is one by the
+/// platform. Stops of Spot tasks and of tasks on a host under maintenance are reported under other codes too, or under
+/// none, and are known by AWS's own sentences.
+fn task_end(task: &Task) -> TaskEnd {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let is_of_platform = reason.contains("spot task was interrupted")
+        || reason.contains("performing maintenance on the underlying infrastructure");
+    match task.stop_code.as_deref().unwrap_or_default() {
+        "TaskFailedToStart"
+        | "SpotInterruption"
+        | "TerminationNotice"
+        | "InfrastructureHealth"
+        | "ServiceSchedulerInitiated" => TaskEnd::Interrupted,
+        _ if is_of_platform => TaskEnd::Interrupted,
+        "UserInitiated" => TaskEnd::StoppedByPerson,
+        _ => TaskEnd::Exited,
+    }
+}
+
+fn has_no_capacity(task: &Task) -> bool {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
+    task.stop_code.as_deref() == Some("TaskFailedToStart") && reason.contains("capacity")
+}
+
+fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
+    let exit = task.exit_code(container);
+    let exit = exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit code {exit}"));
+    let code = task.stop_code.as_deref().unwrap_or("no stop code");
+    let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
+    format!("attempt {} of task {} ended with {exit} ({code}, {reason}): {why}", order.attempt, task.arn)
+}
+
+#[cfg(test)]
+#[path = "next_step_tests.rs"]
+mod tests;

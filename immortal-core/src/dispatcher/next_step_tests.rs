@@ -1,0 +1,168 @@
+//! Each way in which a task may end, and what follows.
+
+use super::{super::task::Container, *};
+use crate::{context::Context, order::EventForm};
+
+fn task(exit_code: Option<i64>, stop_code: &str, reason: &str) -> Task {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Task {
+        arn: "arn:task".into(),
+        status: "STOPPED".into(),
+        stop_code: some(stop_code),
+        stopped_reason: some(reason),
+        containers: vec![
+            Container { name: "log".into(), exit_code: Some(0) },
+            Container { name: "runner".into(), exit_code },
+        ],
+        ..Task::default()
+    }
+}
+
+fn order(attempt: u32, interruptions: u32) -> Order {
+    Order {
+        event: EventForm::Inline("1".into()),
+        context: Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() },
+        handler_path: Some("h".into()),
+        attempt,
+        interruptions,
+        limit: Some(60),
+        series: 1,
+    }
+}
+
+const EXITED: &str = "EssentialContainerExited";
+const SPOT: &str = "Your Spot Task was interrupted.";
+const MAINTENANCE: &str = "ECS is performing maintenance on the underlying infrastructure hosting the task";
+const MANIFEST: Manifest = Manifest::new("h", "p", "1");
+
+fn after(task: &Task, attempt: (u32, u32), manifest: &Manifest) -> Result<(u32, u32), &'static str> {
+    match next_step(task, "runner", &order(attempt.0, attempt.1), manifest) {
+        NextStep::Attempt(next) => Ok((next.attempt, next.interruptions)),
+        NextStep::Done => Err("done"),
+        NextStep::GiveUp(_) => Err("given up"),
+    }
+}
+
+#[test]
+fn by_exit_code_then_by_stop_code_and_reason() {
+    let table = [
+        // Success is success, whatever else was said.
+        ((Some(0), EXITED, "", (1, 0)), Err("done")),
+        ((Some(0), "SpotInterruption", "", (1, 0)), Err("done")),
+        ((Some(0), "UserInitiated", "", (1, 0)), Err("done")),
+        // What can't succeed.
+        ((Some(2), EXITED, "", (1, 0)), Err("given up")),
+        ((Some(2), "SpotInterruption", "", (1, 0)), Err("given up")),
+        ((Some(124), EXITED, "", (1, 0)), Err("given up")),
+        ((Some(124), "TerminationNotice", "", (1, 0)), Err("given up")),
+        // A person.
+        ((Some(143), "UserInitiated", "Task stopped by user", (1, 0)), Err("given up")),
+        ((None, "UserInitiated", "", (1, 0)), Err("given up")),
+        ((Some(1), "UserInitiated", "", (1, 0)), Err("given up")),
+        // Attempts that count.
+        ((Some(1), EXITED, "", (1, 0)), Ok((2, 0))),
+        ((Some(1), EXITED, "", (2, 0)), Ok((3, 0))),
+        ((Some(1), EXITED, "", (3, 0)), Err("given up")),
+        ((Some(1), EXITED, "", (4, 2)), Ok((5, 2))),
+        ((Some(1), EXITED, "", (5, 2)), Err("given up")),
+        ((Some(3), EXITED, "", (1, 0)), Ok((2, 0))),
+        ((Some(3), EXITED, "", (3, 0)), Err("given up")),
+        ((Some(70), EXITED, "", (1, 0)), Ok((2, 0))),
+        ((Some(75), EXITED, "", (2, 0)), Ok((3, 0))),
+        ((Some(137), EXITED, "", (3, 0)), Err("given up")),
+        ((Some(143), EXITED, "", (2, 0)), Ok((3, 0))),
+        ((None, EXITED, "", (2, 0)), Ok((3, 0))),
+        ((None, "", "", (3, 0)), Err("given up")),
+        // Interruptions, by code.
+        ((Some(143), "SpotInterruption", "", (3, 0)), Ok((4, 1))),
+        ((Some(1), "TerminationNotice", "", (5, 2)), Ok((6, 3))),
+        ((Some(137), "InfrastructureHealth", "", (3, 0)), Ok((4, 1))),
+        ((None, "TaskFailedToStart", "", (3, 0)), Ok((4, 1))),
+        ((Some(143), "ServiceSchedulerInitiated", "", (3, 0)), Ok((4, 1))),
+        // Interruptions, by AWS's own sentence.
+        ((Some(143), "", SPOT, (3, 0)), Ok((4, 1))),
+        ((Some(143), "UserInitiated", SPOT, (3, 0)), Ok((4, 1))),
+        ((Some(143), EXITED, MAINTENANCE, (3, 0)), Ok((4, 1))),
+        ((None, "UserInitiated", MAINTENANCE, (3, 0)), Ok((4, 1))),
+        // So many, and no more.
+        ((None, "SpotInterruption", "", (20, 19)), Ok((21, 20))),
+        ((None, "SpotInterruption", "", (21, 20)), Err("given up")),
+    ];
+    for ((exit, code, reason, attempt), expected) in table {
+        assert_eq!(
+            after(&task(exit, code, reason), attempt, &MANIFEST),
+            expected,
+            "{exit:?} {code} {reason} {attempt:?}"
+        );
+    }
+}
+
+#[test]
+fn on_killed_gives_the_handlers_own_error_up_at_once() {
+    let killed = Manifest { on: On::Killed, ..MANIFEST };
+    let table = [
+        (Some(1), EXITED, Err("given up")),
+        (Some(1), "SpotInterruption", Ok((2, 1))),
+        (Some(3), EXITED, Ok((2, 0))),
+        (Some(70), EXITED, Ok((2, 0))),
+        (Some(137), EXITED, Ok((2, 0))),
+    ];
+    for (exit, code, expected) in table {
+        assert_eq!(after(&task(exit, code, ""), (1, 0), &killed), expected, "{exit:?} {code}");
+    }
+}
+
+#[test]
+fn the_end_says_what_happened() {
+    let stopped = task(Some(1), EXITED, "Essential container\nin task exited");
+    let NextStep::GiveUp(text) = next_step(&stopped, "runner", &order(3, 0), &MANIFEST) else {
+        panic!("the third attempt is the last")
+    };
+    for part in ["attempt 3", "exit code 1", EXITED, "Essential container", "arn:task", "3 attempts"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn spot_is_left_after_two_interruptions_or_without_capacity() {
+    let spot = Manifest { spot: true, ..MANIFEST };
+    let full = task(None, "TaskFailedToStart", "Capacity is unavailable at this time.");
+    let taken = task(Some(143), "SpotInterruption", "");
+    let table = [
+        (&taken, (1, 0), &spot, true),
+        (&taken, (2, 1), &spot, false),
+        (&full, (1, 0), &spot, false),
+        (&task(Some(1), EXITED, ""), (1, 0), &spot, true),
+        (&taken, (1, 0), &MANIFEST, false),
+    ];
+    for (task, (attempt, interruptions), manifest, expected) in table {
+        let NextStep::Attempt(next) = next_step(task, "runner", &order(attempt, interruptions), manifest) else {
+            panic!("{task:?}")
+        };
+        assert_eq!(next.spot, expected, "{task:?} {attempt}");
+    }
+}
+
+#[test]
+fn the_delay_grows_with_each_interruption_and_only_then() {
+    let seconds = [0, 0, 5, 30, 120, 300, 900, 900];
+    for (interruptions, seconds) in (0..).zip(seconds) {
+        assert_eq!(start_delay(interruptions), Duration::from_secs(seconds), "{interruptions}");
+    }
+    let delay = |task: &Task| match next_step(task, "runner", &order(9, 8), &MANIFEST) {
+        NextStep::Attempt(next) => next.delay.as_secs(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((delay(&task(None, "TaskFailedToStart", "")), delay(&task(Some(1), EXITED, ""))), (900, 0));
+}
+
+#[test]
+fn the_next_order_is_the_same_with_its_number() {
+    let before = order(1, 0);
+    let next = NextAttempt { attempt: 2, interruptions: 1, delay: Duration::ZERO, spot: false };
+    let after = next_order(&before, &next);
+    assert_eq!((after.attempt, after.interruptions), (2, 1));
+    let same = Order { attempt: 1, interruptions: 0, ..after };
+    assert_eq!(same.to_variables(), before.to_variables());
+}

@@ -1,0 +1,98 @@
+//! The SQS adapter: dead letters, and how long a returned record stays out of sight.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::{
+    Client,
+    config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _},
+    types::MessageAttributeValue,
+};
+
+use super::{dead_letter::DeadLetter, deadline::within};
+use crate::aws::{Aws, AwsError};
+
+/// SQS, as the dispatcher asks it.
+#[derive(Clone, Debug)]
+pub(super) struct Sqs {
+    client: Client,
+    /// Where the queues of the region are; `None` where the SDK knows no endpoint.
+    endpoint: Option<String>,
+}
+
+impl Sqs {
+    pub(super) async fn new(aws: &Aws) -> Self {
+        let config = &aws.config;
+        let params = Params::builder()
+            .set_region(config.region().map(|region| region.as_ref().to_owned()))
+            .set_endpoint(config.endpoint_url().map(str::to_owned));
+        let endpoint = match params.build() {
+            Ok(params) => DefaultResolver::new().resolve_endpoint(&params).await.ok(),
+            Err(_) => None,
+        };
+        let endpoint = endpoint.map(|endpoint| endpoint.url().trim_end_matches('/').to_owned());
+        Self { client: Client::new(config), endpoint }
+    }
+
+    /// Sends a dead letter to the queue of this URL.
+    pub(super) async fn send(&self, url: &str, letter: &DeadLetter, bound: Duration) -> Result<(), AwsError> {
+        let mut call = self.client.send_message().queue_url(url).message_body(&letter.body);
+        for (name, value) in &letter.attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            call = call.message_attributes(*name, value.map_err(AwsError::unsent)?);
+        }
+        within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
+    }
+
+    /// Keeps a message out of sight for so long from now on.
+    pub(super) async fn change_visibility(
+        &self,
+        queue: &QueueArn<'_>,
+        receipt: &str,
+        delay: Duration,
+        bound: Duration,
+    ) -> Result<(), AwsError> {
+        let Some(endpoint) = &self.endpoint else { return Err(AwsError::unsent(NoEndpoint)) };
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+        let call = self
+            .client
+            .change_message_visibility()
+            .queue_url(format!("{endpoint}/{}/{}", queue.account, queue.name))
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds);
+        within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
+    }
+}
+
+/// A queue, as a record's `eventSourceARN` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct QueueArn<'a> {
+    account: &'a str,
+    name: &'a str,
+}
+
+impl<'a> QueueArn<'a> {
+    pub(super) fn parse(arn: &'a str) -> Option<Self> {
+        match arn.split(':').collect::<Vec<_>>().as_slice() {
+            ["arn", _, "sqs", _, account, name] => Some(Self { account, name }),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the SDK knows no endpoint of SQS for this region")]
+struct NoEndpoint;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_known_by_its_arn() {
+        let queue = QueueArn { account: "111111111111", name: "failures" };
+        assert_eq!(QueueArn::parse("arn:aws:sqs:eu-central-1:111111111111:failures"), Some(queue));
+        for other in ["", "failures", "arn:aws:sns:eu-central-1:111111111111:failures"] {
+            assert_eq!(QueueArn::parse(other), None, "{other}");
+        }
+    }
+}

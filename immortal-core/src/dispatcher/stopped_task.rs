@@ -1,0 +1,151 @@
+//! A task that changed its state: what becomes of its job.
+
+use std::time::Duration;
+
+use tracing::{Span, info, warn};
+
+use super::{
+    batch::{Dispatcher, RecordScope},
+    dead_letter::DeadLetter,
+    failure::Refusal,
+    input::EventChannel,
+    launch::{LaunchPlan, event_object},
+    next_step::{NextAttempt, NextStep, next_order, next_step},
+    task::Task,
+    task_order::{self, TaskOrder},
+    token::Origin,
+    unfinished::{RecordResult, Unfinished},
+};
+use crate::order::Order;
+
+/// An event whose task stopped so long ago may have been handled since: its client token is forgotten by then.
+const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
+
+/// The longest wait in the function itself, for those who have no queue to wait in.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+impl Dispatcher {
+    /// A task that changed its state.
+    pub(super) async fn stopped_task(&self, scope: &RecordScope, task: Task, channel: EventChannel) -> RecordResult {
+        let arn = task.arn.as_str();
+        if !task.is_stopped() {
+            info!(task = arn, decision = "ignored", "it is {} and not STOPPED", task.status);
+            return Ok(());
+        }
+        let Some(order) = self.order_of(scope, &task).await? else { return Ok(()) };
+        task_order::refuse_forged(&order).map_err(|refusal| refused(scope, &refusal, ""))?;
+        let request_id = order.context.aws_request_id.as_str();
+        Span::current().record("request_id", request_id);
+        let restricted = match channel {
+            EventChannel::Direct => order.clone(),
+            EventChannel::Relayed | EventChannel::Queue => {
+                task_order::restrict(order.clone(), &self.config, &scope.functions)
+                    .map_err(|refusal| refused(scope, &refusal, request_id))?
+            }
+        };
+        match next_step(&task, &self.config.container, &order, &self.manifest) {
+            NextStep::Done => {
+                info!(request_id, task = arn, decision = "done", attempt = order.attempt, "the handler succeeded");
+                self.clean_up(scope, &restricted).await;
+                Ok(())
+            }
+            NextStep::GiveUp(why) => Err(self.give_up(scope, &restricted, order.attempt, Some(&task), &why).await),
+            NextStep::Attempt(next) => {
+                let result = self.next_attempt(scope, &task, &restricted, &next).await;
+                self.unless_too_old(scope, &restricted, order.attempt, result).await
+            }
+        }
+    }
+
+    async fn next_attempt(&self, scope: &RecordScope, task: &Task, order: &Order, next: &NextAttempt) -> RecordResult {
+        let request_id = order.context.aws_request_id.as_str();
+        let stopped_for = scope.since(task.stopped_at);
+        let left = next.delay.saturating_sub(stopped_for);
+        if !left.is_zero() {
+            let why = format!(
+                "attempt {} of request {request_id} is due in {} s, after {} interruptions",
+                next.attempt,
+                left.as_secs_f32().ceil(),
+                next.interruptions
+            );
+            info!(request_id, task = task.arn, decision = "waits", "{why}");
+            if scope.message.is_some() {
+                return Err(Unfinished::Waiting { delay: left, why });
+            }
+            tokio::time::sleep(left.min(LONGEST_SLEEP).min(scope.deadline.left() / 2)).await;
+        }
+        if stopped_for > SHORTEST_TOKEN_LIFE
+            && let Some((bucket, key)) = event_object(&order.event)
+            && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(Unfinished::Returned)?
+        {
+            info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
+            return Ok(());
+        }
+        info!(request_id, task = task.arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
+        let plan = LaunchPlan {
+            origin: Origin::Task(task.arn.clone()),
+            order: next_order(order, next),
+            formed: true,
+            spot: next.spot,
+            age: stopped_for.max(scope.age()),
+        };
+        self.launch(scope, &plan).await
+    }
+
+    /// Deletes what was kept for a job that has succeeded. What can't be deleted expires with the bucket's rule.
+    async fn clean_up(&self, scope: &RecordScope, order: &Order) {
+        let Some((bucket, key)) = event_object(&order.event) else { return };
+        if let Err(error) = self.calls.delete_object(bucket, key, scope.deadline).await {
+            warn!(
+                request_id = order.context.aws_request_id,
+                "the event of a finished job is left in its bucket: {error}"
+            );
+        }
+    }
+
+    /// The order of a stopped task, asked for where the event's can't be read; `None` where there is nothing to do.
+    async fn order_of(&self, scope: &RecordScope, task: &Task) -> Result<Option<Order>, Unfinished> {
+        let arn = task.arn.as_str();
+        let first = match self.order_in(scope, task)? {
+            Ok(order) => return Ok(order),
+            Err(problem) => problem,
+        };
+        info!(task = arn, "the order in its event can't be read, so DescribeTasks is asked: {first}");
+        let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
+        let found = self.calls.find_task(cluster, arn, scope.deadline).await;
+        let problem = match found.map_err(Unfinished::Returned)? {
+            Some(task) => match self.order_in(scope, &task)? {
+                Ok(order) => return Ok(order),
+                Err(problem) => format!("ECS's own description has the same fault ({problem})"),
+            },
+            None => "ECS doesn't know the task any more".to_owned(),
+        };
+        let why = format!(
+            "the stopped task {arn} can't have a next attempt, because the order in its event can't be read ({first}): \
+             {problem}; find the request by the task's startedBy in the log, and invoke the function with its event again"
+        );
+        Err(refused(scope, &Refusal(why), ""))
+    }
+
+    /// The order in one description of a stopped task: `None` where there is nothing to do, the inner error where it
+    /// can't be read and is needed.
+    fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, Unfinished> {
+        let arn = task.arn.as_str();
+        match task_order::read(task, &self.config, &scope.functions) {
+            TaskOrder::Ours(order) => return Ok(Ok(Some(*order))),
+            TaskOrder::OtherTask(why) => info!(task = arn, decision = "ignored", "{why}"),
+            TaskOrder::OtherFunction(refusal) => return Err(refused(scope, &refusal, "")),
+            TaskOrder::Unreadable(problem) if task.exit_code(&self.config.container) == Some(0) => {
+                info!(task = arn, decision = "done", "the handler succeeded, and its order can't be read: {problem}");
+            }
+            TaskOrder::Unreadable(problem) => return Ok(Err(problem)),
+        }
+        Ok(Ok(None))
+    }
+}
+
+/// A record that is refused rests as it came.
+pub(super) fn refused(scope: &RecordScope, refusal: &Refusal, request_id: &str) -> Unfinished {
+    warn!(decision = "refused", "{refusal}");
+    Unfinished::GivenUp(Box::new(DeadLetter::of_record(&scope.original, &refusal.0, request_id)))
+}
