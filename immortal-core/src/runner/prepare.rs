@@ -17,7 +17,7 @@ use super::{
     environment::EXEC_WRAPPER,
     event,
     exit::Obstacle,
-    extract::{self, Budget, CallOff, Links, Unsound},
+    extract::{self, CallOff, UnpackBudget},
     function::{Function, refuse, wanted},
     lambda,
 };
@@ -76,34 +76,29 @@ async fn code(
     let function = newer.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(function);
     let hash = function.package.as_ref().map_or("", |package| &package.sha256);
     tracing::info!("function {name}, version {}, runs with the code of hash {hash}", function.version);
-    let budget = Arc::new(Budget::default());
-    unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget, Links::new()).await?;
-    let mut links = Links::new();
+    let budget = Arc::new(UnpackBudget::default());
+    unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget).await?;
     for layer in &function.layers {
         let what = format!("layer {layer}");
         let package = lambda::layer(aws, layer).await?;
         let zip = downloader.fetch(&what, &package, || lambda::layer(aws, layer)).await?;
-        links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
+        unpack(&what, zip, &config.layer_root, &budget).await?;
     }
     ignored(&function, config);
     let bootstrap = bootstrap(config, &function)?;
     Ok((function, bootstrap))
 }
 
-async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<Budget>, mut links: Links) -> Result<Links, Obstacle> {
+async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) -> Result<(), Obstacle> {
     let call_off = CallOff::default();
     let (root, budget, flag) = (root.to_owned(), Arc::clone(budget), call_off.flag());
-    let unpacked =
-        tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &mut links, &flag).map(|()| links));
+    let unpacked = tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &flag));
     match unpacked.await {
-        Ok(Ok(links)) => Ok(links),
-        Ok(Err(error @ (Unsound::Disk { .. } | Unsound::CalledOff))) => {
-            Err(Obstacle::Broken(format!("{what} can't be unpacked: {}", without_urls(&error))))
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let obstacle = if error.is_permanent() { Obstacle::Never } else { Obstacle::Broken };
+            Err(obstacle(format!("{what} can't be unpacked: {}", without_urls(&error))))
         }
-        Ok(Err(error)) => Err(Obstacle::Never(format!(
-            "{what} can't be unpacked, though its hash holds: {}; deploy another zip",
-            without_urls(&error)
-        ))),
         Err(error) => Err(Obstacle::Broken(format!("{what} can't be unpacked: {error}"))),
     }
 }
