@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use tokio::try_join;
 
 use super::{
+    bootstrap,
     cause::without_urls,
     config::{Config, Variables},
     download::Downloader,
@@ -85,7 +85,7 @@ async fn code(
         unpack(&what, zip, &config.layer_root, &budget).await?;
     }
     ignored(&function, config);
-    let bootstrap = bootstrap(config, &function)?;
+    let bootstrap = bootstrap::find(config, &function)?;
     Ok((function, bootstrap))
 }
 
@@ -115,76 +115,5 @@ fn ignored(function: &Function, config: &Config) {
     }
     if !ignored.is_empty() {
         tracing::warn!("function {} has what isn't started here: {}", function.name, ignored.join(", "));
-    }
-}
-
-/// The program to run: the function's own, a layer's, or that of the image.
-///
-/// A managed runtime's is always the image's: `bootstrap` in its zip is a file like any other.
-fn bootstrap(config: &Config, function: &Function) -> Result<PathBuf, Obstacle> {
-    let name = &function.name;
-    let roots = [&config.task_root, &config.layer_root, &config.runtime_root];
-    let candidates = roots.map(|root| root.join("bootstrap"));
-    let ours = if function.managed().is_some() { &candidates[2..] } else { &candidates[..] };
-    let Some((path, metadata)) = ours.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
-        return Err(Obstacle::Never(format!(
-            "function {name} has no bootstrap, and neither has the runner's image; for a managed runtime, build the \
-             image on AWS's base image of that language, which has {}",
-            candidates[2].display()
-        )));
-    };
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(Obstacle::Never(format!(
-            "{} of function {name} isn't an executable file; give it mode 755 in the zip",
-            path.display()
-        )));
-    }
-    Ok(path.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn config(root: &Path) -> Config {
-        Config {
-            task_root: root.join("task"),
-            layer_root: root.join("opt"),
-            runtime_root: root.join("runtime"),
-            stop_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(30),
-        }
-    }
-
-    fn put(path: &Path, mode: u32) {
-        fs::create_dir_all(path.parent().expect("below a root")).expect("ours");
-        fs::write(path, "#!/bin/sh\n").expect("ours");
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
-    }
-
-    #[test]
-    fn the_functions_own_bootstrap_comes_first() {
-        let root = tempfile::tempdir().expect("a directory");
-        let config = config(root.path());
-        let own = Function::default();
-        assert!(matches!(bootstrap(&config, &own), Err(Obstacle::Never(message)) if message.contains("no bootstrap")));
-        for directory in [&config.runtime_root, &config.layer_root, &config.task_root] {
-            let path = directory.join("bootstrap");
-            put(&path, 0o755);
-            assert_eq!(bootstrap(&config, &own), Ok(path));
-        }
-        let managed = Function { runtime: Some("nodejs22.x".into()), ..own };
-        assert_eq!(bootstrap(&config, &managed), Ok(config.runtime_root.join("bootstrap")));
-    }
-
-    #[test]
-    fn a_bootstrap_must_be_executable() {
-        let root = tempfile::tempdir().expect("a directory");
-        let config = config(root.path());
-        put(&config.task_root.join("bootstrap"), 0o644);
-        let refused = bootstrap(&config, &Function::default());
-        assert!(matches!(refused, Err(Obstacle::Never(message)) if message.contains("mode 755")));
     }
 }
