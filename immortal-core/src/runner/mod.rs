@@ -4,6 +4,7 @@
 //! child, unmodified. Whether there is a next attempt is the dispatcher's decision, by the exit code.
 
 mod attempt;
+mod bootstrap;
 mod child;
 mod config;
 mod download;

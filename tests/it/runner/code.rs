@@ -39,6 +39,20 @@ async fn layers_are_unpacked_in_order_and_what_isnt_honoured_is_said() {
 }
 
 #[tokio::test]
+async fn a_layer_that_cant_replace_what_an_earlier_one_put_is_given_up() {
+    let bench = Bench::of(script("exit 0")).await;
+    let publish = |name: &str, entry: &str| {
+        let zip = zip_of([(entry, 0o644, b"text".as_slice())]);
+        bench.emulator.publish_layer(name, zip)
+    };
+    let layers = vec![publish("first", "lib"), publish("second", "lib/libssl.so")];
+    bench.emulator.deploy(Function { layers, ..script("exit 0") }).expect("a sound function");
+    let end = bench.run().await;
+    assert_eq!(end.code, Some(2), "{}", end.all());
+    assert!(end.stderr.contains("needs a directory at") && end.stderr.contains("layer:second"), "{}", end.all());
+}
+
+#[tokio::test]
 async fn a_layer_may_bring_the_bootstrap_and_one_that_is_gone_is_given_up() {
     for (name, code, said) in [("runtime", 1, "exited with 3"), ("gone", 2, "GetLayerVersion")] {
         let code_only = || function(zip_of([("app.sh", 0o755, b"#!/bin/sh\nexit 3\n".as_slice())]));
