@@ -9,7 +9,7 @@ use std::{
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{
-    child::{Child, Ended, LOOK_EVERY},
+    child::{Child, Ended, LOOK_AGAIN, LOOK_EVERY},
     exit::Exit,
     stop::Stop,
 };
@@ -112,6 +112,7 @@ pub(super) async fn run(
                 kill_at = Some(now + bounds.stop_timeout.saturating_sub(GRACE));
                 tracing::warn!("the task is told to stop; the handler has until shortly before the stop timeout to answer");
                 child.ask_to_stop();
+                looks.reset_after(LOOK_AGAIN);
             }
             _ = looks.tick(), if cut == Some(Cut::Told) => child.ask_to_stop(),
             () = at(bounds.limit), if cut.is_none() => {

@@ -118,10 +118,11 @@ async fn told_to_stop_it_passes_that_on_and_takes_a_late_answer() {
     assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
 }
 
-/// Makes the file `told` when SIGTERM comes, beside a bootstrap that doesn't heed it.
-const WITNESS: &str = "(trap 'touch told; exit' TERM; touch witness; while :; do sleep 0.01; done) &
+/// Beside a bootstrap that doesn't heed SIGTERM, a process that says when it came; waiting for that starts no other.
+const WITNESS: &str = "mkfifo told
+(trap 'echo > told; exit' TERM; touch witness; while :; do sleep 0.01; done) &
 until [ -e witness ]; do sleep 0.01; done
-until_told() { until [ -e told ]; do sleep 0.01; done; }
+until_told() { read -r _ < told; }
 ";
 
 #[tokio::test]
@@ -140,7 +141,7 @@ async fn who_begins_to_heed_it_later_gets_it_then() {
 #[tokio::test]
 async fn while_one_that_heeds_it_is_at_work_the_attempt_goes_on() {
     let script = "next
-        (trap 'while kill -0 $$ 2>/dev/null; do sleep 0.01; done; answer response 7; exit 0' TERM
+        (trap 'trap - TERM; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; answer response 7; exit 0' TERM
          touch ready; while :; do sleep 0.01; done) &
         trap 'exit 0' TERM; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(script, TOLD).await;

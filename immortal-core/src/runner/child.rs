@@ -21,6 +21,9 @@ use super::group::{self, Recipients};
 /// those that aren't this process's own children is seen in no other way.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How long after the first look there is a second one: until then no process is sure to heed the signal.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// A process that leads its own group.
 ///
 /// It is waited for here and nowhere else: as PID 1 the runner must reap whatever is left to it, and would otherwise
@@ -29,8 +32,12 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub(super) struct Child {
     pid: Pid,
     changes: tokio::signal::unix::Signal,
+    /// The processes of the group that heeded SIGTERM at the last look.
+    heeding: HashSet<Pid>,
     /// The processes of the group that got SIGTERM.
     signalled: HashSet<Pid>,
+    /// Those of them that heeded it.
+    asked: HashSet<Pid>,
     ended: Option<Ended>,
 }
 
@@ -52,7 +59,14 @@ impl Child {
             .stdin(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { pid: Pid::from_child(&child), changes, signalled: HashSet::new(), ended: None })
+        Ok(Self {
+            pid: Pid::from_child(&child),
+            changes,
+            heeding: HashSet::new(),
+            signalled: HashSet::new(),
+            asked: HashSet::new(),
+            ended: None,
+        })
     }
 
     /// Waits until the process has ended; may be asked again.
@@ -76,29 +90,34 @@ impl Child {
         ended
     }
 
-    /// Asks those of its group to end that heed it and weren't asked before.
+    /// Asks those of its group to end that heed it, as they did at the look before, and weren't asked yet.
     pub(super) fn ask_to_stop(&mut self) {
         self.signal(Recipients::Heeding);
     }
 
-    /// Asks all of its group to end, but for those that were asked before.
+    /// Asks all of its group to end, but for those that were asked already.
     pub(super) fn terminate(&mut self) {
         self.signal(Recipients::All);
     }
 
     /// Whether a process that was asked to end, and heeds that, is still at work.
     pub(super) fn is_stopping(&self) -> bool {
-        !self.signalled.is_empty() && group::is_one_at_work(&group::members(self.pid), &self.signalled)
+        !self.asked.is_empty() && group::is_one_at_work(&group::members(self.pid), &self.asked)
     }
 
     fn signal(&mut self, recipients: Recipients) {
-        let mut pids = group::to_signal(&group::members(self.pid), &self.signalled, recipients);
+        let members = group::members(self.pid);
+        let mut pids = group::to_signal(&members, &self.heeding, &self.signalled, recipients);
+        self.heeding = group::heeding(&members);
         // Where there is no /proc, the process itself is known all the same.
         if recipients == Recipients::All && self.ended.is_none() && !self.signalled.contains(&self.pid) {
             pids.push(self.pid);
         }
         for pid in pids {
             if self.signalled.insert(pid) {
+                if self.heeding.contains(&pid) {
+                    self.asked.insert(pid);
+                }
                 // It may be gone already.
                 let _ = kill_process(pid, Signal::TERM);
             }
@@ -227,9 +246,11 @@ mod tests {
         let grandchild = line_of(&fifo).await;
         child.end(Duration::from_millis(50)).await;
         let stat = format!("/proc/{grandchild}/stat");
-        // Whoever inherited it reaps it in its own time: gone, or a zombie until then.
-        let state = fs::read_to_string(stat).ok().and_then(|stat| stat.rsplit(')').next()?.trim().chars().next());
-        assert!(matches!(state, None | Some('Z' | 'X')), "{state:?}");
+        let state = || fs::read_to_string(&stat).ok().and_then(|stat| stat.rsplit(')').next()?.trim().chars().next());
+        // It is killed, and whoever inherited it reaps it in its own time: gone, or a zombie until then.
+        while !matches!(state(), None | Some('Z' | 'X')) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

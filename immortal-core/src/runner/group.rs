@@ -3,6 +3,9 @@
 //! A process that neither catches nor blocks SIGTERM dies of it, or ignores it. So the handler's process gets it early
 //! only if it makes something of it; under a shell that started the handler without `exec`, that is another process
 //! than the first.
+//!
+//! A look may deceive: a process blocks signals while it starts another one, and that one has its parent's handlers
+//! until its `exec`. So a process heeds the signal if it did so at two looks, one after the other.
 
 use std::{collections::HashSet, fs};
 
@@ -37,16 +40,30 @@ pub(super) fn members(leader: Pid) -> Vec<GroupMember> {
     .collect()
 }
 
-/// Which processes of a group get the signal now; each gets it once, since many take a second one for impatience.
-pub(super) fn to_signal(group: &[GroupMember], signalled: &HashSet<Pid>, recipients: Recipients) -> Vec<Pid> {
-    let gets_it =
-        |member: &&GroupMember| (member.heeds || recipients == Recipients::All) && !signalled.contains(&member.pid);
+/// Which processes of a group get the signal now: of those that heed it the ones that did so at the look `before`.
+///
+/// Each gets it once, since many take a second one for impatience.
+pub(super) fn to_signal(
+    group: &[GroupMember],
+    before: &HashSet<Pid>,
+    signalled: &HashSet<Pid>,
+    recipients: Recipients,
+) -> Vec<Pid> {
+    let gets_it = |member: &&GroupMember| {
+        let heeds = member.heeds && before.contains(&member.pid);
+        (heeds || recipients == Recipients::All) && !signalled.contains(&member.pid)
+    };
     group.iter().filter(gets_it).map(|member| member.pid).collect()
 }
 
-/// Whether a process that heeds the signal, and has got it, is still at work.
-pub(super) fn is_one_at_work(group: &[GroupMember], signalled: &HashSet<Pid>) -> bool {
-    group.iter().any(|member| member.heeds && signalled.contains(&member.pid))
+/// Those of a group that heed the signal.
+pub(super) fn heeding(group: &[GroupMember]) -> HashSet<Pid> {
+    group.iter().filter(|member| member.heeds).map(|member| member.pid).collect()
+}
+
+/// Whether a process that got the signal, and heeded it then, is still at work: many heed no second one.
+pub(super) fn is_one_at_work(group: &[GroupMember], asked: &HashSet<Pid>) -> bool {
+    group.iter().any(|member| asked.contains(&member.pid))
 }
 
 /// Reads `/proc/PID/status`: a process of this group that hasn't ended.
@@ -109,21 +126,30 @@ mod tests {
     fn each_gets_the_signal_once_and_those_that_would_only_die_of_it_at_the_end() {
         let group = [(5, false), (6, true), (7, true)].map(|(raw, heeds)| GroupMember { pid: pid(raw), heeds });
         let (heeding, all) = (Recipients::Heeding, Recipients::All);
-        for (recipients, signalled, expected, at_work) in [
-            (heeding, &[][..], &[6, 7][..], false),
-            (heeding, &[6], &[7], true),
-            (heeding, &[6, 7], &[], true),
-            (all, &[], &[5, 6, 7], false),
-            (all, &[6], &[5, 7], true),
-            // It got it when all did, and doesn't heed it.
-            (heeding, &[5], &[6, 7], false),
-            // Those are gone.
-            (all, &[8, 9], &[5, 6, 7], false),
+        assert_eq!(super::heeding(&group), [6, 7].map(pid).into());
+        for (recipients, before, signalled, expected) in [
+            (heeding, &[][..], &[][..], &[][..]),
+            (heeding, &[6], &[], &[6]),
+            (heeding, &[6, 7], &[], &[6, 7]),
+            (heeding, &[5, 6, 7], &[6], &[7]),
+            (heeding, &[6, 7], &[6, 7], &[]),
+            (all, &[], &[], &[5, 6, 7]),
+            (all, &[6, 7], &[6], &[5, 7]),
+            (all, &[], &[8, 9], &[5, 6, 7]),
         ] {
-            let signalled: HashSet<_> = signalled.iter().copied().map(pid).collect();
+            let [before, signalled] = [before, signalled].map(|raw| raw.iter().copied().map(pid).collect());
             let expected: Vec<_> = expected.iter().copied().map(pid).collect();
-            assert_eq!(to_signal(&group, &signalled, recipients), expected, "{recipients:?} {signalled:?}");
-            assert_eq!(is_one_at_work(&group, &signalled), at_work, "{signalled:?}");
+            let pids = to_signal(&group, &before, &signalled, recipients);
+            assert_eq!(pids, expected, "{recipients:?} {before:?} {signalled:?}");
+        }
+    }
+
+    #[test]
+    fn who_was_asked_is_at_work_until_it_is_gone() {
+        let group = [(5, false), (6, true)].map(|(raw, heeds)| GroupMember { pid: pid(raw), heeds });
+        for (asked, expected) in [(&[][..], false), (&[6], true), (&[5], true), (&[8, 5], true), (&[8, 9], false)] {
+            let asked = asked.iter().copied().map(pid).collect();
+            assert_eq!(is_one_at_work(&group, &asked), expected, "{asked:?}");
         }
     }
 }
