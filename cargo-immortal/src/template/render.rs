@@ -48,12 +48,9 @@ const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
 ";
 
 fn environment(plan: &Plan) -> String {
-    if plan.environment.is_empty() {
-        return String::new();
-    }
     let lines =
         plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
-    format!("      Environment:\n        Variables:\n{}", lines.collect::<String>())
+    lines.collect()
 }
 
 /// Replaces each `@key@` once, so that no value is taken for a key.

@@ -141,6 +141,7 @@ mod tests {
             layer_root: root.join("opt"),
             runtime_root: root.join("runtime"),
             stop_timeout: Duration::from_secs(30),
+            start_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_secs(30),
         }
     }
