@@ -223,7 +223,8 @@ mod tests {
     fn plan(flags: &[&str]) -> Plan {
         let typed = ["local", "--event", "event.json"].iter().chain(flags);
         let args = Typed::try_parse_from(typed).expect("good flags").args;
-        let candidate = Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, here: true };
+        let candidate =
+            Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, role_features: None, here: true };
         let manifest = Manifest::new("ingest", "jobs", "0.1.0");
         Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
     }
