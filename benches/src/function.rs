@@ -68,7 +68,7 @@ impl Function {
         };
         match self.api.invoke(invocation).await {
             Answer::Response(body) => Ok(body.bytes),
-            Answer::Error(failure) | Answer::InitError(failure) => {
+            Answer::Error(failure) | Answer::InitError(failure) | Answer::Missing(failure) => {
                 bail!("it failed: {}", String::from_utf8_lossy(&failure.body))
             }
         }

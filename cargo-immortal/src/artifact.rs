@@ -1,17 +1,24 @@
 //! What `cargo lambda build` made: where it lies, for which machine it is, and what that machine must have.
 
 mod program;
+mod roles;
 
 use std::{
     fs,
     io::{Cursor, ErrorKind, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use cargo_metadata::MetadataCommand;
+use immortal_core::role::Role;
+use tempfile::TempDir;
 
-pub(crate) use self::program::{Architecture, Program};
-use crate::failure::Failure;
+pub(crate) use self::program::{Architecture, HERE, Program};
+use crate::{
+    failure::Failure,
+    package::{FRAMEWORK, role_features},
+};
 
 /// Where Cargo, and so `cargo lambda` and we, put what was built.
 pub(crate) fn target_directory() -> Result<PathBuf, Failure> {
@@ -26,6 +33,13 @@ pub(crate) struct Artifact {
     pub(crate) path: PathBuf,
     pub(crate) bytes: Vec<u8>,
     pub(crate) program: Program,
+}
+
+/// A program that came in a zip, where it can be run.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    pub(crate) executable: PathBuf,
+    _directory: TempDir,
 }
 
 /// Where `cargo lambda build --output-format zip` puts the package of a binary.
@@ -58,6 +72,26 @@ impl Artifact {
         let program = Program::read(&bytes).map_err(unfit)?;
         Ok(Self { path, bytes, program })
     }
+
+    pub(crate) fn has_role(&self, role: Role) -> bool {
+        roles::is_linked(&self.bytes, role)
+    }
+
+    pub(crate) fn unpack(&self) -> Result<Unpacked, Failure> {
+        if !self.program.runs_here() {
+            return Err(Failure::WrongUse(format!(
+                "{} is for {}, and can't run on this machine",
+                self.path.display(),
+                self.program.architecture
+            )));
+        }
+        let unwritable = |error| Failure::Failed(format!("the program can't be unpacked: {error}"));
+        let directory = tempfile::tempdir().map_err(unwritable)?;
+        let executable = directory.path().join("bootstrap");
+        fs::write(&executable, &self.bytes).map_err(unwritable)?;
+        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).map_err(unwritable)?;
+        Ok(Unpacked { executable, _directory: directory })
+    }
 }
 
 fn bootstrap(zip: Vec<u8>) -> Result<Vec<u8>, zip::result::ZipError> {
@@ -74,6 +108,17 @@ pub(crate) fn build_command(package: &str, architecture: Architecture) -> String
         Architecture::Arm64 => " --arm64",
     };
     format!("cargo lambda build --release --output-format zip{architecture} -p {package}")
+}
+
+/// The command that builds all roles of a package that leaves them out, beside the primary's program.
+pub(crate) fn build_roles_command(package: &str, architecture: Architecture) -> String {
+    let features = role_features(FRAMEWORK);
+    format!("{} --features {features} --lambda-dir target/dispatcher", build_command(package, architecture))
+}
+
+/// Where that command puts the zip.
+pub(crate) fn roles_path(bin: &str) -> String {
+    format!("target/dispatcher/{bin}/bootstrap.zip")
 }
 
 /// Refuses to replace what a person may have changed.

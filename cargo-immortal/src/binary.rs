@@ -21,12 +21,23 @@ use crate::{child::Group, failure::Failure, package::Candidate};
 /// What prints a constant and exits needs no longer than this, on however slow a machine.
 const DESCRIBES_WITHIN: Duration = Duration::from_secs(20);
 
+/// Which roles a binary is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roles {
+    /// Those that its package declares.
+    Declared,
+    All,
+}
+
 /// Builds it; what Cargo has to say goes to standard error as Cargo writes it.
-pub(crate) async fn build(candidate: &Candidate, release: bool) -> Result<PathBuf, Failure> {
+pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["rustc", "--message-format=json-render-diagnostics"]);
     command.args(["--package", &candidate.package, "--bin", &candidate.bin]);
+    if let (Roles::All, Some(features)) = (roles, &candidate.role_features) {
+        command.args(["--features", features]);
+    }
     if release {
         command.arg("--release");
     } else {
@@ -63,7 +74,7 @@ fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
 }
 
 /// Asks the binary what it is, never the source.
-pub(crate) async fn describe(executable: &Path, candidate: &Candidate) -> Result<Manifest, Failure> {
+pub(crate) async fn describe(executable: &Path, name: &str) -> Result<Manifest, Failure> {
     let mut command = Command::new(executable);
     command.env(ROLE, "describe").env_remove(RUNTIME_API).env_remove(FUNCTION_NAME);
     // A binary that knows nothing of roles may say anything, or never end.
@@ -71,9 +82,9 @@ pub(crate) async fn describe(executable: &Path, candidate: &Candidate) -> Result
     let answer = match answer {
         Ok(Ok((true, answer))) => Some(answer),
         Ok(Ok((false, _))) | Err(_) => None,
-        Ok(Err(error)) => return Err(Failure::WrongUse(format!("{} can't be run: {error}", candidate.bin))),
+        Ok(Err(error)) => return Err(Failure::WrongUse(format!("{name} can't be run: {error}"))),
     };
-    read(answer.as_deref(), &candidate.bin).map_err(Failure::WrongUse)
+    read(answer.as_deref(), name).map_err(Failure::WrongUse)
 }
 
 fn read(answer: Option<&[u8]>, bin: &str) -> Result<Manifest, String> {

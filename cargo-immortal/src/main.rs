@@ -9,6 +9,7 @@ mod local;
 mod manifest;
 mod output;
 mod package;
+mod pair;
 mod runner;
 mod template;
 mod value;

@@ -5,6 +5,9 @@ use clap::Args;
 
 use crate::failure::Failure;
 
+/// The package that every function depends on.
+pub(crate) const FRAMEWORK: &str = "immortal-lambda";
+
 /// Where the handler is.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Selection {
@@ -28,6 +31,8 @@ pub(crate) struct Candidate {
     pub(crate) bin: String,
     /// Whether the package depends on the framework.
     pub(crate) depends: bool,
+    /// Where it does so without the default features: those to build a binary with all roles with.
+    pub(crate) role_features: Option<String>,
     /// Whether the package is the one of the current directory.
     pub(crate) here: bool,
 }
@@ -48,19 +53,27 @@ pub(crate) fn find(selection: &Selection) -> Result<Candidate, Failure> {
 fn candidates(metadata: &Metadata) -> Vec<Candidate> {
     let here = std::env::current_dir().unwrap_or_default();
     let binaries = |package: &cargo_metadata::Package| {
-        let depends = package.dependencies.iter().any(|dependency| dependency.name == "immortal-lambda");
+        let framework = package.dependencies.iter().find(|dependency| dependency.name == FRAMEWORK);
+        let slim = framework.filter(|framework| !framework.uses_default_features);
+        let role_features = slim.map(|slim| role_features(slim.rename.as_ref().unwrap_or(&slim.name)));
         let here = package.manifest_path.parent().is_some_and(|root| root.as_std_path() == here);
         let name = package.name.to_string();
         let bins = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bin));
         let candidate = move |target: &cargo_metadata::Target| Candidate {
             package: name.clone(),
             bin: target.name.clone(),
-            depends,
+            depends: framework.is_some(),
+            role_features: role_features.clone(),
             here,
         };
         bins.map(candidate).collect::<Vec<_>>()
     };
     metadata.workspace_packages().into_iter().flat_map(binaries).collect()
+}
+
+/// The features of all roles, of the framework under the name that a package knows it by.
+pub(crate) fn role_features(framework: &str) -> String {
+    ["dispatcher", "runner", "large-events"].map(|feature| format!("{framework}/{feature}")).join(",")
 }
 
 /// The one that the flags name; without flags, the only one here, or the only one that there is.
@@ -112,7 +125,7 @@ mod tests {
     use super::*;
 
     fn candidate(package: &str, bin: &str, depends: bool, here: bool) -> Candidate {
-        Candidate { package: package.into(), bin: bin.into(), depends, here }
+        Candidate { package: package.into(), bin: bin.into(), depends, role_features: None, here }
     }
 
     fn chosen(candidates: &[Candidate], package: Option<&str>, bin: Option<&str>) -> Result<String, String> {

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+use immortal_core::names::{RESERVED, env};
+
 /// `s3://bucket/key=FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Put {
@@ -31,30 +33,6 @@ pub(crate) struct Variable {
     pub(crate) value: String,
 }
 
-/// Names that Lambda sets itself and refuses in a function's configuration.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-pub(crate) const RESERVED: [&str; 18] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-];
-
 impl FromStr for Variable {
     type Err = String;
 
@@ -63,6 +41,9 @@ impl FromStr for Variable {
         let letters = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if RESERVED.contains(&name) {
             return Err(format!("Lambda sets {name} itself, and refuses it as a function's variable"));
+        }
+        if name == env::ROLE {
+            return Err(format!("{name} of the primary is handler, and set without this; leave it out"));
         }
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !letters(name) || name.len() < 2 {
             return Err(format!("{name:?} is no name for a variable: a letter, then letters, digits and underscores"));
@@ -167,5 +148,7 @@ mod tests {
         }
         let reserved = "AWS_REGION=eu-central-1".parse::<Variable>().expect_err("reserved");
         assert!(reserved.contains("AWS_REGION"), "{reserved}");
+        let role = "IMMORTAL_ROLE=runner".parse::<Variable>().expect_err("it is set for the primary");
+        assert!(role.contains("IMMORTAL_ROLE"), "{role}");
     }
 }

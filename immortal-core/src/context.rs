@@ -53,7 +53,8 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 
 /// The same, and empty for anything else.
 fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(text_in(&Box::<RawValue>::deserialize(deserializer)?).unwrap_or_default())
+    let text = text_in(&Box::<RawValue>::deserialize(deserializer)?);
+    Ok(text.filter(|text| !text.contains(char::is_control)).unwrap_or_default())
 }
 
 fn text_in(json: &RawValue) -> Option<String> {
@@ -68,7 +69,7 @@ fn text_in(json: &RawValue) -> Option<String> {
 /// Text that a header can hold, since that is how it reaches the handler.
 fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text: Option<String> = serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).ok();
-    Ok(text.filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))))
+    Ok(text.filter(|text| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))))
 }
 
 /// An object, as it came.
@@ -110,7 +111,7 @@ mod tests {
     fn an_odd_value_of_what_nothing_needs_is_left_out() {
         let context: Context = serde_json::from_str(
             r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":7,"memoryLimitInMB":[512],
-                "logGroupName":{},"logStreamName":true,"xrayTraceId":5,"tenantId":"a\nb","clientContext":"c","identity":1e400}"#,
+                "logGroupName":{},"logStreamName":"a\u0000b","xrayTraceId":5,"tenantId":"a\nb","clientContext":"c","identity":1e400}"#,
         )
         .expect("it runs without them");
         assert_eq!(

@@ -57,6 +57,8 @@ pub mod env {
     pub const STOP_TIMEOUT: &str = "IMMORTAL_STOP_TIMEOUT";
     /// Runner: for how many seconds a download may stand still before it is begun anew; 30 without it.
     pub const STALL_TIMEOUT: &str = "IMMORTAL_STALL_TIMEOUT";
+    /// Runner: within how many seconds the handler's process asks for the event; 900 without it.
+    pub const START_TIMEOUT: &str = "IMMORTAL_START_TIMEOUT";
 
     /// Lambda: the Runtime API's host and port.
     pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -67,6 +69,30 @@ pub mod env {
     /// Lambda: how many invocations one process may have at a time (managed instances).
     pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 }
+
+/// The variables that Lambda sets itself, and refuses in a function's configuration.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+pub const RESERVED: [&str; 18] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    env::FUNCTION_NAME,
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    env::RUNTIME_API,
+    env::TASK_ROOT,
+    "LAMBDA_RUNTIME_DIR",
+];
 
 /// Headers of the Lambda Runtime API.
 ///

@@ -143,6 +143,18 @@ fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> 
     if context.aws_request_id.is_empty() {
         problems.push(format!("{} has no awsRequestId", env::CONTEXT));
     }
+    for (field, text) in [
+        ("awsRequestId", &context.aws_request_id),
+        ("functionName", &context.function_name),
+        ("functionVersion", &context.function_version),
+        ("invokedFunctionArn", &context.invoked_function_arn),
+    ] {
+        // They go into headers and into lines of the log: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+        if !text.chars().all(|character| matches!(character, ' '..='~')) {
+            let name = env::CONTEXT;
+            problems.push(format!("{field} in {name} is {text:?}, and may hold printable ASCII characters only"));
+        }
+    }
     if context.function_name.is_empty() && context.invoked_function_arn.is_empty() {
         problems.push(format!("{} has neither functionName nor invokedFunctionArn", env::CONTEXT));
     }
@@ -205,6 +217,20 @@ mod tests {
         ];
         let MalformedOrder(problems) = Order::from_variables(lookup(&variables)).expect_err("nothing in it is right");
         assert_eq!(problems.len(), 5, "{problems:?}");
+    }
+
+    #[test]
+    fn what_would_make_a_line_or_a_header_of_its_own_is_refused() {
+        for field in ["awsRequestId", "functionName", "functionVersion", "invokedFunctionArn"] {
+            for odd in ["r\nEND RequestId: forged", "r\r", "r\0", "r\u{7f}", "r\u{85}", "é"] {
+                let mut context = serde_json::json!({"awsRequestId": "r-1", "functionName": "ingest"});
+                context[field] = odd.into();
+                let variables = [(env::EVENT, "1".to_owned()), (env::CONTEXT, context.to_string())];
+                let MalformedOrder(problems) = Order::from_variables(lookup(&variables)).expect_err("it is refused");
+                assert!(problems.len() == 1 && problems[0].contains(field), "{problems:?}");
+                assert!(!problems[0].contains(char::is_control), "{problems:?}");
+            }
+        }
     }
 
     #[test]

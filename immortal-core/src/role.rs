@@ -1,5 +1,7 @@
 //! Which of its lives a binary is in.
 
+use std::fmt;
+
 use crate::names::{DISPATCHER_SUFFIX, env};
 
 /// What a binary does, picked once at its start.
@@ -28,6 +30,24 @@ pub enum NoRole {
          to start one role by hand, set IMMORTAL_ROLE to handler, dispatcher, runner or describe"
     )]
     Nowhere,
+    /// The role is behind a cargo feature of its own name, and this binary was built without it.
+    #[error(
+        "this binary was built without the {0} role: build the one for dispatcher and runner with --features \
+         immortal-lambda/dispatcher,immortal-lambda/runner, or with the default features of immortal-lambda"
+    )]
+    NotLinked(Role),
+}
+
+/// As `IMMORTAL_ROLE` names it, and the cargo feature that it is behind.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handler => "handler",
+            Self::Dispatcher => "dispatcher",
+            Self::Runner => "runner",
+            Self::Describe => "describe",
+        })
+    }
 }
 
 impl Role {
@@ -81,6 +101,15 @@ mod tests {
             let lookup =
                 |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             assert_eq!(&Role::pick(lookup), expected, "{environment:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_that_is_not_linked_names_its_feature() {
+        for role in [Role::Dispatcher, Role::Runner] {
+            let message = NoRole::NotLinked(role).to_string();
+            assert!(message.starts_with(&format!("this binary was built without the {role} role: ")), "{message}");
+            assert!(message.contains(&format!("immortal-lambda/{role}")), "{message}");
         }
     }
 

@@ -144,7 +144,7 @@ async fn dispatcher(manifest: &Manifest) -> u8 {
 #[cfg(not(feature = "dispatcher"))]
 #[allow(clippy::unused_async, reason = "as async as the role it stands in for")]
 async fn dispatcher(_: &Manifest) -> u8 {
-    not_linked("dispatcher")
+    not_linked(Role::Dispatcher)
 }
 
 #[cfg(feature = "runner")]
@@ -156,15 +156,12 @@ async fn runner(manifest: &Manifest) -> u8 {
 #[cfg(not(feature = "runner"))]
 #[allow(clippy::unused_async, reason = "as async as the role it stands in for")]
 async fn runner(_: &Manifest) -> u8 {
-    not_linked("runner")
+    not_linked(Role::Runner)
 }
 
 #[cfg(not(all(feature = "dispatcher", feature = "runner")))]
-fn not_linked(role: &str) -> u8 {
-    eprintln!(
-        "this binary was built without the {role} role: build it with the feature `{role}` of immortal-lambda, which \
-         is on by default"
-    );
+fn not_linked(role: Role) -> u8 {
+    eprintln!("{}", NoRole::NotLinked(role));
     WRONG_USE
 }
 

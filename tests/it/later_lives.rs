@@ -49,6 +49,26 @@ async fn a_handler_that_never_yields_hands_over_and_serves_on() {
     assert!(matches!(chain.fate(&next).await, Fate::Lambda(_)), "the fresh copy serves");
 }
 
+#[tokio::test]
+async fn after_a_hand_over_a_function_with_an_extension_of_its_own_begins_in_a_new_sandbox() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("graceful") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"hang"}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    assert_eq!(attempts(&chain, &request), [0, 1]);
+    let line_of_lambda = |part: &'static str| {
+        chain.emulator.until(move |happening| match (&happening.place, &happening.what) {
+            (Place::Lambda { .. }, What::Log { line, .. }) => line.contains(part).then_some(()),
+            _ => None,
+        })
+    };
+    line_of_lambda("init panicked: could not register").await;
+    let next = chain.invoke(r#"{"lambda":"succeed"}"#).await;
+    assert!(matches!(chain.fate(&next).await, Fate::Lambda(_)), "{}", chain.story());
+    assert_eq!(attempts(&chain, &next), [0]);
+    let logs = chain.logs(&next);
+    assert!(logs.iter().any(|line| line == "registered"), "a new sandbox registers again:\n{}", logs.join("\n"));
+}
+
 /// The whole promise at once.
 #[tokio::test]
 async fn handed_over_in_time_it_survives_two_interruptions_and_is_done_by_attempt_3() {

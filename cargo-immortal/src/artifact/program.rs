@@ -4,6 +4,10 @@ use std::fmt;
 
 use clap::ValueEnum;
 
+/// This machine's processor.
+pub(crate) const HERE: Architecture =
+    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+
 /// A processor that Lambda and Fargate have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Architecture {
@@ -54,6 +58,11 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Whether this machine can run it.
+    pub(crate) fn runs_here(self) -> bool {
+        cfg!(target_os = "linux") && self.architecture == HERE
+    }
+
     /// Reads the ELF header and the program headers.
     ///
     /// Source: <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>, and `ch5.pheader.html` beside it.

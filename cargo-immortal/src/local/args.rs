@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Run this program, or the zip that holds it, instead of building
     #[arg(long, value_name = "PATH", conflicts_with = "release")]
     pub(crate) zip: Option<PathBuf>,
+    /// The same for dispatcher and runner, where that program was built without their roles
+    #[arg(long, value_name = "PATH", requires = "zip")]
+    pub(crate) dispatcher_zip: Option<PathBuf>,
     /// Run tasks as containers of this image, which `cargo immortal runner` wrote the context of
     #[arg(long, value_name = "IMAGE")]
     pub(crate) docker: Option<String>,

@@ -1,11 +1,10 @@
 //! Sets the chain up on the emulator, in the order in which its parts need each other.
 
-use bytes::Bytes;
 use immortal_emulator::{Emulator, EmulatorError};
 
-use super::{inputs::Inputs, plan::Plan};
+use super::{code::Code, inputs::Inputs, plan::Plan};
 
-pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Bytes) -> Result<(), EmulatorError> {
+pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, code: &Code) -> Result<(), EmulatorError> {
     for (put, bytes) in &inputs.objects {
         emulator.put_object(&put.bucket, &put.key, bytes.clone());
     }
@@ -14,8 +13,13 @@ pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, zip: Byt
     let failure_queue = emulator.create_queue(plan.failure_queue());
     let task_definition = emulator.register_task_definition(plan.task_definition(std::env::vars()));
     let environment = emulator.environment();
-    emulator.deploy(plan.primary(zip.clone(), &environment, failure_queue))?;
-    emulator.deploy(plan.dispatcher(zip, &environment, task_definition, dead_letter_queue))?;
+    emulator.deploy(plan.primary(code.primary.zip.clone(), &environment, failure_queue))?;
+    emulator.deploy(plan.dispatcher(
+        code.of_dispatcher().zip.clone(),
+        &environment,
+        task_definition,
+        dead_letter_queue,
+    ))?;
     emulator.map_queue(&plan.failure_queue, &plan.dispatcher, 10)?;
     emulator.watch_tasks(&plan.dispatcher, &["STOPPED"]);
     for fault in plan.faults() {

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use bytes::Bytes;
 use immortal_core::{
     manifest::Manifest,
-    names::{DISPATCHER_SUFFIX, env},
+    names::{DISPATCHER_SUFFIX, RESERVED, env},
 };
 use immortal_emulator::{
     Calls, FailureTarget, Fault, Function, How, Options, Queue, Redrive, StopCode, TaskDefinition,
 };
 
 use super::Args;
-use crate::{package::Candidate, value};
+use crate::package::Candidate;
 
 /// AWS's own waiting times pass so much faster.
 const SPEED: f64 = 20.0;
@@ -133,6 +133,8 @@ impl Plan {
         failure_queue: String,
     ) -> Function {
         let mut variables = endpoint(environment);
+        // Its name may end as a dispatcher's does.
+        variables.insert(env::ROLE.to_owned(), "handler".to_owned());
         variables.extend(self.variables.clone());
         let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
         Function {
@@ -203,7 +205,7 @@ impl Plan {
 
 /// Of the variables that reach the emulator those that a function may have of its own.
 fn endpoint(environment: &[(String, String)]) -> BTreeMap<String, String> {
-    environment.iter().filter(|(name, _)| !value::RESERVED.contains(&name.as_str())).cloned().collect()
+    environment.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())).cloned().collect()
 }
 
 #[cfg(test)]
@@ -221,7 +223,8 @@ mod tests {
     fn plan(flags: &[&str]) -> Plan {
         let typed = ["local", "--event", "event.json"].iter().chain(flags);
         let args = Typed::try_parse_from(typed).expect("good flags").args;
-        let candidate = Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, here: true };
+        let candidate =
+            Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, role_features: None, here: true };
         let manifest = Manifest::new("ingest", "jobs", "0.1.0");
         Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
     }
@@ -238,7 +241,7 @@ mod tests {
         assert_eq!((primary.name.as_str(), primary.timeout.as_secs(), primary.retries), ("ingest", 3, 0));
         assert_eq!(primary.on_failure, Some(FailureTarget::OnFailure("arn:q".into())));
         let variables: Vec<_> = primary.environment.keys().map(String::as_str).collect();
-        assert_eq!(variables, ["AWS_ENDPOINT_URL"], "a function may not set what Lambda sets");
+        assert_eq!(variables, ["AWS_ENDPOINT_URL", "IMMORTAL_ROLE"], "a function may not set what Lambda sets");
         assert!(plan.faults().is_empty());
     }
 

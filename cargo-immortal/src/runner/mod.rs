@@ -5,7 +5,7 @@ mod plan;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::ExitCode};
 
-use immortal_core::names::env::ROLE;
+use immortal_core::role::Role;
 
 use self::plan::{Base, Offer, Plan, Platforms};
 use crate::{
@@ -78,9 +78,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 fn offer(artifact: &Artifact) -> Offer<'_> {
-    // The name of the variable that the program picks its role by; what it says of it is in it whatever was optimised.
-    let immortal = artifact.bytes.windows(ROLE.len()).any(|window| window == ROLE.as_bytes());
-    Offer { path: &artifact.path, program: artifact.program, immortal }
+    Offer {
+        path: &artifact.path,
+        program: artifact.program,
+        immortal: artifact.has_role(Role::Handler),
+        runner: artifact.has_role(Role::Runner),
+    }
 }
 
 fn next(plan: &Plan, output: &str) -> String {

@@ -2,7 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::artifact::{Architecture, Program, build_command, shown};
+use immortal_core::role::Role;
+
+use crate::{
+    artifact::{Architecture, Program, build_command, shown},
+    pair::without_role,
+};
 
 /// The image that the runner's is built on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +88,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) program: Program,
     /// Whether there is anything of ours in it.
     pub(crate) immortal: bool,
+    /// Whether it has the runner's role.
+    pub(crate) runner: bool,
 }
 
 /// Makes a plan of what was offered, or says what to build instead.
@@ -92,11 +99,14 @@ pub(crate) fn plan(
     asked: Option<Architecture>,
     offers: &[Offer<'_>],
 ) -> Result<Plan, String> {
-    for Offer { path, program, immortal } in offers {
+    for Offer { path, program, immortal, runner } in offers {
         let path = shown(path);
         let anew = build_command(package, program.architecture);
         if !immortal {
             return Err(format!("{path} is no immortal function; put #[immortal] on its handler, then: {anew}"));
+        }
+        if !runner {
+            return Err(without_role(Role::Runner, &path, (package, name), program.architecture, "--binary"));
         }
         if asked.is_some_and(|asked| asked != program.architecture) {
             let asked = asked.unwrap_or(program.architecture);
@@ -150,7 +160,7 @@ mod tests {
 
     fn offer(architecture: Architecture, dynamic: bool, glibc: Option<u32>) -> Offer<'static> {
         let path = Path::new("target/lambda/hello/bootstrap.zip");
-        Offer { path, program: Program { architecture, dynamic, glibc }, immortal: true }
+        Offer { path, program: Program { architecture, dynamic, glibc }, immortal: true, runner: true }
     }
 
     fn lambda(architecture: Architecture) -> Offer<'static> {
@@ -175,7 +185,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_names_the_next_command() {
         let build = "cargo lambda build --release --output-format zip";
-        let foreign = Offer { immortal: false, ..lambda(X86_64) };
+        let foreign = Offer { immortal: false, runner: false, ..lambda(X86_64) };
+        let slim = Offer { runner: false, ..lambda(Arm64) };
         let table = [
             (
                 Base::Lambda,
@@ -204,6 +215,14 @@ mod tests {
                 None,
                 vec![foreign],
                 format!("is no immortal function; put #[immortal] on its handler, then: {build}"),
+            ),
+            (
+                Base::Lambda,
+                None,
+                vec![slim],
+                format!(
+                    "was built without the runner role; build a program that has it: {build} --arm64 -p hello --features"
+                ),
             ),
             (Base::Lambda, None, vec![lambda(X86_64), lambda(X86_64)], "one program for each processor".to_owned()),
         ];

@@ -1,6 +1,7 @@
 //! `cargo immortal template`: one `CloudFormation` template of all that a function and its lives need.
 
 mod grants;
+mod packages;
 mod plan;
 mod render;
 
@@ -10,10 +11,12 @@ use std::{
     time::Duration,
 };
 
-use self::plan::{Delivery, Plan, Task};
+use self::{
+    packages::Packages,
+    plan::{Delivery, Plan, Task},
+};
 use crate::{
-    artifact::{self, Architecture, Artifact},
-    binary,
+    artifact::{self, Architecture},
     failure::Failure,
     output::say,
     package, value,
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     /// The function's package [default: target/lambda/NAME/bootstrap.zip]
     #[arg(long, value_name = "PATH")]
     zip: Option<PathBuf>,
+    /// The dispatcher's package, where the function's was built without that role
+    #[arg(long, value_name = "PATH")]
+    dispatcher_zip: Option<PathBuf>,
     /// The processor of functions and tasks [default: the package's, else `x86_64`]
     #[arg(long, value_name = "ARCH")]
     arch: Option<Architecture>,
@@ -57,13 +63,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     artifact::may_write(&output, args.force)?;
 
     let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate.bin));
-    let built = if zip.exists() { Some(Artifact::read(zip.clone())?) } else { None };
-    let architecture = architecture(args.arch, built.as_ref(), &candidate.package).map_err(Failure::WrongUse)?;
-
-    let executable = binary::build(&candidate, args.selection.release).await?;
-    let manifest = binary::describe(&executable, &candidate).await?;
+    let packages = Packages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
+    let architecture = packages.architecture(args.arch, &candidate.package).map_err(Failure::WrongUse)?;
+    let manifest = packages.describe(&candidate, args.selection.release).await?;
+    let from_template = |zip: &Path| Ok(relative(&absolute(zip)?, &absolute(&output)?));
     let plan = Plan {
-        code: relative(&absolute(&zip)?, &absolute(&output)?),
+        code: from_template(&zip)?,
+        dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
         architecture,
         delivery: if args.dead_letter_config { Delivery::DeadLetterConfig } else { Delivery::OnFailure },
         timeout: args.timeout,
@@ -76,7 +82,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let output = artifact::shown(&output);
     say(&output);
-    if built.is_none() {
+    if packages.primary.is_none() {
         eprintln!(
             "note: {} isn't there yet; next: {}",
             artifact::shown(&zip),
@@ -91,21 +97,6 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         plan.name
     );
     Ok(ExitCode::SUCCESS)
-}
-
-/// The processor that was asked for, which must be the one that the package is for.
-fn architecture(asked: Option<Architecture>, built: Option<&Artifact>, package: &str) -> Result<Architecture, String> {
-    match (asked, built) {
-        (Some(asked), Some(built)) if asked != built.program.architecture => Err(format!(
-            "{} is for {}, and not for {asked}; build it anew: {}",
-            artifact::shown(&built.path),
-            built.program.architecture,
-            artifact::build_command(package, asked)
-        )),
-        (Some(asked), _) => Ok(asked),
-        (None, Some(built)) => Ok(built.program.architecture),
-        (None, None) => Ok(Architecture::X86_64),
-    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
@@ -125,33 +116,6 @@ fn relative(to: &Path, from: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Program;
-
-    #[test]
-    fn the_package_decides_the_processor() {
-        use Architecture::{Arm64, X86_64};
-        let built = |architecture| Artifact {
-            path: "target/lambda/hello/bootstrap.zip".into(),
-            bytes: Vec::new(),
-            program: Program { architecture, dynamic: true, glibc: Some(34) },
-        };
-        let table = [
-            (None, None, Ok(X86_64)),
-            (Some(Arm64), None, Ok(Arm64)),
-            (None, Some(built(Arm64)), Ok(Arm64)),
-            (Some(X86_64), Some(built(X86_64)), Ok(X86_64)),
-            (
-                Some(Arm64),
-                Some(built(X86_64)),
-                Err("target/lambda/hello/bootstrap.zip is for x86_64, and not for arm64; build it anew: \
-                     cargo lambda build --release --output-format zip --arm64 -p hello"
-                    .to_owned()),
-            ),
-        ];
-        for (asked, built, expected) in table {
-            assert_eq!(architecture(asked, built.as_ref(), "hello"), expected);
-        }
-    }
 
     #[test]
     fn the_way_from_the_template_to_the_zip() {

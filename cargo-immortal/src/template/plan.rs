@@ -11,8 +11,10 @@ use crate::{artifact::Architecture, value::Variable};
 pub(crate) struct Plan {
     /// The binary's name.
     pub(crate) name: String,
-    /// The zip, relative to the template.
+    /// The primary's zip, relative to the template.
     pub(crate) code: String,
+    /// The dispatcher's, where it has one of its own.
+    pub(crate) dispatcher_code: Option<String>,
     pub(crate) architecture: Architecture,
     pub(crate) delivery: Delivery,
     /// The primary's timeout.

@@ -20,6 +20,7 @@ pub(crate) fn template(plan: &Plan) -> String {
         ("architecture", plan.architecture.to_string()),
         ("ecs_architecture", plan.architecture.ecs().to_owned()),
         ("code", scalar(&plan.code)),
+        ("dispatcher_code", scalar(plan.dispatcher_code.as_ref().unwrap_or(&plan.code))),
         ("lambda_memory", plan.memory.to_string()),
         ("lambda_timeout", plan.timeout.as_secs().to_string()),
         ("environment", environment(plan)),
@@ -48,12 +49,9 @@ const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
 ";
 
 fn environment(plan: &Plan) -> String {
-    if plan.environment.is_empty() {
-        return String::new();
-    }
     let lines =
         plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
-    format!("      Environment:\n        Variables:\n{}", lines.collect::<String>())
+    lines.collect()
 }
 
 /// Replaces each `@key@` once, so that no value is taken for a key.
@@ -105,6 +103,7 @@ mod tests {
         Plan {
             name: "hello".into(),
             code: "../../lambda/hello/bootstrap.zip".into(),
+            dispatcher_code: None,
             architecture: Architecture::X86_64,
             delivery: Delivery::OnFailure,
             timeout: Duration::from_mins(15),
@@ -125,6 +124,7 @@ mod tests {
         let plan = Plan {
             name: "My_Export".into(),
             code: "/builds/my export/bootstrap.zip".into(),
+            dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
             architecture: Architecture::Arm64,
             delivery: Delivery::DeadLetterConfig,
             timeout: Duration::from_mins(1),

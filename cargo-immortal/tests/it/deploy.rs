@@ -19,7 +19,7 @@ fn build(directory: &Path, machine: u8) {
     let mut program = vec![0; 64];
     program[..6].copy_from_slice(b"\x7fELF\x02\x01");
     program[18] = machine;
-    program.extend_from_slice(b"IMMORTAL_ROLE");
+    program.extend_from_slice(b"IMMORTAL_ROLE\0IMMORTAL_STALL_TIMEOUT");
     let lambda = directory.join("target/lambda/tool");
     fs::create_dir_all(&lambda).expect("a directory");
     fs::write(lambda.join("bootstrap"), program).expect("a small file");

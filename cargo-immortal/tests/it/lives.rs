@@ -15,14 +15,14 @@ fn immortal(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs `hello` with this event; returns what it wrote to standard output.
-fn hello(event: &str, code: i32) -> String {
+/// Runs an example that greets with this event; returns what it wrote to standard output.
+fn greet(package: &str, event: &str, code: i32) -> String {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("event.json");
     fs::write(&path, event).expect("a small file");
     let path = path.to_str().expect("a plain path");
     let Output { status, stdout, stderr } =
-        immortal(&["local", "-p", "hello", "--event", path]).output().expect("the command runs");
+        immortal(&["local", "-p", package, "--event", path]).output().expect("the command runs");
     let stdout = String::from_utf8_lossy(&stdout).into_owned();
     assert_eq!(status.code(), Some(code), "{stdout}{}", String::from_utf8_lossy(&stderr));
     stdout
@@ -30,7 +30,7 @@ fn hello(event: &str, code: i32) -> String {
 
 #[test]
 fn what_succeeds_in_lambda_ends_there_with_its_answer() {
-    let shown = hello(r#"{"name":"Ada"}"#, 0);
+    let shown = greet("hello", r#"{"name":"Ada"}"#, 0);
     assert!(shown.contains("\nhandled in Lambda, by attempt 0, after "), "{shown}");
     assert!(shown.ends_with("\n{\"message\":\"Hello, Ada!\"}\n"), "{shown}");
     assert!(!shown.contains("Fargate"), "{shown}");
@@ -38,7 +38,7 @@ fn what_succeeds_in_lambda_ends_there_with_its_answer() {
 
 #[test]
 fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
-    let shown = hello(r#"{"name":""}"#, 1);
+    let shown = greet("hello", r#"{"name":""}"#, 1);
     for attempt in 1..=3 {
         assert!(shown.contains(&format!("Fargate, attempt {attempt}")), "{shown}");
     }
@@ -47,6 +47,13 @@ fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
                    --source-arn arn:aws:sqs:eu-central-1:123456789012:hello-dead-letters \
                    --destination-arn arn:aws:sqs:eu-central-1:123456789012:hello-failures\n";
     assert!(shown.ends_with(command), "{shown}");
+}
+
+#[test]
+fn a_slim_package_has_all_its_lives_here() {
+    let shown = greet("slim", r#"{"name":""}"#, 1);
+    assert!(shown.contains("Fargate, attempt 3"), "{shown}");
+    assert!(shown.contains("the event is in the dead-letter queue slim-dead-letters\n"), "{shown}");
 }
 
 /// The README's second command, with less to compute.

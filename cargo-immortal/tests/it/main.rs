@@ -2,4 +2,5 @@
 
 mod deploy;
 mod lives;
+mod two_packages;
 mod wrong_use;

@@ -132,6 +132,7 @@ fn flags_that_lambda_would_refuse() {
         (["--retries", "3"], "0..=2"),
         (["--put", "b/k=f"], "s3://BUCKET/KEY=FILE"),
         (["--env", "AWS_REGION=x"], "Lambda sets AWS_REGION itself"),
+        (["--dispatcher-zip", "x.zip"], "--zip <PATH>"),
     ];
     for (flags, expected) in table {
         let message = refused(&immortal(&directory, &[&["local", "--event", "event.json"], &flags[..]].concat()));

@@ -6,17 +6,23 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{
-    child::{Child, Ended},
+    child::{Child, Ended, LOOK_AGAIN, LOOK_EVERY},
     exit::Exit,
     stop::Stop,
 };
-use crate::runtime_api::{Answer, Failure, Invocation, RuntimeApi};
+use crate::{
+    names::env,
+    runtime_api::{Answer, Failure, Invocation, RuntimeApi},
+};
 
 /// How long a process has to end by itself once it is asked to.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long before the stop timeout is over a process is ended that doesn't heed SIGTERM.
+const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// How far ahead the deadline lies that the handler sees: farther overflows Node's timers, and Fargate promises no
 /// more.
@@ -29,6 +35,8 @@ pub(super) struct Bounds {
     pub(super) limit: Option<Instant>,
     /// How long there is between being told to stop and being killed.
     pub(super) stop_timeout: Duration,
+    /// How long the process may take until it asks for the event.
+    pub(super) start_timeout: Duration,
 }
 
 /// What an attempt came to.
@@ -50,6 +58,7 @@ pub(super) enum End {
 enum Cut {
     Told,
     Limit,
+    NeverAsked,
 }
 
 /// The deadline that goes with an invocation, in Unix milliseconds.
@@ -68,9 +77,9 @@ pub(super) async fn run(
 ) -> Outcome {
     let mut answer = std::pin::pin!(api.invoke(invocation));
     let mut cut = None;
-    let mut kill_at = None;
-    let mut samples = interval(Duration::from_secs(1));
-    samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut start_by = Some(Instant::now() + bounds.start_timeout);
+    let (mut terminate_at, mut kill_at) = (None, None);
+    let (mut samples, mut looks) = (every(Duration::from_secs(1)), every(LOOK_EVERY));
     let mut max_memory_mb = None;
     let end = loop {
         tokio::select! {
@@ -79,7 +88,7 @@ pub(super) async fn run(
                 max_memory_mb = child.max_memory_mb().max(max_memory_mb);
                 break End::Answered(answer);
             }
-            ended = child.ended() => {
+            ended = child.finished() => {
                 // What it sent in its last moment may still be on its way through the socket.
                 break match timeout(Duration::from_millis(100), &mut answer).await {
                     Ok(answer) => End::Answered(answer),
@@ -90,17 +99,41 @@ pub(super) async fn run(
                 kill_at = None;
                 child.kill();
             }
+            () = at(terminate_at) => {
+                terminate_at = None;
+                if !child.is_stopping() {
+                    child.terminate();
+                }
+            }
             () = stop.told(), if cut.is_none() => {
                 cut = Some(Cut::Told);
-                kill_at = Some(Instant::now() + bounds.stop_timeout.saturating_sub(GRACE));
+                let now = Instant::now();
+                terminate_at = Some(now + bounds.stop_timeout.saturating_sub(LAST_CALL));
+                kill_at = Some(now + bounds.stop_timeout.saturating_sub(GRACE));
                 tracing::warn!("the task is told to stop; the handler has until shortly before the stop timeout to answer");
-                child.terminate();
+                child.ask_to_stop();
+                looks.reset_after(LOOK_AGAIN);
             }
+            _ = looks.tick(), if cut == Some(Cut::Told) => child.ask_to_stop(),
             () = at(bounds.limit), if cut.is_none() => {
                 cut = Some(Cut::Limit);
                 kill_at = Some(Instant::now() + GRACE);
                 tracing::warn!("the attempt's limit is reached; its process is ended");
                 child.terminate();
+            }
+            () = at(start_by), if cut.is_none() => {
+                start_by = None;
+                if !api.is_handed_out() {
+                    cut = Some(Cut::NeverAsked);
+                    kill_at = Some(Instant::now() + GRACE);
+                    tracing::error!(
+                        "the handler's process didn't ask for the event within {} s and is ended; make its start \
+                         shorter, or set {} of the task definition",
+                        bounds.start_timeout.as_secs(),
+                        env::START_TIMEOUT
+                    );
+                    child.terminate();
+                }
             }
             _ = samples.tick() => max_memory_mb = child.max_memory_mb().max(max_memory_mb),
         }
@@ -114,10 +147,17 @@ fn exit(end: &End, cut: Option<Cut>) -> Exit {
     match (end, cut) {
         (End::Answered(Answer::Response(_)), _) => Exit::Succeeded,
         (_, Some(Cut::Limit)) => Exit::LimitReached,
-        (End::Exited(_), Some(Cut::Told)) => Exit::Stopped,
+        (End::Answered(Answer::Error(_) | Answer::InitError(_)), _) => Exit::Failed,
+        (End::Answered(Answer::Missing(_)) | End::Exited(_), Some(Cut::Told)) => Exit::Stopped,
         (End::Exited(Ended::Signal(signal)), None) => Exit::Killed(*signal),
-        (End::Answered(_) | End::Exited(Ended::Code(_)), _) => Exit::Failed,
+        (End::Answered(Answer::Missing(_)) | End::Exited(_), _) => Exit::Unanswered,
     }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval(period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 async fn at(moment: Option<Instant>) {
@@ -157,7 +197,7 @@ pub(super) fn words(failure: &Failure) -> String {
     let error_type = text("errorType").or_else(|| failure.error_type.clone()).unwrap_or_else(|| "an error".into());
     let message = text("errorMessage").unwrap_or_default();
     let words: String = format!("{error_type}: {message}").chars().take(MOST).collect();
-    words.trim_end_matches([':', ' ']).replace('\n', " ")
+    words.trim_end_matches([':', ' ']).replace(char::is_control, " ")
 }
 
 #[cfg(test)]

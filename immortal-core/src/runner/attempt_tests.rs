@@ -22,12 +22,21 @@ answer() { call POST "/2018-06-01/runtime/invocation/r-1/$1" "$2" > "$PWD/answer
 /// Signals go to the whole process, and so its tests for them take turns.
 static SIGNALS: Mutex<()> = Mutex::const_new(());
 
-async fn attempt(
-    script: &str,
+/// How an attempt of a test is to be run.
+#[derive(Clone, Copy)]
+struct Run {
     limit: Option<Duration>,
+    /// Whether the runner is told to stop once the script has made the file `ready`.
     tell: bool,
     stop_timeout: Duration,
-) -> (Outcome, tempfile::TempDir) {
+    start_timeout: Duration,
+}
+
+const LONG: Duration = Duration::from_mins(1);
+const PLAIN: Run = Run { limit: None, tell: false, stop_timeout: LONG, start_timeout: LONG };
+const TOLD: Run = Run { tell: true, ..PLAIN };
+
+async fn attempt(script: &str, run_as: Run) -> (Outcome, tempfile::TempDir) {
     let _turn = SIGNALS.lock().await;
     let directory = tempfile::tempdir().expect("a directory");
     let bootstrap = directory.path().join("bootstrap");
@@ -43,23 +52,22 @@ async fn attempt(
     let child = start(&bootstrap, directory.path(), &environment).expect("bash");
     let ready = directory.path().join("ready");
     let told = async {
-        if tell {
+        if run_as.tell {
             while !ready.exists() {
                 tokio::task::yield_now().await;
             }
             kill_process(getpid(), Signal::TERM).expect("ourselves");
         }
     };
-    let bounds = Bounds { limit: limit.map(|limit| Instant::now() + limit), stop_timeout };
+    let Run { stop_timeout, start_timeout, .. } = run_as;
+    let bounds = Bounds { limit: run_as.limit.map(|limit| Instant::now() + limit), stop_timeout, start_timeout };
     let (outcome, ()) = tokio::join!(run(&api, invocation, child, &mut stop, bounds), told);
     (outcome, directory)
 }
 
-const LONG: Duration = Duration::from_mins(1);
-
 #[tokio::test]
 async fn an_answer_decides_and_the_process_is_ended() {
-    let (outcome, directory) = attempt("next; answer response '{\"n\":1}'; sleep 60", None, false, LONG).await;
+    let (outcome, directory) = attempt("next; answer response '{\"n\":1}'; sleep 60", PLAIN).await;
     assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
     assert!(matches!(&outcome.end, End::Answered(Answer::Response(body)) if body.bytes == "{\"n\":1}"));
     assert!(outcome.max_memory_mb.is_some_and(|most| most > 0));
@@ -67,12 +75,12 @@ async fn an_answer_decides_and_the_process_is_ended() {
     assert!(next.ends_with("\r\n\r\n{}"), "{next}");
 
     let error = "next; answer error '{\"errorType\":\"Bad\",\"errorMessage\":\"no\"}'; sleep 60";
-    let (outcome, _) = attempt(error, None, false, LONG).await;
+    let (outcome, _) = attempt(error, PLAIN).await;
     assert_eq!(outcome.exit, Exit::Failed);
     assert!(matches!(&outcome.end, End::Answered(Answer::Error(failure)) if words(failure) == "Bad: no"));
 
     let init = "call POST /2018-06-01/runtime/init/error '{}' > /dev/null; exit 1";
-    let (outcome, _) = attempt(init, None, false, LONG).await;
+    let (outcome, _) = attempt(init, PLAIN).await;
     assert_eq!(outcome.exit, Exit::Failed);
     assert!(matches!(outcome.end, End::Answered(Answer::InitError(_))));
 }
@@ -80,22 +88,22 @@ async fn an_answer_decides_and_the_process_is_ended() {
 #[tokio::test]
 async fn without_an_answer_the_process_end_decides() {
     for (script, exit) in [
-        ("next; exit 0", Exit::Failed),
-        ("exit 2", Exit::Failed),
+        ("next; exit 0", Exit::Unanswered),
+        ("exit 2", Exit::Unanswered),
         ("next; kill -9 $$", Exit::Killed(9)),
         ("kill -11 $$", Exit::Killed(11)),
         ("kill -15 $$", Exit::Killed(15)),
     ] {
-        let (outcome, _) = attempt(script, None, false, LONG).await;
+        let (outcome, _) = attempt(script, PLAIN).await;
         assert_eq!(outcome.exit, exit, "{script}");
     }
 }
 
 #[tokio::test]
 async fn the_limit_ends_it_polite_or_deaf() {
-    let limit = Some(Duration::from_millis(200));
+    let limited = Run { limit: Some(Duration::from_millis(200)), ..PLAIN };
     for script in ["next; sleep 60", "trap '' TERM; next; while :; do sleep 0.1; done"] {
-        let (outcome, _) = attempt(script, limit, false, LONG).await;
+        let (outcome, _) = attempt(script, limited).await;
         assert_eq!(outcome.exit, Exit::LimitReached, "{script}");
     }
 }
@@ -103,18 +111,98 @@ async fn the_limit_ends_it_polite_or_deaf() {
 #[tokio::test]
 async fn told_to_stop_it_passes_that_on_and_takes_a_late_answer() {
     let polite = "trap 'answer response 7; exit 0' TERM; next; touch ready; while :; do sleep 0.01; done";
-    let (outcome, _) = attempt(polite, None, true, LONG).await;
+    let (outcome, _) = attempt(polite, TOLD).await;
     assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
-    let (outcome, _) = attempt("next; touch ready; exec sleep 60", None, true, LONG).await;
+    let silent = "trap 'exit 0' TERM; next; touch ready; while :; do sleep 0.01; done";
+    let (outcome, _) = attempt(silent, TOLD).await;
     assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
+}
+
+/// Beside a bootstrap that doesn't heed SIGTERM, a process that says when it came; waiting for that starts no other.
+const WITNESS: &str = "mkfifo told
+(trap 'echo > told; exit' TERM; touch witness; while :; do sleep 0.01; done) &
+until [ -e witness ]; do sleep 0.01; done
+until_told() { read -r _ < told; }
+";
+
+#[tokio::test]
+async fn who_doesnt_heed_it_works_on_and_may_answer() {
+    let (outcome, _) = attempt(&format!("{WITNESS}next; touch ready; until_told; answer response 7"), TOLD).await;
+    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn who_begins_to_heed_it_later_gets_it_then() {
+    let later = "next; touch ready; until_told; trap 'answer response 7; exit 0' TERM; while :; do sleep 0.01; done";
+    let (outcome, _) = attempt(&format!("{WITNESS}{later}"), TOLD).await;
+    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn while_one_that_heeds_it_is_at_work_the_attempt_goes_on() {
+    let script = "next
+        (trap 'trap - TERM; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; answer response 7; exit 0' TERM
+         touch ready; while :; do sleep 0.01; done) &
+        trap 'exit 0' TERM; while :; do sleep 0.01; done";
+    let (outcome, _) = attempt(script, TOLD).await;
+    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn where_none_heeds_it_the_process_is_ended_five_seconds_before_the_stop_timeout() {
+    let started = Instant::now();
+    let wait = Duration::from_millis(200);
+    let heedless = Run { stop_timeout: LAST_CALL + wait, ..TOLD };
+    let (outcome, _) = attempt("next; touch ready; exec sleep 60", heedless).await;
+    assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
+    assert!(matches!(outcome.end, End::Exited(Ended::Signal(15))), "{outcome:?}");
+    assert!(started.elapsed() >= wait, "not at once");
 }
 
 #[tokio::test]
 async fn a_deaf_process_is_killed_two_seconds_before_the_stop_timeout() {
     let deaf = "trap '' TERM; next; touch ready; while :; do sleep 0.01; done";
-    let (outcome, _) = attempt(deaf, None, true, GRACE + Duration::from_millis(200)).await;
+    let (outcome, _) = attempt(deaf, Run { stop_timeout: GRACE + Duration::from_millis(200), ..TOLD }).await;
     assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
     assert!(matches!(outcome.end, End::Exited(Ended::Signal(9))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_before_the_next_question_is_none() {
+    for kind in ["response", "error"] {
+        let script = format!(
+            r#"next
+            exec 4<>"/dev/tcp/${{AWS_LAMBDA_RUNTIME_API/://}}"
+            printf 'POST /2018-06-01/runtime/invocation/r-1/{kind} HTTP/1.1
+Host: x
+Content-Length: 9
+
+1' >&4
+            exec 4>&-
+            next"#
+        );
+        let (outcome, _) = attempt(&script, PLAIN).await;
+        assert_eq!(outcome.exit, Exit::Unanswered, "{kind}: {outcome:?}");
+        assert!(matches!(outcome.end, End::Answered(Answer::Missing(_))), "{kind}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_never_asks_for_the_event_is_ended() {
+    let hasty = Run { start_timeout: Duration::from_millis(200), ..PLAIN };
+    let (outcome, _) = attempt("exec sleep 60", hasty).await;
+    assert_eq!(outcome.exit, Exit::Unanswered, "{outcome:?}");
+    assert!(matches!(outcome.end, End::Exited(Ended::Signal(15))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn who_asked_in_time_has_all_the_time_to_answer() {
+    let start_timeout = Duration::from_secs(3);
+    let started = Instant::now();
+    let script = "next; sleep 3.1; answer response 7";
+    let (outcome, _) = attempt(script, Run { start_timeout, ..PLAIN }).await;
+    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert!(started.elapsed() > start_timeout);
 }
 
 #[tokio::test]
@@ -134,6 +222,7 @@ async fn what_cant_be_executed_is_given_up_for_good() {
 fn how_it_ends_by_answer_process_and_cut() {
     let response = || End::Answered(Answer::Response(crate::runtime_api::Body { bytes: Bytes::new(), length: 0 }));
     let error = || End::Answered(Answer::Error(Failure { error_type: None, body: Bytes::new() }));
+    let missing = || End::Answered(Answer::Missing(Failure { error_type: None, body: Bytes::new() }));
     for (end, cut, expected) in [
         (response(), None, Exit::Succeeded),
         (response(), Some(Cut::Told), Exit::Succeeded),
@@ -141,8 +230,15 @@ fn how_it_ends_by_answer_process_and_cut() {
         (error(), None, Exit::Failed),
         (error(), Some(Cut::Told), Exit::Failed),
         (error(), Some(Cut::Limit), Exit::LimitReached),
-        (End::Exited(Ended::Code(0)), None, Exit::Failed),
-        (End::Exited(Ended::Code(124)), None, Exit::Failed),
+        (missing(), None, Exit::Unanswered),
+        (missing(), Some(Cut::Told), Exit::Stopped),
+        (missing(), Some(Cut::Limit), Exit::LimitReached),
+        (response(), Some(Cut::NeverAsked), Exit::Succeeded),
+        (error(), Some(Cut::NeverAsked), Exit::Failed),
+        (End::Exited(Ended::Signal(15)), Some(Cut::NeverAsked), Exit::Unanswered),
+        (End::Exited(Ended::Code(0)), None, Exit::Unanswered),
+        (End::Exited(Ended::Code(1)), None, Exit::Unanswered),
+        (End::Exited(Ended::Code(124)), None, Exit::Unanswered),
         (End::Exited(Ended::Code(0)), Some(Cut::Told), Exit::Stopped),
         (End::Exited(Ended::Signal(9)), Some(Cut::Told), Exit::Stopped),
         (End::Exited(Ended::Signal(9)), Some(Cut::Limit), Exit::LimitReached),
@@ -155,7 +251,7 @@ fn how_it_ends_by_answer_process_and_cut() {
 #[test]
 fn an_error_is_told_in_a_few_words() {
     for (error_type, body, expected) in [
-        (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\nbreak"}"#, "Bad: line break"),
+        (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
         (Some("unhandled"), "no json", "unhandled"),
         (None, "", "an error"),
     ] {

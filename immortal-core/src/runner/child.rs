@@ -1,7 +1,7 @@
 //! The handler's process: started, told to end, and waited for, with all that it started itself.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs, io,
     os::unix::process::CommandExt as _,
     path::Path,
@@ -12,8 +12,17 @@ use std::{
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, kill_process_group, wait, waitpid};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
+
+use super::group::{self, Recipients};
+
+/// How often the processes of the group are looked at: some begin to heed a signal only after a while, and the end of
+/// those that aren't this process's own children is seen in no other way.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long after the first look there is a second one: until then no process is sure to heed the signal.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A process that leads its own group.
 ///
@@ -23,7 +32,12 @@ use tokio::{
 pub(super) struct Child {
     pid: Pid,
     changes: tokio::signal::unix::Signal,
-    is_asked_to_end: bool,
+    /// The processes of the group that heeded SIGTERM at the last look.
+    heeding: HashSet<Pid>,
+    /// The processes of the group that got SIGTERM.
+    signalled: HashSet<Pid>,
+    /// Those of them that heeded it.
+    asked: HashSet<Pid>,
     ended: Option<Ended>,
 }
 
@@ -45,7 +59,14 @@ impl Child {
             .stdin(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { pid: Pid::from_child(&child), changes, is_asked_to_end: false, ended: None })
+        Ok(Self {
+            pid: Pid::from_child(&child),
+            changes,
+            heeding: HashSet::new(),
+            signalled: HashSet::new(),
+            asked: HashSet::new(),
+            ended: None,
+        })
     }
 
     /// Waits until the process has ended; may be asked again.
@@ -59,11 +80,47 @@ impl Child {
         }
     }
 
-    /// Asks the process to end, once: many take a second word for impatience.
+    /// Waits until the process has ended, and with it all those that were asked to end and heed that.
+    pub(super) async fn finished(&mut self) -> Ended {
+        let ended = self.ended().await;
+        while self.is_stopping() {
+            sleep(LOOK_EVERY).await;
+            self.reap();
+        }
+        ended
+    }
+
+    /// Asks those of its group to end that heed it, as they did at the look before, and weren't asked yet.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.signal(Recipients::Heeding);
+    }
+
+    /// Asks all of its group to end, but for those that were asked already.
     pub(super) fn terminate(&mut self) {
-        if self.ended.is_none() && !std::mem::replace(&mut self.is_asked_to_end, true) {
-            // It may be gone already.
-            let _ = kill_process(self.pid, Signal::TERM);
+        self.signal(Recipients::All);
+    }
+
+    /// Whether a process that was asked to end, and heeds that, is still at work.
+    pub(super) fn is_stopping(&self) -> bool {
+        !self.asked.is_empty() && group::is_one_at_work(&group::members(self.pid), &self.asked)
+    }
+
+    fn signal(&mut self, recipients: Recipients) {
+        let members = group::members(self.pid);
+        let mut pids = group::to_signal(&members, &self.heeding, &self.signalled, recipients);
+        self.heeding = group::heeding(&members);
+        // Where there is no /proc, the process itself is known all the same.
+        if recipients == Recipients::All && self.ended.is_none() && !self.signalled.contains(&self.pid) {
+            pids.push(self.pid);
+        }
+        for pid in pids {
+            if self.signalled.insert(pid) {
+                if self.heeding.contains(&pid) {
+                    self.asked.insert(pid);
+                }
+                // It may be gone already.
+                let _ = kill_process(pid, Signal::TERM);
+            }
         }
     }
 
@@ -72,10 +129,10 @@ impl Child {
         let _ = kill_process_group(self.pid, Signal::KILL);
     }
 
-    /// Asks the process to end, gives it a while for that, and leaves none of its group behind.
+    /// Asks the group to end, gives it a while for that, and leaves none of it behind.
     pub(super) async fn end(mut self, grace: Duration) {
         self.terminate();
-        let _ = timeout(grace, self.ended()).await;
+        let _ = timeout(grace, self.finished()).await;
         self.kill();
         self.ended().await;
         self.reap();
@@ -189,9 +246,11 @@ mod tests {
         let grandchild = line_of(&fifo).await;
         child.end(Duration::from_millis(50)).await;
         let stat = format!("/proc/{grandchild}/stat");
-        // Whoever inherited it reaps it in its own time: gone, or a zombie until then.
-        let state = fs::read_to_string(stat).ok().and_then(|stat| stat.rsplit(')').next()?.trim().chars().next());
-        assert!(matches!(state, None | Some('Z' | 'X')), "{state:?}");
+        let state = || fs::read_to_string(&stat).ok().and_then(|stat| stat.rsplit(')').next()?.trim().chars().next());
+        // It is killed, and whoever inherited it reaps it in its own time: gone, or a zombie until then.
+        while !matches!(state(), None | Some('Z' | 'X')) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -37,6 +37,8 @@ pub(super) struct Config {
     /// Where a language's base image has its runtime.
     pub(super) runtime_root: PathBuf,
     pub(super) stop_timeout: Duration,
+    /// How long the handler's process may take until it asks for the event.
+    pub(super) start_timeout: Duration,
     /// How long a download may stand still.
     pub(super) stall_timeout: Duration,
 }
@@ -46,6 +48,8 @@ impl Config {
     pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let stop_timeout = seconds(env::STOP_TIMEOUT, lookup(env::STOP_TIMEOUT), 30, &mut problems);
+        // The longest start that Lambda allows: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+        let start_timeout = seconds(env::START_TIMEOUT, lookup(env::START_TIMEOUT), 900, &mut problems);
         let stall_timeout = seconds(env::STALL_TIMEOUT, lookup(env::STALL_TIMEOUT), 30, &mut problems);
         let path = |name, default: &str| PathBuf::from(lookup(name).unwrap_or_else(|| default.to_owned()));
         let config = Self {
@@ -53,6 +57,7 @@ impl Config {
             layer_root: path(env::LAYER_ROOT, "/opt"),
             runtime_root: PathBuf::from("/var/runtime"),
             stop_timeout,
+            start_timeout,
             stall_timeout,
         };
         for (name, path) in [(env::TASK_ROOT, &config.task_root), (env::LAYER_ROOT, &config.layer_root)] {
@@ -95,6 +100,7 @@ mod tests {
         assert_eq!(config.task_root, PathBuf::from("/var/task"));
         assert_eq!(config.layer_root, PathBuf::from("/opt"));
         assert_eq!((config.stop_timeout.as_secs(), config.stall_timeout.as_secs()), (30, 30));
+        assert_eq!(config.start_timeout.as_secs(), 900);
     }
 
     #[test]
@@ -103,9 +109,10 @@ mod tests {
             (env::TASK_ROOT, "relative"),
             (env::STOP_TIMEOUT, "0"),
             (env::STALL_TIMEOUT, "5s"),
+            (env::START_TIMEOUT, "-1"),
             (env::LAYER_ROOT, "/layers"),
         ])
-        .expect_err("three are wrong");
-        assert_eq!(problems.len(), 3, "{problems:?}");
+        .expect_err("four are wrong");
+        assert_eq!(problems.len(), 4, "{problems:?}");
     }
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use super::{config::Config, function::Function};
-use crate::{names::env, order::Order};
+use crate::{
+    names::{RESERVED, env},
+    order::Order,
+};
 
 /// What is kept of the task's environment: where credentials come from, and where ECS tells of the task.
 ///
@@ -17,20 +20,10 @@ const KEPT: &[&str] = &[
     "ECS_CONTAINER_METADATA_URI_V4",
 ];
 
-/// What a function's own variables may not bring in: names that Lambda reserves and that aren't set below, and ours.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+/// What a function's own variables may not bring in beside the names that Lambda reserves.
 const DROPPED: &[&str] = &[
-    "_X_AMZN_TRACE_ID",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
     env::MAX_CONCURRENCY,
     EXEC_WRAPPER,
-    env::ROLE,
     env::EVENT,
     env::EVENT_GZIP,
     env::EVENT_S3,
@@ -60,11 +53,13 @@ impl Identity {
         let context = &order.context;
         let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
         let name = first(&context.function_name, &function.name);
-        let version = first(&context.function_version, &function.version);
+        // The context may name an alias, which Lambda never has in its own.
+        let mut versions = [&context.function_version, &function.version].into_iter();
+        let version = versions.find(|version| is_version(version)).map_or("$LATEST", String::as_str).to_owned();
         let log_group = function.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
         Self {
             arn: first(&context.invoked_function_arn, &function.arn),
-            version: first(&version, "$LATEST"),
+            version,
             // A function without a word on its memory has 128 MB.
             memory_mb: context.memory_limit_in_mb.parse().ok().or(function.memory_mb).unwrap_or(128),
             log_group: first(&context.log_group_name, &log_group),
@@ -85,7 +80,7 @@ pub(super) fn of_child(
 ) -> BTreeMap<String, String> {
     let identity = Identity::of(order, function);
     let mut environment = ordinary(function, config);
-    let dropped = |name: &str| DROPPED.contains(&name);
+    let dropped = |name: &str| RESERVED.contains(&name) || DROPPED.contains(&name);
     environment.extend(function.variables.0.iter().filter(|(name, _)| !dropped(name)).map(owned));
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
     set("_HANDLER", identity.handler);
@@ -109,6 +104,8 @@ pub(super) fn of_child(
         set("AWS_DEFAULT_REGION", region);
     }
     set(env::ATTEMPT, order.attempt.to_string());
+    // Said, since the name of a primary may end as a dispatcher's does.
+    set(env::ROLE, "handler".to_owned());
     for name in KEPT {
         match own(name) {
             Some(value) => environment.insert((*name).to_owned(), value),
@@ -116,6 +113,13 @@ pub(super) fn of_child(
         };
     }
     environment
+}
+
+/// Whether this is a version as Lambda names it: a number, or `$LATEST`.
+///
+/// Source: `Version` in <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>
+fn is_version(text: &str) -> bool {
+    text == "$LATEST" || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The variables that Lambda sets and a function may set otherwise.
@@ -185,6 +189,7 @@ mod tests {
             layer_root: "/opt".into(),
             runtime_root: "/var/runtime".into(),
             stop_timeout: Duration::from_secs(30),
+            start_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_secs(30),
         }
     }
@@ -225,6 +230,7 @@ mod tests {
                 "AWS_REGION=eu-west-1",
                 "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/x",
                 "IMMORTAL_ATTEMPT=2",
+                "IMMORTAL_ROLE=handler",
                 "LAMBDA_RUNTIME_DIR=/var/runtime",
                 "LAMBDA_TASK_ROOT=/var/task",
                 "LANG=en_US.UTF-8",
@@ -265,14 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_a_number_or_latest_never_an_alias() {
+        for (context, function, expected) in [
+            ("6", "7", "6"),
+            ("$LATEST", "7", "$LATEST"),
+            ("prod", "7", "7"),
+            ("", "7", "7"),
+            ("prod", "prod", "$LATEST"),
+            ("7\nEND RequestId: forged", "7", "7"),
+            ("", "", "$LATEST"),
+        ] {
+            let order = order(Context { function_version: context.into(), ..Context::default() });
+            let function = Function { version: function.into(), ..Function::default() };
+            assert_eq!(Identity::of(&order, &function).version, expected, "{context:?}");
+        }
+    }
+
+    #[test]
     fn a_functions_variables_bring_in_nothing_that_is_reserved() {
-        let own_variables: Vec<_> = DROPPED.iter().chain(KEPT).map(|name| (*name, "smuggled")).collect();
-        let mut all = own_variables;
-        all.extend([
-            ("AWS_LAMBDA_RUNTIME_API", "smuggled"),
-            ("LAMBDA_TASK_ROOT", "smuggled"),
-            (env::ATTEMPT, "smuggled"),
-        ]);
+        let names = RESERVED.iter().chain(DROPPED).chain(KEPT).chain(&[env::ATTEMPT, env::ROLE]);
+        let all: Vec<_> = names.map(|name| (*name, "smuggled")).collect();
         let environment = environment(&order(Context::default()), &function(&all), &[]);
         assert!(!environment.values().any(|value| value == "smuggled"), "{environment:?}");
     }

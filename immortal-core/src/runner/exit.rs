@@ -5,10 +5,12 @@
 pub enum Exit {
     /// The handler succeeded.
     Succeeded,
-    /// The handler returned an error, or its process ended without an answer.
+    /// The handler returned an error or panicked.
     Failed,
     /// It can never run.
     Never,
+    /// Its process ended without an answer, or never asked for the event.
+    Unanswered,
     /// It couldn't be fetched this time.
     NotNow,
     /// The attempt's limit was reached.
@@ -28,6 +30,7 @@ impl From<Exit> for u8 {
             Exit::Succeeded => 0,
             Exit::Failed => 1,
             Exit::Never => 2,
+            Exit::Unanswered => 3,
             Exit::Broken => 70,
             Exit::NotNow => 75,
             Exit::LimitReached => 124,
@@ -71,6 +74,8 @@ mod tests {
             (Exit::Succeeded, 0),
             (Exit::Failed, 1),
             (Exit::Never, 2),
+            (Exit::Unanswered, 3),
+            (Exit::Broken, 70),
             (Exit::NotNow, 75),
             (Exit::LimitReached, 124),
             (Exit::Killed(9), 137),

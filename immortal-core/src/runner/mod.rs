@@ -4,6 +4,7 @@
 //! child, unmodified. Whether there is a next attempt is the dispatcher's decision, by the exit code.
 
 mod attempt;
+mod bootstrap;
 mod child;
 mod config;
 mod download;
@@ -13,6 +14,7 @@ mod exit;
 #[doc(hidden)]
 pub mod extract;
 mod function;
+mod group;
 mod lambda;
 mod prepare;
 mod report;
@@ -73,7 +75,7 @@ async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Resul
         }
         prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
     };
-    let bounds = Bounds { limit, stop_timeout: config.stop_timeout };
+    let bounds = Bounds { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
     let api = RuntimeApi::bind().await.map_err(broken)?;
     invoke(order, config, prepared, variables, &api, &mut stop, bounds).await
 }
@@ -159,6 +161,7 @@ fn tell(outcome: &Outcome, name: &str, request_id: &str) {
     let what = match &outcome.end {
         End::Answered(Answer::Response(_)) => return,
         End::Answered(Answer::Error(failure)) => format!("returned {}", attempt::words(failure)),
+        End::Answered(Answer::Missing(_)) => "asked for the next event without a whole answer to this one".to_owned(),
         End::Answered(Answer::InitError(failure)) => format!("couldn't start: {}", attempt::words(failure)),
         End::Exited(child::Ended::Code(code)) => format!("exited with {code}, without an answer"),
         End::Exited(child::Ended::Signal(9)) if matches!(outcome.exit, Exit::Killed(_)) => {

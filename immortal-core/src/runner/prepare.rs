@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,12 +10,13 @@ use bytes::Bytes;
 use tokio::try_join;
 
 use super::{
+    bootstrap,
     config::Config,
     download::Downloader,
     environment::EXEC_WRAPPER,
     event,
     exit::Obstacle,
-    extract::{self, Budget, CallOff, Links, Unsound},
+    extract::{self, CallOff, UnpackBudget},
     function::{Function, refuse, wanted},
     lambda::Lambda,
 };
@@ -75,34 +75,29 @@ async fn code(
     let function = newer.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(function);
     let hash = function.package.as_ref().map_or("", |package| &package.sha256);
     tracing::info!("function {name}, version {}, runs with the code of hash {hash}", function.version);
-    let budget = Arc::new(Budget::default());
-    unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget, Links::new()).await?;
-    let mut links = Links::new();
+    let budget = Arc::new(UnpackBudget::default());
+    unpack(&format!("the code of function {name}"), zip, &config.task_root, &budget).await?;
     for layer in &function.layers {
         let what = format!("layer {layer}");
         let package = lambda.layer(layer).await?;
         let zip = downloader.fetch(&what, &package, || lambda.layer(layer)).await?;
-        links = unpack(&what, zip, &config.layer_root, &budget, links).await?;
+        unpack(&what, zip, &config.layer_root, &budget).await?;
     }
     ignored(&function, config);
-    let bootstrap = bootstrap(config, &function)?;
+    let bootstrap = bootstrap::find(config, &function)?;
     Ok((function, bootstrap))
 }
 
-async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<Budget>, mut links: Links) -> Result<Links, Obstacle> {
+async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) -> Result<(), Obstacle> {
     let call_off = CallOff::default();
     let (root, budget, flag) = (root.to_owned(), Arc::clone(budget), call_off.flag());
-    let unpacked =
-        tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &mut links, &flag).map(|()| links));
+    let unpacked = tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &flag));
     match unpacked.await {
-        Ok(Ok(links)) => Ok(links),
-        Ok(Err(error @ (Unsound::Disk { .. } | Unsound::CalledOff))) => {
-            Err(Obstacle::Broken(format!("{what} can't be unpacked: {}", error_chain(&error))))
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            let obstacle = if error.is_permanent() { Obstacle::Never } else { Obstacle::Broken };
+            Err(obstacle(format!("{what} can't be unpacked: {}", error_chain(&error))))
         }
-        Ok(Err(error)) => Err(Obstacle::Never(format!(
-            "{what} can't be unpacked, though its hash holds: {}; deploy another zip",
-            error_chain(&error)
-        ))),
         Err(error) => Err(Obstacle::Broken(format!("{what} can't be unpacked: {error}"))),
     }
 }
@@ -119,76 +114,5 @@ fn ignored(function: &Function, config: &Config) {
     }
     if !ignored.is_empty() {
         tracing::warn!("function {} has what isn't started here: {}", function.name, ignored.join(", "));
-    }
-}
-
-/// The program to run: the function's own, a layer's, or that of the image.
-///
-/// A managed runtime's is always the image's: `bootstrap` in its zip is a file like any other.
-fn bootstrap(config: &Config, function: &Function) -> Result<PathBuf, Obstacle> {
-    let name = &function.name;
-    let roots = [&config.task_root, &config.layer_root, &config.runtime_root];
-    let candidates = roots.map(|root| root.join("bootstrap"));
-    let ours = if function.managed().is_some() { &candidates[2..] } else { &candidates[..] };
-    let Some((path, metadata)) = ours.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
-        return Err(Obstacle::Never(format!(
-            "function {name} has no bootstrap, and neither has the runner's image; for a managed runtime, build the \
-             image on AWS's base image of that language, which has {}",
-            candidates[2].display()
-        )));
-    };
-    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
-        return Err(Obstacle::Never(format!(
-            "{} of function {name} isn't an executable file; give it mode 755 in the zip",
-            path.display()
-        )));
-    }
-    Ok(path.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn config(root: &Path) -> Config {
-        Config {
-            task_root: root.join("task"),
-            layer_root: root.join("opt"),
-            runtime_root: root.join("runtime"),
-            stop_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(30),
-        }
-    }
-
-    fn put(path: &Path, mode: u32) {
-        fs::create_dir_all(path.parent().expect("below a root")).expect("ours");
-        fs::write(path, "#!/bin/sh\n").expect("ours");
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
-    }
-
-    #[test]
-    fn the_functions_own_bootstrap_comes_first() {
-        let root = tempfile::tempdir().expect("a directory");
-        let config = config(root.path());
-        let own = Function::default();
-        assert!(matches!(bootstrap(&config, &own), Err(Obstacle::Never(message)) if message.contains("no bootstrap")));
-        for directory in [&config.runtime_root, &config.layer_root, &config.task_root] {
-            let path = directory.join("bootstrap");
-            put(&path, 0o755);
-            assert_eq!(bootstrap(&config, &own), Ok(path));
-        }
-        let managed = Function { runtime: Some("nodejs22.x".into()), ..own };
-        assert_eq!(bootstrap(&config, &managed), Ok(config.runtime_root.join("bootstrap")));
-    }
-
-    #[test]
-    fn a_bootstrap_must_be_executable() {
-        let root = tempfile::tempdir().expect("a directory");
-        let config = config(root.path());
-        put(&config.task_root.join("bootstrap"), 0o644);
-        let refused = bootstrap(&config, &Function::default());
-        assert!(matches!(refused, Err(Obstacle::Never(message)) if message.contains("mode 755")));
     }
 }

@@ -1,6 +1,7 @@
 //! What an attempt leaves on stdout: the lines that Lambda writes, and the result.
 
 use std::{
+    fmt::{self, Write as _},
     io::{self, Write},
     time::Duration,
 };
@@ -10,7 +11,7 @@ const MAX_RESULT: usize = 64 * 1024;
 
 /// The line before the handler runs.
 pub(super) fn start(out: &mut impl Write, request_id: &str, version: &str) -> io::Result<()> {
-    writeln!(out, "START RequestId: {request_id} Version: {version}")?;
+    writeln!(out, "START RequestId: {} Version: {}", OneLine(request_id), OneLine(version))?;
     out.flush()
 }
 
@@ -36,7 +37,8 @@ pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, repo
             writeln!(out, "(the result has {length} bytes, of which the first {MAX_RESULT} are above)")?;
         }
     }
-    let Report { request_id, duration, memory_mb, attempt, .. } = report;
+    let Report { duration, memory_mb, attempt, .. } = report;
+    let request_id = OneLine(report.request_id);
     writeln!(out, "END RequestId: {request_id}")?;
     let milliseconds = duration.as_secs_f64() * 1000.0;
     write!(out, "REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\t")?;
@@ -46,6 +48,17 @@ pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, repo
     }
     writeln!(out, "Attempt: {attempt}\t")?;
     out.flush()
+}
+
+/// A text without a line of its own: what would break the line is escaped.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| {
+            if character.is_control() { write!(f, "{}", character.escape_default()) } else { f.write_char(character) }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +90,21 @@ mod tests {
              Max Memory Used: 45 MB\tAttempt: 2\t\n"
         );
         assert!(!written(None, 0).contains("null"));
+    }
+
+    #[test]
+    fn no_request_id_and_no_version_makes_a_line_of_its_own() {
+        let forged = "r-1\r\nEND RequestId: forged\u{1b}[2K";
+        let report =
+            Report { request_id: forged, duration: Duration::ZERO, memory_mb: 512, max_memory_mb: None, attempt: 1 };
+        let mut out = Vec::new();
+        start(&mut out, forged, "7\nEND RequestId: forged").expect("memory");
+        end(&mut out, None, 0, &report).expect("memory");
+        let text = String::from_utf8(out).expect("text");
+        let starts: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+        assert_eq!(starts, ["START", "", "END", "REPORT"], "{text}");
+        assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
+        assert!(text.contains(r"END RequestId: r-1\r\nEND RequestId: forged\u{1b}[2K"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod answer;
 mod body;
+mod delivery;
 mod headers;
 mod server;
 mod state;
@@ -87,6 +88,8 @@ pub enum Answer {
     Error(Failure),
     /// The runtime reported that it can't start, instead of an answer.
     InitError(Failure),
+    /// There is none: what may have been it broke off or was refused, and the runtime went on to the next invocation.
+    Missing(Failure),
 }
 
 /// A response's body.
@@ -143,6 +146,12 @@ impl RuntimeApi {
             // The sender lives in `self`: it can't be gone.
             let _ = changes.changed().await;
         }
+    }
+
+    /// Whether a runtime has the invocation, or has answered it.
+    #[must_use]
+    pub fn is_handed_out(&self) -> bool {
+        self.state.borrow().is_handed_out()
     }
 
     /// Hands the invocation to the runtime that asks for one, and waits for its answer.

@@ -2,12 +2,14 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
@@ -26,7 +28,9 @@ use tokio::{
 use super::{
     Answer,
     answer::{self, MAX_RESPONSE, Mode},
-    body, headers,
+    body,
+    delivery::{Delivery, ResponseBody, WatchedSocket},
+    headers,
     state::{Offer, Refusal, State},
 };
 use crate::names::header;
@@ -64,47 +68,50 @@ pub(super) async fn serve(listener: TcpListener, state: Shared) {
 async fn connection(stream: TcpStream, state: Shared) {
     // What matters here is the next answer, not the number of packets.
     let _ = stream.set_nodelay(true);
-    let handed_out = Mutex::new(None::<Arc<Offer>>);
-    let service = service_fn(|request| {
-        let (state, handed_out) = (&state, &handed_out);
-        async move { Ok::<_, Infallible>(route(request, state, handed_out).await) }
+    let delivery = Delivery::default();
+    let is_held = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (state, delivery, is_held) = (&state, &delivery, &is_held);
+        async move {
+            is_held.store(request.method() == Method::GET, Ordering::Relaxed);
+            let response = route(request, state, delivery).await;
+            is_held.store(false, Ordering::Relaxed);
+            Ok::<_, Infallible>(response)
+        }
     });
-    let served = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service).await;
-    let handed_out = handed_out.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let (Err(error), Some(offer)) = (served, handed_out)
-        && state.send_if_modified(|state| state.put_back(&offer))
-    {
-        tracing::warn!(%error, "the runtime's connection broke before it had the invocation, which is offered again");
+    let socket = TokioIo::new(WatchedSocket { socket: stream, delivery: delivery.clone() });
+    let served = http1::Builder::new().header_read_timeout(None).serve_connection(socket, service).await;
+    if let Some(offer) = delivery.take_unwritten() {
+        if state.send_if_modified(|state| state.put_back(&offer)) {
+            tracing::warn!("the runtime's connection broke before it had the invocation, which is offered again");
+        }
+    } else if served.is_err() && !is_held.into_inner() {
+        // A request that broke off or couldn't be read may have been the answer; a held one that is given up wasn't.
+        miss(&state);
     }
 }
 
-async fn route(
-    request: Request<Incoming>,
-    state: &Shared,
-    handed_out: &Mutex<Option<Arc<Offer>>>,
-) -> Response<Full<Bytes>> {
+async fn route(request: Request<Incoming>, state: &Shared, delivery: &Delivery) -> Response<ResponseBody> {
     let path = request.uri().path().to_owned();
     // A request id is free text where it was given by hand, and clients write it into the path as it is.
     let whole = request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
     match (request.method(), path.as_str()) {
         (&Method::GET, NEXT) => {
             let offer = next(state).await;
-            let response = invocation(&offer);
-            *handed_out.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer);
-            response
+            invocation(offer, delivery)
         }
         (&Method::POST, INIT_ERROR) => init_error(request, state).await,
         (&Method::POST, REGISTER) => register(request.headers(), state),
         (&Method::GET, EVENT_NEXT) => event_next(request.headers()).await,
-        (&Method::POST, _) => match whole.strip_prefix(INVOCATION).and_then(|rest| rest.rsplit_once('/')) {
-            Some((request_id, "response")) => response(request_id, request, state).await,
-            Some((request_id, "error")) => error(request_id, request, state).await,
+        (&Method::GET, _) => not_found(),
+        (method, _) => match whole.strip_prefix(INVOCATION).and_then(|rest| rest.rsplit_once('/')) {
+            Some((request_id, "response")) if method == Method::POST => response(request_id, request, state).await,
+            Some((request_id, "error")) if method == Method::POST => error(request_id, request, state).await,
             _ => {
                 miss(state);
                 not_found()
             }
         },
-        _ => not_found(),
     }
 }
 
@@ -150,20 +157,18 @@ impl Drop for Held<'_> {
     }
 }
 
-fn invocation(offer: &Offer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(offer.invocation.event.clone()));
-    *response.headers_mut() = headers::of(offer);
+fn invocation(offer: Arc<Offer>, delivery: &Delivery) -> Response<ResponseBody> {
+    let headers = headers::of(&offer);
+    let mut response = Response::new(delivery.body(offer));
+    *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
     let mode = Mode::of(request.headers());
     let id = invocation_id(request.headers());
-    let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else {
-        miss(state);
-        return truncated();
-    };
+    let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else { return truncated(state) };
     let too_large = answer::is_too_large(mode, &collected);
     let settled = settle(state, request_id, id.as_deref(), answer::response(mode, collected));
     match settled {
@@ -176,17 +181,17 @@ async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) 
     }
 }
 
-async fn error(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+async fn error(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let id = invocation_id(&parts.headers);
-    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated() };
+    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated(state) };
     let failure = answer::failure(&parts.headers, collected);
     settled_or_refused(settle(state, request_id, id.as_deref(), Answer::Error(failure)))
 }
 
-async fn init_error(request: Request<Incoming>, state: &Shared) -> Response<Full<Bytes>> {
+async fn init_error(request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
-    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated() };
+    let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated(state) };
     let failure = answer::failure(&parts.headers, collected);
     state.send_modify(|state| state.init_error(failure));
     accepted()
@@ -196,22 +201,20 @@ fn settle(state: &Shared, request_id: &str, id: Option<&str>, answer: Answer) ->
     let mut settled = Ok(());
     state.send_if_modified(|state| {
         settled = state.answer(request_id, id, answer);
-        if settled == Err(Refusal::WrongRequestId) {
-            state.miss();
+        match settled {
+            Ok(()) => true,
+            Err(Refusal::WrongRequestId | Refusal::Stale) => state.miss(),
+            Err(Refusal::Answered) => false,
         }
-        settled.is_ok()
     });
     settled
 }
 
 fn miss(state: &Shared) {
-    state.send_if_modified(|state| {
-        state.miss();
-        false
-    });
+    state.send_if_modified(State::miss);
 }
 
-fn settled_or_refused(settled: Result<(), Refusal>) -> Response<Full<Bytes>> {
+fn settled_or_refused(settled: Result<(), Refusal>) -> Response<ResponseBody> {
     match settled {
         Ok(()) => accepted(),
         Err(Refusal::WrongRequestId) => problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
@@ -226,9 +229,13 @@ fn settled_or_refused(settled: Result<(), Refusal>) -> Response<Full<Bytes>> {
     }
 }
 
-fn register(headers: &HeaderMap, state: &Shared) -> Response<Full<Bytes>> {
+fn register(headers: &HeaderMap, state: &Shared) -> Response<ResponseBody> {
     if headers.get(EXTENSION_NAME).is_none_or(HeaderValue::is_empty) {
         return problem(StatusCode::FORBIDDEN, "Extension.InvalidExtensionName", "Empty extension name");
+    }
+    if state.borrow().was_asked() {
+        let message = "Extension registration closed already";
+        return problem(StatusCode::FORBIDDEN, "Extension.RegistrationClosed", message);
     }
     let function = state.borrow().function.clone();
     let body = json!({
@@ -244,7 +251,7 @@ fn register(headers: &HeaderMap, state: &Shared) -> Response<Full<Bytes>> {
 }
 
 /// Held open: what an extension waits for, the end, it learns by SIGTERM.
-async fn event_next(headers: &HeaderMap) -> Response<Full<Bytes>> {
+async fn event_next(headers: &HeaderMap) -> Response<ResponseBody> {
     if !headers.contains_key(EXTENSION_IDENTIFIER) {
         let message = "Missing Lambda-Extension-Identifier header";
         return problem(StatusCode::FORBIDDEN, "Extension.MissingExtensionIdentifier", message);
@@ -256,24 +263,25 @@ fn invocation_id(headers: &HeaderMap) -> Option<String> {
     headers.get(header::INVOCATION_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
 }
 
-fn accepted() -> Response<Full<Bytes>> {
+fn accepted() -> Response<ResponseBody> {
     json(StatusCode::ACCEPTED, &json!({"status": "OK"}))
 }
 
-fn truncated() -> Response<Full<Bytes>> {
+fn truncated(state: &Shared) -> Response<ResponseBody> {
+    miss(state);
     problem(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 }
 
-fn not_found() -> Response<Full<Bytes>> {
+fn not_found() -> Response<ResponseBody> {
     problem(StatusCode::NOT_FOUND, "NotFound", "The Runtime API has no such route")
 }
 
-fn problem(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+fn problem(status: StatusCode, error_type: &str, message: &str) -> Response<ResponseBody> {
     json(status, &json!({"errorMessage": message, "errorType": error_type}))
 }
 
-fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -9,6 +9,7 @@ use super::{Answer, Failure, FunctionNames, Invocation, Ready, headers::unique_i
 pub(super) struct State {
     pub(super) function: FunctionNames,
     waiting: usize,
+    was_asked: bool,
     init_error: Option<Failure>,
     current: Option<Current>,
 }
@@ -49,10 +50,18 @@ pub(super) enum Refusal {
 impl State {
     pub(super) fn wait(&mut self) {
         self.waiting += 1;
+        self.was_asked = true;
     }
 
     pub(super) fn leave(&mut self) {
         self.waiting -= 1;
+    }
+
+    /// Whether any runtime ever asked for an invocation: that ends the start, and with it the registration of extensions.
+    ///
+    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-registration-api-a>
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
     }
 
     pub(super) fn ready(&mut self) -> Option<Ready> {
@@ -70,6 +79,11 @@ impl State {
 
     pub(super) fn is_offered(&self) -> bool {
         matches!(&self.current, Some(Current { stage: Stage::Offered, .. }))
+    }
+
+    /// Whether a runtime has the open invocation, or has answered it.
+    pub(super) fn is_handed_out(&self) -> bool {
+        matches!(&self.current, Some(Current { stage: Stage::Taken | Stage::Answered(_), .. }))
     }
 
     /// Takes the open invocation; it is handed out once.
@@ -93,18 +107,24 @@ impl State {
         }
     }
 
-    /// Notes that something was refused which may have been the answer.
-    pub(super) fn miss(&mut self) {
-        if let Some(current) = &mut self.current {
+    /// Notes that something was refused which may have been the answer; whether that settles the invocation.
+    ///
+    /// A connection's end may be seen only after the runtime has asked for the next invocation over another one.
+    pub(super) fn miss(&mut self) -> bool {
+        if let Some(current) = &mut self.current
+            && matches!(current.stage, Stage::Taken)
+        {
             current.missed = true;
         }
+        self.waiting > 0 && self.give_up_on_missed()
     }
 
-    /// A runtime that asks for the next invocation after its answer was refused has no other: nobody would wait for ever.
+    /// A runtime that asks for the next invocation after its answer was refused has no other: waiting for one would
+    /// never end.
     pub(super) fn give_up_on_missed(&mut self) -> bool {
         match &mut self.current {
             Some(current) if current.missed && matches!(current.stage, Stage::Taken) => {
-                current.stage = Stage::Answered(Some(Answer::Error(no_answer())));
+                current.stage = Stage::Answered(Some(Answer::Missing(no_answer())));
                 true
             }
             _ => false,
@@ -157,7 +177,8 @@ impl State {
 }
 
 fn no_answer() -> Failure {
-    let message = "the runtime asked for the next invocation, and its answer to this one had been refused";
+    let message =
+        "the runtime asked for the next invocation, and its answer to this one had broken off or been refused";
     let body = serde_json::json!({"errorType": "Runtime.NoAnswer", "errorMessage": message});
     Failure { error_type: Some("Runtime.NoAnswer".into()), body: body.to_string().into() }
 }
@@ -232,9 +253,37 @@ mod tests {
         assert!(!state.give_up_on_missed(), "a second /next is held while the answer may still come");
         state.miss();
         assert!(state.give_up_on_missed());
-        let Some(Answer::Error(failure)) = state.take_answer() else { panic!("an error") };
+        let Some(Answer::Missing(failure)) = state.take_answer() else { panic!("no answer") };
         assert_eq!(failure.error_type.as_deref(), Some("Runtime.NoAnswer"));
         assert!(!state.give_up_on_missed(), "once");
+    }
+
+    #[test]
+    fn a_refused_answer_counts_for_the_invocation_that_is_at_work_only() {
+        let mut state = State::default();
+        assert!(!state.miss());
+        state.offer(invocation("r-1"));
+        assert!(!state.miss(), "nobody has it, so nobody answered it");
+        state.take().expect("offered");
+        assert!(!state.give_up_on_missed());
+        state.wait();
+        assert!(state.miss(), "somebody has gone on already");
+        assert!(matches!(state.take_answer(), Some(Answer::Missing(_))));
+    }
+
+    #[test]
+    fn who_has_it_and_who_ever_asked() {
+        let mut state = State::default();
+        assert!(!state.was_asked() && !state.is_handed_out());
+        state.wait();
+        state.leave();
+        assert!(state.was_asked(), "for good");
+        state.offer(invocation("r-1"));
+        assert!(!state.is_handed_out());
+        let offer = state.take().expect("offered");
+        assert!(state.is_handed_out());
+        state.put_back(&offer);
+        assert!(!state.is_handed_out());
     }
 
     #[test]

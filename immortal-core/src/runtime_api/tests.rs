@@ -167,6 +167,95 @@ async fn an_answer_that_breaks_off_is_none() {
     assert!(matches!(&answer, Answer::Response(body) if body.bytes == "\"whole\""), "{answer:?}");
 }
 
+/// Waits until the server has seen that a connection it was to close is closed.
+async fn until_closed(stream: &mut TcpStream) {
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+}
+
+#[tokio::test]
+async fn what_was_written_is_never_handed_out_again_whatever_becomes_of_its_connection() {
+    let path = |kind: &str| format!("/2018-06-01/runtime/invocation/r-1/{kind}");
+    let broken = |path: &str| post(path, "", "0123456789").replace("123456789", "");
+    let many = "X-Header: x\r\n".repeat(200);
+    let table = [
+        ("a response that breaks off", broken(&path("response"))),
+        ("an error that breaks off", broken(&path("error"))),
+        ("an init error that breaks off", broken("/2018-06-01/runtime/init/error")),
+        ("a head that breaks off", post(&path("error"), "", "")[..40].to_owned()),
+        ("an error whose headers get a 431", post(&path("error"), &many, "{}")),
+        ("an error that is no HTTP", "POST\r\n\r\n".to_owned()),
+    ];
+    let ways = [("shut", false), ("reset", true)];
+    for ((case, request), (way, reset)) in table.iter().flat_map(|case| ways.map(|way| (case, way))) {
+        let case = format!("{case}, {way}");
+        let api = RuntimeApi::bind().await.expect("loopback");
+        let client = async {
+            let mut stream = connect(&api).await;
+            ask(&mut stream, GET_NEXT).await;
+            send(&mut stream, request).await;
+            if reset {
+                stream.set_zero_linger().expect("it is open");
+            } else {
+                stream.shutdown().await.expect("it is open");
+                until_closed(&mut stream).await;
+            }
+            drop(stream);
+            let mut next = connect(&api).await;
+            send(&mut next, GET_NEXT).await;
+            next
+        };
+        let (answer, mut next) = tokio::join!(api.invoke(invocation("r-1")), client);
+        assert!(matches!(answer, Answer::Missing(_)), "{case}: {answer:?}");
+        let take = async {
+            let (head, _) = receive(&mut next).await;
+            assert!(head.contains("r-2"), "{case}: {head}");
+            ask(&mut next, &post_response("r-2", "2")).await;
+        };
+        tokio::join!(api.invoke(invocation("r-2")), take);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_written_whole_is_handed_out_again() {
+    let api = RuntimeApi::bind().await.expect("loopback");
+    // More than the buffers of both sockets hold, so that it can't be written to a client that doesn't read.
+    let event = Bytes::from(vec![b' '; 32 * 1024 * 1024]);
+    let client = async {
+        let mut gone = connect(&api).await;
+        send(&mut gone, GET_NEXT).await;
+        gone.readable().await.expect("it is handed out");
+        drop(gone);
+        let mut stream = connect(&api).await;
+        let (head, body) = ask(&mut stream, GET_NEXT).await;
+        assert!(head.contains("r-1"), "{head}");
+        assert_eq!(body.len(), event.len());
+        ask(&mut stream, &post_response("r-1", "1")).await;
+    };
+    let large = Invocation { event: event.clone(), ..invocation("r-1") };
+    let (answer, ()) = tokio::join!(api.invoke(large), client);
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_held_request_that_is_given_up_costs_no_answer() {
+    let api = RuntimeApi::bind().await.expect("loopback");
+    let client = async {
+        let mut stream = connect(&api).await;
+        ask(&mut stream, GET_NEXT).await;
+        let mut held = connect(&api).await;
+        send(&mut held, &format!("GET {} HTTP/1.1\r\n", server_path::EVENT_NEXT)).await;
+        send(&mut held, "Host: x\r\nLambda-Extension-Identifier: x\r\n\r\n").await;
+        held.shutdown().await.expect("it is open");
+        until_closed(&mut held).await;
+        let mut second = connect(&api).await;
+        send(&mut second, GET_NEXT).await;
+        assert!(matches!(api.ready().await, Ready::Waiting));
+        ask(&mut stream, &post_response("r-1", "1")).await;
+    };
+    let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+}
+
 #[tokio::test]
 async fn a_forgotten_invocation_takes_no_late_answer() {
     let api = RuntimeApi::bind().await.expect("loopback");
@@ -267,6 +356,27 @@ async fn graceful_shutdown_helpers_find_their_extension_calls() {
         Poll::Ready(stream.poll_peek(cx, &mut buffer).is_pending())
     });
     assert!(silent.await);
+}
+
+/// Source: `errAgentRegistrationClosed` in <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
+#[tokio::test]
+async fn extensions_register_before_the_first_next_only() {
+    let api = RuntimeApi::bind().await.expect("loopback");
+    let register = post(server_path::REGISTER, "Lambda-Extension-Name: helper\r\n", r#"{"events":[]}"#);
+    let mut stream = connect(&api).await;
+    let (head, _) = ask(&mut stream, &register).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let client = async {
+        let (head, body) = {
+            ask(&mut stream, GET_NEXT).await;
+            ask(&mut stream, &register).await
+        };
+        assert!(head.starts_with("http/1.1 403") && body.contains("Extension.RegistrationClosed"), "{head} {body}");
+        ask(&mut stream, &post_response("r-1", "1")).await;
+    };
+    // It is refused while the runtime works, and costs the invocation nothing.
+    let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
+    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
 }
 
 mod server_path {

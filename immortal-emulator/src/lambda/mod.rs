@@ -15,6 +15,7 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use immortal_core::names::RESERVED;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -213,30 +214,21 @@ fn check(function: &Function) -> Result<(), EmulatorError> {
     Ok(())
 }
 
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
-const RESERVED: [&str; 17] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lambda_reserves_is_refused() {
+        let with = |name: &str| Function {
+            environment: [(name.to_owned(), "x".to_owned())].into(),
+            ..Function::new("ingest", vec![1])
+        };
+        assert!(check(&with("TABLE")).is_ok());
+        for name in RESERVED {
+            assert!(check(&with(name)).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn a_function_is_named_in_each_of_lambdas_ways() {

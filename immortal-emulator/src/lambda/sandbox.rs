@@ -232,7 +232,9 @@ impl Version {
                 Err(End::Failed(Failed::new("Function.ResponseSizeTooLarge", message)))
             }
             Answer::Response(body) => Ok(body.bytes),
-            Answer::Error(failure) | Answer::InitError(failure) => Err(End::Failed(Failed::reported(failure))),
+            Answer::Error(failure) | Answer::InitError(failure) | Answer::Missing(failure) => {
+                Err(End::Failed(Failed::reported(failure)))
+            }
         }
     }
 }

@@ -39,8 +39,22 @@ async fn layers_are_unpacked_in_order_and_what_isnt_honoured_is_said() {
 }
 
 #[tokio::test]
+async fn a_layer_that_cant_replace_what_an_earlier_one_put_is_given_up() {
+    let bench = Bench::of(script("exit 0")).await;
+    let publish = |name: &str, entry: &str| {
+        let zip = zip_of([(entry, 0o644, b"text".as_slice())]);
+        bench.emulator.publish_layer(name, zip)
+    };
+    let layers = vec![publish("first", "lib"), publish("second", "lib/libssl.so")];
+    bench.emulator.deploy(Function { layers, ..script("exit 0") }).expect("a sound function");
+    let end = bench.run().await;
+    assert_eq!(end.code, Some(2), "{}", end.all());
+    assert!(end.stderr.contains("needs a directory at") && end.stderr.contains("layer:second"), "{}", end.all());
+}
+
+#[tokio::test]
 async fn a_layer_may_bring_the_bootstrap_and_one_that_is_gone_is_given_up() {
-    for (name, code, said) in [("runtime", 1, "exited with 3"), ("gone", 2, "GetLayerVersion")] {
+    for (name, code, said) in [("runtime", 3, "exited with 3"), ("gone", 2, "GetLayerVersion")] {
         let code_only = || function(zip_of([("app.sh", 0o755, b"#!/bin/sh\nexit 3\n".as_slice())]));
         let bench = Bench::of(code_only()).await;
         let bootstrap = b"#!/bin/sh\nexec ./app.sh\n".as_slice();
@@ -60,7 +74,7 @@ async fn the_childs_environment_is_the_functions_own_and_lambdas() {
     let bench = Bench::of(function).await;
     let bench = bench.with("OF_THE_IMAGE", "1").with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/1");
     let end = bench.run().await;
-    assert_eq!(end.code, Some(1), "{}", end.all());
+    assert_eq!(end.code, Some(3), "{}", end.all());
     let environment = fs::read_to_string(bench.path("task/environment")).expect("the script wrote it");
     let value =
         |name: &str| environment.lines().find_map(|line| line.strip_prefix(&format!("{name}=")).map(ToOwned::to_owned));
@@ -72,7 +86,7 @@ async fn the_childs_environment_is_the_functions_own_and_lambdas() {
         ("AWS_LAMBDA_LOG_GROUP_NAME", Some("/aws/lambda/primary")),
         ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Some("/v2/credentials/1")),
         ("IMMORTAL_ATTEMPT", Some("1")),
-        ("IMMORTAL_ROLE", None),
+        ("IMMORTAL_ROLE", Some("handler")),
         ("AWS_LAMBDA_FUNCTION_EVENT", None),
         ("AWS_LAMBDA_FUNCTION_CONTEXT", None),
         ("AWS_ACCESS_KEY_ID", None),

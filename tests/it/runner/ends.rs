@@ -4,11 +4,13 @@ use std::io::Write;
 
 use immortal_emulator::{Calls, Function, How};
 
-use super::{Bench, function, package, runtime, script, zip_of};
+use serde_json::json;
+
+use super::{Bench, REQUEST, function, package, runtime, script, zip_of};
 
 #[tokio::test]
 async fn how_the_handler_ends_is_the_exit_code() {
-    let table = [("succeed", 0), ("fail", 1), ("panic", 1), ("exit", 1), ("abort", 128 + 6)];
+    let table = [("succeed", 0), ("fail", 1), ("panic", 1), ("exit", 3), ("abort", 128 + 6)];
     let mut bench = Bench::of(function(package("killed"))).await;
     for (end, code) in table {
         bench = bench.event(&format!(r#"{{"lambda":"hang","tasks":["{end}"]}}"#));
@@ -19,9 +21,15 @@ async fn how_the_handler_ends_is_the_exit_code() {
 
 #[tokio::test]
 async fn a_process_that_never_answers_ends_the_attempt_with_its_own_end() {
+    let broken_off = format!(
+        r#"next; exec 4<>"/dev/tcp/${{AWS_LAMBDA_RUNTIME_API/://}}"
+        printf 'POST /2018-06-01/runtime/invocation/{REQUEST}/error HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1' >&4
+        exec 4>&-; next"#
+    );
     for (bootstrap, code, said) in [
-        ("exit 0", 1, "exited with 0, without an answer"),
-        ("exit 124", 1, "exited with 124"),
+        ("exit 0", 3, "exited with 0, without an answer"),
+        ("exit 124", 3, "exited with 124"),
+        (broken_off.as_str(), 3, "without a whole answer"),
         ("next; kill -KILL $$", 137, "want of memory"),
         ("next; kill -SEGV $$", 139, "signal 11"),
     ] {
@@ -29,6 +37,36 @@ async fn a_process_that_never_answers_ends_the_attempt_with_its_own_end() {
         assert_eq!(end.code, Some(code), "{bootstrap}: {}", end.all());
         assert!(end.stderr.contains(said), "{bootstrap} says {said}: {}", end.all());
     }
+}
+
+#[tokio::test]
+async fn a_process_that_never_asks_for_the_event_is_ended() {
+    let end = Bench::of(script("exec sleep 60")).await.with("IMMORTAL_START_TIMEOUT", "1").run().await;
+    assert_eq!(end.code, Some(3), "{}", end.all());
+    assert!(end.stderr.contains("didn't ask for the event within 1 s"), "{}", end.all());
+}
+
+#[tokio::test]
+async fn an_order_that_would_forge_a_line_of_the_log_is_refused_and_one_with_odd_extras_is_run() {
+    let forged = format!("{REQUEST}\r\nEND RequestId: forged");
+    for (field, value) in [("awsRequestId", forged.as_str()), ("functionVersion", "1\nEND RequestId: forged")] {
+        let end = Bench::of(script("exit 0")).await.context(field, value.into()).run().await;
+        assert_eq!(end.code, Some(2), "{field}: {}", end.all());
+        assert!(end.stderr.contains(field), "{}", end.all());
+        assert!(!end.all().lines().any(|line| line.starts_with("END RequestId: forged")), "{}", end.all());
+    }
+    let mut bench = Bench::of(runtime("next; respond 1")).await;
+    for (field, value) in [
+        ("xrayTraceId", json!(5)),
+        ("tenantId", json!("acme\r\nx")),
+        ("clientContext", json!("text")),
+        ("identity", json!([])),
+        ("logStreamName", json!("\0")),
+    ] {
+        bench = bench.context(field, value);
+    }
+    let end = bench.run().await;
+    assert_eq!(end.code, Some(0), "{}", end.all());
 }
 
 #[tokio::test]
@@ -45,11 +83,11 @@ async fn at_its_limit_it_is_given_up_wherever_it_is() {
 #[tokio::test]
 async fn what_can_never_run_is_refused_with_what_to_do_instead() {
     let sound = || script("exit 0");
-    let linked = {
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        let options = zip::write::SimpleFileOptions::default();
-        zip.add_symlink("bootstrap", "/bin/true", options).expect("writing to memory");
-        zip.finish().expect("writing to memory").into_inner()
+    let lzma = {
+        let mut zip = zip_of([("bootstrap", 0o755, b"#!/bin/sh\n".as_slice())]);
+        let at = zip.windows(4).position(|window| window == b"PK\x01\x02").expect("it has a directory");
+        zip[at + 10] = 14;
+        zip
     };
     let table: Vec<(&str, Function, &str)> = vec![
         ("image", Function { image_uri: Some("1.dkr.ecr/image:1".into()), ..sound() }, "deploy it as a zip"),
@@ -70,9 +108,12 @@ async fn what_can_never_run_is_refused_with_what_to_do_instead() {
             "built for this image",
         ),
         ("no program", function(zip_of([("bootstrap", 0o755, b"\0\0".as_slice())])), "built for this image"),
-        ("no zip", function(b"this is no zip".to_vec()), "no sound zip"),
+        ("in a directory", function(zip_of([("hello/bootstrap", 0o755, b"".as_slice())])), r#""hello/bootstrap""#),
+        ("CR LF", function(zip_of([("bootstrap", 0o755, b"#!/bin/sh\r\n".as_slice())])), "CR LF"),
+        ("a method", function(lzma), r#""bootstrap" is compressed with"#),
+        ("no zip", function(b"this is no zip".to_vec()), "not a readable zip"),
+        ("include", function(zip_of([("../config/a", 0o644, b"".as_slice())])), "--include config:../config"),
         ("zip slip", function(zip_of([("../../evil", 0o755, b"evil".as_slice())])), r#""../../evil" leads out"#),
-        ("a link out", function(linked), r#""bootstrap" leads out"#),
         ("a bomb", function(bomb()), "larger than 250 MB"),
     ];
     for (case, function, said) in table {

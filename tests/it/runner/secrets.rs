@@ -37,7 +37,7 @@ async fn no_log_holds_a_secret_however_much_is_logged() {
         ("throttled", bench(sound()).await.fault("GetFunction", How::Throttle, Calls::Next(1)), 0),
         ("a malformed event", bench(sound()).await.event(&event[..event.len() - 1]), 2),
         ("a malformed attempt", bench(sound()).await.with("IMMORTAL_ATTEMPT", "0"), 2),
-        ("a failure", bench(runtime("next; exit 1")).await, 1),
+        ("a failure", bench(runtime("next; exit 1")).await, 3),
     ];
     for (case, bench, code) in table {
         let end = bench.run().await;

@@ -1,6 +1,7 @@
 //! Being told to stop, and what is left behind: nothing.
 
 use std::{
+    io::Read as _,
     path::Path,
     process::Output,
     time::{Duration, Instant},
@@ -12,7 +13,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Bench, End, PATIENCE, runtime, unshared};
+use immortal_emulator::Function;
+
+use super::{Bench, End, PATIENCE, function, runtime, unshared, zip_of};
 
 /// A runner whose handler runs.
 struct Running {
@@ -68,13 +71,43 @@ async fn a_polite_handlers_answer_still_counts() {
 
 #[tokio::test]
 async fn a_handler_that_ends_without_an_answer_was_stopped() {
+    // Who doesn't heed it is ended five seconds before the end, which is at once here.
     for bootstrap in
         ["next; echo ready; exec sleep 60", "trap 'exit 0' TERM; next; echo ready; while :; do sleep 0.01; done"]
     {
-        let (end, _) = Bench::of(runtime(bootstrap)).await.start_until("ready").await.stop().await;
+        let bench = Bench::of(runtime(bootstrap)).await.with("IMMORTAL_STOP_TIMEOUT", "5");
+        let (end, _) = bench.start_until("ready").await.stop().await;
         assert_eq!(end.code, Some(143), "{bootstrap}: {}", end.all());
         assert!(end.stderr.contains("told to stop"), "{bootstrap}: {}", end.all());
     }
+}
+
+/// A function whose shell `bootstrap` starts its program, this runtime, without `exec`.
+fn under_a_shell(program: &str) -> Function {
+    let program = runtime(program).zip;
+    let mut program = zip::ZipArchive::new(std::io::Cursor::new(program)).expect("made just now");
+    let mut text = String::new();
+    program.by_name("bootstrap").expect("its only entry").read_to_string(&mut text).expect("a script");
+    let shell = b"#!/bin/sh\n./program\necho \"the program ended with $?\"\n".as_slice();
+    function(zip_of([("bootstrap", 0o755, shell), ("program", 0o755, text.as_bytes())]))
+}
+
+#[tokio::test]
+async fn a_program_under_a_shell_is_told_and_its_answer_counts() {
+    let polite = "trap 'respond saved; exit 0' TERM; next; echo ready; while :; do sleep 0.01; done";
+    let (end, took) = Bench::of(under_a_shell(polite)).await.start_until("ready").await.stop().await;
+    assert_eq!(end.code, Some(0), "{}", end.all());
+    assert!(end.stdout.contains("\nsaved\n"), "{}", end.all());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test]
+async fn at_its_end_a_program_under_a_shell_is_told_too() {
+    // It is ended as soon as it has answered, and has two seconds to note that.
+    let noting = "trap 'echo noted; exit 0' TERM; next; respond 1; while :; do sleep 0.01; done";
+    let end = Bench::of(under_a_shell(noting)).await.run().await;
+    assert_eq!(end.code, Some(0), "{}", end.all());
+    assert!(end.stdout.contains("noted"), "{}", end.all());
 }
 
 #[tokio::test]

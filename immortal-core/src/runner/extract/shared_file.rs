@@ -12,7 +12,7 @@ use std::{
 
 /// A reader of a shared file; a clone reads on by itself.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(super) struct SharedFile {
     file: Arc<File>,
     length: u64,
     at: u64,
@@ -20,7 +20,7 @@ pub(super) struct Source {
     left: Arc<AtomicU64>,
 }
 
-impl Source {
+impl SharedFile {
     /// A file of which no more than so many bytes are read, until [`lift`](Self::lift).
     pub(super) fn limited(file: File, bytes: u64) -> io::Result<Self> {
         let length = file.metadata()?.len();
@@ -32,7 +32,7 @@ impl Source {
     }
 }
 
-impl Read for Source {
+impl Read for SharedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         super::take(&self.left, read as u64).ok_or(io::ErrorKind::FileTooLarge)?;
@@ -41,7 +41,7 @@ impl Read for Source {
     }
 }
 
-impl Seek for Source {
+impl Seek for SharedFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let to = match to {
             SeekFrom::Start(at) => Some(at),

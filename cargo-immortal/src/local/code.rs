@@ -1,0 +1,89 @@
+//! The function's code: built with all roles, or the packages that were given.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use immortal_core::{manifest::Manifest, role::Role};
+
+use super::Args;
+use crate::{
+    artifact::{self, Artifact, HERE, Unpacked},
+    binary::{self, Roles},
+    failure::Failure,
+    package::Candidate,
+    pair,
+};
+
+/// What the Lambda functions and the tasks run.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) manifest: Manifest,
+    pub(super) primary: Package,
+    dispatcher: Option<Package>,
+}
+
+/// A program as one to run here, and as Lambda takes it.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) executable: PathBuf,
+    pub(super) zip: Bytes,
+    /// Where the executable lies, if it was given.
+    _unpacked: Option<Unpacked>,
+}
+
+impl Code {
+    pub(super) async fn get(args: &Args, candidate: &Candidate) -> Result<Self, Failure> {
+        let Some(path) = given(args, candidate)? else {
+            let executable = binary::build(candidate, Roles::All, args.selection.release).await?;
+            let manifest = binary::describe(&executable, &candidate.bin).await?;
+            return Ok(Self { manifest, primary: Package::new(executable, None)?, dispatcher: None });
+        };
+        let primary = Artifact::read(path)?;
+        let dispatcher = args.dispatcher_zip.clone().map(Artifact::read).transpose()?;
+        let with_roles = dispatcher.as_ref().unwrap_or(&primary);
+        pair::require(Role::Dispatcher, with_roles, candidate)?;
+        if args.docker.is_none() {
+            pair::require(Role::Runner, with_roles, candidate)?;
+        }
+        let unpacked = primary.unpack()?;
+        let Some(dispatcher) = dispatcher else {
+            let manifest = binary::describe(&unpacked.executable, &artifact::shown(&primary.path)).await?;
+            return Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: None });
+        };
+        let other = dispatcher.unpack()?;
+        let manifest = pair::describe((&primary, &unpacked), (&dispatcher, &other), &candidate.package).await?;
+        Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: Some(Package::given(other)?) })
+    }
+
+    /// What dispatcher and runner run.
+    pub(super) fn of_dispatcher(&self) -> &Package {
+        self.dispatcher.as_ref().unwrap_or(&self.primary)
+    }
+}
+
+impl Package {
+    fn given(unpacked: Unpacked) -> Result<Self, Failure> {
+        Self::new(unpacked.executable.clone(), Some(unpacked))
+    }
+
+    fn new(executable: PathBuf, unpacked: Option<Unpacked>) -> Result<Self, Failure> {
+        let zip = binary::package(&executable)?.into();
+        Ok(Self { executable, zip, _unpacked: unpacked })
+    }
+}
+
+/// The program that is there already. What runs in an image must have been built for one: not by this machine's linker.
+fn given(args: &Args, candidate: &Candidate) -> Result<Option<PathBuf>, Failure> {
+    if args.zip.is_some() || args.docker.is_none() {
+        return Ok(args.zip.clone());
+    }
+    let zip = artifact::package_path(&artifact::target_directory()?, &candidate.bin);
+    if zip.exists() {
+        return Ok(Some(zip));
+    }
+    Err(Failure::WrongUse(format!(
+        "there is no {} for the image to run; build it: {}, or name another program with --zip",
+        artifact::shown(&zip),
+        artifact::build_command(&candidate.package, HERE)
+    )))
+}

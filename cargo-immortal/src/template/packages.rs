@@ -1,0 +1,126 @@
+//! The zips that the template names, as far as they are built yet: which processor they are for, and what they describe.
+
+use std::path::Path;
+
+use immortal_core::{manifest::Manifest, role::Role};
+
+use crate::{
+    artifact::{Architecture, Artifact, build_command, build_roles_command, shown},
+    binary::{self, Roles},
+    failure::Failure,
+    package::Candidate,
+    pair,
+};
+
+#[derive(Debug)]
+pub(super) struct Packages {
+    /// The primary's, and the dispatcher's where that one has none of its own.
+    pub(super) primary: Option<Artifact>,
+    dispatcher: Option<Artifact>,
+}
+
+impl Packages {
+    /// Reads those that are there; the dispatcher's own must be, and the primary's beside it.
+    pub(super) fn read(zip: &Path, dispatcher_zip: Option<&Path>, candidate: &Candidate) -> Result<Self, Failure> {
+        let read = |path: &Path| path.exists().then(|| Artifact::read(path.to_owned())).transpose();
+        let packages = Self { primary: read(zip)?, dispatcher: dispatcher_zip.map_or(Ok(None), read)? };
+        if let Some(dispatcher_zip) = dispatcher_zip {
+            let architecture = packages.dispatcher.as_ref().or(packages.primary.as_ref());
+            let architecture = architecture.map_or(Architecture::X86_64, |built| built.program.architecture);
+            let missing =
+                |path, build| Err(Failure::WrongUse(format!("there is no {}; build it: {build}", shown(path))));
+            if packages.primary.is_none() {
+                return missing(zip, build_command(&candidate.package, architecture));
+            }
+            if packages.dispatcher.is_none() {
+                return missing(dispatcher_zip, build_roles_command(&candidate.package, architecture));
+            }
+        }
+        if let Some(dispatcher) = packages.dispatcher.as_ref().or(packages.primary.as_ref()) {
+            pair::require(Role::Dispatcher, dispatcher, candidate)?;
+        }
+        Ok(packages)
+    }
+
+    /// The processor that was asked for, which must be the one that the packages are for.
+    pub(super) fn architecture(&self, asked: Option<Architecture>, package: &str) -> Result<Architecture, String> {
+        let of = |built: &Option<Artifact>| built.as_ref().map(|built| built.program.architecture);
+        let wanted = asked.or(of(&self.primary)).unwrap_or(Architecture::X86_64);
+        let commands: [fn(&str, Architecture) -> String; 2] = [build_command, build_roles_command];
+        for (built, command) in [&self.primary, &self.dispatcher].into_iter().zip(commands) {
+            if let Some(Artifact { path, program, .. }) = built
+                && program.architecture != wanted
+            {
+                return Err(format!(
+                    "{} is for {}, and not for {wanted}; build it anew: {}",
+                    shown(path),
+                    program.architecture,
+                    command(package, wanted)
+                ));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// What two packages say of themselves, or else a build of the source for this machine.
+    pub(super) async fn describe(&self, candidate: &Candidate, release: bool) -> Result<Manifest, Failure> {
+        if let (Some(primary), Some(dispatcher)) = (&self.primary, &self.dispatcher) {
+            if primary.program.runs_here() {
+                let unpacked = (primary.unpack()?, dispatcher.unpack()?);
+                return pair::describe((primary, &unpacked.0), (dispatcher, &unpacked.1), &candidate.package).await;
+            }
+            eprintln!(
+                "note: {} and {} can't run on this machine, which is why nothing was compared; build both from the source \
+                 as it is now",
+                shown(&primary.path),
+                shown(&dispatcher.path)
+            );
+        }
+        let executable = binary::build(candidate, Roles::Declared, release).await?;
+        binary::describe(&executable, &candidate.bin).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Program;
+
+    #[test]
+    fn the_packages_decide_the_processor() {
+        use Architecture::{Arm64, X86_64};
+        let built = |path: &str, architecture| Artifact {
+            path: path.into(),
+            bytes: Vec::new(),
+            program: Program { architecture, dynamic: true, glibc: Some(34) },
+        };
+        let primary = |architecture| Some(built("primary.zip", architecture));
+        let dispatcher = |architecture| Some(built("dispatcher.zip", architecture));
+        let command = "cargo lambda build --release --output-format zip";
+        let table = [
+            (None, None, None, Ok(X86_64)),
+            (Some(Arm64), None, None, Ok(Arm64)),
+            (None, primary(Arm64), None, Ok(Arm64)),
+            (Some(X86_64), primary(X86_64), None, Ok(X86_64)),
+            (None, primary(Arm64), dispatcher(Arm64), Ok(Arm64)),
+            (
+                Some(Arm64),
+                primary(X86_64),
+                None,
+                Err(format!("primary.zip is for x86_64, and not for arm64; build it anew: {command} --arm64 -p hello")),
+            ),
+            (
+                None,
+                primary(X86_64),
+                dispatcher(Arm64),
+                Err(format!(
+                    "dispatcher.zip is for arm64, and not for x86_64; build it anew: {}",
+                    build_roles_command("hello", X86_64)
+                )),
+            ),
+        ];
+        for (asked, primary, dispatcher, expected) in table {
+            assert_eq!(Packages { primary, dispatcher }.architecture(asked, "hello"), expected);
+        }
+    }
+}
