@@ -14,7 +14,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    names::env,
+    names::{UNREADABLE_EVENT, env},
     runtime_api::{Answer, Failure, Invocation, RuntimeApi},
 };
 
@@ -147,6 +147,9 @@ fn exit(end: &End, cut: Option<Cut>) -> Exit {
     match (end, cut) {
         (End::Answered(Answer::Response(_)), _) => Exit::Succeeded,
         (_, Some(Cut::Limit)) => Exit::LimitReached,
+        (End::Answered(Answer::Error(failure)), _) if error_type(failure).as_deref() == Some(UNREADABLE_EVENT) => {
+            Exit::Never
+        }
         (End::Answered(Answer::Error(_) | Answer::InitError(_)), _) => Exit::Failed,
         (End::Answered(Answer::Missing(_)) | End::Exited(_), Some(Cut::Told)) => Exit::Stopped,
         (End::Exited(Ended::Signal(signal)), None) => Exit::Killed(*signal),
@@ -192,12 +195,20 @@ pub(super) fn start(
 /// An error in a few words: its type, and its message where it has one.
 pub(super) fn words(failure: &Failure) -> String {
     const MOST: usize = 2000;
-    let report: serde_json::Value = serde_json::from_slice(&failure.body).unwrap_or_default();
-    let text = |key: &str| report.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-    let error_type = text("errorType").or_else(|| failure.error_type.clone()).unwrap_or_else(|| "an error".into());
-    let message = text("errorMessage").unwrap_or_default();
+    let error_type = error_type(failure).unwrap_or_else(|| "an error".into());
+    let message = reported(failure, "errorMessage").unwrap_or_default();
     let words: String = format!("{error_type}: {message}").chars().take(MOST).collect();
     words.trim_end_matches([':', ' ']).replace(char::is_control, " ")
+}
+
+fn error_type(failure: &Failure) -> Option<String> {
+    reported(failure, "errorType").or_else(|| failure.error_type.clone())
+}
+
+/// A text in the JSON of a runtime's error.
+fn reported(failure: &Failure, key: &str) -> Option<String> {
+    let report: serde_json::Value = serde_json::from_slice(&failure.body).ok()?;
+    report.get(key)?.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -222,12 +222,16 @@ async fn what_cant_be_executed_is_given_up_for_good() {
 fn how_it_ends_by_answer_process_and_cut() {
     let response = || End::Answered(Answer::Response(crate::runtime_api::Body { bytes: Bytes::new(), length: 0 }));
     let error = || End::Answered(Answer::Error(Failure { error_type: None, body: Bytes::new() }));
+    let unreadable = r#"{"errorType":"Immortal.UnreadableEvent","errorMessage":"no"}"#;
+    let unreadable =
+        End::Answered(Answer::Error(Failure { error_type: Some("unhandled".into()), body: unreadable.into() }));
     let missing = || End::Answered(Answer::Missing(Failure { error_type: None, body: Bytes::new() }));
     for (end, cut, expected) in [
         (response(), None, Exit::Succeeded),
         (response(), Some(Cut::Told), Exit::Succeeded),
         (response(), Some(Cut::Limit), Exit::Succeeded),
         (error(), None, Exit::Failed),
+        (unreadable, None, Exit::Never),
         (error(), Some(Cut::Told), Exit::Failed),
         (error(), Some(Cut::Limit), Exit::LimitReached),
         (missing(), None, Exit::Unanswered),

@@ -104,6 +104,9 @@ pub(super) fn of_child(
         set("AWS_DEFAULT_REGION", region);
     }
     set(env::ATTEMPT, order.attempt.to_string());
+    if order.series > 0 {
+        set(env::SERIES, order.series.to_string());
+    }
     // Said, since the name of a primary may end as a dispatcher's does.
     set(env::ROLE, "handler".to_owned());
     for name in KEPT {
