@@ -167,7 +167,8 @@ fn throttled(service: Service) -> ApiError {
             error.more.insert("Reason".into(), json!("CallerRateLimitExceeded"));
             error
         }
-        Service::Ecs | Service::Sqs => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        Service::Ecs => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        Service::Sqs => ApiError::new(403, "RequestThrottled", "The request was denied due to request throttling."),
         Service::S3 | Service::Download => ApiError::new(503, "SlowDown", "Please reduce your request rate."),
     }
 }
@@ -192,7 +193,8 @@ fn denied(service: Service, operation: &str) -> ApiError {
     match service {
         Service::S3 | Service::Download => ApiError::new(403, "AccessDenied", "Access Denied"),
         Service::Lambda => ApiError::new(403, "AccessDeniedException", message),
-        Service::Ecs | Service::Sqs => ApiError::new(400, "AccessDeniedException", message),
+        Service::Ecs => ApiError::new(400, "AccessDeniedException", message),
+        Service::Sqs => ApiError::new(403, "AccessDenied", message),
     }
 }
 
@@ -216,15 +218,34 @@ pub(crate) fn render(cloud: &Cloud, service: Service, error: &ApiError) -> Outco
             }
             response
         }
-        Service::Ecs | Service::Sqs => {
+        Service::Ecs => {
             body.insert("__type".into(), json!(error.code));
             body.insert("message".into(), json!(error.message));
             respond("application/x-amz-json-1.1", Value::from(body).to_string())
+        }
+        Service::Sqs => {
+            body.insert("__type".into(), json!(format!("com.amazonaws.sqs#{}", sqs_shape(&error.code))));
+            body.insert("message".into(), json!(error.message));
+            let mut response = respond("application/x-amz-json-1.0", Value::from(body).to_string());
+            let fault = if error.status < 500 { "Sender" } else { "Receiver" };
+            if let Ok(code) = HeaderValue::from_str(&format!("{};{fault}", error.code)) {
+                response.headers_mut().insert("x-amzn-query-error", code);
+            }
+            response
         }
     };
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     request_id(response.headers_mut(), &cloud.uuid());
     Outcome { response, code: Some(error.code.clone()) }
+}
+
+/// The shape of an error of SQS. Its code is that of the protocol of before, and comes in a header of its own:
+/// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
+fn sqs_shape(code: &str) -> &str {
+    match code.rsplit('.').next().unwrap_or_default() {
+        "NonExistentQueue" => "QueueDoesNotExist",
+        other => other,
+    }
 }
 
 /// A 200 with JSON.

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     ACCOUNT, Options, REGION, activity::Activity, ecs::Clusters, fault::Faults, happening::Journal, lambda::Functions,
@@ -33,7 +33,8 @@ pub(crate) struct Cloud {
     /// How many calls of each operation are under way.
     pub(crate) under_way: Mutex<HashMap<String, usize>>,
     random: Mutex<fastrand::Rng>,
-    clock: Mutex<SignedDuration>,
+    /// How far the services' clock is ahead of the machine's.
+    ahead: watch::Sender<SignedDuration>,
     directory: TempDir,
 }
 
@@ -52,7 +53,7 @@ impl Cloud {
             buckets: Buckets::default(),
             under_way: Mutex::default(),
             random: Mutex::new(fastrand::Rng::with_seed(options.seed)),
-            clock: Mutex::default(),
+            ahead: watch::Sender::default(),
             directory: tempfile::Builder::new().prefix("immortal-").tempdir()?,
             options,
         })
@@ -74,14 +75,24 @@ impl Cloud {
 
     /// The time on the services' clock.
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now() + *lock(&self.clock)
+        Timestamp::now() + *self.ahead.borrow()
     }
 
+    /// Moves the services' clock forward, and wakes whatever waits for it.
     pub(crate) fn advance(&self, by: Duration) {
-        let mut clock = lock(&self.clock);
-        *clock = clock.saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
-        drop(clock);
+        let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+        self.ahead.send_modify(|ahead| *ahead = ahead.saturating_add(by));
         self.queues.wake();
+    }
+
+    /// Waits until this much time has passed on the services' clock, whether it passed or the clock was moved.
+    pub(crate) async fn sleep(&self, wait: Duration) {
+        let due = self.now() + wait;
+        let mut ahead = self.ahead.subscribe();
+        while let Ok(left) = Duration::try_from(due.duration_since(self.now())) {
+            // Rounded up to the timer's resolution. The sender lives in `self`, so a change is all that can come.
+            let _ = tokio::time::timeout(left + Duration::from_millis(1), ahead.changed()).await;
+        }
     }
 
     /// One of AWS's own waiting times, as it is here.

@@ -9,9 +9,9 @@ use crate::{StopCode, cloud::lock};
 pub struct Fault {
     /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
     /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
-    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `DeleteMessage`. `Download` is
-    /// a request to a presigned address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery
-    /// of an event about it.
+    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
+    /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
+    /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
     pub operation: &'static str,
     /// How it fails.
     pub how: How,
@@ -20,7 +20,7 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 17] = [
+const OPERATIONS: [&str; 22] = [
     "RunTask",
     "DescribeTasks",
     "ListTasks",
@@ -34,7 +34,12 @@ const OPERATIONS: [&str; 17] = [
     "PutObject",
     "DeleteObject",
     "SendMessage",
+    "ReceiveMessage",
     "DeleteMessage",
+    "ChangeMessageVisibility",
+    "GetQueueUrl",
+    "GetQueueAttributes",
+    "StartMessageMoveTask",
     "Download",
     "Task",
     "TaskStateChange",
@@ -121,6 +126,9 @@ pub enum How {
     Twice,
     /// `TaskStateChange`: the event is delivered without the task's overrides.
     WithoutOverrides,
+    /// `TaskStateChange`: the event is delivered without a `stopCode`, as those of interrupted Spot tasks were:
+    /// <https://github.com/aws/containers-roadmap/issues/1565>
+    WithoutStopCode,
 }
 
 /// The faults that are scripted by now.

@@ -112,6 +112,18 @@ pub enum What {
         /// Its id.
         message_id: String,
     },
+    /// How long a received message stays hidden was changed.
+    VisibilityChanged {
+        /// Its id.
+        message_id: String,
+        /// How long from now on, before scaling.
+        timeout: Duration,
+    },
+    /// A message was older than its queue keeps messages, and is gone.
+    Expired {
+        /// Its id.
+        message_id: String,
+    },
     /// A message was received too often, and came into this dead-letter queue.
     DeadLettered {
         /// Its id.

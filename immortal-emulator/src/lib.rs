@@ -33,12 +33,18 @@ use tokio::{
     sync::broadcast,
 };
 
-use crate::{api::ApiError, cloud::Cloud};
+use crate::{
+    api::ApiError,
+    cloud::{Cloud, arn},
+};
 
 pub use crate::{
     fault::{Calls, Fault, How},
     happening::{Happening, Place, Stream, What},
-    model::{Attribute, FailureTarget, Function, Message, Options, Queue, Rate, Redrive, StopCode, TaskDefinition},
+    model::{
+        Attribute, FailureTarget, Function, Message, Options, Queue, Rate, Redrive, RuleTarget, StopCode,
+        TaskDefinition, TaskRule,
+    },
 };
 
 /// The region that all resources are in.
@@ -116,8 +122,9 @@ impl Emulator {
         environment
     }
 
-    /// Moves the services' clock forward: time stamps, visibility, the life of tokens and addresses. What already
-    /// waits (a retry, a Spot interruption) isn't shortened.
+    /// Moves the services' clock forward: time stamps, visibility and retention of messages, Lambda's waits before a
+    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What is due by then happens at once. A
+    /// process that runs (a function, a task) has the machine's clock, and the time it has isn't shortened.
     pub fn advance(&self, by: Duration) {
         self.cloud.advance(by);
     }
@@ -174,13 +181,14 @@ impl Emulator {
     /// What lies in a queue, received and not yet deleted messages included, without receiving it.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<Message> {
-        self.cloud.queues.messages(queue)
+        self.cloud.queues.messages(&self.cloud, queue)
     }
 
-    /// Moves all messages of a dead-letter queue to another queue, or back to where each came from: what
-    /// `StartMessageMoveTask` does. Returns how many.
+    /// Moves all messages that can be received from a dead-letter queue to another queue, or back to where each came
+    /// from: what `StartMessageMoveTask` does. Returns how many.
     pub fn redrive(&self, dead_letter_queue: &str, destination: Option<&str>) -> Result<usize, EmulatorError> {
-        self.cloud.queues.redrive(&self.cloud, dead_letter_queue, destination)
+        let (source, destination) = (arn("sqs", dead_letter_queue), destination.map(|name| arn("sqs", name)));
+        Ok(self.cloud.queues.start_move_task(&self.cloud, &source, destination.as_deref())?)
     }
 
     /// Creates a cluster with these capacity providers (`FARGATE`, `FARGATE_SPOT`).
@@ -198,9 +206,15 @@ impl Emulator {
         ecs::interrupt(&self.cloud, task, stop_code).ok_or_else(|| EmulatorError::Missing(format!("task {task}")))
     }
 
+    /// Creates a rule on the state changes of tasks.
+    pub fn put_task_rule(&self, rule: TaskRule) {
+        self.cloud.clusters.put_rule(rule);
+    }
+
     /// Invokes a function with each event about a task in one of these states; with each event if none is given.
     pub fn watch_tasks(&self, function: &str, last_status: &[&str]) {
-        self.cloud.clusters.watch(function, last_status);
+        let last_status = last_status.iter().map(|status| (*status).to_owned()).collect();
+        self.put_task_rule(TaskRule { family: None, last_status, target: RuleTarget::Function(function.to_owned()) });
     }
 
     /// Creates a bucket.
@@ -229,8 +243,10 @@ impl Emulator {
         self.cloud.faults.inject(fault, None);
     }
 
-    /// Makes calls fail that are about one invocation's event: `RunTask` with this `startedBy`, `Task` and
-    /// `TaskStateChange` of such a task, `DeleteMessage` of the message that Lambda wrote about it.
+    /// Makes calls fail that are about one invocation's event: `RunTask` and `ListTasks` with this `startedBy`, `Task`
+    /// and `TaskStateChange` of such a task, `SendMessage` with this id in the attribute `RequestID` or
+    /// `ImmortalRequestId`, `DeleteMessage` and `ChangeMessageVisibility` of the message that Lambda or a rule wrote
+    /// about it.
     ///
     /// # Panics
     ///

@@ -118,14 +118,23 @@ pub struct Queue {
     pub name: String,
     /// How long a received message is hidden, before scaling.
     pub visibility_timeout: Duration,
+    /// How long a message is kept from its sending on. Never scaled.
+    pub retention: Duration,
     /// Where a message goes that is received too often.
     pub redrive: Option<Redrive>,
 }
 
 impl Queue {
-    /// A queue with SQS's defaults: 30 s, no dead-letter queue.
+    /// A queue with SQS's defaults: hidden for 30 s, kept for 4 days, no dead-letter queue.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), visibility_timeout: Duration::from_secs(30), redrive: None }
+        Self {
+            name: name.into(),
+            visibility_timeout: Duration::from_secs(30),
+            retention: Duration::from_hours(4 * 24),
+            redrive: None,
+        }
     }
 }
 
@@ -174,6 +183,26 @@ impl Attribute {
     pub fn number(value: impl fmt::Display) -> Self {
         Self { data_type: "Number".into(), value: value.to_string() }
     }
+}
+
+/// A rule of EventBridge on the state changes of tasks.
+#[derive(Clone, Debug)]
+pub struct TaskRule {
+    /// The family of the task definition; `None`: every family.
+    pub family: Option<String>,
+    /// The values of `lastStatus`; empty: every status.
+    pub last_status: Vec<String>,
+    /// Where the events go.
+    pub target: RuleTarget,
+}
+
+/// The target of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleTarget {
+    /// A function by its name: it is invoked asynchronously with the event.
+    Function(String),
+    /// A queue by its ARN: the event's JSON is sent to it as a message's body.
+    Queue(String),
 }
 
 /// An ECS task definition for Fargate with one container.

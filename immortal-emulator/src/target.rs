@@ -1,6 +1,6 @@
 //! The services that name their operation in `X-Amz-Target`: ECS and SQS.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::Body,
@@ -19,9 +19,32 @@ use crate::{
 
 /// What a call says of whose event it is about.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Parameters {
+#[serde(default)]
+struct Subject {
+    #[serde(rename = "startedBy")]
     started_by: Option<String>,
+    #[serde(rename = "ReceiptHandle")]
+    receipt: Option<String>,
+    #[serde(rename = "MessageAttributes")]
+    attributes: BTreeMap<String, Text>,
+}
+
+/// The attributes that hold a request id: Lambda's own, and that of a dead letter.
+const REQUEST_IDS: [&str; 2] = ["RequestID", "ImmortalRequestId"];
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "StringValue")]
+    value: Option<String>,
+}
+
+impl Subject {
+    fn request_id(self, cloud: &Cloud) -> Option<String> {
+        let Self { started_by, receipt, mut attributes } = self;
+        started_by
+            .or_else(|| REQUEST_IDS.iter().find_map(|name| attributes.remove(*name)?.value))
+            .or_else(|| cloud.queues.request_of(&receipt?))
+    }
 }
 
 pub(crate) async fn call(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
@@ -33,13 +56,13 @@ pub(crate) async fn call(State(cloud): State<Arc<Cloud>>, request: Request<Body>
         _ => (Service::Ecs, target),
     };
     let body = axum::body::to_bytes(body, 2 << 20).await;
-    let started_by = body.as_ref().ok().and_then(|body| serde_json::from_slice(body).ok());
-    let Parameters { started_by } = started_by.unwrap_or_default();
-    answer_about(&cloud, service, operation, started_by.as_deref(), async |fault| {
+    let subject = body.as_ref().ok().and_then(|body| serde_json::from_slice::<Subject>(body).ok());
+    let request_id = subject.and_then(|subject| subject.request_id(&cloud));
+    answer_about(&cloud, service, operation, request_id.as_deref(), async |fault| {
         signed(&head.headers)?;
         let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is too long"))?;
         match service {
-            Service::Sqs => sqs::wire::call(&cloud, operation, &body),
+            Service::Sqs => sqs::wire::call(&cloud, operation, &body, fault.as_ref()),
             _ => ecs::call(&cloud, operation, &body, fault),
         }
     })

@@ -5,15 +5,18 @@ use std::{sync::Arc, time::Duration};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answered, invalid, parse};
+use super::{answered, invalid, parse, task::Task};
 use crate::{
     How,
     api::{ApiError, Outcome},
     cloud::{Cloud, lock},
 };
 
-/// Stopped tasks can be described for an hour at least; here, for just that.
+/// Stopped tasks can be described and listed for an hour at least; here, for just that:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>
 const KEPT: Duration = Duration::from_hours(1);
+/// How many ARNs `ListTasks` returns at a time, unless told fewer.
+const PAGE: usize = 100;
 
 #[derive(Debug, Deserialize)]
 struct DescribeTasks {
@@ -48,32 +51,70 @@ pub(super) fn describe_tasks(cloud: &Arc<Cloud>, body: &[u8], fault: Option<&How
 #[serde(rename_all = "camelCase")]
 struct ListTasks {
     cluster: Option<String>,
+    container_instance: Option<String>,
     family: Option<String>,
+    service_name: Option<String>,
+    launch_type: Option<String>,
     started_by: Option<String>,
     desired_status: Option<String>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+impl ListTasks {
+    /// Source: the `ListTasksRequest` shape of the ECS API.
+    fn check(&self) -> Result<(), ApiError> {
+        // "When you specify `startedBy` as the filter, it must be the only filter that you use."
+        let others = [&self.container_instance, &self.family, &self.service_name, &self.launch_type];
+        if self.started_by.is_some() && others.iter().any(|other| other.is_some()) {
+            return Err(invalid("startedBy must be the only filter that you use."));
+        }
+        if !["RUNNING", "PENDING", "STOPPED"].contains(&self.desired_status()) {
+            return Err(invalid(format!("Invalid desired status: {}", self.desired_status())));
+        }
+        if !(1..=PAGE).contains(&self.max_results.unwrap_or(PAGE)) {
+            return Err(invalid("maxResults must be between 1 and 100."));
+        }
+        Ok(())
+    }
+
+    fn desired_status(&self) -> &str {
+        self.desired_status.as_deref().unwrap_or("RUNNING")
+    }
+
+    /// Tasks here belong to no service and no instance, and PENDING lists nothing, as on Fargate.
+    fn selects(&self, task: &Task) -> bool {
+        let is = |asked: &Option<String>, own: Option<&str>| asked.is_none() || asked.as_deref() == own;
+        task.desired() == self.desired_status()
+            && is(&self.started_by, task.started_by.as_deref())
+            && is(&self.family, Some(&task.family))
+            && is(&self.launch_type, Some("FARGATE"))
+            && is(&self.service_name, None)
+            && is(&self.container_instance, None)
+    }
 }
 
 pub(super) fn list_tasks(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, ApiError> {
     let request: ListTasks = parse(body)?;
     let cluster = cloud.clusters.cluster(request.cluster.as_deref())?;
-    // Source: the `ListTasksRequest` shape of the ECS API: the default is RUNNING; PENDING lists nothing.
-    let desired = request.desired_status.as_deref().unwrap_or("RUNNING");
-    if !["RUNNING", "PENDING", "STOPPED"].contains(&desired) {
-        return Err(invalid(format!("Invalid desired status: {desired}")));
-    }
-    // "When you specify `startedBy` as the filter, it must be the only filter that you use."
-    if request.started_by.is_some() && request.family.is_some() {
-        return Err(invalid("startedBy must be the only filter that you use."));
-    }
+    request.check()?;
     let now = cloud.now();
-    let matches = |task: &super::Task| {
-        task.cluster == cluster
-            && task.desired() == desired
-            && !task.is_gone(now, KEPT)
-            && request.started_by.as_ref().is_none_or(|by| task.started_by.as_ref() == Some(by))
-            && request.family.as_ref().is_none_or(|family| task.family == *family)
-    };
     let tasks = lock(&cloud.clusters.tasks).clone();
-    let arns: Vec<_> = tasks.iter().filter(|task| matches(task)).map(|task| task.arn.clone()).collect();
-    Ok(answered(cloud, &json!({ "taskArns": arns })))
+    // A token is the last task of the page before: tasks keep their order, and are never removed.
+    let begin = match &request.next_token {
+        None => 0,
+        Some(token) => {
+            let last = tasks.iter().position(|task| task.cluster == cluster && task.id() == token);
+            last.ok_or_else(|| invalid("Invalid token."))? + 1
+        }
+    };
+    let selected = |task: &&Arc<Task>| task.cluster == cluster && !task.is_gone(now, KEPT) && request.selects(task);
+    let mut listed = tasks[begin..].iter().filter(selected).peekable();
+    let page: Vec<_> = listed.by_ref().take(request.max_results.unwrap_or(PAGE)).collect();
+    let arns: Vec<_> = page.iter().map(|task| task.arn.as_str()).collect();
+    let mut answer = json!({ "taskArns": arns });
+    if let (Some(last), Some(_)) = (page.last(), listed.peek()) {
+        answer["nextToken"] = json!(last.id());
+    }
+    Ok(answered(cloud, &answer))
 }

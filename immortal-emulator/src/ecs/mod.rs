@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    How, Rate, StopCode, TaskDefinition,
+    How, Rate, StopCode, TaskDefinition, TaskRule,
     api::{ApiError, Outcome, json_response},
     cloud::{Cloud, arn, lock},
 };
@@ -32,16 +32,9 @@ pub(crate) struct Clusters {
     providers: Mutex<BTreeMap<String, Vec<String>>>,
     definitions: Mutex<BTreeMap<String, Vec<TaskDefinition>>>,
     tasks: Mutex<Vec<Arc<Task>>>,
-    rules: Mutex<Vec<Rule>>,
+    rules: Mutex<Vec<TaskRule>>,
     tokens: Tokens,
     throttle: Throttle,
-}
-
-/// A rule on task events.
-#[derive(Clone, Debug)]
-struct Rule {
-    function: String,
-    last_status: Vec<String>,
 }
 
 /// A revision of a task definition.
@@ -75,9 +68,8 @@ impl Clusters {
         definition_arn(&family, revisions.len())
     }
 
-    pub(crate) fn watch(&self, function: &str, last_status: &[&str]) {
-        let last_status = last_status.iter().map(|status| (*status).to_owned()).collect();
-        lock(&self.rules).push(Rule { function: function.to_owned(), last_status });
+    pub(crate) fn put_rule(&self, rule: TaskRule) {
+        lock(&self.rules).push(rule);
     }
 
     /// A cluster's name, by what a caller names: its name, its ARN, or nothing for `default`.

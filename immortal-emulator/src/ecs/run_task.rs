@@ -93,21 +93,23 @@ pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> R
     let now = cloud.now();
     let raw = request.overrides.as_deref().map_or("{}", RawValue::get);
     let raw: Value = serde_json::from_str(raw).unwrap_or_default();
-    let run = || {
-        let mut tasks = Vec::new();
-        for _ in 0..request.count.unwrap_or(1) {
-            let (started_by, group) = (request.started_by.clone(), request.group.clone());
-            let task = Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group);
-            tasks.push(task.describe_for_api());
-            begin(cloud, task, &fate);
-        }
-        json!({ "tasks": tasks, "failures": [] })
+    let create = || {
+        let (started_by, group) = (request.started_by.clone(), request.group.clone());
+        Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group)
     };
-    let answer = match &request.client_token {
-        Some(token) => cloud.clusters.tokens.once(&cluster, token, parameters, now, run)?,
-        None => run(),
+    // Described as it was before it began.
+    let start = || {
+        let task = create();
+        let described = task.describe_for_api();
+        begin(cloud, Arc::clone(&task), &fate);
+        (task, described)
     };
-    Ok(answered(cloud, &answer))
+    let start = || (0..request.count.unwrap_or(1)).map(|_| start()).unzip();
+    let tasks: Vec<Value> = match &request.client_token {
+        Some(token) => cloud.clusters.tokens.once(&cluster, token, parameters, now, start)?,
+        None => start().1,
+    };
+    Ok(answered(cloud, &json!({ "tasks": tasks, "failures": [] })))
 }
 
 fn begin(cloud: &Arc<Cloud>, task: Arc<Task>, fate: &Fate) {

@@ -146,9 +146,13 @@ impl Task {
         if stopping || lock(&self.state).stop.is_some() { "STOPPED" } else { "RUNNING" }
     }
 
+    pub(super) fn stopped_at(&self) -> Option<Timestamp> {
+        lock(&self.state).stopped
+    }
+
     /// Whether it stopped so long ago that ECS has forgotten it.
     pub(super) fn is_gone(&self, now: Timestamp, kept: Duration) -> bool {
-        lock(&self.state).stopped.is_some_and(|stopped| stopped + kept < now)
+        self.stopped_at().is_some_and(|stopped| stopped + kept < now)
     }
 
     /// Tells it to stop; the first who does gives the reason.
@@ -299,6 +303,9 @@ fn interruption(code: StopCode) -> &'static str {
     match code {
         StopCode::SpotInterruption => "Your Spot Task was interrupted.",
         StopCode::TerminationNotice => "Task is being stopped: its host is going away.",
+        StopCode::ServiceSchedulerInitiated => {
+            "ECS is performing maintenance on the underlying infrastructure hosting the task."
+        }
         _ => "Task was stopped by the platform.",
     }
 }

@@ -4,18 +4,19 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::invalid;
+use super::{invalid, task::Task};
 use crate::{api::ApiError, cloud::lock};
 
-/// A token lives 24 hours at most.
-const LIFETIME: Duration = Duration::from_hours(24);
+/// A token lives "the lower of 24 hours and the lifetime of the resource plus one hour".
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+const LIFE_AFTER_TASK: Duration = Duration::from_hours(1);
 
 /// By cluster and token.
 #[derive(Debug, Default)]
@@ -24,30 +25,53 @@ pub(super) struct Tokens(Mutex<HashMap<(String, String), Used>>);
 #[derive(Debug)]
 struct Used {
     request: Value,
-    answer: Value,
+    tasks: Vec<Arc<Task>>,
+    /// As first described.
+    described: Vec<Value>,
     at: Timestamp,
 }
 
+impl Used {
+    fn is_alive(&self, now: Timestamp) -> bool {
+        let stopped: Option<Vec<_>> = self.tasks.iter().map(|task| task.stopped_at()).collect();
+        let last = stopped.and_then(|stopped| stopped.into_iter().max());
+        self.at + LONGEST_LIFE > now && last.is_none_or(|last| last + LIFE_AFTER_TASK > now)
+    }
+
+    /// "If the task has stopped, the response has its `taskArn`, `lastStatus` and `desiredStatus` only."
+    fn answer(&self) -> Vec<Value> {
+        let stopped = |task: &Task| json!({ "taskArn": task.arn, "lastStatus": task.last_status(), "desiredStatus": task.desired() });
+        let answers = self.tasks.iter().zip(&self.described);
+        let answers = answers.map(|(task, described)| match task.stopped_at() {
+            Some(_) => stopped(task),
+            None => described.clone(),
+        });
+        answers.collect()
+    }
+}
+
 impl Tokens {
-    /// What `act` answers, once for a token and a request: later, and at the same moment, it is the original answer; an
-    /// error where the token was used for another request.
+    /// Describes the tasks that `start` starts, once for a token and a request: later, and at the same moment, it is
+    /// these tasks again; an error where the token was used for another request.
     pub(super) fn once(
         &self,
         cluster: &str,
         token: &str,
         request: Value,
         now: Timestamp,
-        act: impl FnOnce() -> Value,
-    ) -> Result<Value, ApiError> {
+        start: impl FnOnce() -> (Vec<Arc<Task>>, Vec<Value>),
+    ) -> Result<Vec<Value>, ApiError> {
         let mut tokens = lock(&self.0);
-        tokens.retain(|_, used| used.at + LIFETIME > now);
+        tokens.retain(|_, used| used.is_alive(now));
         match tokens.entry((cluster.to_owned(), token.to_owned())) {
-            Entry::Vacant(free) => Ok(free.insert(Used { request, answer: act(), at: now }).answer.clone()),
-            Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().answer.clone()),
+            Entry::Vacant(free) => {
+                let (tasks, described) = start();
+                free.insert(Used { request, tasks, described: described.clone(), at: now });
+                Ok(described)
+            }
+            Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().answer()),
             Entry::Occupied(entry) => {
-                let used = entry.get();
-                let tasks = used.answer["tasks"].as_array().into_iter().flatten();
-                let tasks: Vec<_> = tasks.filter_map(|task| task["taskArn"].as_str()).map(str::to_owned).collect();
+                let tasks: Vec<_> = entry.get().tasks.iter().map(|task| task.arn.clone()).collect();
                 Err(conflict(&tasks))
             }
         }

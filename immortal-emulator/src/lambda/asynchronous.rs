@@ -20,7 +20,7 @@ pub(super) async fn live(cloud: Arc<Cloud>, version: Arc<Version>, request: Requ
             Err(_) => {
                 let after = cloud.scaled(WAIT * attempt);
                 cloud.journal.note(place.clone(), What::Retrying { after });
-                tokio::time::sleep(after).await;
+                cloud.sleep(after).await;
                 attempt += 1;
             }
         }
@@ -28,11 +28,11 @@ pub(super) async fn live(cloud: Arc<Cloud>, version: Arc<Version>, request: Requ
     let sent = match &version.function.on_failure {
         Some(FailureTarget::OnFailure(queue)) => {
             let record = failure::destination_record(&cloud, &version, &request, &failed, tries);
-            cloud.queues.deliver(&cloud, queue, record, failure::no_attributes(), &request.id)
+            cloud.queues.deliver(&cloud, queue, record, failure::no_attributes(), Some(&request.id))
         }
         Some(FailureTarget::DeadLetterConfig(queue)) => {
             let body = String::from_utf8_lossy(&request.event).into_owned();
-            cloud.queues.deliver(&cloud, queue, body, failure::attributes(&request, &failed), &request.id)
+            cloud.queues.deliver(&cloud, queue, body, failure::attributes(&request, &failed), Some(&request.id))
         }
         None => false,
     };

@@ -3,14 +3,13 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Hidden, Received};
+use super::{Hiding, ReceivedMessage, content, wire::system_attributes};
 use crate::{
     Attribute, REGION,
-    cloud::{Cloud, arn, hex},
+    cloud::{Cloud, arn},
     lambda::invoke::prepare,
 };
 
@@ -26,7 +25,7 @@ pub(crate) async fn poll(cloud: Arc<Cloud>, queue: String, function: String, bat
         let changed = cloud.queues.changed.notified();
         let mut changed = std::pin::pin!(changed);
         changed.as_mut().enable();
-        let batch = cloud.queues.receive(&cloud, &queue, batch_size, Hidden::UntilSettled);
+        let batch = cloud.queues.receive(&cloud, &queue, batch_size, Hiding::Held);
         if batch.is_empty() {
             drop(poller);
             match cloud.queues.next_visible(&cloud, &queue) {
@@ -46,7 +45,7 @@ pub(crate) async fn poll(cloud: Arc<Cloud>, queue: String, function: String, bat
 
 /// Hands one batch over. Its messages are hidden for as long as that takes: with scaled time, the visibility timeout
 /// may be shorter than the function's own run.
-async fn handle(cloud: &Arc<Cloud>, queue: &str, function: &str, batch: &[Received]) {
+async fn handle(cloud: &Arc<Cloud>, queue: &str, function: &str, batch: &[ReceivedMessage]) {
     let answer = match prepare(cloud, function, None, event(queue, batch), None) {
         Ok((version, request)) => version.run(cloud, &request, 1).await.ok(),
         Err(_) => None,
@@ -57,7 +56,8 @@ async fn handle(cloud: &Arc<Cloud>, queue: &str, function: &str, batch: &[Receiv
         if failed.hold(&received.message.id) {
             cloud.queues.give_back(cloud, queue, received);
         } else {
-            cloud.queues.delete(cloud, queue, &received.receipt);
+            let fault = cloud.faults.hit("DeleteMessage", received.request_id.as_deref());
+            cloud.queues.delete(cloud, queue, &received.receipt, fault.as_ref());
         }
     }
 }
@@ -107,12 +107,12 @@ fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> Failures {
 /// The event that Lambda makes of a batch.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
-fn event(queue: &str, batch: &[Received]) -> Bytes {
+fn event(queue: &str, batch: &[ReceivedMessage]) -> Bytes {
     let records: Vec<_> = batch.iter().map(|received| record(queue, received)).collect();
     json!({ "Records": records }).to_string().into()
 }
 
-fn record(queue: &str, received: &Received) -> Value {
+fn record(queue: &str, received: &ReceivedMessage) -> Value {
     let message = &received.message;
     let attribute = |attribute: &Attribute| {
         json!({
@@ -124,49 +124,21 @@ fn record(queue: &str, received: &Received) -> Value {
     };
     let attributes: serde_json::Map<_, _> =
         message.attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-    let mut system = json!({
-        "ApproximateReceiveCount": message.receive_count.to_string(),
-        "SentTimestamp": message.sent.to_string(),
-        "SenderId": "AROAEMULATOR:awslambda",
-        "ApproximateFirstReceiveTimestamp": received.first.as_millisecond().to_string(),
-    });
-    if let Some(source) = &message.source {
-        system["DeadLetterQueueSourceArn"] = json!(arn("sqs", source));
-    }
     let mut record = json!({
         "messageId": message.id,
         "receiptHandle": received.receipt,
         "body": message.body,
-        "attributes": system,
+        "attributes": system_attributes(received),
         "messageAttributes": attributes,
-        "md5OfBody": hex(&Md5::digest(&message.body)),
+        "md5OfBody": content::body_digest(&message.body),
         "eventSource": "aws:sqs",
         "eventSourceARN": arn("sqs", queue),
         "awsRegion": REGION,
     });
     if !message.attributes.is_empty() {
-        record["md5OfMessageAttributes"] = json!(attributes_digest(message.attributes.iter()));
+        record["md5OfMessageAttributes"] = json!(content::attributes_digest(&message.attributes));
     }
     record
-}
-
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>, "Calculating
-/// the MD5 message digest for message attributes".
-pub(super) fn attributes_digest<'a>(attributes: impl Iterator<Item = (&'a String, &'a Attribute)>) -> String {
-    let mut digest = Md5::new();
-    let mut text = |text: &str, transport: Option<u8>| {
-        if let Some(transport) = transport {
-            digest.update([transport]);
-        }
-        digest.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-        digest.update(text);
-    };
-    for (name, attribute) in attributes {
-        text(name, None);
-        text(&attribute.data_type, None);
-        text(&attribute.value, Some(1));
-    }
-    hex(&digest.finalize())
 }
 
 #[cfg(test)]

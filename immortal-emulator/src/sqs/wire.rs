@@ -1,28 +1,31 @@
-//! SQS over the wire: what a client needs to send, receive, delete and redrive.
+//! SQS over the wire: what a client needs to send, receive, settle and redrive.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, time::Duration};
 
-use md5::{Digest as _, Md5};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Hidden, LARGEST, fits, mapping::attributes_digest};
+use super::{Hiding, ReceivedMessage, content, receiving::LONGEST_HIDING};
 use crate::{
-    Attribute, EmulatorError,
+    ACCOUNT, Attribute, How,
     api::{ApiError, Outcome, json_response},
-    cloud::{Cloud, arn, hex},
+    cloud::{Cloud, arn, lock},
 };
 
-#[derive(Deserialize)]
+/// The parameters of all operations, which never differ in meaning.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-#[derive(Default)]
 struct Parameters {
     queue_name: String,
     queue_url: String,
     message_body: String,
     message_attributes: BTreeMap<String, WireAttribute>,
     max_number_of_messages: Option<usize>,
+    visibility_timeout: Option<u64>,
     receipt_handle: String,
+    attribute_names: Vec<String>,
+    message_system_attribute_names: Vec<String>,
+    message_attribute_names: Vec<String>,
     source_arn: String,
     destination_arn: Option<String>,
 }
@@ -31,39 +34,36 @@ struct Parameters {
 #[serde(rename_all = "PascalCase")]
 struct WireAttribute {
     data_type: String,
+    #[serde(default)]
     string_value: String,
 }
 
-pub(crate) fn call(cloud: &Arc<Cloud>, operation: &str, body: &[u8]) -> Result<Outcome, ApiError> {
+pub(crate) fn call(cloud: &Cloud, operation: &str, body: &[u8], fault: Option<&How>) -> Result<Outcome, ApiError> {
     let parameters: Parameters = serde_json::from_slice(body)
         .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
     let queue = || {
         let name = parameters.queue_url.rsplit('/').next().unwrap_or_default();
-        if cloud.queues.exists(name) { Ok(name) } else { Err(missing()) }
+        if cloud.queues.exists(name) { Ok(name) } else { Err(no_such_queue()) }
     };
     let answer = match operation {
         "GetQueueUrl" if cloud.queues.exists(&parameters.queue_name) => {
-            json!({ "QueueUrl": format!("{}/{}/{}", cloud.endpoint(), crate::ACCOUNT, parameters.queue_name) })
+            json!({ "QueueUrl": format!("{}/{ACCOUNT}/{}", cloud.endpoint(), parameters.queue_name) })
         }
-        "GetQueueUrl" => return Err(missing()),
-        "SendMessage" => send(cloud, queue()?, &parameters)?,
+        "GetQueueUrl" => return Err(no_such_queue()),
+        "GetQueueAttributes" => attributes_of(cloud, queue()?, &parameters.attribute_names)?,
+        "SendMessage" => send(cloud, queue()?, parameters.message_body.clone(), &parameters.message_attributes)?,
         "ReceiveMessage" => receive(cloud, queue()?, &parameters)?,
         "DeleteMessage" => {
-            if parameters.receipt_handle.is_empty() {
-                let message = "The request must contain the parameter ReceiptHandle.";
-                return Err(ApiError::new(400, "MissingParameter", message));
-            }
-            cloud.queues.delete(cloud, queue()?, &parameters.receipt_handle);
+            cloud.queues.delete(cloud, queue()?, parameters.receipt()?, fault);
+            json!({})
+        }
+        "ChangeMessageVisibility" => {
+            let timeout = parameters.timeout()?.ok_or_else(|| missing("VisibilityTimeout"))?;
+            cloud.queues.change_visibility(cloud, queue()?, parameters.receipt()?, timeout)?;
             json!({})
         }
         "StartMessageMoveTask" => {
-            let name = |queue_arn: &str| queue_arn.strip_prefix(&arn("sqs", "")).map(str::to_owned).ok_or_else(missing);
-            let destination = parameters.destination_arn.as_deref().map(name).transpose()?;
-            let moved = cloud.queues.redrive(cloud, &name(&parameters.source_arn)?, destination.as_deref());
-            moved.map_err(|error| match error {
-                EmulatorError::Refused { code, message } => ApiError::new(400, code, message),
-                _ => missing(),
-            })?;
+            cloud.queues.start_move_task(cloud, &parameters.source_arn, parameters.destination_arn.as_deref())?;
             json!({ "TaskHandle": cloud.hex(64) })
         }
         other => return Err(ApiError::new(400, "InvalidAction", format!("the emulator's SQS has no {other}"))),
@@ -71,30 +71,54 @@ pub(crate) fn call(cloud: &Arc<Cloud>, operation: &str, body: &[u8]) -> Result<O
     Ok(json_response(cloud, &answer))
 }
 
-fn missing() -> ApiError {
-    ApiError::new(400, "com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.")
+impl Parameters {
+    fn receipt(&self) -> Result<&str, ApiError> {
+        if self.receipt_handle.is_empty() { Err(missing("ReceiptHandle")) } else { Ok(&self.receipt_handle) }
+    }
+
+    fn timeout(&self) -> Result<Option<Duration>, ApiError> {
+        match self.visibility_timeout {
+            Some(seconds) if seconds > LONGEST_HIDING.as_secs() => {
+                let most = LONGEST_HIDING.as_secs();
+                Err(ApiError::new(
+                    400,
+                    "InvalidParameterValue",
+                    format!(
+                        "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and {most}, if provided."
+                    ),
+                ))
+            }
+            seconds => Ok(seconds.map(Duration::from_secs)),
+        }
+    }
 }
 
-fn send(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value, ApiError> {
-    let body = &parameters.message_body;
-    let attributes: BTreeMap<_, _> = parameters
-        .message_attributes
-        .iter()
-        .map(|(name, WireAttribute { data_type, string_value })| {
-            (name.clone(), Attribute { data_type: data_type.clone(), value: string_value.clone() })
-        })
-        .collect();
-    if body.is_empty() || !fits(body, &attributes) {
-        let message = format!("a body of {} bytes and its attributes: a message has 1 to {LARGEST} bytes", body.len());
-        return Err(ApiError::new(400, "InvalidParameterValue", message));
+fn no_such_queue() -> ApiError {
+    ApiError::new(400, "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+}
+
+fn missing(parameter: &str) -> ApiError {
+    ApiError::new(400, "MissingParameter", format!("The request must contain the parameter {parameter}."))
+}
+
+fn send(
+    cloud: &Cloud,
+    queue: &str,
+    body: String,
+    attributes: &BTreeMap<String, WireAttribute>,
+) -> Result<Value, ApiError> {
+    let attribute = |WireAttribute { data_type, string_value }: &WireAttribute| Attribute {
+        data_type: data_type.clone(),
+        value: string_value.clone(),
+    };
+    let attributes: BTreeMap<_, _> = attributes.iter().map(|(name, wire)| (name.clone(), attribute(wire))).collect();
+    content::check(&body, &attributes)?;
+    let mut answer = json!({ "MD5OfMessageBody": content::body_digest(&body) });
+    if !attributes.is_empty() {
+        answer["MD5OfMessageAttributes"] = json!(content::attributes_digest(&attributes));
     }
-    let digest = attributes_digest(attributes.iter());
-    let any = !attributes.is_empty();
-    let id = cloud.queues.send(cloud, queue, body.clone(), attributes, None).ok_or_else(missing)?;
-    let mut answer = json!({ "MessageId": id, "MD5OfMessageBody": hex(&Md5::digest(body)) });
-    if any {
-        answer["MD5OfMessageAttributes"] = json!(digest);
-    }
+    let id = cloud.queues.send(cloud, queue, body, attributes, None).ok_or_else(no_such_queue)?;
+    answer["MessageId"] = json!(id);
     Ok(answer)
 }
 
@@ -104,24 +128,90 @@ fn receive(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value,
         let message = "MaxNumberOfMessages must be between 1 and 10, if provided.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
-    let received = cloud.queues.receive(cloud, queue, most, Hidden::AsQueue);
-    let messages = received.iter().map(|received| {
-        let message = &received.message;
-        let attributes = message.attributes.iter().map(|(name, attribute)| {
-            (name.clone(), json!({ "DataType": attribute.data_type, "StringValue": attribute.value }))
-        });
-        json!({
-            "MessageId": message.id,
-            "ReceiptHandle": received.receipt,
-            "MD5OfBody": hex(&Md5::digest(&message.body)),
-            "Body": message.body,
-            "Attributes": {
-                "ApproximateReceiveCount": message.receive_count.to_string(),
-                "SentTimestamp": message.sent.to_string(),
-                "ApproximateFirstReceiveTimestamp": received.first.as_millisecond().to_string(),
-            },
-            "MessageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
-        })
+    let received = cloud.queues.receive(cloud, queue, most, Hiding::For(parameters.timeout()?));
+    let messages: Vec<_> = received.iter().map(|received| describe(received, parameters)).collect();
+    // Without a message there is no member.
+    Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
+}
+
+/// Attributes come only if asked for:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+fn describe(received: &ReceivedMessage, parameters: &Parameters) -> Value {
+    let message = &received.message;
+    let mut described = json!({
+        "MessageId": message.id,
+        "ReceiptHandle": received.receipt,
+        "MD5OfBody": content::body_digest(&message.body),
+        "Body": message.body,
     });
-    Ok(json!({ "Messages": messages.collect::<Vec<_>>() }))
+    let names = parameters.message_system_attribute_names.iter().chain(&parameters.attribute_names);
+    let names: Vec<_> = names.map(String::as_str).collect();
+    let mut system = system_attributes(received);
+    system.retain(|name, _| names.contains(&"All") || names.contains(&name.as_str()));
+    if !system.is_empty() {
+        described["Attributes"] = system.into();
+    }
+    let asked = |name: &str| {
+        parameters.message_attribute_names.iter().any(|asked| {
+            asked == "All" || asked == name || asked.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
+        })
+    };
+    let attributes: BTreeMap<_, _> = message
+        .attributes
+        .iter()
+        .filter(|(name, _)| asked(name))
+        .map(|(name, one)| (name.clone(), one.clone()))
+        .collect();
+    if !attributes.is_empty() {
+        described["MD5OfMessageAttributes"] = json!(content::attributes_digest(&attributes));
+        let wire = |attribute: Attribute| json!({ "DataType": attribute.data_type, "StringValue": attribute.value });
+        described["MessageAttributes"] = attributes.into_iter().map(|(name, one)| (name, wire(one))).collect();
+    }
+    described
+}
+
+/// Source: the `MessageSystemAttributeName` shape of the SQS API.
+pub(super) fn system_attributes(received: &ReceivedMessage) -> Map<String, Value> {
+    let message = &received.message;
+    let mut attributes = Map::from_iter([
+        ("ApproximateReceiveCount".to_owned(), json!(message.receive_count.to_string())),
+        ("SentTimestamp".to_owned(), json!(message.sent.to_string())),
+        ("SenderId".to_owned(), json!("AROAEMULATOR:awslambda")),
+        ("ApproximateFirstReceiveTimestamp".to_owned(), json!(received.first_received_at.as_millisecond().to_string())),
+    ]);
+    if let Some(source) = &message.source {
+        attributes.insert("DeadLetterQueueSourceArn".to_owned(), json!(arn("sqs", source)));
+    }
+    attributes
+}
+
+/// Source: the `QueueAttributeName` shape of the SQS API.
+fn attributes_of(cloud: &Cloud, name: &str, asked: &[String]) -> Result<Value, ApiError> {
+    let now = cloud.now();
+    let mut queues = lock(&cloud.queues.queues);
+    let stored = queues.get_mut(name).ok_or_else(no_such_queue)?;
+    stored.expire(cloud, now);
+    let visible = stored.messages.iter().filter(|message| message.is_visible(now)).count();
+    let queue = &stored.queue;
+    let mut attributes = BTreeMap::from([
+        ("QueueArn", arn("sqs", name)),
+        ("ApproximateNumberOfMessages", visible.to_string()),
+        ("ApproximateNumberOfMessagesNotVisible", (stored.messages.len() - visible).to_string()),
+        ("ApproximateNumberOfMessagesDelayed", "0".to_owned()),
+        ("VisibilityTimeout", queue.visibility_timeout.as_secs().to_string()),
+        ("MessageRetentionPeriod", queue.retention.as_secs().to_string()),
+    ]);
+    if let Some(redrive) = &queue.redrive {
+        let target = arn("sqs", &redrive.dead_letter_queue);
+        let policy = json!({ "deadLetterTargetArn": target, "maxReceiveCount": redrive.max_receive_count });
+        attributes.insert("RedrivePolicy", policy.to_string());
+    }
+    let all = asked.iter().any(|name| name == "All");
+    // A queue without a redrive policy doesn't answer with one.
+    let known = |name: &str| name == "All" || name == "RedrivePolicy" || attributes.contains_key(name);
+    if let Some(unknown) = asked.iter().find(|name| !known(name)) {
+        return Err(ApiError::new(400, "InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
+    }
+    attributes.retain(|name, _| all || asked.iter().any(|asked| asked == name));
+    Ok(if attributes.is_empty() { json!({}) } else { json!({ "Attributes": attributes }) })
 }

@@ -11,6 +11,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
+use crate::clients::sqs_from_environment;
+
 const ME: [&str; 3] = ["bootstrap::as_a_function", "--exact", "--nocapture"];
 
 /// A package whose `bootstrap` is this binary.
@@ -67,8 +69,14 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let records = payload["Records"].as_array().cloned().unwrap_or_default();
             let back =
                 records.iter().filter(|record| record["body"].as_str().is_some_and(|body| body.contains("poison")));
-            let back: Vec<_> = back.map(|record| json!({ "itemIdentifier": record["messageId"] })).collect();
-            println!("batch {}", Value::from(records.clone()));
+            let mut back: Vec<_> = back.map(|record| json!({ "itemIdentifier": record["messageId"] })).collect();
+            for record in &records {
+                if let Some(seconds) = record["body"].as_str().and_then(|body| body.strip_prefix("later ")) {
+                    hide(record, seconds.parse()?).await?;
+                    back.push(json!({ "itemIdentifier": record["messageId"] }));
+                }
+            }
+            println!("batch {}", Value::from(records));
             Ok(json!({ "batchItemFailures": back }))
         }
         _ => Ok(json!({
@@ -79,6 +87,17 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
             "environment": std::env::vars().collect::<std::collections::BTreeMap<_, _>>(),
         })),
     }
+}
+
+/// Hides a record's message for so many seconds from now on.
+async fn hide(record: &Value, seconds: i32) -> Result<(), Error> {
+    let client = sqs_from_environment().await;
+    let queue = record["eventSourceARN"].as_str().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+    let url = client.get_queue_url().queue_name(queue).send().await?;
+    let receipt = record["receiptHandle"].as_str().unwrap_or_default();
+    let change = client.change_message_visibility().set_queue_url(url.queue_url).receipt_handle(receipt);
+    change.visibility_timeout(seconds).send().await?;
+    Ok(())
 }
 
 /// Posts to the Runtime API over a connection of its own.

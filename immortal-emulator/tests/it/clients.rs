@@ -8,6 +8,11 @@ use aws_smithy_http_client::{
 };
 use immortal_emulator::{Emulator, Happening, Options, REGION};
 
+/// An emulator whose time passes only when it is moved, as far as a test can see.
+pub(crate) async fn emulator_in_real_time() -> Emulator {
+    Emulator::start(Options { seed: 7, ..Options::default() }).await.expect("loopback is there")
+}
+
 pub(crate) async fn emulator() -> Emulator {
     Emulator::start(Options { seed: 7, time_scale: 0.001, ..Options::default() }).await.expect("loopback is there")
 }
@@ -35,6 +40,17 @@ pub(crate) async fn ecs(emulator: &Emulator) -> aws_sdk_ecs::Client {
 pub(crate) async fn s3(emulator: &Emulator) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(&config(emulator).await).force_path_style(true).build();
     aws_sdk_s3::Client::from_conf(config)
+}
+
+pub(crate) async fn sqs(emulator: &Emulator) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(&config(emulator).await)
+}
+
+/// The client of a function or task, whose environment says where the emulator is.
+pub(crate) async fn sqs_from_environment() -> aws_sdk_sqs::Client {
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(client);
+    aws_sdk_sqs::Client::new(&config.load().await)
 }
 
 /// Waits for a happening, and says what happened instead if it doesn't come.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType};
-use immortal_emulator::{Calls, Emulator, Fault, Function, How, StopCode, TaskDefinition, What};
+use immortal_emulator::{
+    Calls, Emulator, Fault, Function, How, Queue, RuleTarget, StopCode, TaskDefinition, TaskRule, What,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,4 +87,44 @@ async fn a_start_that_failed_has_no_exit_code_and_may_be_told_twice() {
     assert_eq!(events[0], events[1]);
     assert_eq!(events[0]["detail"]["stopCode"], "TaskFailedToStart");
     assert!(events[0]["detail"]["containers"][0].get("exitCode").is_none());
+}
+
+#[tokio::test]
+async fn a_rule_on_a_family_puts_its_events_into_a_queue() {
+    let emulator = chain("exit 5").await;
+    emulator.register_task_definition(TaskDefinition::new("other", ["/bin/sh", "-c", "exit 0"]));
+    let queue = emulator.create_queue(Queue::new("failures"));
+    let rule = |family: &str, target| TaskRule {
+        family: Some(family.to_owned()),
+        last_status: vec!["STOPPED".to_owned()],
+        target,
+    };
+    emulator.put_task_rule(rule("runner", RuleTarget::Queue(queue)));
+    emulator.put_task_rule(rule("other", RuleTarget::Function("ingestDlq".to_owned())));
+    emulator.put_task_rule(rule("other", RuleTarget::Queue("arn:aws:sqs:eu-central-1:123456789012:gone".to_owned())));
+    let client = ecs(&emulator).await;
+    let answer = run(&client).send().await.expect("accepted");
+    run(&client).task_definition("other").send().await.expect("accepted");
+    emulator.quiet().await;
+    let messages = emulator.messages("failures");
+    assert_eq!((messages.len(), messages[0].attributes.len()), (1, 0));
+    let event: Value = serde_json::from_str(&messages[0].body).expect("the event's JSON");
+    assert_eq!(event["detail-type"], "ECS Task State Change");
+    assert_eq!(event["resources"], json!([answer.tasks()[0].task_arn()]));
+    assert_eq!(
+        (&event["detail"]["lastStatus"], &event["detail"]["group"]),
+        (&json!("STOPPED"), &json!("family:runner"))
+    );
+    let direct = events(&emulator, 1).await;
+    assert_eq!(direct[0]["detail"]["group"], "family:other");
+}
+
+#[tokio::test]
+async fn an_event_can_lack_its_stop_code() {
+    let emulator = chain("exit 0").await;
+    emulator.watch_tasks("ingestDlq", &["STOPPED"]);
+    emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutStopCode, calls: Calls::Next(1) });
+    run(&ecs(&emulator).await).send().await.expect("accepted");
+    let detail = events(&emulator, 1).await[0]["detail"].clone();
+    assert!(detail.get("stopCode").is_none() && detail["stoppedReason"].is_string(), "{detail}");
 }

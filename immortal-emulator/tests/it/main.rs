@@ -9,4 +9,6 @@ mod lambda;
 mod life;
 mod s3;
 mod sqs;
+mod sqs_wire;
+mod task_memory;
 mod trouble;

@@ -2,21 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{Read as _, Write as _},
-    net::TcpStream,
     time::Duration,
 };
 
-use immortal_emulator::{Attribute, Emulator, Function, Place, Queue, REGION, Redrive, What};
-use serde_json::{Value, json};
+use immortal_emulator::{Attribute, Emulator, Function, Happening, Place, Queue, Redrive, What};
+use serde_json::Value;
 
 use crate::{
     bootstrap::package,
-    clients::{emulator, until},
+    clients::{emulator, emulator_in_real_time, until},
 };
 
 async fn chain() -> Emulator {
-    let emulator = emulator().await;
+    set_up(emulator().await)
+}
+
+fn set_up(emulator: Emulator) -> Emulator {
     emulator.create_queue(Queue::new("dead"));
     let redrive = Some(Redrive { dead_letter_queue: "dead".into(), max_receive_count: 3 });
     emulator.create_queue(Queue { redrive, ..Queue::new("failures") });
@@ -98,42 +99,67 @@ async fn a_redrive_sends_anew_what_a_queue_gave_up() {
     assert_eq!(emulator.redrive("dead", Some("failures")).expect("moved"), 1);
 }
 
-/// A call as SDKs make it, JSON 1.0 over HTTP: there is no SQS client among the dependencies.
-fn call(emulator: &Emulator, operation: &str, body: &Value) -> Value {
-    let host = emulator.endpoint().replace("http://", "");
-    let mut stream = TcpStream::connect(&host).expect("loopback");
-    let body = body.to_string();
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: AmazonSQS.{operation}\r\nConnection: close\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=A/20260101/{REGION}/sqs/aws4_request\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a head").1).expect("JSON")
+fn send(emulator: &Emulator, queue: &str, body: &str) -> String {
+    emulator.send_message(queue, body, BTreeMap::new()).expect("the queue exists")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_queue_can_be_used_over_the_wire() {
-    let emulator = chain().await;
-    let url = call(&emulator, "GetQueueUrl", &json!({ "QueueName": "failures" }))["QueueUrl"].clone();
-    let attribute = json!({ "RequestID": { "DataType": "String", "StringValue": "r-1" } });
-    let message = json!({ "QueueUrl": url, "MessageBody": "{}", "MessageAttributes": attribute });
-    let id = call(&emulator, "SendMessage", &message)["MessageId"].clone();
-    let received = call(&emulator, "ReceiveMessage", &json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }));
-    let message = &received["Messages"][0];
-    assert_eq!((&message["MessageId"], &message["Body"]), (&id, &json!("{}")));
-    assert_eq!(message["MessageAttributes"], attribute);
-    call(&emulator, "DeleteMessage", &json!({ "QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"] }));
-    assert!(emulator.messages("failures").is_empty());
-    emulator.send_message("dead", "{}", BTreeMap::new()).expect("sent");
-    let arn = |queue: &str| format!("arn:aws:sqs:{REGION}:123456789012:{queue}");
-    let task = json!({ "SourceArn": arn("dead"), "DestinationArn": arn("failures") });
-    assert!(call(&emulator, "StartMessageMoveTask", &task)["TaskHandle"].is_string());
-    assert_eq!(emulator.messages("failures").len(), 1);
-    let error = call(&emulator, "SendMessage", &json!({ "QueueUrl": "none", "MessageBody": "{}" }));
-    assert_eq!(error["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
+fn receipts(emulator: &Emulator, message: &str) -> usize {
+    let is_receipt =
+        |happening: &Happening| matches!(&happening.what, What::Received { message_id, .. } if message_id == message);
+    emulator.happenings().iter().filter(|happening| is_receipt(happening)).count()
+}
+
+async fn until_received(emulator: &Emulator, message: &str, times: u32) {
+    until(emulator, |happening| match &happening.what {
+        What::Received { message_id, count } if message_id == message && *count == times => Some(()),
+        _ => None,
+    })
+    .await;
+}
+
+async fn until_returned(emulator: &Emulator, message: &str) {
+    until(emulator, |happening| match &happening.what {
+        What::Returned { message_id } if message_id == message => Some(()),
+        _ => None,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_record_stays_hidden_for_as_long_as_its_function_said() {
+    let emulator = set_up(emulator_in_real_time().await);
+    emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
+    // The queue's own timeout is 30 seconds.
+    for (body, seconds) in [("poison", 30), ("later 900", 900), ("later 5", 5)] {
+        let waiting = send(&emulator, "failures", body);
+        until_returned(&emulator, &waiting).await;
+        emulator.advance(Duration::from_secs(seconds - 3));
+        // Whoever receives the marker would have received the other, too.
+        let marker = send(&emulator, "failures", "{}");
+        until_received(&emulator, &marker, 1).await;
+        assert_eq!(receipts(&emulator, &waiting), 1, "{body}");
+        emulator.advance(Duration::from_secs(3));
+        until_received(&emulator, &waiting, 2).await;
+        // Out of the next row's way.
+        emulator.advance(Duration::from_hours(5 * 24));
+    }
+}
+
+#[tokio::test]
+async fn what_is_older_than_its_queue_keeps_messages_is_gone() {
+    let emulator = set_up(emulator_in_real_time().await);
+    let dead = Queue { retention: Duration::from_hours(14 * 24), ..Queue::new("dead") };
+    emulator.create_queue(dead);
+    emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
+    let old = send(&emulator, "failures", "later 43200");
+    until_returned(&emulator, &old).await;
+    send(&emulator, "dead", "{}");
+    emulator.advance(Duration::from_hours(4 * 24));
+    emulator.quiet().await;
+    assert!(emulator.messages("failures").is_empty(), "four days are over");
+    let expired = |happening: &Happening| matches!(&happening.what, What::Expired { message_id } if *message_id == old);
+    assert!(emulator.happenings().iter().any(expired));
+    assert_eq!(emulator.messages("dead").len(), 1, "fourteen are not");
+    emulator.advance(Duration::from_hours(10 * 24));
+    assert!(emulator.messages("dead").is_empty());
 }

@@ -1,6 +1,7 @@
 //! S3: objects in memory, put and got in path style.
 
 mod chunked;
+mod condition;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +23,7 @@ use crate::{
     cloud::{Cloud, hex, lock},
     range::Range,
 };
+use condition::{WriteCondition, no_such_key};
 
 const CHECKSUM: &str = "x-amz-checksum-crc32";
 
@@ -41,6 +43,16 @@ impl Buckets {
 
     pub(crate) fn put(&self, bucket: &str, key: &str, bytes: Bytes) {
         lock(&self.0).objects.insert((bucket.to_owned(), key.to_owned()), bytes);
+    }
+
+    /// Puts an object where the condition holds; of two writers under the same condition one succeeds.
+    fn put_if(&self, bucket: &str, key: &str, bytes: Bytes, condition: &WriteCondition) -> Result<(), ApiError> {
+        let mut contents = lock(&self.0);
+        let name = (bucket.to_owned(), key.to_owned());
+        let present = contents.objects.get(&name).map(etag);
+        condition.check(present.as_deref())?;
+        contents.objects.insert(name, bytes);
+        Ok(())
     }
 
     pub(crate) fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
@@ -69,15 +81,14 @@ pub(crate) async fn get_object(
     let operation = if method == Method::HEAD { "HeadObject" } else { "GetObject" };
     answer(&cloud, Service::S3, operation, async |_| {
         signed(&headers)?;
+        condition::refuse(&headers)?;
         cloud.buckets.exists(&bucket)?;
-        let object = cloud.buckets.object(&bucket, &key);
-        let object = object.ok_or_else(|| ApiError::new(404, "NoSuchKey", "The specified key does not exist."))?;
+        let object = cloud.buckets.object(&bucket, &key).ok_or_else(no_such_key)?;
         let range = Range::of(&headers, object.len())?;
         let mut response = range.response(&object);
-        let (etag, checksum) = (etag(&object), checksum(&object));
-        response.headers_mut().insert(header::ETAG, etag);
+        response.headers_mut().insert(header::ETAG, value(&etag(&object)));
         if range == Range::Whole {
-            response.headers_mut().insert(CHECKSUM, checksum);
+            response.headers_mut().insert(CHECKSUM, value(&checksum(&object)));
         }
         Ok(finish(&cloud, response))
     })
@@ -98,23 +109,17 @@ pub(crate) async fn put_object(
         let upload = chunked::decode(&head.headers, body)?;
         let actual = checksum(&upload.bytes);
         let claimed = upload.trailer(CHECKSUM).or_else(|| head.headers.get(CHECKSUM)?.to_str().ok());
-        if claimed.is_some_and(|claimed| claimed.as_bytes() != actual.as_bytes()) {
+        if claimed.is_some_and(|claimed| claimed != actual) {
             return Err(ApiError::new(
                 400,
                 "BadDigest",
                 "The CRC32 you specified did not match the calculated checksum.",
             ));
         }
-        // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-        let only_new = head.headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*");
-        if only_new && cloud.buckets.object(&bucket, &key).is_some() {
-            let message = "At least one of the pre-conditions you specified did not hold";
-            return Err(ApiError::new(412, "PreconditionFailed", message));
-        }
         let mut response = respond("application/xml", Body::empty());
-        response.headers_mut().insert(header::ETAG, etag(&upload.bytes));
-        response.headers_mut().insert(CHECKSUM, actual);
-        cloud.buckets.put(&bucket, &key, upload.bytes);
+        response.headers_mut().insert(header::ETAG, value(&etag(&upload.bytes)));
+        response.headers_mut().insert(CHECKSUM, value(&actual));
+        cloud.buckets.put_if(&bucket, &key, upload.bytes, &WriteCondition::of(&head.headers)?)?;
         Ok(finish(&cloud, response))
     })
     .await
@@ -127,6 +132,7 @@ pub(crate) async fn delete_object(
 ) -> Response {
     answer(&cloud, Service::S3, "DeleteObject", async |_| {
         signed(&headers)?;
+        condition::refuse(&headers)?;
         cloud.buckets.exists(&bucket)?;
         cloud.buckets.delete(&bucket, &key);
         let mut response = Response::new(Body::empty());
@@ -145,12 +151,14 @@ fn finish(cloud: &Cloud, mut response: Response) -> Outcome {
     response.into()
 }
 
-fn etag(bytes: &Bytes) -> HeaderValue {
-    let digest = hex(&Md5::digest(bytes));
-    HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+fn etag(bytes: &Bytes) -> String {
+    format!("\"{}\"", hex(&Md5::digest(bytes)))
 }
 
-fn checksum(bytes: &Bytes) -> HeaderValue {
-    let checksum = BASE64_STANDARD.encode(crc32fast::hash(bytes).to_be_bytes());
-    HeaderValue::from_str(&checksum).unwrap_or(HeaderValue::from_static(""))
+fn checksum(bytes: &Bytes) -> String {
+    BASE64_STANDARD.encode(crc32fast::hash(bytes).to_be_bytes())
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -1,0 +1,132 @@
+//! What a message may hold, and the digests that SQS makes of it.
+
+use std::collections::BTreeMap;
+
+use md5::{Digest as _, Md5};
+
+use crate::{Attribute, api::ApiError, cloud::hex};
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB, with the names,
+/// types and values of the attributes.
+const LARGEST_MESSAGE: usize = 1 << 20;
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+const MOST_ATTRIBUTES: usize = 10;
+
+pub(super) fn fits(body: &str, attributes: &BTreeMap<String, Attribute>) -> bool {
+    let length =
+        |(name, attribute): (&String, &Attribute)| name.len() + attribute.data_type.len() + attribute.value.len();
+    body.len() + attributes.iter().map(length).sum::<usize>() <= LARGEST_MESSAGE
+}
+
+/// Refuses what SQS refuses in a message.
+pub(super) fn check(body: &str, attributes: &BTreeMap<String, Attribute>) -> Result<(), ApiError> {
+    let invalid = |message: String| Err(ApiError::new(400, "InvalidParameterValue", message));
+    if body.is_empty() {
+        return Err(ApiError::new(400, "MissingParameter", "The request must contain the parameter MessageBody."));
+    }
+    if !fits(body, attributes) {
+        let reason = format!("Message must be shorter than {LARGEST_MESSAGE} bytes.");
+        return invalid(format!("One or more parameters are invalid. Reason: {reason}"));
+    }
+    if attributes.len() > MOST_ATTRIBUTES {
+        return invalid(format!(
+            "Number of message attributes [{}] exceeds the allowed maximum [10].",
+            attributes.len()
+        ));
+    }
+    for (name, attribute) in attributes {
+        if let Some(problem) = problem_of(name, attribute) {
+            return invalid(format!("The message attribute '{name}' {problem}"));
+        }
+    }
+    let texts = attributes.values().map(|attribute| attribute.value.as_str());
+    if std::iter::once(body).chain(texts).any(|text| !text.chars().all(is_allowed)) {
+        let message = "Invalid characters found. Valid characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to \
+                       #xFFFD | #x10000 to #x10FFFF";
+        return Err(ApiError::new(400, "InvalidMessageContents", message));
+    }
+    Ok(())
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
+fn problem_of(name: &str, Attribute { data_type, value }: &Attribute) -> Option<&'static str> {
+    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let reserved = ["aws.", "amazon."].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
+    let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
+    if name.is_empty() || name.len() > 256 || !name.chars().all(sound) || reserved || dots {
+        return Some("has an invalid name.");
+    }
+    match data_type.split('.').next().unwrap_or_default() {
+        _ if data_type.len() > 256 => Some("has a type that is longer than 256 bytes."),
+        "String" | "Number" if value.is_empty() => Some("must contain a non-empty message attribute value."),
+        "Number" if value.parse::<f64>().is_err() => Some("must contain a number."),
+        "String" | "Number" => None,
+        _ => Some("has an invalid type: the emulator has String and Number."),
+    }
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn is_allowed(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+pub(super) fn body_digest(body: &str) -> String {
+    hex(&Md5::digest(body))
+}
+
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>, "Calculating
+/// the MD5 message digest for message attributes".
+pub(super) fn attributes_digest(attributes: &BTreeMap<String, Attribute>) -> String {
+    let mut digest = Md5::new();
+    let mut text = |text: &str, transport: Option<u8>| {
+        if let Some(transport) = transport {
+            digest.update([transport]);
+        }
+        digest.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+        digest.update(text);
+    };
+    for (name, attribute) in attributes {
+        text(name, None);
+        text(&attribute.data_type, None);
+        text(&attribute.value, Some(1));
+    }
+    hex(&digest.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqs_refuses_is_refused() {
+        let text = |value: &str| Attribute { data_type: "String".into(), value: value.into() };
+        let table = [
+            ("A", text("b"), "x", None),
+            ("A.b-c_1", Attribute { data_type: "Number.int".into(), value: "-1.5".into() }, "x", None),
+            ("A", text("b"), "", Some("MissingParameter")),
+            ("A", text("b"), "\u{1}", Some("InvalidMessageContents")),
+            ("A", text("\u{fffe}"), "x", Some("InvalidMessageContents")),
+            ("A", text(""), "x", Some("InvalidParameterValue")),
+            ("A", Attribute { data_type: "Number".into(), value: "one".into() }, "x", Some("InvalidParameterValue")),
+            ("A", Attribute { data_type: "Text".into(), value: "b".into() }, "x", Some("InvalidParameterValue")),
+            ("", text("b"), "x", Some("InvalidParameterValue")),
+            ("A B", text("b"), "x", Some("InvalidParameterValue")),
+            ("AWS.A", text("b"), "x", Some("InvalidParameterValue")),
+            (".A", text("b"), "x", Some("InvalidParameterValue")),
+        ];
+        for (name, attribute, body, code) in table {
+            let checked = check(body, &[(name.to_owned(), attribute.clone())].into());
+            assert_eq!(checked.err().map(|error| error.code).as_deref(), code, "{name:?} {attribute:?} {body:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_a_mebibyte_with_its_attributes() {
+        let attributes = [("Name".to_owned(), Attribute::text("value"))].into();
+        let most = LARGEST_MESSAGE - "NameStringvalue".len();
+        assert!(check(&"x".repeat(most), &attributes).is_ok());
+        assert!(check(&"x".repeat(most + 1), &attributes).is_err());
+        let many = (0..11).map(|number| (format!("A{number}"), Attribute::number(number))).collect();
+        assert!(check("x", &many).is_err());
+    }
+}

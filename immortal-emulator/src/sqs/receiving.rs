@@ -1,0 +1,186 @@
+//! From a message's receipt on: it is hidden for a time that can be changed, and then deleted or received again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Queues, StoredMessage, place};
+use crate::{
+    How, Message, What,
+    api::ApiError,
+    cloud::{Cloud, lock},
+};
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>: 12 hours
+/// from the receipt on, however often it is changed.
+pub(super) const LONGEST_HIDING: Duration = Duration::from_hours(12);
+
+/// A message, as received.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedMessage {
+    pub(crate) message: Message,
+    pub(crate) receipt: String,
+    pub(crate) first_received_at: Timestamp,
+    pub(crate) request_id: Option<String>,
+}
+
+/// How long a received message is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hiding {
+    /// As the caller says, else as the queue has it.
+    For(Option<Duration>),
+    /// As the queue has it, and until it is deleted or given back.
+    Held,
+}
+
+impl Queues {
+    /// Receives up to `most` messages. One that was received too often goes to the dead-letter queue instead.
+    pub(crate) fn receive(&self, cloud: &Cloud, name: &str, most: usize, hiding: Hiding) -> Vec<ReceivedMessage> {
+        let now = cloud.now();
+        let mut queues = lock(&self.queues);
+        // Without the dead-letter queue that it names, a policy does nothing: no message is lost to it.
+        let redrive = queues.get(name).and_then(|stored| stored.queue.redrive.clone());
+        let redrive = redrive.filter(|redrive| queues.contains_key(&redrive.dead_letter_queue));
+        let Some(stored) = queues.get_mut(name) else { return Vec::new() };
+        stored.expire(cloud, now);
+        let timeout = match hiding {
+            Hiding::For(Some(timeout)) => timeout,
+            Hiding::For(None) | Hiding::Held => stored.queue.visibility_timeout,
+        };
+        let visible_at = now + cloud.scaled(timeout);
+        let limit = redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
+        let (mut received, mut spent) = (Vec::new(), Vec::new());
+        stored.messages.retain_mut(|stored| {
+            if !stored.is_visible(now) || received.len() == most {
+                return true;
+            }
+            if stored.message.receive_count >= limit {
+                spent.push(stored.clone());
+                return false;
+            }
+            stored.visible_at = visible_at;
+            stored.held = hiding == Hiding::Held;
+            received.push(stored.receive(cloud.hex(RECEIPT_LENGTH), now));
+            true
+        });
+        if let Some(dead_letters) = redrive.and_then(|redrive| queues.get_mut(&redrive.dead_letter_queue))
+            && !spent.is_empty()
+        {
+            dead_letters.take_spent(cloud, name, spent);
+            self.wake();
+        }
+        drop(queues);
+        for ReceivedMessage { message, .. } in &received {
+            let what = What::Received { message_id: message.id.clone(), count: message.receive_count };
+            cloud.journal.note(place(name), what);
+        }
+        received
+    }
+
+    /// Deletes by receipt handle; an old one deletes nothing, as in SQS.
+    pub(crate) fn delete(&self, cloud: &Cloud, name: &str, receipt: &str, fault: Option<&How>) {
+        let mut queues = lock(&self.queues);
+        let Some(stored) = queues.get_mut(name) else { return };
+        if let Some(at) = stored.messages.iter().position(|stored| stored.receipt == receipt) {
+            if let Some(How::Twice) = fault {
+                let copy = &mut stored.messages[at];
+                copy.visible_at = cloud.now() + cloud.scaled(stored.queue.visibility_timeout);
+                copy.held = false;
+                drop(queues);
+                return self.wake();
+            }
+            let message_id = stored.messages.remove(at).message.id;
+            cloud.journal.note(place(name), What::Deleted { message_id });
+        }
+    }
+
+    /// Lets go of a message that was held: it can be received again when its visibility timeout is over, the queue's or
+    /// what `ChangeMessageVisibility` said meanwhile.
+    pub(crate) fn give_back(&self, cloud: &Cloud, name: &str, received: &ReceivedMessage) {
+        let mut queues = lock(&self.queues);
+        let Some(stored) = queues.get_mut(name) else { return };
+        if let Some(stored) = stored.messages.iter_mut().find(|stored| stored.receipt == received.receipt) {
+            stored.held = false;
+            cloud.journal.note(place(name), What::Returned { message_id: received.message.id.clone() });
+        }
+        drop(queues);
+        self.wake();
+    }
+
+    /// Hides a received message for so long from now on. One that is held stays so: its consumer is at work on it, and
+    /// with scaled time that may take longer than the timeout.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+    pub(super) fn change_visibility(
+        &self,
+        cloud: &Cloud,
+        name: &str,
+        receipt: &str,
+        timeout: Duration,
+    ) -> Result<(), ApiError> {
+        if receipt.len() != RECEIPT_LENGTH || !receipt.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
+            return Err(ApiError::new(404, "ReceiptHandleIsInvalid", message));
+        }
+        let invalid = |value: &str, parameter: &str, reason: &str| {
+            let message = format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}");
+            ApiError::new(400, "InvalidParameterValue", message)
+        };
+        let now = cloud.now();
+        let mut queues = lock(&self.queues);
+        let mut messages = queues.get_mut(name).into_iter().flat_map(|stored| &mut stored.messages);
+        let Some(stored) = messages.find(|stored| stored.receipt == receipt) else {
+            let reason = "Message does not exist or is not available for visibility timeout change.";
+            return Err(invalid(receipt, "ReceiptHandle", reason));
+        };
+        if stored.is_visible(now) {
+            let code = "AWS.SimpleQueueService.MessageNotInflight";
+            return Err(ApiError::new(400, code, "The specified message isn't in flight."));
+        }
+        if stored.received_at.is_some_and(|received| now + timeout > received + LONGEST_HIDING) {
+            let reason = format!(
+                "Total VisibilityTimeout for the message is beyond the limit [{} seconds]",
+                LONGEST_HIDING.as_secs()
+            );
+            return Err(invalid(&timeout.as_secs().to_string(), "VisibilityTimeout", &reason));
+        }
+        stored.visible_at = now + cloud.scaled(timeout);
+        let what = What::VisibilityChanged { message_id: stored.message.id.clone(), timeout };
+        cloud.journal.note(place(name), what);
+        drop(queues);
+        self.wake();
+        Ok(())
+    }
+
+    /// The invocation that a received message is about, where another service wrote it.
+    pub(crate) fn request_of(&self, receipt: &str) -> Option<String> {
+        let queues = lock(&self.queues);
+        let mut messages = queues.values().flat_map(|stored| &stored.messages);
+        messages.find(|stored| stored.receipt == receipt)?.request_id.clone()
+    }
+
+    /// How long until a message of this queue can be received again; `None`: none waits for a known time.
+    pub(super) fn next_visible(&self, cloud: &Cloud, name: &str) -> Option<Duration> {
+        let now = cloud.now();
+        let queues = lock(&self.queues);
+        let waiting = queues.get(name)?.messages.iter().filter(|stored| !stored.held);
+        let next = waiting.map(|stored| stored.visible_at).min()?;
+        Some(Duration::try_from(next.duration_since(now)).unwrap_or_default())
+    }
+}
+
+const RECEIPT_LENGTH: usize = 40;
+
+impl StoredMessage {
+    fn receive(&mut self, receipt: String, now: Timestamp) -> ReceivedMessage {
+        self.message.receive_count += 1;
+        self.receipt = receipt;
+        self.received_at = Some(now);
+        ReceivedMessage {
+            message: self.message.clone(),
+            receipt: self.receipt.clone(),
+            first_received_at: *self.first_received_at.get_or_insert(now),
+            request_id: self.request_id.clone(),
+        }
+    }
+}
