@@ -7,6 +7,8 @@ pub mod aws;
 pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub mod event_gzip;
 pub mod function;
 pub mod handler;
 pub mod manifest;

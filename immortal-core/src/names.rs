@@ -19,6 +19,8 @@ pub mod env {
     pub const ATTEMPT: &str = "IMMORTAL_ATTEMPT";
     /// The order: how many attempts before this one were interrupted.
     pub const INTERRUPTIONS: &str = "IMMORTAL_INTERRUPTIONS";
+    /// The order: which series of attempts this is, one more after each redrive; absent: 0.
+    pub const SERIES: &str = "IMMORTAL_SERIES";
     /// The order: how long the attempt may run, in seconds.
     pub const LIMIT: &str = "IMMORTAL_LIMIT";
 
@@ -87,6 +89,12 @@ pub mod header {
     /// `streaming` for a streamed response.
     pub const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 }
+
+/// The size in bytes of the largest event that Lambda takes, and room for what is around it: whatever is unzipped or
+/// fetched as an event is no larger.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>, 6 MB for a synchronous payload.
+pub const MAX_EVENT: u64 = 8 * 1024 * 1024;
 
 /// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
 pub const HANDED_OVER: &str = "Immortal.HandedOver";
