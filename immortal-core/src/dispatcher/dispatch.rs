@@ -154,7 +154,7 @@ impl Dispatcher {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let why = mend(name, &error);
+            let why = mend(name, &error, &self.config);
             if error.retry_reason().is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
                 return Err(why);
             }

@@ -99,7 +99,7 @@ mod tests {
             let task = Task {
                 status: status.into(),
                 created: Some(created),
-                containers: vec![Container { name: "runner".into(), exit_code }],
+                containers: vec![Container { name: "runner".into(), exit_code, reason: None }],
                 ..Task::default()
             };
             assert_eq!(fate(&task, "runner", &message(Some(1_000_000))), expected, "{created} {status} {exit_code:?}");

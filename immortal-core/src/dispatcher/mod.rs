@@ -22,6 +22,7 @@ use crate::{
 mod deadline;
 mod dispatch;
 mod ecs;
+mod hint;
 mod object;
 mod start;
 

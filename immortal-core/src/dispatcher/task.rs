@@ -34,6 +34,8 @@ pub struct Container {
     pub name: String,
     /// Its exit code; `None` where it never ran.
     pub exit_code: Option<i64>,
+    /// What ECS says of its end: `OutOfMemoryError: Container killed due to memory usage`.
+    pub reason: Option<String>,
 }
 
 /// What a container was told.
@@ -158,6 +160,7 @@ mod tests {
         .expect("an event");
         assert!(task.is_stopped());
         assert_eq!((task.exit_code("runner"), task.exit_code("log"), task.exit_code("x")), (Some(137), None, None));
+        assert_eq!(task.containers[1].reason.as_deref(), Some("OutOfMemoryError"));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
         assert_eq!((task.environment("log"), task.environment("x")), (None, None));
         for nameless in [r#"{"lastStatus":"STOPPED"}"#, r#"{"taskArn":"t","lastStatus":null}"#, "[]"] {

@@ -97,8 +97,11 @@ fn given_up(task: &Task, exit: Option<i64>, order: &Order, why: &str) -> Next {
     let exit = exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit code {exit}"));
     let code = task.stop_code.as_deref().unwrap_or("no stop code");
     let reason = task.stopped_reason.as_deref().unwrap_or("no reason given");
+    // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
+    let reasons = task.containers.iter().filter_map(|it| Some(format!("; {}: {}", it.name, it.reason.as_deref()?)));
+    let reasons: String = reasons.collect();
     Next::GivenUp(format!(
-        "gave up on request {} of {}: attempt {} ended with {exit} ({code}, {reason}): {why}; task {}; mend it, then \
+        "gave up on request {} of {}: attempt {} ended with {exit} ({code}, {reason}{reasons}): {why}; task {}; mend it, then \
          redrive the dead-letter queue to the failure queue",
         order.context.aws_request_id, order.context.function_name, order.attempt, task.arn
     ))
@@ -115,8 +118,8 @@ mod tests {
             status: "STOPPED".into(),
             stop_code: Some(stop_code.into()).filter(|code: &String| !code.is_empty()),
             containers: vec![
-                Container { name: "log".into(), exit_code: Some(0) },
-                Container { name: "runner".into(), exit_code },
+                Container { name: "log".into(), exit_code: Some(0), reason: None },
+                Container { name: "runner".into(), exit_code, reason: None },
             ],
             ..Task::default()
         }
@@ -207,6 +210,16 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_kill_for_memory_is_named() {
+        let mut killed = task(Some(137), EXITED);
+        killed.containers[1].reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
+        let Next::GivenUp(text) = decide(&killed, "runner", &order(3, 0), &Manifest::new("h", "p", "1"), false) else {
+            panic!("the third attempt is the last")
+        };
+        assert!(text.contains("runner: OutOfMemoryError: Container killed due to memory usage)"), "{text}");
     }
 
     #[test]
