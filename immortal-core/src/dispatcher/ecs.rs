@@ -94,11 +94,7 @@ fn task_override(overrides: &Overrides) -> TaskOverride {
     let variables = container.environment.iter();
     let variables =
         variables.map(|variable| KeyValuePair::builder().name(variable.name).value(&variable.value).build());
-    let container = ContainerOverride::builder()
-        .name(&container.name)
-        .set_environment(Some(variables.collect()))
-        .set_cpu(container.cpu)
-        .set_memory(container.memory);
+    let container = ContainerOverride::builder().name(&container.name).set_environment(Some(variables.collect()));
     let storage = |size| EphemeralStorage::builder().size_in_gib(size).build();
     TaskOverride::builder()
         .container_overrides(container.build())
@@ -114,6 +110,7 @@ fn ran(output: RunTaskOutput) -> Ran {
         Some(Started { arn: task.task_arn?, created, named: false })
     });
     let failures = output.failures.unwrap_or_default().into_iter().map(|failure| NotDone {
+        arn: failure.arn.unwrap_or_default(),
         reason: failure.reason.unwrap_or_default(),
         detail: failure.detail.unwrap_or_default(),
     });
@@ -147,6 +144,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
                 .map(|container| Container {
                     name: container.name.unwrap_or_default(),
                     exit_code: container.exit_code.map(i64::from),
+                    reason: container.reason,
                 })
                 .collect(),
             overrides: overrides
@@ -182,7 +180,7 @@ mod tests {
             .stop_code(types::TaskStopCode::SpotInterruption)
             .stopped_reason("taken")
             .containers(types::Container::builder().name("log").build())
-            .containers(types::Container::builder().name("runner").exit_code(143).build())
+            .containers(types::Container::builder().name("runner").exit_code(143).reason("killed").build())
             .overrides(
                 TaskOverride::builder()
                     .container_overrides(ContainerOverride::builder().name("runner").environment(order).build())
@@ -198,6 +196,7 @@ mod tests {
         );
         assert_eq!(task.created, Some(1_692_806_123_456));
         assert_eq!((task.exit_code("runner"), task.exit_code("log")), (Some(143), None));
+        assert_eq!(task.containers[1].reason.as_deref(), Some("killed"));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
     }
 }

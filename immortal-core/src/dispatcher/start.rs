@@ -14,7 +14,7 @@ use super::{
     failure::Failure,
     ladder::{self, Rung},
     lookup::{self, Age, Fate},
-    overrides::Overrides,
+    overrides::{LONGEST, Overrides},
     response::Outcome,
     task::Task,
     token::{self, Origin},
@@ -167,7 +167,7 @@ impl Dispatcher {
         let (mut rung, mut overrides) = self.form(scope, plan, None, request_id).await?;
         loop {
             let request = Request {
-                token: plan.origin.token(redrive),
+                token: plan.origin.token(redrive, plan.spot && !spot),
                 started_by: token::started_by(request_id),
                 spot,
                 overrides: &overrides,
@@ -176,7 +176,7 @@ impl Dispatcher {
             let Some(answer) = self.run_task(&request, deadline).await else {
                 return Err(no_time("RunTask"));
             };
-            let again = match judge(answer) {
+            let again = match judge(answer, &self.config) {
                 Verdict::Started(started) => match self.standing(scope, &started).await? {
                     Standing::InHand(what) => {
                         let Started { arn, .. } = &started;
@@ -214,7 +214,7 @@ impl Dispatcher {
                 Verdict::Again(again) => again,
             };
             info!(request_id, token, retry, decision = "again", "{}", again.why);
-            // Without Spot capacity it is FARGATE.
+            // Without Spot capacity it is FARGATE, after a definite answer only: an unanswered call may have started a task.
             spot = spot && again.kind != RetryReason::NoCapacity;
             // After a throttle the pace of the whole process is the pause; this one only parts the records.
             let nth = if again.kind == RetryReason::Throttled { retry.min(2) } else { retry };
@@ -243,14 +243,18 @@ impl Dispatcher {
         };
         if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
             let overrides = with(plan.order.event.clone());
-            if overrides.fit() {
+            if overrides.length() <= LONGEST {
                 return Ok((ladder::rung_of(&plan.order.event), overrides));
             }
         }
-        let Some(event) = ladder::event_of(&plan.order.event) else {
-            return Err("its order is too long even with the event in S3; shorten its context".to_owned());
+        let event = match ladder::event_of(&plan.order.event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Err("its order is too long even with the event in S3; shorten its context".to_owned()),
+            Err(broken) => {
+                return Err(format!("its order holds no event: {broken}; send the event itself to the failure queue"));
+            }
         };
-        let key = token::object_key(&scope.identity.primary.name, request_id);
+        let key = token::object_key(&scope.identity.primary.name, request_id, &event);
         let transport = &self.config.transport;
         let (rung, overrides) = ladder::climb_down(&event, transport, &key, floor.unwrap_or(Rung::Inline), with)
             .map_err(|error| error.to_string())?;

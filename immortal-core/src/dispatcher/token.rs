@@ -23,10 +23,12 @@ pub enum Origin {
 impl Origin {
     /// The client token, with the message's id where that message is a redrive.
     ///
+    /// A call that moved to `FARGATE`, since Spot had no room, is another request and has another token.
+    ///
     /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.
     #[must_use]
-    pub fn token(&self, redrive: Option<&str>) -> String {
+    pub fn token(&self, redrive: Option<&str>, off_spot: bool) -> String {
         let mut lines = match self {
             Self::Invocation { function, request_id, attempt } => {
                 vec![function.unqualified().to_string(), request_id.clone(), attempt.to_string()]
@@ -34,6 +36,7 @@ impl Origin {
             Self::Task(arn) => vec![arn.clone()],
         };
         lines.extend(redrive.map(str::to_owned));
+        lines.extend(off_spot.then(|| "FARGATE".to_owned()));
         hex_sha256(&lines.join("\n"))
     }
 }
@@ -49,10 +52,11 @@ pub fn started_by(request_id: &str) -> String {
     }
 }
 
-/// The key of the object that holds an event.
+/// The key of the object that holds an event. Another event is another object: none replaces that of a task which still
+/// has attempts to come.
 #[must_use]
-pub fn object_key(function: &str, request_id: &str) -> String {
-    format!("immortal/{function}/{}", started_by(request_id))
+pub fn object_key(function: &str, request_id: &str, event: &str) -> String {
+    format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))
 }
 
 fn hex_sha256(text: &str) -> String {
@@ -80,8 +84,12 @@ mod tests {
         // printf 'arn:…:ingest\nr-1\n1' | sha256sum
         let expected = hex_sha256(&format!("{INGEST}\nr-1\n1"));
         assert_eq!(expected.len(), 64);
-        assert_eq!(invocation(INGEST, "r-1", 1).token(None), expected);
-        assert_eq!(invocation(&format!("{INGEST}:live"), "r-1", 1).token(None), expected, "whatever the qualifier");
+        assert_eq!(invocation(INGEST, "r-1", 1).token(None, false), expected);
+        assert_eq!(
+            invocation(&format!("{INGEST}:live"), "r-1", 1).token(None, false),
+            expected,
+            "whatever the qualifier"
+        );
         assert_eq!(hex_sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 
@@ -89,17 +97,21 @@ mod tests {
     fn what_differs_has_another_token() {
         let task = Origin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
         let tokens = [
-            invocation(INGEST, "r-1", 1).token(None),
-            invocation(INGEST, "r-1", 2).token(None),
-            invocation(INGEST, "r-2", 1).token(None),
-            invocation(INGEST, "r-1", 1).token(Some("m-1")),
-            invocation(INGEST, "r-1", 1).token(Some("m-2")),
-            task.token(None),
-            task.token(Some("m-1")),
+            invocation(INGEST, "r-1", 1).token(None, false),
+            invocation(INGEST, "r-1", 2).token(None, false),
+            invocation(INGEST, "r-2", 1).token(None, false),
+            invocation(INGEST, "r-1", 1).token(Some("m-1"), false),
+            invocation(INGEST, "r-1", 1).token(Some("m-2"), false),
+            invocation(INGEST, "r-1", 1).token(None, true),
+            task.token(None, false),
+            task.token(Some("m-1"), false),
+            task.token(None, true),
         ];
         let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
         assert_eq!(distinct.len(), tokens.len());
-        assert_eq!(task.token(None), hex_sha256("arn:aws:ecs:eu-central-1:111111111111:task/default/1"));
+        let arn = "arn:aws:ecs:eu-central-1:111111111111:task/default/1";
+        assert_eq!(task.token(None, false), hex_sha256(arn));
+        assert_eq!(task.token(None, true), hex_sha256(&format!("{arn}\nFARGATE")), "the last line");
     }
 
     #[test]
@@ -110,7 +122,15 @@ mod tests {
         for unusual in ["", "a/b", "a_b", "ä", "../x", &"a".repeat(129)] {
             assert_eq!(started_by(unusual), hex_sha256(unusual), "{unusual:?}");
         }
-        assert_eq!(object_key("ingest", "r-1"), "immortal/ingest/r-1");
-        assert_eq!(object_key("ingest", "../x"), format!("immortal/ingest/{}", hex_sha256("../x")));
+    }
+
+    #[test]
+    fn another_event_is_another_object() {
+        // printf abc | sha256sum
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(object_key("ingest", "r-1", "abc"), format!("immortal/ingest/r-1/{hash}"));
+        assert_eq!(object_key("ingest", "../x", "abc"), format!("immortal/ingest/{}/{hash}", hex_sha256("../x")));
+        let keys = ["{}", "{} ", "[]"].map(|event| object_key("ingest", "r-1", event));
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), keys.len());
     }
 }

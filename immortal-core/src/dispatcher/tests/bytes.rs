@@ -142,7 +142,7 @@ proptest! {
             let failure = failure(&shape);
             prop_assert_eq!(&failure.event, &event);
             for from in [Rung::Inline, Rung::Gzip, Rung::S3] {
-                let key = token::object_key("ingest", "r-1");
+                let key = token::object_key("ingest", "r-1", &event);
                 let order = |form| Order {
                     event: form,
                     context: failure.context.clone(),
@@ -156,8 +156,8 @@ proptest! {
                 prop_assert!(rung >= from);
                 let order = received(&overrides);
                 match &order.event {
-                    EventForm::S3(uri) => prop_assert_eq!(uri, "s3://events/immortal/ingest/r-1"),
-                    form => prop_assert_eq!(ladder::event_of(form), Some(event.clone())),
+                    EventForm::S3(uri) => prop_assert_eq!(uri, &format!("s3://events/{key}")),
+                    form => prop_assert_eq!(ladder::event_of(form).expect("our own"), Some(event.clone())),
                 }
             }
         }

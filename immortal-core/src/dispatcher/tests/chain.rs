@@ -15,44 +15,44 @@ use crate::{
     manifest::{Manifest, On},
 };
 
-fn manifest() -> Manifest {
+pub(super) fn manifest() -> Manifest {
     Manifest::new("ingest", "ingest", "1")
 }
 
-fn message(id: &str, request_id: &str, body: &str, sent: u64) -> Value {
+pub(super) fn message(id: &str, request_id: &str, body: &str, sent: u64) -> Value {
     json!({ "messageId": id, "eventSource": "aws:sqs", "body": body,
         "attributes": { "SentTimestamp": sent.to_string(), "ApproximateReceiveCount": "1" },
         "messageAttributes": { "RequestID": { "stringValue": request_id }, "ErrorMessage": { "stringValue": "no such table" } } })
 }
 
 /// The service's tasks are created at this time, in milliseconds, unless a test says otherwise.
-const NOW: u64 = 1_700_000_000_000;
+pub(super) const NOW: u64 = 1_700_000_000_000;
 
-fn batch(messages: &[Value]) -> String {
+pub(super) fn batch(messages: &[Value]) -> String {
     json!({ "Records": messages }).to_string()
 }
 
-fn one(body: &str) -> String {
+pub(super) fn one(body: &str) -> String {
     batch(&[message("m-1", "r-1", body, NOW)])
 }
 
 /// Who went back.
-async fn back(service: &Service, payload: &str) -> Vec<String> {
+pub(super) async fn back(service: &Service, payload: &str) -> Vec<String> {
     let dispatcher = service.dispatcher(&[], manifest());
     named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
 }
 
-fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
+pub(super) fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
     let json = serde_json::to_value(response).expect("plain data");
     let failures = json["batchItemFailures"].as_array().expect("a list");
     failures.iter().map(|item| item["itemIdentifier"].as_str().expect("a text").to_owned()).collect()
 }
 
-fn last(service: &Service) -> Value {
+pub(super) fn last(service: &Service) -> Value {
     service.with(|state| serde_json::from_str(state.calls.last().expect("a call")).expect("JSON"))
 }
 
-fn variable(call: &Value, name: &str) -> Option<String> {
+pub(super) fn variable(call: &Value, name: &str) -> Option<String> {
     let variables = call["overrides"]["containerOverrides"][0]["environment"].as_array()?;
     let found = variables.iter().find(|variable| variable["name"] == name)?;
     found["value"].as_str().map(str::to_owned)
@@ -201,35 +201,6 @@ async fn a_redrive_runs_again_only_what_has_failed() {
 }
 
 #[tokio::test]
-async fn too_long_is_one_rung_down() {
-    let service = Service::start().await;
-    let said = Fault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
-    service.with(|state| state.faults = vec![said.clone(), said.clone()]);
-    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest());
-    assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());
-    let uri = "s3://events/immortal/ingest/r-1";
-    assert_eq!(variable(&last(&service), "IMMORTAL_EVENT_S3").as_deref(), Some(uri));
-    service.with(|state| {
-        assert_eq!((state.calls.len(), state.tasks.len()), (3, 1));
-        assert_eq!(state.objects["/events/immortal/ingest/r-1"], b" {\"a\" : 1} ", "the event as it came");
-        state.faults = vec![said.clone(), said];
-    });
-    assert_eq!(back(&service, &batch(&[message("m-2", "r-2", "1", NOW)])).await, ["m-2"], "there is no bucket");
-}
-
-#[tokio::test]
-async fn no_event_is_in_an_order_that_may_be_read() {
-    let service = Service::start().await;
-    let variables = [("IMMORTAL_EVENT_BUCKET", "events"), ("IMMORTAL_INLINE_EVENTS", "false")];
-    let dispatcher = service.dispatcher(&variables, manifest());
-    assert!(named(&invoke(&dispatcher, &one("{\"secret\":1}")).await.expect("an answer")).is_empty());
-    service.with(|state| {
-        assert!(!state.calls[0].contains("secret"), "{}", state.calls[0]);
-        assert_eq!(state.objects.len(), 1);
-    });
-}
-
-#[tokio::test]
 async fn without_spot_capacity_it_is_fargate() {
     let service = Service::start().await;
     service.with(|state| {
@@ -243,6 +214,40 @@ async fn without_spot_capacity_it_is_fargate() {
         assert_eq!(kinds, [true, true, false]);
         assert!(state.calls[2].contains(r#""launchType":"FARGATE""#), "{}", state.calls[2]);
     });
+    let tokens = tokens(&service);
+    assert_eq!(tokens[0], tokens[1], "the same request");
+    assert_ne!(tokens[1], tokens[2], "another request");
+}
+
+fn tokens(service: &Service) -> Vec<String> {
+    let token = |call: &String| {
+        let call: Value = serde_json::from_str(call).expect("JSON");
+        call["clientToken"].as_str().expect("a token").to_owned()
+    };
+    service.with(|state| state.calls.iter().map(token).collect())
+}
+
+#[tokio::test]
+async fn spot_is_left_after_a_definite_answer_only() {
+    let faults = [
+        Fault::CutBefore,
+        Fault::CutAfter,
+        Fault::Say("{}"),
+        Fault::Refuse(500, "ServerException", "Capacity is unavailable at this time"),
+        Fault::Refuse(400, "ThrottlingException", "Rate exceeded"),
+    ];
+    for fault in faults {
+        let service = Service::start().await;
+        service.with(|state| state.faults = vec![fault.clone()]);
+        let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() });
+        assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
+        service.with(|state| {
+            assert_eq!(state.tasks.len(), 1, "{fault:?}");
+            assert!(state.calls.iter().all(|call| call.contains("FARGATE_SPOT")), "{fault:?}");
+        });
+        let tokens = tokens(&service);
+        assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{fault:?}");
+    }
 }
 
 #[tokio::test]
@@ -256,7 +261,7 @@ async fn on_killed_leaves_the_handlers_own_errors_in_the_queue() {
     service.with(|state| assert_eq!(state.tasks.len(), 1));
 }
 
-fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
+pub(super) fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
     json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
         "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so",
         "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default",

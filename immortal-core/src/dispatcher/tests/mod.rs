@@ -5,4 +5,6 @@ mod bytes;
 #[cfg(feature = "runtime-api")]
 mod chain;
 #[cfg(feature = "runtime-api")]
+mod forms;
+#[cfg(feature = "runtime-api")]
 mod service;
