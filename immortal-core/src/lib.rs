@@ -7,6 +7,8 @@ pub mod aws;
 pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub mod event_gzip;
 pub mod function;
 pub mod handler;
 pub mod manifest;
@@ -19,3 +21,4 @@ pub mod runner;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
 pub mod start;
+pub mod task_size;

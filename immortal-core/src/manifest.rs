@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+/// How many Fargate tasks an event may use at most, interruptions not counted: the largest `attempts`.
+pub const MOST_ATTEMPTS: u32 = 10;
+
 /// What `#[immortal]` fixed while compiling; `IMMORTAL_ROLE=describe` prints it as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

@@ -120,6 +120,12 @@ pub mod header {
     pub const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 }
 
+/// The size in bytes of the largest event that Lambda takes, and room for what is around it: whatever is unzipped or
+/// fetched as an event is no larger.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>, 6 MB for a synchronous payload.
+pub const MAX_EVENT: u64 = 8 * 1024 * 1024;
+
 /// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
 pub const HANDED_OVER: &str = "Immortal.HandedOver";
 

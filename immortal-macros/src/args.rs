@@ -173,7 +173,7 @@ fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
         input,
         task_size::cpu_from_text,
         task_size::is_cpu,
-        "`cpu` is 256, 512, 1024, 2048, 4096, 8192 or 16384 ECS units, or a text such as \"1 vCPU\"",
+        "`cpu` is 256, 512, 1024, 2048, 4096, 8192, 16384 or 32768 ECS units, or a text such as \"1 vCPU\"",
     )
 }
 
@@ -182,7 +182,7 @@ fn memory(input: ParseStream<'_>) -> Result<Given<u32>> {
         input,
         task_size::memory_from_text,
         task_size::is_memory,
-        "`memory` is 512 to 122880 MiB, in the steps that Fargate has, or a text such as \"4 GB\"",
+        "`memory` is 512 to 249856 MiB, in the steps that Fargate has, or a text such as \"4 GB\"",
     )
 }
 

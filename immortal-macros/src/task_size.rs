@@ -1,31 +1,43 @@
 //! The sizes that a Fargate task can have, and the texts in which ECS takes them.
 //!
-//! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>.
+//! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>,
+//! and for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. `immortal_core::task_size` has the same
+//! table.
 
 /// One CPU size in ECS units, and the memory in MiB that goes with it.
 struct Size {
     cpu: u32,
-    least: u32,
-    most: u32,
-    step: u32,
+    memory: Memory,
 }
 
-const SIZES: [Size; 7] = [
-    // 512, 1024 and 2048: the only sequence without a step; see `has`.
-    Size { cpu: 256, least: 512, most: 2048, step: 512 },
-    Size { cpu: 512, least: 1024, most: 4096, step: 1024 },
-    Size { cpu: 1024, least: 2048, most: 8192, step: 1024 },
-    Size { cpu: 2048, least: 4096, most: 16_384, step: 1024 },
-    Size { cpu: 4096, least: 8192, most: 30_720, step: 1024 },
-    Size { cpu: 8192, least: 16_384, most: 61_440, step: 4096 },
-    Size { cpu: 16_384, least: 32_768, most: 122_880, step: 8192 },
+enum Memory {
+    Steps { least: u32, most: u32, step: u32 },
+    Each([u32; 3]),
+}
+
+const fn steps(cpu: u32, least: u32, most: u32, step: u32) -> Size {
+    Size { cpu, memory: Memory::Steps { least, most, step } }
+}
+
+const SIZES: [Size; 8] = [
+    Size { cpu: 256, memory: Memory::Each([512, 1024, 2048]) },
+    steps(512, 1024, 4096, 1024),
+    steps(1024, 2048, 8192, 1024),
+    steps(2048, 4096, 16_384, 1024),
+    steps(4096, 8192, 30_720, 1024),
+    steps(8192, 16_384, 61_440, 4096),
+    steps(16_384, 32_768, 122_880, 8192),
+    Size { cpu: 32_768, memory: Memory::Each([61_440, 122_880, 249_856]) },
 ];
 
-impl Size {
+impl Memory {
     fn has(&self, memory: u32) -> bool {
-        (self.least..=self.most).contains(&memory)
-            && (memory - self.least).is_multiple_of(self.step)
-            && (self.cpu, memory) != (256, 1536)
+        match self {
+            Self::Steps { least, most, step } => {
+                (*least..=*most).contains(&memory) && (memory - least).is_multiple_of(*step)
+            }
+            Self::Each(sizes) => sizes.contains(&memory),
+        }
     }
 }
 
@@ -36,15 +48,15 @@ pub(crate) fn is_cpu(cpu: u32) -> bool {
 
 /// Whether Fargate has this memory with some CPU size.
 pub(crate) fn is_memory(memory: u32) -> bool {
-    SIZES.iter().any(|size| size.has(memory))
+    SIZES.iter().any(|size| size.memory.has(memory))
 }
 
 /// What is wrong with a pair, each half of which Fargate has.
 pub(crate) fn mismatch(cpu: u32, memory: u32) -> Option<String> {
-    let size = SIZES.iter().find(|size| size.cpu == cpu && !size.has(memory))?;
-    let choice = match size.cpu {
-        256 => "512, 1024 or 2048".to_owned(),
-        _ => format!("{} to {} in steps of {}", size.least, size.most, size.step),
+    let size = SIZES.iter().find(|size| size.cpu == cpu && !size.memory.has(memory))?;
+    let choice = match size.memory {
+        Memory::Each([a, b, c]) => format!("{a}, {b} or {c}"),
+        Memory::Steps { least, most, step } => format!("{least} to {most} in steps of {step}"),
     };
     Some(format!("Fargate has no task of {cpu} CPU units with {memory} MiB; with {cpu} units it has {choice}"))
 }
@@ -100,6 +112,7 @@ mod tests {
             (4096, &[8192, 30_720], &[7168, 31_744]),
             (8192, &[16_384, 20_480, 61_440], &[17_408, 65_536]),
             (16_384, &[32_768, 40_960, 122_880], &[36_864, 131_072]),
+            (32_768, &[61_440, 122_880, 249_856], &[32_768, 65_536, 131_072, 262_144]),
         ];
         for (cpu, good, bad) in pairs {
             assert!(is_cpu(*cpu));
@@ -114,6 +127,16 @@ mod tests {
     }
 
     #[test]
+    fn the_dispatcher_and_the_emulator_have_the_same_sizes() {
+        for cpu in (0..=70_000).step_by(128) {
+            for memory in (0..=300_000).step_by(256) {
+                let here = is_cpu(cpu) && mismatch(cpu, memory).is_none();
+                assert_eq!(here, immortal_core::task_size::exists(cpu, memory), "{cpu} {memory}");
+            }
+        }
+    }
+
+    #[test]
     fn texts_are_read_as_ecs_reads_them() {
         let table: &[(&str, Option<u32>)] = &[
             ("1 vCPU", Some(1024)),
@@ -123,6 +146,7 @@ mod tests {
             ("0.50 vCPU", Some(512)),
             ("2. vCPU", Some(2048)),
             ("16 vCPU", Some(16_384)),
+            ("32 vCPU", Some(32_768)),
             ("1024", Some(1024)),
             ("0.1 vCPU", None),
             (". vCPU", None),
@@ -141,6 +165,7 @@ mod tests {
             assert_eq!(cpu_from_text(text), *units, "{text:?}");
         }
         assert_eq!(memory_from_text("4 GB"), Some(4096));
+        assert_eq!(memory_from_text("244 GB"), Some(249_856));
         assert_eq!(memory_from_text("0.5GB"), Some(512));
         assert_eq!(memory_from_text("4 GiB"), None);
     }

@@ -165,18 +165,30 @@ async fn a_batch_takes_as_long_as_its_slowest_call() {
     assert_eq!(most, Some(10), "all ten calls were under way at once");
 }
 
-#[tokio::test]
-async fn too_large_to_inline_it_goes_through_the_bucket_untouched() {
-    let chain = setup().start().await;
-    // Noise doesn't compress: base64 of a seeded generator's bytes.
-    let mut random = fastrand::Rng::with_seed(7);
+/// A task that says where its event lies, and fails as attempt 1.
+const SAYS_WHERE: &[&str] = &["/bin/sh", "-c", r#"echo "$IMMORTAL_EVENT_S3"; [ "$IMMORTAL_ATTEMPT" -gt 1 ]"#];
+
+/// Noise doesn't compress: the characters of a seeded generator.
+fn noise(seed: u64) -> String {
+    let mut random = fastrand::Rng::with_seed(seed);
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(200_000).collect();
-    let event = format!(r#"{{ "noise":"{noise}", "n":1.0 }}"#);
-    let message = chain.fail(REQUEST, &event, "");
-    assert!(chain.settled(&message).await);
-    let object = chain.emulator.object(BUCKET, &format!("immortal/killed/{REQUEST}")).expect("put by the dispatcher");
-    assert_eq!(object, event.as_bytes());
-    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
+    format!(r#"{{ "noise":"{noise}", "n":1.0 }}"#)
+}
+
+#[tokio::test]
+async fn too_large_to_inline_it_goes_through_the_bucket_untouched_by_another_of_its_request_id() {
+    let chain = Setup { task: Some(SAYS_WHERE), ..setup() }.start().await;
+    let (event, other) = (noise(7), noise(8));
+    for event in [&event, &other] {
+        let message = chain.fail(REQUEST, event, "");
+        assert!(chain.settled(&message).await, "{}", chain.story());
+    }
+    assert_eq!(chain.after_tasks(REQUEST, 2).await, 2, "{}", chain.story());
+    let places = chain.logs(REQUEST);
+    assert_eq!((places.len(), &places[0]), (2, &places[1]), "each attempt reads the same object");
+    let key = places[0].strip_prefix(&format!("s3://{BUCKET}/")).expect("in the bucket");
+    assert!(key.starts_with(&format!("immortal/killed/{REQUEST}/")), "{key}");
+    assert_eq!(chain.emulator.object(BUCKET, key).expect("put by the dispatcher"), event.as_bytes());
 }
 
 #[tokio::test]

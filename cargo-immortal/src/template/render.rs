@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn the_container_has_no_limits_of_its_own() {
+        let filled = template(&plan());
+        let (_, containers) = filled.split_once("ContainerDefinitions:\n").expect("a task definition");
+        let (containers, _) = containers.split_once("\n\n").expect("other resources");
+        for limit in ["Cpu:", "Memory:", "MemoryReservation:"] {
+            assert!(!containers.contains(limit), "{containers}");
+        }
+    }
+
+    #[test]
     fn scalars_mean_what_they_say() {
         let table = [
             ("../../lambda/hello/bootstrap.zip", "../../lambda/hello/bootstrap.zip"),

@@ -174,10 +174,13 @@ impl Refusal {
     }
 }
 
-/// What Fargate has no room for now may fit later: its own capacity, and the account's count of running tasks.
+/// What there is no room for now may fit later: Fargate's own capacity, the account's count of running tasks, and that of
+/// tasks which ECS is about to start ("Tasks provisioning capacity limit exceeded.").
 pub(crate) fn is_capacity(text: &str) -> bool {
+    const SAID: [&str; 3] =
+        ["capacity is unavailable", "reached the limit on the number of", "provisioning capacity limit exceeded"];
     let text = text.to_ascii_lowercase();
-    text.contains("capacity is unavailable") || text.contains("reached the limit on the number of")
+    SAID.iter().any(|said| text.contains(said))
 }
 
 /// An error and its causes in one line, each once, without the URLs that some name: a presigned one is a secret.

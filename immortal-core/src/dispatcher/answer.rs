@@ -1,11 +1,14 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
+use super::{config::Config, hint};
 pub use crate::aws::{AwsError, Refusal, RetryReason};
 use crate::aws::{error_chain, is_capacity};
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunTaskFailure {
+    /// The ARN of what it is about: for `MISSING`, of what ECS did not find.
+    pub arn: String,
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
     pub reason: String,
     /// More of it.
@@ -45,12 +48,12 @@ pub struct Again {
 
 /// Judges what `RunTask` answered.
 #[must_use]
-pub fn judge(answer: Result<RunTaskOutput, AwsError>) -> Verdict {
+pub fn judge(answer: Result<RunTaskOutput, AwsError>, config: &Config) -> Verdict {
     match answer {
         Ok(RunTaskOutput { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
             (Some(task), _) => Verdict::Started(task),
-            (None, Some(failure)) => judge_failure(failure),
+            (None, Some(failure)) => judge_failure(failure, config),
             (None, None) => again(RetryReason::Transient, "RunTask answered with neither a task nor a failure"),
         },
         Err(AwsError::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
@@ -59,19 +62,23 @@ pub fn judge(answer: Result<RunTaskOutput, AwsError>) -> Verdict {
         Err(AwsError::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
         Err(error) => match error.retry_reason() {
             Some(kind) => again(kind, &describe("RunTask", &error)),
-            None => Verdict::Back(error_line("RunTask", &error)),
+            None => Verdict::Back(error_line("RunTask", &error, config)),
         },
     }
 }
 
 /// An error in one line, with what to fix.
 #[must_use]
-pub fn error_line(call: &str, error: &AwsError) -> String {
+pub fn error_line(call: &str, error: &AwsError, config: &Config) -> String {
     let hint = match error {
-        AwsError::Refused(refusal) => hint(call, refusal),
-        AwsError::Unsent(_) => "check the region and the credentials of the Lambda function",
+        AwsError::Refused(_) if error.retry_reason().is_some() => {
+            "this passes by itself; a longer timeout of the dispatcher gives it more tries".to_owned()
+        }
+        AwsError::Refused(refusal) => hint::of_refusal(call, refusal, config),
+        AwsError::Unsent(_) => "check the region and the credentials of the Lambda function".to_owned(),
         AwsError::Unanswered(_) => {
             "check the dispatcher's way there (routes, endpoints, security groups); a longer timeout gives it more tries"
+                .to_owned()
         }
     };
     format!("{}; {hint}", describe(call, error))
@@ -81,52 +88,14 @@ fn describe(call: &str, error: &AwsError) -> String {
     one_line(&format!("{call} was {}", error_chain(error)))
 }
 
-fn hint(call: &str, refused: &Refusal) -> &'static str {
-    let says = |word: &str| refused.message.to_ascii_lowercase().contains(word);
-    match (call, refused.code.as_str()) {
-        ("PutObject", "NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed") => {
-            "IMMORTAL_EVENT_BUCKET must name a bucket of this region"
-        }
-        ("PutObject", _) => "allow the dispatcher s3:PutObject on the bucket, and kms:GenerateDataKey on its key",
-        ("DescribeTasks", "AccessDeniedException") => "allow the dispatcher ecs:DescribeTasks on the cluster's tasks",
-        (_, "AccessDeniedException") => {
-            "allow the dispatcher ecs:RunTask on the task definition, and iam:PassRole on its two roles"
-        }
-        (_, "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException") => {
-            "check the dispatcher's execution role"
-        }
-        (_, "ClusterNotFoundException") => "IMMORTAL_CLUSTER must name an active cluster",
-        (_, "ClientException" | "InvalidParameterException") if says("container") => {
-            "IMMORTAL_CONTAINER must name a container of the task definition"
-        }
-        (_, "ClientException" | "InvalidParameterException") if says("task definition") || says("taskdefinition") => {
-            "IMMORTAL_RUNNER must name an active task definition"
-        }
-        (_, "InvalidParameterException") if says("subnet") => "check IMMORTAL_SUBNETS",
-        (_, "InvalidParameterException") if says("security group") => "check IMMORTAL_SECURITY_GROUPS",
-        (_, "InvalidParameterException") if says("capacity provider") => {
-            "associate FARGATE_SPOT with the cluster, or take `spot` out of the attribute"
-        }
-        (_, "InvalidParameterException" | "ClientException") => {
-            "check the dispatcher's configuration and the attribute's cpu, memory and storage"
-        }
-        (_, "ConflictException") => "another call with this token is under way",
-        (_, "BlockedException") => "the account is blocked: ask AWS Support",
-        _ => "check the dispatcher's permissions and configuration",
-    }
-}
-
-fn judge_failure(failure: &RunTaskFailure) -> Verdict {
-    let RunTaskFailure { reason, detail } = failure;
-    let text = one_line(&format!("RunTask failed with {reason}: {detail}"));
+fn judge_failure(failure: &RunTaskFailure, config: &Config) -> Verdict {
+    let RunTaskFailure { arn, reason, detail } = failure;
+    let of = if arn.is_empty() { String::new() } else { format!(" of {arn}") };
+    let text = one_line(&format!("RunTask failed with {reason}{of}: {detail}"));
     if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
         return again(RetryReason::NoCapacity, &text);
     }
-    let hint = match reason.as_str() {
-        "MISSING" | "INACTIVE" => "check IMMORTAL_CLUSTER and IMMORTAL_RUNNER: what they name is gone",
-        _ => "check the account's Fargate quotas and the attribute's cpu and memory",
-    };
-    Verdict::Back(format!("{text}; {hint}"))
+    Verdict::Back(format!("{text}; {}", hint::of_failure(reason, config)))
 }
 
 /// The service's words: `Container Overrides length must be at most 8192`.
@@ -147,18 +116,23 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::hint::tests::config, *};
 
     fn refused(status: u16, code: &str, message: &str) -> Result<RunTaskOutput, AwsError> {
         Err(AwsError::Refused(Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
     }
 
     fn failed(reason: &str, detail: &str) -> RunTaskOutput {
-        RunTaskOutput { tasks: vec![], failures: vec![RunTaskFailure { reason: reason.into(), detail: detail.into() }] }
+        let failure = RunTaskFailure { arn: "arn:x".into(), reason: reason.into(), detail: detail.into() };
+        RunTaskOutput { tasks: vec![], failures: vec![failure] }
+    }
+
+    fn judged(answer: Result<RunTaskOutput, AwsError>) -> Verdict {
+        judge(answer, &config())
     }
 
     fn lack(answer: Result<RunTaskOutput, AwsError>) -> Option<RetryReason> {
-        match judge(answer) {
+        match judged(answer) {
             Verdict::Again(Again { kind, .. }) => Some(kind),
             _ => None,
         }
@@ -167,15 +141,15 @@ mod tests {
     #[test]
     fn a_task_is_a_start() {
         let answer = Ok(RunTaskOutput { tasks: vec!["t".into()], failures: vec![] });
-        assert_eq!(judge(answer), Verdict::Started("t".into()));
+        assert_eq!(judged(answer), Verdict::Started("t".into()));
         let conflict = Refusal {
             status: 400,
             code: "ConflictException".into(),
             message: "in use".into(),
             resource_ids: vec!["t".into()],
         };
-        assert_eq!(judge(Err(AwsError::Refused(conflict))), Verdict::Started("t".into()));
-        assert!(matches!(judge(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
+        assert_eq!(judged(Err(AwsError::Refused(conflict))), Verdict::Started("t".into()));
+        assert!(matches!(judged(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
     }
 
     #[test]
@@ -198,6 +172,7 @@ mod tests {
                 RetryReason::NoCapacity,
             ),
             (refused(400, "ClientException", "Capacity is unavailable at this time."), RetryReason::NoCapacity),
+            (refused(400, "ClientException", "Tasks provisioning capacity limit exceeded."), RetryReason::NoCapacity),
         ];
         for (answer, expected) in table {
             assert_eq!(lack(answer.clone()), Some(expected), "{answer:?}");
@@ -206,23 +181,53 @@ mod tests {
 
     #[test]
     fn what_stays_goes_back_with_a_line_that_says_what_to_mend() {
-        let container = "Override for container named x is not a container in the TaskDefinition.";
+        let invalid = |message| refused(400, "InvalidParameterException", message);
+        let policy = "not authorized to perform: ecs:RunTask with an explicit deny in a service control policy";
+        let group = "Error retrieving security group information for [sg-1]: (ErrorCode: InvalidGroup.NotFound)";
         let table = [
             (refused(400, "AccessDeniedException", "not authorized\nto perform: ecs:RunTask"), "iam:PassRole"),
-            (refused(400, "ClusterNotFoundException", "Cluster not found."), "IMMORTAL_CLUSTER"),
-            (refused(400, "ClientException", "TaskDefinition not found."), "IMMORTAL_RUNNER"),
-            (refused(400, "InvalidParameterException", container), "IMMORTAL_CONTAINER"),
-            (refused(400, "InvalidParameterException", "The subnet ID 'x' does not exist"), "IMMORTAL_SUBNETS"),
-            (refused(400, "InvalidParameterException", "capacity provider"), "spot"),
+            (refused(400, "AccessDeniedException", policy), "tags"),
+            (
+                refused(400, "AccessDeniedException", "with an explicit deny in an identity-based policy"),
+                "take the deny out",
+            ),
+            (refused(400, "ClusterNotFoundException", "Cluster not found."), r#"IMMORTAL_CLUSTER is "my-cluster""#),
+            (refused(400, "ClientException", "TaskDefinition not found."), r#"IMMORTAL_RUNNER is "my-family:3""#),
+            (invalid("TaskDefinition is inactive"), r#"IMMORTAL_RUNNER is "my-family:3""#),
+            (
+                invalid("Override for container named x is not a container in the TaskDefinition."),
+                r#"IMMORTAL_CONTAINER is "main""#,
+            ),
+            (
+                refused(
+                    400,
+                    "ClientException",
+                    "The 'memory' setting for container 'runner' is greater than for the task.",
+                ),
+                "limits of its own: take its cpu, memory",
+            ),
+            (
+                invalid(
+                    "Unable to assume the service linked role. Please verify that the ECS service linked role exists.",
+                ),
+                "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
+            ),
+            (refused(400, "PlatformTaskDefinitionIncompatibilityException", ""), "runtimePlatform"),
+            (refused(400, "PlatformUnknownException", ""), "cpuArchitecture"),
+            (invalid("The subnet ID 'x' does not exist"), "IMMORTAL_SUBNETS: subnet-1"),
+            (invalid(group), "IMMORTAL_SECURITY_GROUPS: sg-1"),
+            (invalid("capacity provider"), "spot"),
+            (invalid("No Fargate configuration exists for given values"), "cpu, memory and storage"),
             (refused(400, "ExpiredTokenException", ""), "role"),
             (refused(400, "BlockedException", ""), "Support"),
             (refused(400, "SomethingNew", ""), "SomethingNew"),
-            (Ok(failed("MISSING", "")), "IMMORTAL_RUNNER"),
+            (Ok(failed("MISSING", "")), r#"IMMORTAL_CLUSTER is "my-cluster" and IMMORTAL_RUNNER is "my-family:3""#),
+            (Ok(failed("INACTIVE", "")), "INACTIVE of arn:x"),
             (Ok(failed("The requested CPU configuration is above your limit", "")), "quotas"),
             (Err(AwsError::unsent(std::fmt::Error)), "credentials"),
         ];
         for (answer, named) in table {
-            let Verdict::Back(line) = judge(answer.clone()) else { panic!("{answer:?} doesn't stay") };
+            let Verdict::Back(line) = judged(answer.clone()) else { panic!("{answer:?} doesn't stay") };
             assert!(line.contains(named) && line.lines().count() == 1, "{line}");
         }
     }
@@ -230,8 +235,8 @@ mod tests {
     #[test]
     fn too_long_is_told_from_other_bad_parameters() {
         let said = "Container Overrides length must be at most 8192";
-        assert!(matches!(judge(refused(400, "InvalidParameterException", said)), Verdict::TooLong(_)));
+        assert!(matches!(judged(refused(400, "InvalidParameterException", said)), Verdict::TooLong(_)));
         let other = refused(400, "InvalidParameterException", "Override for container named x is not valid");
-        assert!(matches!(judge(other), Verdict::Back(_)));
+        assert!(matches!(judged(other), Verdict::Back(_)));
     }
 }

@@ -28,7 +28,7 @@ use crate::{aws::Aws, function::FunctionArn, manifest::Manifest};
 /// The dispatcher, made once per process.
 #[derive(Debug)]
 pub(super) struct Dispatcher {
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) manifest: Manifest,
     pub(super) calls: Calls,
 }
@@ -69,7 +69,8 @@ impl RecordScope {
 
 impl Dispatcher {
     pub(super) async fn new(config: Config, manifest: Manifest, aws: &Aws) -> Self {
-        Self { config, manifest, calls: Calls::new(aws).await }
+        let config = Arc::new(config);
+        Self { calls: Calls::new(Arc::clone(&config), aws).await, config, manifest }
     }
 
     /// Handles one invocation. `own_arn` is the ARN under which the dispatcher itself was invoked, `now` the time of day

@@ -1,6 +1,6 @@
 //! Each call of AWS that the dispatcher makes: with a deadline, at the process's pace, and again where that may help.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
@@ -29,6 +29,8 @@ const DESCRIBE_LAG: Duration = Duration::from_secs(30);
 /// AWS, as one dispatcher process calls it.
 #[derive(Debug)]
 pub(super) struct Calls {
+    /// What an error names: the value that is wrong.
+    config: Arc<Config>,
     ecs: Ecs,
     sqs: Sqs,
     objects: ObjectStore,
@@ -37,8 +39,9 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    pub(super) async fn new(aws: &Aws) -> Self {
+    pub(super) async fn new(config: Arc<Config>, aws: &Aws) -> Self {
         Self {
+            config,
             ecs: Ecs::new(aws),
             sqs: Sqs::new(aws).await,
             objects: ObjectStore::new(aws),
@@ -50,14 +53,13 @@ impl Calls {
     /// One `RunTask` call, at the pace of the process; `None` where there is no time for it.
     pub(super) async fn run_task(
         &self,
-        config: &Config,
         request: &RunTaskRequest<'_>,
         deadline: Deadline,
     ) -> Option<Result<RunTaskOutput, AwsError>> {
         self.gate.pass(deadline.end()).await?;
         let permit = self.permit(deadline).await?;
         let sent = self.gate.now();
-        let answer = self.ecs.run_task(config, request, deadline.call()?).await;
+        let answer = self.ecs.run_task(&self.config, request, deadline.call()?).await;
         match answer.as_ref().map_err(AwsError::retry_reason) {
             Err(Some(RetryReason::Throttled)) => self.gate.throttled(sent),
             Err(Some(RetryReason::Transient)) => {}
@@ -125,7 +127,10 @@ impl Calls {
         // Nobody needs it but a person who reads the dead letter: one try.
         let _permit = self.permit(deadline).await?;
         let described = self.ecs.task_log(definition, container, deadline.call()?).await;
-        described.inspect_err(|error| info!("{}", error_line("DescribeTaskDefinition", error))).ok().flatten()
+        described
+            .inspect_err(|error| info!("{}", error_line("DescribeTaskDefinition", error, &self.config)))
+            .ok()
+            .flatten()
     }
 
     /// Puts an event where the runner finds it. The same event is the same bytes under the same key: twice is once.
@@ -188,7 +193,7 @@ impl Calls {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            let line = error_line(name, &error);
+            let line = error_line(name, &error, &self.config);
             if error.retry_reason().is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
                 return Err(line);
             }

@@ -170,11 +170,7 @@ fn task_override(overrides: &Overrides) -> TaskOverride {
     let variables = container.environment.iter();
     let variables =
         variables.map(|variable| KeyValuePair::builder().name(variable.name).value(&variable.value).build());
-    let container = ContainerOverride::builder()
-        .name(&container.name)
-        .set_environment(Some(variables.collect()))
-        .set_cpu(container.cpu)
-        .set_memory(container.memory);
+    let container = ContainerOverride::builder().name(&container.name).set_environment(Some(variables.collect()));
     let storage = |size| EphemeralStorage::builder().size_in_gib(size).build();
     TaskOverride::builder()
         .container_overrides(container.build())
@@ -187,6 +183,7 @@ fn task_override(overrides: &Overrides) -> TaskOverride {
 fn output(output: run_task::RunTaskOutput) -> RunTaskOutput {
     let tasks = output.tasks.unwrap_or_default().into_iter().filter_map(|task| task.task_arn);
     let failures = output.failures.unwrap_or_default().into_iter().map(|failure| RunTaskFailure {
+        arn: failure.arn.unwrap_or_default(),
         reason: failure.reason.unwrap_or_default(),
         detail: failure.detail.unwrap_or_default(),
     });
@@ -213,6 +210,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
             cluster: task.cluster_arn,
             definition: task.task_definition_arn,
             status: task.last_status.unwrap_or_default(),
+            started_by: task.started_by,
             stopped_at: task.stopped_at.and_then(|at| at.to_millis().ok()),
             stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
             stopped_reason: task.stopped_reason,
@@ -220,6 +218,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
                 .map(|container| Container {
                     name: container.name.unwrap_or_default(),
                     exit_code: container.exit_code.map(i64::from),
+                    reason: container.reason,
                 })
                 .collect(),
             overrides: overrides
@@ -255,7 +254,7 @@ mod tests {
             .stop_code(types::TaskStopCode::SpotInterruption)
             .stopped_reason("taken")
             .containers(types::Container::builder().name("log").build())
-            .containers(types::Container::builder().name("runner").exit_code(143).build())
+            .containers(types::Container::builder().name("runner").exit_code(143).reason("killed").build())
             .overrides(
                 TaskOverride::builder()
                     .container_overrides(ContainerOverride::builder().name("runner").environment(order).build())
@@ -271,6 +270,7 @@ mod tests {
         );
         assert_eq!(task.stopped_at, Some(1_692_806_123_456));
         assert_eq!((task.exit_code("runner"), task.exit_code("log")), (Some(143), None));
+        assert_eq!(task.containers[1].reason.as_deref(), Some("killed"));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
     }
 }

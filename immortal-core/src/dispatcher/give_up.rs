@@ -59,7 +59,7 @@ impl Dispatcher {
         if let EventForm::S3(uri) = &order.event {
             return given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(uri)), &timestamp));
         }
-        let text = ladder::event_of(&order.event);
+        let text = ladder::event_of(&order.event).ok().flatten();
         let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
             return given_up(DeadLetter::of_record(&scope.original, &reason, request_id));
         };

@@ -17,7 +17,7 @@ use super::{
     ecs::{RunTaskRequest, TaskFilter, TaskStatus},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
     ladder::{self, Rung},
-    overrides::Overrides,
+    overrides::{LONGEST, Overrides},
     token::{self, Origin},
     unfinished::{RecordResult, Unfinished},
 };
@@ -136,10 +136,10 @@ impl Dispatcher {
                 overrides: &overrides,
             };
             let token = &request.token;
-            let Some(answer) = self.calls.run_task(&self.config, &request, deadline).await else {
+            let Some(answer) = self.calls.run_task(&request, deadline).await else {
                 return Err(no_time("RunTask"));
             };
-            let again = match judge(answer) {
+            let again = match judge(answer, &self.config) {
                 Verdict::Started(task) => {
                     info!(request_id, token, task, attempt = plan.order.attempt, ?rung, spot, decision = "started");
                     return Ok(());
@@ -181,12 +181,14 @@ impl Dispatcher {
         };
         if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
             let overrides = with(plan.order.event.clone());
-            if overrides.fit() {
+            if overrides.length() <= LONGEST {
                 return Ok((ladder::rung_of(&plan.order.event), overrides));
             }
         }
-        let Some(event) = ladder::event_of(&plan.order.event) else {
-            return Err("its order is too long even with the event in S3; shorten its context".to_owned());
+        let event = match ladder::event_of(&plan.order.event) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Err("its order is too long even with the event in S3; shorten its context".to_owned()),
+            Err(error) => return Err(format!("its event can't be read: {error}")),
         };
         let key = event_key(scope, &plan.order, &event);
         let transport = &self.config.transport;

@@ -27,6 +27,7 @@ mod deadline;
 mod ecs;
 mod failed_invocation;
 mod give_up;
+mod hint;
 mod launch;
 mod metric;
 mod object;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{failure::shown, task::Task};
+use super::{
+    failure::shown,
+    task::{Container, Task},
+};
 use crate::{
     manifest::{Manifest, On},
     order::Order,
@@ -145,7 +148,10 @@ fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
     let exit = exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit code {exit}"));
     let code = task.stop_code.as_deref().unwrap_or("no stop code");
     let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
-    format!("attempt {} of task {} ended with {exit} ({code}, {reason}): {why}", order.attempt, task.arn)
+    // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
+    let of_container = |it: &Container| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
+    let reasons: String = task.containers.iter().filter_map(of_container).collect();
+    format!("attempt {}, task {}, ended with {exit} ({code}, {reason}{reasons}): {why}", order.attempt, task.arn)
 }
 
 #[cfg(test)]

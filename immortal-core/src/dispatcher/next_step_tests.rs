@@ -1,6 +1,6 @@
 //! Each way in which a task may end, and what follows.
 
-use super::{super::task::Container, *};
+use super::*;
 use crate::{context::Context, order::EventForm};
 
 fn task(exit_code: Option<i64>, stop_code: &str, reason: &str) -> Task {
@@ -11,8 +11,8 @@ fn task(exit_code: Option<i64>, stop_code: &str, reason: &str) -> Task {
         stop_code: some(stop_code),
         stopped_reason: some(reason),
         containers: vec![
-            Container { name: "log".into(), exit_code: Some(0) },
-            Container { name: "runner".into(), exit_code },
+            Container { name: "log".into(), exit_code: Some(0), reason: None },
+            Container { name: "runner".into(), exit_code, reason: None },
         ],
         ..Task::default()
     }
@@ -165,4 +165,14 @@ fn the_next_order_is_the_same_with_its_number() {
     assert_eq!((after.attempt, after.interruptions), (2, 1));
     let same = Order { attempt: 1, interruptions: 0, ..after };
     assert_eq!(same.to_variables(), before.to_variables());
+}
+
+#[test]
+fn a_kill_for_memory_is_named() {
+    let mut killed = task(Some(137), EXITED, "Essential container in task exited");
+    killed.containers[1].reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
+    let NextStep::GiveUp(text) = next_step(&killed, "runner", &order(3, 0), &MANIFEST) else {
+        panic!("it is the last")
+    };
+    assert!(text.contains("OutOfMemoryError: Container killed due to memory usage"), "{text}");
 }

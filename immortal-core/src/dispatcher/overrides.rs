@@ -2,11 +2,19 @@
 
 use serde::Serialize;
 
-use crate::{manifest::Manifest, order::Order};
+use super::next_step::MOST_INTERRUPTIONS;
+use crate::{
+    manifest::{MOST_ATTEMPTS, Manifest},
+    names::env,
+    order::Order,
+};
 
 /// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
 /// are characters or bytes is not documented, so bytes are counted, and the last few are left alone.
 pub const LONGEST: usize = 7_900;
+
+/// The last series for which there is room: each begins with a redrive, which a person makes.
+const MOST_SERIES: u32 = 9_999;
 
 /// What one task is told: an order for one container, and the size of both.
 ///
@@ -31,12 +39,6 @@ pub struct ContainerOverride {
     pub name: String,
     /// The order.
     pub environment: Vec<Variable>,
-    /// CPU units: the container's own limit caps the task's, so both are set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<i32>,
-    /// MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<i32>,
 }
 
 /// A variable of the order.
@@ -71,17 +73,14 @@ impl std::fmt::Debug for Variable {
 
 impl Overrides {
     /// The overrides for an order, in the size that the manifest asks for.
+    ///
+    /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
     pub fn new(container: &str, order: &Order, manifest: &Manifest) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
         let variables = order.to_variables().into_iter().map(|(name, value)| Variable { name, value });
         Self {
-            containers: [ContainerOverride {
-                name: container.to_owned(),
-                environment: variables.collect(),
-                cpu: integer(manifest.cpu),
-                memory: integer(manifest.memory),
-            }],
+            containers: [ContainerOverride { name: container.to_owned(), environment: variables.collect() }],
             cpu: manifest.cpu.map(|cpu| cpu.to_string()),
             memory: manifest.memory.map(|memory| memory.to_string()),
             ephemeral_storage: integer(manifest.storage).map(|size_in_gib| EphemeralStorage { size_in_gib }),
@@ -98,16 +97,35 @@ impl Overrides {
     /// How many bytes of JSON these overrides are.
     #[must_use]
     pub fn length(&self) -> usize {
-        let mut counter = Counter(0);
-        // Neither plain data nor the counter can fail; what couldn't be counted would never fit.
-        serde_json::to_writer(&mut counter, self).map_or(usize::MAX, |()| counter.0)
+        json_length(self)
     }
 
-    /// Whether they are short enough to be sent.
+    /// How many bytes they are in the longest order of the same job: what fits as attempt 1 fits as the last one.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        let largest = [
+            (env::ATTEMPT, MOST_ATTEMPTS + MOST_INTERRUPTIONS),
+            (env::INTERRUPTIONS, MOST_INTERRUPTIONS),
+            (env::SERIES, MOST_SERIES),
+        ];
+        let with_comma = |variable: &Variable| json_length(variable).saturating_add(1);
+        let own = self.container().environment.iter().filter(|own| largest.iter().any(|(name, _)| *name == own.name));
+        let own: usize = own.map(with_comma).sum();
+        let reserved = largest.map(|(name, value)| Variable { name, value: value.to_string() });
+        self.length().saturating_add(reserved.iter().map(with_comma).sum::<usize>().saturating_sub(own))
+    }
+
+    /// Whether they are short enough to be sent, in this attempt and in each later one.
     #[must_use]
     pub fn fit(&self) -> bool {
-        self.length() <= LONGEST
+        self.longest() <= LONGEST
     }
+}
+
+fn json_length(value: &impl Serialize) -> usize {
+    let mut counter = Counter(0);
+    // Neither plain data nor the counter can fail; what couldn't be counted would never fit.
+    serde_json::to_writer(&mut counter, value).map_or(usize::MAX, |()| counter.0)
 }
 
 struct Counter(usize);
@@ -141,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_said_at_both_levels() {
+    fn the_size_is_the_tasks_and_not_the_containers() {
         let manifest =
             Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
         let overrides = Overrides::new("runner", &order("1"), &manifest);
@@ -149,9 +167,7 @@ mod tests {
         assert!(json.starts_with(
             r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
         ));
-        assert!(json.ends_with(
-            r#"],"cpu":1024,"memory":4096}],"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":50}}"#
-        ));
+        assert!(json.ends_with(r#""value":"1"}]}],"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":50}}"#));
         assert_eq!(overrides.length(), json.len());
     }
 
@@ -168,5 +184,29 @@ mod tests {
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
         }
+    }
+
+    #[test]
+    fn what_fits_as_attempt_1_fits_as_the_last_one() {
+        let manifest = Manifest::new("h", "p", "1");
+        let overrides = |attempt, interruptions, event: &str| {
+            Overrides::new("runner", &Order { attempt, interruptions, ..order(event) }, &manifest)
+        };
+        let series = serde_json::to_string(&Variable { name: env::SERIES, value: MOST_SERIES.to_string() });
+        let series = series.expect("plain data").len() + 1;
+        let (mut fitting, mut too_long) = (0, 0);
+        for length in 7_400..7_800 {
+            let event = format!("\"{}\"", "a".repeat(length));
+            let first = overrides(1, 0, &event);
+            for (attempt, interruptions) in [(9, 0), (10, 0), (10, 9), (30, 20)] {
+                let later = overrides(attempt, interruptions, &event);
+                assert_eq!(later.longest(), first.longest(), "each attempt has the same room");
+                assert!(!first.fit() || later.length() + series <= LONGEST, "{length} {attempt} {interruptions}");
+            }
+            let room_left = overrides(30, 20, &event).length() + series <= LONGEST;
+            assert_eq!(first.fit(), room_left, "{length}: no more room than that is kept");
+            *(if first.fit() { &mut fitting } else { &mut too_long }) += 1;
+        }
+        assert!(fitting > 0 && too_long > 0, "{fitting} {too_long}");
     }
 }

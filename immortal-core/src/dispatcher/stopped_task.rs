@@ -7,7 +7,7 @@ use tracing::{Span, info, warn};
 use super::{
     batch::{Dispatcher, RecordScope},
     dead_letter::DeadLetter,
-    failure::Refusal,
+    failure::{Refusal, shown},
     input::EventChannel,
     launch::{LaunchPlan, event_object},
     next_step::{NextAttempt, NextStep, next_order, next_step},
@@ -120,11 +120,13 @@ impl Dispatcher {
             },
             None => "ECS doesn't know the task any more".to_owned(),
         };
+        let started_by = task.started_by.as_deref().unwrap_or_default();
         let why = format!(
-            "the stopped task {arn} can't have a next attempt, because the order in its event can't be read ({first}): \
-             {problem}; find the request by the task's startedBy in the log, and invoke the function with its event again"
+            "the stopped task {arn}, startedBy {}, can't have a next attempt, because the order in its event can't be \
+             read ({first}): {problem}; find that request in the log, and invoke the function with its event again",
+            shown(started_by)
         );
-        Err(refused(scope, &Refusal(why), ""))
+        Err(refused(scope, &Refusal(why), started_by))
     }
 
     /// The order in one description of a stopped task: `None` where there is nothing to do, the inner error where it

@@ -14,6 +14,8 @@ pub struct Task {
     pub definition: Option<String>,
     /// `PROVISIONING`, …, `RUNNING`, …, `STOPPED`.
     pub status: String,
+    /// What it was started with as `startedBy`: the request id, as a rule.
+    pub started_by: Option<String>,
     /// When it stopped, in Unix milliseconds.
     pub stopped_at: Option<i64>,
     /// Why it stopped, as ECS's code.
@@ -36,6 +38,8 @@ pub struct Container {
     /// Its exit code; `None` where it never ran.
     #[serde(deserialize_with = "number")]
     pub exit_code: Option<i64>,
+    /// What ECS says of its end: `OutOfMemoryError: Container killed due to memory usage`.
+    pub reason: Option<String>,
 }
 
 /// What a container was told.
@@ -87,6 +91,7 @@ impl From<Described> for Task {
             cluster: task.cluster_arn,
             definition: task.task_definition_arn,
             status: task.last_status,
+            started_by: task.started_by,
             stopped_at: task.stopped_at.as_deref().and_then(crate::aws::unix_milliseconds),
             stop_code: task.stop_code,
             stopped_reason: task.stopped_reason,
@@ -108,6 +113,8 @@ struct Described {
     cluster_arn: Option<String>,
     #[serde(deserialize_with = "lenient")]
     task_definition_arn: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    started_by: Option<String>,
     #[serde(deserialize_with = "lenient")]
     stopped_at: Option<String>,
     #[serde(deserialize_with = "lenient")]
@@ -185,6 +192,7 @@ mod tests {
         .expect("an event");
         assert!(task.is_stopped());
         assert_eq!((task.exit_code("runner"), task.exit_code("log"), task.exit_code("x")), (Some(137), None, None));
+        assert_eq!(task.containers[1].reason.as_deref(), Some("OutOfMemoryError"));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
         assert_eq!((task.environment("log"), task.environment("x")), (None, None));
         let nameless = [

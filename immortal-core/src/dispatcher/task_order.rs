@@ -53,8 +53,10 @@ pub fn read(task: &Task, config: &Config, functions: &KnownFunctions) -> TaskOrd
         return TaskOrder::Unreadable(format!("its variable {name:?} is masked"));
     }
     match Order::from_variables(value) {
-        Ok(order) if is_whole(&order.event) => TaskOrder::Ours(Box::new(order)),
-        Ok(_) => TaskOrder::Unreadable("its event is cut".to_owned()),
+        Ok(order) => match whole(&order.event) {
+            Ok(()) => TaskOrder::Ours(Box::new(order)),
+            Err(problem) => TaskOrder::Unreadable(problem),
+        },
         Err(problems) => TaskOrder::Unreadable(problems.to_string()),
     }
 }
@@ -63,11 +65,11 @@ pub fn read(task: &Task, config: &Config, functions: &KnownFunctions) -> TaskOrd
 const MASK: &str = "HIDDEN_";
 
 /// Whether an event is there to its end, as far as its form shows it.
-fn is_whole(event: &EventForm) -> bool {
+fn whole(event: &EventForm) -> Result<(), String> {
     match event {
-        EventForm::Inline(_) => true,
-        EventForm::Gzip(_) => ladder::event_of(event).is_some(),
-        EventForm::S3(uri) => uri.starts_with("s3://"),
+        EventForm::Gzip(_) => ladder::event_of(event).map(drop).map_err(|error| error.to_string()),
+        EventForm::S3(uri) if !uri.starts_with("s3://") => Err(format!("{} is cut", env::EVENT_S3)),
+        EventForm::Inline(_) | EventForm::S3(_) => Ok(()),
     }
 }
 
@@ -130,7 +132,7 @@ mod tests {
         Task {
             arn: "t".into(),
             definition: Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/jobs:2".into()),
-            containers: vec![Container { name: "runner".into(), exit_code: Some(1) }],
+            containers: vec![Container { name: "runner".into(), exit_code: Some(1), reason: None }],
             overrides: vec![Override { name: "runner".into(), environment }],
             ..Task::default()
         }
@@ -194,7 +196,10 @@ mod tests {
     #[test]
     fn another_family_or_container_is_nothing_to_do_whatever_its_order_says() {
         let named = |containers: &[&str], overrides: &[&str]| Task {
-            containers: containers.iter().map(|name| Container { name: (*name).into(), exit_code: None }).collect(),
+            containers: containers
+                .iter()
+                .map(|name| Container { name: (*name).into(), exit_code: None, reason: None })
+                .collect(),
             overrides: overrides.iter().map(|name| Override { name: (*name).into(), environment: vec![] }).collect(),
             ..ours()
         };

@@ -32,7 +32,7 @@ impl Origin {
         }
     }
 
-    /// The client token; another one where Spot was full, since a token is good for one request only.
+    /// The client token. A call that moved to `FARGATE`, since Spot had no room, is another request and has another token.
     ///
     /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.
@@ -62,7 +62,8 @@ pub fn started_by(request_id: &str) -> String {
     }
 }
 
-/// The key of the object that holds an event.
+/// The key of the object that holds an event. Another event is another object: none replaces that of a task which still
+/// has attempts to come.
 #[must_use]
 pub fn object_key(function: &str, request_id: &str, event: &str) -> String {
     format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))

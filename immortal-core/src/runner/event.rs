@@ -1,8 +1,5 @@
 //! The event, out of the form in which it travelled, byte for byte.
 
-use std::io::Read as _;
-
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -12,14 +9,10 @@ use super::{
 };
 use crate::{
     aws::{Aws, AwsError, s3::ObjectStore},
-    names::env,
+    event_gzip,
+    names::{MAX_EVENT, env},
     order::EventForm,
 };
-
-/// The size of the largest event that Lambda takes, and room for what is around it.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>, 6 MB for a synchronous payload.
-const MAX_EVENT: u64 = 8 * 1024 * 1024;
 
 /// Reads the event.
 pub(super) async fn read(form: &EventForm, aws: &Aws) -> Result<Bytes, Obstacle> {
@@ -38,17 +31,8 @@ pub(super) async fn read(form: &EventForm, aws: &Aws) -> Result<Bytes, Obstacle>
 }
 
 fn gunzip(text: &str) -> Result<Bytes, Obstacle> {
-    let malformed = |why: String| Obstacle::Never(format!("the order can't be run: {} {why}", env::EVENT_GZIP));
-    let zipped = BASE64_STANDARD.decode(text).map_err(|error| malformed(format!("is no base64: {error}")))?;
-    let mut event = Vec::new();
-    flate2::read::MultiGzDecoder::new(zipped.as_slice())
-        .take(MAX_EVENT + 1)
-        .read_to_end(&mut event)
-        .map_err(|error| malformed(format!("is no gzip: {error}")))?;
-    if event.len() as u64 > MAX_EVENT {
-        return Err(malformed(format!("holds more than {MAX_EVENT} bytes, which no event of Lambda's does")));
-    }
-    Ok(event.into())
+    let event = event_gzip::gunzip(text);
+    event.map(Bytes::from).map_err(|broken| Obstacle::Never(format!("the order can't be run: {broken}")))
 }
 
 fn parse(uri: &str) -> Result<(&str, &str), Obstacle> {
@@ -94,6 +78,8 @@ fn refused(error: AwsError, what: &str, uri: &str) -> Failed {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
 
     use super::*;
     use crate::aws::Refusal;

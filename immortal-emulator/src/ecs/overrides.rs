@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use immortal_core::task_size;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -65,7 +66,7 @@ impl Overrides {
             .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
         overrides.check_containers(&revision.definition.container)?;
         let (cpu, memory) = overrides.size(revision)?;
-        if !fargate_has(cpu, memory) {
+        if !task_size::exists(cpu, memory) {
             let message = format!("No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.");
             return Err(ApiError::new(400, "ClientException", message));
         }
@@ -122,22 +123,6 @@ pub(super) fn too_long() -> ApiError {
     invalid(format!("Container Overrides length must be at most {LONGEST}"))
 }
 
-/// Source: the `memory` member of the `RegisterTaskDefinitionRequest` shape of the ECS API.
-fn fargate_has(cpu: u32, memory: u32) -> bool {
-    let steps = |from: u32, to: u32, step: u32| (from..=to).contains(&memory) && (memory - from).is_multiple_of(step);
-    match cpu {
-        256 => matches!(memory, 512 | 1024 | 2048),
-        512 => steps(1024, 4096, 1024),
-        1024 => steps(2048, 8192, 1024),
-        2048 => steps(4096, 16384, 1024),
-        4096 => steps(8192, 30720, 1024),
-        8192 => steps(16384, 61440, 4096),
-        16384 => steps(32768, 122_880, 8192),
-        32768 => matches!(memory, 61_440 | 122_880 | 249_856),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +150,7 @@ mod tests {
             (r#"{"containerOverrides":[{"name":"runner","cpu":"256"}]}"#, "SerializationException"),
             (r#"{"cpu":"1024"}"#, "ClientException: No Fargate configuration"),
             (r#"{"cpu":"1024","memory":"9000"}"#, "ClientException: No Fargate configuration"),
+            (r#"{"cpu":"32768","memory":"65536"}"#, "ClientException: No Fargate configuration"),
             (r#"{"cpu":"1 vCPU"}"#, "InvalidParameterException: Invalid 'cpu'"),
             (
                 r#"{"cpu":"256","containerOverrides":[{"name":"runner","cpu":512}]}"#,
@@ -177,7 +163,11 @@ mod tests {
             let error = read(json).expect_err(expected);
             assert!(error.starts_with(expected), "{error}");
         }
-        for json in [r"{}", r#"{"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":21}}"#] {
+        for json in [
+            r"{}",
+            r#"{"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":21}}"#,
+            r#"{"cpu":"32768","memory":"249856"}"#,
+        ] {
             assert!(read(json).is_ok(), "{json}");
         }
     }

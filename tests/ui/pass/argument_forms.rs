@@ -11,7 +11,18 @@ mod in_numbers {
     }
 }
 
+mod the_largest {
+    use super::*;
+
+    #[immortal(cpu = "32 vCPU", memory = "244 GB")]
+    pub async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+        main();
+        Ok(event.payload)
+    }
+}
+
 #[immortal(cpu = ".25 vcpu", memory = "0.5GB", storage = 200, spot = false, grace = "1m",)]
 async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let event = LambdaEvent::new(the_largest::handler(event.clone()).await?, event.context);
     in_numbers::handler(event).await
 }

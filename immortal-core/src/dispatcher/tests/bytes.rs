@@ -158,7 +158,7 @@ proptest! {
                 let order = received(&overrides);
                 match &order.event {
                     EventForm::S3(uri) => prop_assert_eq!(uri, &format!("s3://events/{key}")),
-                    form => prop_assert_eq!(ladder::event_of(form), Some(event.clone())),
+                    form => prop_assert_eq!(ladder::event_of(form).expect("our own"), Some(event.clone())),
                 }
             }
         }

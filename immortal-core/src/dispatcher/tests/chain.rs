@@ -35,7 +35,7 @@ pub(super) fn one(body: &str) -> String {
 }
 
 /// Who went back.
-async fn back(service: &Service, payload: &str) -> Vec<String> {
+pub(super) async fn back(service: &Service, payload: &str) -> Vec<String> {
     let dispatcher = service.dispatcher(&[], manifest()).await;
     named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
 }
@@ -218,6 +218,40 @@ async fn without_spot_capacity_it_is_fargate() {
         assert_eq!(kinds, [true, true, false]);
         assert!(state.calls[2].contains(r#""launchType":"FARGATE""#), "{}", state.calls[2]);
     });
+    let tokens = tokens(&service);
+    assert_eq!(tokens[0], tokens[1], "the same request");
+    assert_ne!(tokens[1], tokens[2], "another request");
+}
+
+fn tokens(service: &Service) -> Vec<String> {
+    let token = |call: &String| {
+        let call: Value = serde_json::from_str(call).expect("JSON");
+        call["clientToken"].as_str().expect("a token").to_owned()
+    };
+    service.with(|state| state.calls.iter().map(token).collect())
+}
+
+#[tokio::test]
+async fn spot_is_left_after_a_definite_answer_only() {
+    let faults = [
+        Fault::CutBefore,
+        Fault::CutAfter,
+        Fault::Say("{}"),
+        Fault::Refuse(500, "ServerException", "Capacity is unavailable at this time"),
+        Fault::Refuse(400, "ThrottlingException", "Rate exceeded"),
+    ];
+    for fault in faults {
+        let service = Service::start().await;
+        service.with(|state| state.faults = vec![fault.clone()]);
+        let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() }).await;
+        assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
+        service.with(|state| {
+            assert_eq!(state.tasks.len(), 1, "{fault:?}");
+            assert!(state.calls.iter().all(|call| call.contains("FARGATE_SPOT")), "{fault:?}");
+        });
+        let tokens = tokens(&service);
+        assert!(tokens.len() == 2 && tokens[0] == tokens[1], "{fault:?}");
+    }
 }
 
 #[tokio::test]

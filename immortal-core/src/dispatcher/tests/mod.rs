@@ -7,6 +7,8 @@ mod chain;
 #[cfg(feature = "runtime-api")]
 mod dead_letters;
 #[cfg(feature = "runtime-api")]
+mod forms;
+#[cfg(feature = "runtime-api")]
 mod service;
 #[cfg(feature = "runtime-api")]
 mod state_changes;

@@ -10,7 +10,7 @@ use crate::dispatcher::failure::tests::PRIMARY;
 
 pub(super) fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
     json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {
-        "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so",
+        "taskArn": arn, "lastStatus": "STOPPED", "stopCode": code, "stoppedReason": "said so", "startedBy": call["startedBy"],
         "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default",
         "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111111111111:task-definition/runner:3",
         "containers": [{ "name": "runner", "exitCode": exit }], "overrides": call["overrides"] } })

@@ -1,0 +1,173 @@
+//! What to fix where AWS refuses a call, each value named that may be wrong.
+
+use super::{
+    answer::Refusal,
+    config::{Config, Transport},
+};
+
+/// What to fix after a refusal that doesn't pass.
+pub(super) fn of_refusal(call: &str, refusal: &Refusal, config: &Config) -> String {
+    match (call, refusal.code.as_str()) {
+        (_, "AccessDenied" | "AccessDeniedException") => denied(call, refusal, config),
+        (
+            _,
+            "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "InvalidAccessKeyId"
+            | "ExpiredTokenException"
+            | "ExpiredToken"
+            | "InvalidToken",
+        ) => "check the dispatcher's execution role".to_owned(),
+        ("PutObject", code) => put_object_hint(code, config),
+        (_, code) => run_task_hint(code, &refusal.message, config),
+    }
+}
+
+fn denied(call: &str, refusal: &Refusal, config: &Config) -> String {
+    let Config { cluster, task_definition, .. } = config;
+    match call {
+        // Its words: "with an explicit deny in a service control policy".
+        _ if says(&refusal.message, "service control policy") => format!(
+            "a service control policy of the organization denies it, which no role can allow: ask its administrators \
+             to except the dispatcher's role from it; such policies often ask for tags, and {call} sends none"
+        ),
+        _ if says(&refusal.message, "explicit deny") => {
+            "take the deny out of the policy that the message names: it stands above whatever is allowed".to_owned()
+        }
+        "PutObject" => format!(
+            "allow the dispatcher s3:PutObject on immortal/* in the bucket {:?} (IMMORTAL_EVENT_BUCKET), and \
+             kms:GenerateDataKey on its key",
+            bucket(config)
+        ),
+        "DescribeTasks" => format!("allow the dispatcher ecs:DescribeTasks on the tasks of the cluster {cluster:?}"),
+        _ => format!(
+            "allow the dispatcher ecs:RunTask on the task definition {task_definition:?}, and iam:PassRole on its two \
+             roles"
+        ),
+    }
+}
+
+fn put_object_hint(code: &str, config: &Config) -> String {
+    let bucket = bucket(config);
+    match code {
+        "NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
+            format!("IMMORTAL_EVENT_BUCKET is {bucket:?}, and must name a bucket of this region")
+        }
+        _ if code.starts_with("KMS.") => format!("check the key that encrypts the bucket {bucket:?}"),
+        _ => format!("check the bucket {bucket:?} (IMMORTAL_EVENT_BUCKET) and its policy"),
+    }
+}
+
+/// The words are ECS's, and EC2's behind it, as public reports have them; not all of them are documented.
+fn run_task_hint(code: &str, message: &str, config: &Config) -> String {
+    let Config { cluster, task_definition, container, network, .. } = config;
+    let no_cluster = || format!("IMMORTAL_CLUSTER is {cluster:?}, and must name an active cluster of this region");
+    let no_definition =
+        || format!("IMMORTAL_RUNNER is {task_definition:?}, and must name an active task definition of this region");
+    match code {
+        "ClusterNotFoundException" => return no_cluster(),
+        "PlatformTaskDefinitionIncompatibilityException" | "PlatformUnknownException" => {
+            return format!(
+                "check the task definition {task_definition:?}: its runtimePlatform (cpuArchitecture, \
+                 operatingSystemFamily) must be one that Fargate's latest platform version has in this region"
+            );
+        }
+        "ConflictException" => return "another call with this token is under way".to_owned(),
+        "BlockedException" => return "the account is blocked: ask AWS Support".to_owned(),
+        "ClientException" | "InvalidParameterException" => {}
+        _ => return "check the dispatcher's permissions and configuration".to_owned(),
+    }
+    let said = |words: &[&str]| words.iter().any(|words| says(message, words));
+    if said(&["service linked role", "service-linked role"]) {
+        "create it, once for the account: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"
+            .to_owned()
+    } else if said(&["setting for container"]) {
+        format!(
+            "that container of the task definition {task_definition:?} has limits of its own: take its cpu, memory and \
+             memoryReservation out, since the attribute sizes the task"
+        )
+    } else if said(&["not a container", "container override", "does not exist in the task definition"]) {
+        format!(
+            "IMMORTAL_CONTAINER is {container:?}, and must name a container of the task definition {task_definition:?}"
+        )
+    } else if said(&["cluster not found", "cluster was not found", "cluster is inactive"]) {
+        no_cluster()
+    } else if said(&["task definition", "taskdefinition"]) {
+        no_definition()
+    } else if said(&["subnet"]) {
+        format!("check IMMORTAL_SUBNETS: {}", network.subnets.join(", "))
+    } else if said(&["security group"]) {
+        format!("check IMMORTAL_SECURITY_GROUPS: {}", network.security_groups.join(", "))
+    } else if said(&["capacity provider"]) {
+        format!("associate FARGATE_SPOT with the cluster {cluster:?}, or take `spot` out of the attribute")
+    } else {
+        "check the dispatcher's configuration and the attribute's cpu, memory and storage".to_owned()
+    }
+}
+
+fn says(message: &str, words: &str) -> bool {
+    message.to_ascii_lowercase().contains(words)
+}
+
+fn bucket(config: &Config) -> &str {
+    match &config.transport {
+        Transport::Bucket(bucket) | Transport::Inline { bucket: Some(bucket) } => bucket,
+        Transport::Inline { bucket: None } => "",
+    }
+}
+
+/// What to fix after one of `RunTask`'s `failures`.
+pub(super) fn of_failure(reason: &str, config: &Config) -> String {
+    match reason {
+        "MISSING" | "INACTIVE" => format!(
+            "IMMORTAL_CLUSTER is {:?} and IMMORTAL_RUNNER is {:?}: both must name what is there and active",
+            config.cluster, config.task_definition
+        ),
+        _ => "check the account's Fargate quotas and the attribute's cpu and memory".to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::dispatcher::answer::{AwsError, error_line};
+
+    pub(in crate::dispatcher) fn config() -> Config {
+        let variables = [
+            ("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"),
+            ("IMMORTAL_RUNNER", "my-family:3"),
+            ("IMMORTAL_CONTAINER", "main"),
+            ("IMMORTAL_CLUSTER", "my-cluster"),
+            ("IMMORTAL_SUBNETS", "subnet-1"),
+            ("IMMORTAL_SECURITY_GROUPS", "sg-1"),
+            ("IMMORTAL_EVENT_BUCKET", "my-bucket"),
+        ];
+        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::read(lookup).expect("complete")
+    }
+
+    #[test]
+    fn a_put_is_explained_by_what_refused_it() {
+        let put = |status, code: &str, message: &str| {
+            let refusal = Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] };
+            error_line("PutObject", &AwsError::Refused(refusal), &config())
+        };
+        let table = [
+            (put(403, "AccessDenied", "Access Denied"), "s3:PutObject"),
+            (put(403, "AccessDenied", "with an explicit deny in a service control policy"), "service control policy"),
+            (put(404, "NoSuchBucket", ""), r#"IMMORTAL_EVENT_BUCKET is "my-bucket""#),
+            (put(400, "KMS.DisabledException", ""), "key"),
+            (put(403, "ExpiredToken", ""), "execution role"),
+            (put(503, "SlowDown", "Please reduce your request rate."), "passes by itself"),
+            (put(500, "InternalError", ""), "passes by itself"),
+            (put(400, "RequestTimeout", ""), "passes by itself"),
+            (put(400, "SomethingNew", ""), "my-bucket"),
+        ];
+        for (line, named) in table {
+            assert!(line.contains(named), "{line}");
+            let permission = line.contains("allow the dispatcher s3:PutObject");
+            assert_eq!(permission, named == "s3:PutObject", "{line}");
+        }
+    }
+}
