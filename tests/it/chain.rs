@@ -6,8 +6,8 @@ mod seen;
 use std::{collections::BTreeMap, time::Duration};
 
 use immortal_emulator::{
-    ACCOUNT, Attribute, Emulator, FailureTarget, Function, Message, Options, Place, Queue, REGION, Redrive,
-    TaskDefinition, What,
+    ACCOUNT, Attribute, Emulator, FailureTarget, Function, Message, Options, Place, Queue, REGION, Redrive, RuleTarget,
+    TaskDefinition, TaskRule, What,
 };
 
 use serde_json::json;
@@ -69,7 +69,7 @@ impl Setup {
             timeout: Duration::from_secs(1),
             retries: 0,
             dead_letter_config: false,
-            receives: 3,
+            receives: 1000,
             dispatcher: BTreeMap::new(),
             function: |_| {},
             options: Options { time_scale: 0.01, ..Options::default() },
@@ -108,7 +108,7 @@ impl Setup {
         let mut primary = Function {
             timeout: self.timeout,
             retries: self.retries,
-            on_failure: Some(target(failures)),
+            on_failure: Some(target(failures.clone())),
             environment: environment.clone(),
             ..Function::new(self.primary, package(self.primary))
         };
@@ -122,6 +122,7 @@ impl Setup {
             ("IMMORTAL_SUBNETS".into(), "subnet-0a,subnet-0b".into()),
             ("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into()),
             ("IMMORTAL_ROLE".into(), "dispatcher".into()),
+            ("IMMORTAL_DEAD_LETTER_QUEUE".into(), format!("{}/{ACCOUNT}/{DEAD_LETTERS}", emulator.endpoint())),
         ]);
         variables.extend(self.dispatcher);
         let dispatcher = format!("{}Dlq", self.primary);
@@ -132,7 +133,11 @@ impl Setup {
             ..Function::new(&dispatcher, package(roles))
         };
         emulator.deploy(function).expect("a sound function");
-        emulator.watch_tasks(&dispatcher, &["STOPPED"]);
+        emulator.put_task_rule(TaskRule {
+            family: Some(RUNNER.into()),
+            last_status: vec!["STOPPED".into()],
+            target: RuleTarget::Queue(failures),
+        });
         Chain { emulator, primary: self.primary, function: primary }
     }
 }
@@ -193,6 +198,9 @@ impl Chain {
                 .then(|| Fate::Lambda(serde_json::from_slice(body).expect("a handler answers JSON"))),
             (Place::Task { arn, started_by }, What::TaskStopped { exit_code: Some(0), .. }) => {
                 (started_by.as_deref() == Some(request)).then(|| Fate::Task(arn.clone()))
+            }
+            (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => {
+                self.is_dead(request).then_some(Fate::DeadLetter)
             }
             (_, What::Queued { message_id, request_id }) if request_id.as_deref() == Some(request) => {
                 queued.push(message_id.clone());
