@@ -4,41 +4,99 @@
 use std::collections::BTreeSet;
 
 use immortal_emulator::{ACCOUNT, Calls, Fault, How, REGION, What};
+use serde_json::json;
 
 use crate::{
     binaries::zip_of,
-    chain::{Chain, Fate, Setup},
+    chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Fate, RUNNER, Setup},
 };
 
 /// What `cargo immortal template` writes; its own tests hold it to this file.
 const TEMPLATE: &str = include_str!("../../cargo-immortal/src/template/expected/default.yaml");
 
-/// The actions that the policies of this resource allow.
-fn granted(role: &str) -> BTreeSet<&'static str> {
+/// What Lambda and ECS do for a role goes past the APIs here.
+const OF_PLATFORM: [&str; 5] = [
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+];
+
+/// A role of the template, and an action.
+type Permission = (&'static str, String);
+
+/// The actions that the policies of this role allow, but for those of the platform.
+fn granted(role: &'static str) -> impl Iterator<Item = Permission> {
     let section = TEMPLATE.split_once(&format!("\n  {role}:\n")).expect("the template has it").1;
     let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with("   "));
     let words = lines.skip_while(|line| !line.contains("Policies:")).flat_map(str::split_whitespace);
     let action = |word: &&str| {
         let (service, action) = word.split_once(':').unwrap_or_default();
         // Not the keys of conditions, such as `ecs:cluster`.
-        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) && action.starts_with(char::is_uppercase)
+        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && action.starts_with(char::is_uppercase)
+            && !word.ends_with(':')
     };
-    words.filter(action).filter(|word| !word.ends_with(':')).collect()
+    let ours = words.filter(action).filter(|word| !OF_PLATFORM.contains(word));
+    ours.map(move |action| (role, action.to_owned()))
 }
 
-/// The action that a call needs.
-fn action(service: &str, operation: &str) -> String {
-    format!("{service}:{}", operation.strip_suffix("ByArn").unwrap_or(operation))
+/// What a call needs.
+fn needed(service: &str, operation: &str) -> Vec<Permission> {
+    let (role, actions) = match operation {
+        "GetFunction" | "GetObject" => ("TaskRole", vec![operation]),
+        "GetLayerVersionByArn" => ("TaskRole", vec!["GetLayerVersion"]),
+        // That an object is gone is told to who may list them.
+        "HeadObject" => ("DispatcherRole", vec!["GetObject", "ListBucket"]),
+        "RunTask" => return vec![("DispatcherRole", "ecs:RunTask".into()), ("DispatcherRole", "iam:PassRole".into())],
+        _ => ("DispatcherRole", vec![operation]),
+    };
+    actions.into_iter().map(|action| (role, format!("{service}:{action}"))).collect()
 }
 
-fn called(chain: &Chain) -> BTreeSet<String> {
+fn called(chain: &Chain) -> BTreeSet<Permission> {
     let happenings = chain.emulator.happenings();
     let calls = happenings.iter().filter_map(|happening| match &happening.what {
         // A download's address is signed by Lambda itself.
-        What::Called { service, operation, .. } if *service != "download" => Some(action(service, operation)),
+        What::Called { service, operation, .. } if *service != "download" => Some(needed(service, operation)),
         _ => None,
     });
-    calls.collect()
+    calls.flatten().collect()
+}
+
+/// Waits until an operation was called.
+async fn has_called(chain: &Chain, name: &str) {
+    let called = chain.emulator.until(
+        |happening| matches!(&happening.what, What::Called { operation, .. } if operation == name).then_some(()),
+    );
+    let waited = tokio::time::timeout(std::time::Duration::from_mins(1), called).await;
+    waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.story()));
+}
+
+/// A Spot interruption of attempt 1, with its event in an object, that ECS tells of as if it were at this time.
+fn interrupted(chain: &Chain, request: &str, interruptions: u32, stopped_at: &str) {
+    let key = format!("immortal/killed/{request}/{}", "0".repeat(64));
+    chain.emulator.put_object(BUCKET, &key, r#"{"lambda":"fail","tasks":["fail","succeed"]}"#);
+    let context = json!({ "awsRequestId": request, "functionName": "killed", "functionVersion": "$LATEST" });
+    let variable = |name: &str, value: &str| json!({ "name": name, "value": value });
+    let environment = [
+        variable("AWS_LAMBDA_FUNCTION_CONTEXT", &context.to_string()),
+        variable("IMMORTAL_EVENT_S3", &format!("s3://{BUCKET}/{key}")),
+        variable("IMMORTAL_INTERRUPTIONS", &interruptions.to_string()),
+    ];
+    let detail = json!({
+        "taskArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/default/{request}"),
+        "clusterArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/default"),
+        "taskDefinitionArn": format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{RUNNER}:1"),
+        "lastStatus": "STOPPED",
+        "stopCode": "SpotInterruption",
+        "stoppedAt": stopped_at,
+        "containers": [{ "name": RUNNER, "exitCode": 143 }],
+        "overrides": { "containerOverrides": [{ "name": RUNNER, "environment": environment }] },
+    });
+    let event = json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail });
+    chain.emulator.send_message(FAILURES, event.to_string(), [].into()).expect("the queue exists");
 }
 
 #[tokio::test]
@@ -49,20 +107,25 @@ async fn granted_is_what_is_called() {
     };
     let chain = chain.start().await;
     chain.emulator.publish_layer("data", zip_of([("data.txt", 0o644, b"data".as_slice())]));
-    // A task's order is looked up, and the event is too large for one: every call that a role can make is made.
-    chain.emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutOverrides, calls: Calls::All });
+    // Every call that a role can make is made. One job has an event too large for an order, and an order that must be looked
+    // up, and is given up.
+    chain.emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutOverrides, calls: Calls::Nth(1) });
     let mut random = fastrand::Rng::with_seed(3);
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(50_000).collect();
-    let request = chain.invoke(&format!(r#"{{"lambda":"fail","tasks":["fail","succeed"],"noise":"{noise}"}}"#)).await;
-    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    let tasks = r#"["fail","fail","fail"]"#;
+    let request = chain.invoke(&format!(r#"{{"lambda":"fail","tasks":{tasks},"noise":"{noise}"}}"#)).await;
+    chain.given_up(&request).await;
+    assert!(chain.emulator.messages(DEAD_LETTERS).len() == 1, "{}", chain.story());
+    // One was interrupted long ago, and succeeds.
+    interrupted(&chain, "late", 0, "2026-01-01T00:00:00Z");
+    assert!(matches!(chain.fate("late").await, Fate::Task(_)), "{}", chain.story());
+    has_called(&chain, "DeleteObject").await;
+    // One isn't due for a long time.
+    interrupted(&chain, "early", 5, "2999-01-01T00:00:00Z");
+    has_called(&chain, "ChangeMessageVisibility").await;
 
-    // What the platform does for a role goes past the APIs here: the queue's messages, the logs, and the passing of roles.
-    let of_ours =
-        |action: &&'static str| !["logs:", "sqs:", "iam:"].iter().any(|platform| action.starts_with(platform));
-    let dispatcher: BTreeSet<_> = granted("DispatcherRole").into_iter().filter(of_ours).collect();
-    let runner: BTreeSet<_> = granted("TaskRole").into_iter().filter(of_ours).collect();
-    assert!(dispatcher.is_disjoint(&runner), "each call is one role's: {dispatcher:?} {runner:?}");
-    assert!(granted("PrimaryRole").into_iter().all(|action| !of_ours(&action)), "the primary calls nothing");
-    let granted: BTreeSet<_> = dispatcher.union(&runner).map(|action| (*action).to_owned()).collect();
-    assert_eq!(called(&chain), granted);
+    let granted_to = |roles: &[&'static str]| roles.iter().flat_map(|role| granted(role)).collect::<BTreeSet<_>>();
+    assert_eq!(called(&chain), granted_to(&["DispatcherRole", "TaskRole"]), "called, and granted");
+    let of_lambda = BTreeSet::from([("PrimaryRole", "sqs:SendMessage".to_owned())]);
+    assert_eq!(granted_to(&["PrimaryRole"]), of_lambda, "the primary itself calls nothing");
 }

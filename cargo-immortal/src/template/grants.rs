@@ -16,6 +16,9 @@ pub(crate) struct Grant {
 
 const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
+/// The objects of the function's events, as `token::object_key` names them.
+const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${AWS::StackName}/*";
+
 /// What Lambda does for the primary, besides what the handler does.
 pub(crate) const PRIMARY: &[Grant] = &[
     grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]),
@@ -27,7 +30,7 @@ pub(crate) const DISPATCHER: &[Grant] = &[
     grant("WriteLogs", WRITE_LOGS, &["!GetAtt DispatcherLogs.Arn"]),
     grant(
         "TakeFailures",
-        &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         &["!GetAtt FailureQueue.Arn"],
     ),
     grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt DeadLetterQueue.Arn"]),
@@ -44,11 +47,24 @@ pub(crate) const DISPATCHER: &[Grant] = &[
         &["ecs:DescribeTasks"],
         &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*"],
     ),
+    // The tasks of a cluster are listed on `*`, narrowed by the condition: https://github.com/cdklabs/construct-hub/pull/1207.
+    Grant {
+        condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
+        ..grant("FindTasks", &["ecs:ListTasks"], &["'*'"])
+    },
+    // It takes no resource. A dead letter names the log that it finds.
+    grant("FindLogs", &["ecs:DescribeTaskDefinition"], &["'*'"]),
     Grant {
         condition: Some(["StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com"]),
         ..grant("GiveTasksTheirRoles", &["iam:PassRole"], &["!GetAtt TaskRole.Arn", "!GetAtt ExecutionRole.Arn"])
     },
-    grant("StoreLargeEvents", &["s3:PutObject"], &["!Sub ${EventBucket.Arn}/immortal/*"]),
+    grant("KeepLargeEvents", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[EVENTS]),
+    // Without it a HEAD of what is gone is a 403 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). S3
+    // takes the key for the prefix there, as https://github.com/ceph/ceph/pull/68577 found.
+    Grant {
+        condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${AWS::StackName}/*"]),
+        ..grant("SeeWhichAreGone", &["s3:ListBucket"], &["!GetAtt EventBucket.Arn"])
+    },
 ];
 
 /// What the runner does, besides what the handler does.
@@ -60,7 +76,7 @@ pub(crate) const RUNNER: &[Grant] = &[
         &["!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:*:layer:*:*"],
     ),
     // Without `s3:ListBucket`, by which the handler could find every event, an object that is gone is a 403.
-    grant("FetchLargeEvents", &["s3:GetObject"], &["!Sub ${EventBucket.Arn}/immortal/*"]),
+    grant("FetchLargeEvents", &["s3:GetObject"], &[EVENTS]),
 ];
 
 /// What ECS does so that a task has logs.
@@ -143,11 +159,17 @@ mod tests {
                     ("sqs:ReceiveMessage", "the event source mapping"),
                     ("sqs:DeleteMessage", "the event source mapping, for what is done"),
                     ("sqs:GetQueueAttributes", "the event source mapping"),
-                    ("sqs:SendMessage", "Lambda, to the dispatcher's own destination"),
+                    ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
+                    ("sqs:SendMessage", "the dispatcher, for a dead letter"),
                     ("ecs:RunTask", "the dispatcher"),
                     ("iam:PassRole", "the dispatcher, within RunTask"),
-                    ("ecs:DescribeTasks", "the dispatcher, for an older task and for overrides"),
+                    ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
+                    ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
+                    ("ecs:DescribeTaskDefinition", "the dispatcher, for the log that a dead letter names"),
                     ("s3:PutObject", "the dispatcher, for an event too large for the order"),
+                    ("s3:GetObject", "the dispatcher, by HEAD, after a stop that is old"),
+                    ("s3:ListBucket", "S3, before it says to that HEAD that an object is gone"),
+                    ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
                 ],
             ),
             (
@@ -181,9 +203,11 @@ mod tests {
 
     #[test]
     fn only_what_takes_no_resource_has_none() {
+        const WITHOUT: [&str; 3] = ["ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTasks"];
         for grant in [PRIMARY, DISPATCHER, RUNNER, LOGS, IMAGE].into_iter().flatten() {
             let any = grant.resources.contains(&"'*'");
-            assert_eq!(any, grant.actions == ["ecr:GetAuthorizationToken"], "{grant:?}");
+            assert_eq!(any, grant.actions.iter().any(|action| WITHOUT.contains(action)), "{grant:?}");
+            assert!(!any || grant.actions.len() == 1, "{grant:?}");
             assert!(grant.actions.iter().all(|action| !action.contains('*')), "{grant:?}");
         }
     }
