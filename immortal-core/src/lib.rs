@@ -19,3 +19,4 @@ pub mod runner;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
 pub mod start;
+mod stderr;

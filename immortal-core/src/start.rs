@@ -23,6 +23,7 @@ use crate::{
     manifest::Manifest,
     names::env,
     role::{NoRole, Role},
+    stderr,
 };
 
 /// Wrong use, or what can never work: the exit code that every role has for it.
@@ -40,14 +41,12 @@ where
     R: Response,
     E: Failure,
     H: Fn(V) -> F + 'static,
-    F: Future<Output = O> + Send + 'static,
+    F: Future<Output = O> + 'static,
 {
     begin(manifest, Box::new(move || Box::pin(async move { Ok(erase::handler(handler)) })))
 }
 
 /// What `#[immortal(init = …)]` expands to: as [`main`], with state that is made once, in the handler role only.
-///
-/// That the state can be shared by threads follows from the handler's future, which holds a reference to it.
 pub fn main_with_state<V, T, O, R, E, S, H, F, I>(handler: H, init: I, manifest: &'static Manifest) -> ExitCode
 where
     V: Event<Payload = T> + 'static,
@@ -55,9 +54,9 @@ where
     O: Outcome<Response = R, Failure = E>,
     R: Response,
     E: Failure,
-    S: 'static,
+    S: Send + Sync + 'static,
     H: Fn(V, &'static S) -> F + 'static,
-    F: Future<Output = O> + Send + 'static,
+    F: Future<Output = O> + 'static,
     I: Init<S> + 'static,
 {
     begin(manifest, Box::new(move || erase::handler_with_state(handler, init)))
@@ -106,7 +105,7 @@ fn begin(manifest: &Manifest, start: erase::Start) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("the process can't start its threads: {error}");
+            stderr::line(format_args!("the process can't start its threads: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -128,7 +127,7 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
         Ok(Role::Describe) => describe(manifest),
         Ok(Role::Handler) => 0,
         Err(no_role) => {
-            eprintln!("{no_role}");
+            stderr::line(format_args!("{no_role}"));
             WRONG_USE
         }
     }
@@ -161,10 +160,10 @@ async fn runner(_: &Manifest) -> u8 {
 
 #[cfg(not(all(feature = "dispatcher", feature = "runner")))]
 fn not_linked(role: &str) -> u8 {
-    eprintln!(
+    stderr::line(format_args!(
         "this binary was built without the {role} role: build it with the feature `{role}` of immortal-lambda, which \
          is on by default"
-    );
+    ));
     WRONG_USE
 }
 
@@ -175,7 +174,7 @@ fn describe(manifest: &Manifest) -> u8 {
     match written {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("the manifest can't be printed: {error}");
+            stderr::line(format_args!("the manifest can't be printed: {error}"));
             1
         }
     }

@@ -3,5 +3,6 @@
 //! Each test starts itself once more as the function, and answers it as the Runtime API.
 
 mod hand_over;
+mod long_errors;
 mod runtime_api;
 mod start;
