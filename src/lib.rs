@@ -39,4 +39,10 @@ pub mod __private {
         manifest::{Manifest, On},
         start::{main, main_with_state},
     };
+
+    /// What stands in for the `main` that an attribute with a mistake doesn't write.
+    pub mod stub {
+        /// Never runs.
+        pub fn main() {}
+    }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Type, ext::IdentExt, parse_quote, spanned::Spanned};
+use syn::{Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     args::{Args, On},
@@ -27,7 +27,8 @@ use crate::{
 //         )
 //     }
 //
-// With a mistake, the errors and the stub `fn main() {}` take the place of `main`.
+// With a mistake, the errors take the place of `main`, and beside them a stub, so that rustc doesn't miss a `main` too. It
+// comes by a glob import, which gives way to a `main` that is there, and can't be in an `impl` block.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
@@ -41,17 +42,20 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
             None
         }
     };
-    match (errors.finish(), handler) {
-        (None, handler) => {
-            let main = handler.and_then(|handler| main(&handler, &args));
-            quote! { #item #main }
-        }
-        (errors, Some(handler)) if handler.signature.ident.unraw() == "main" => {
-            // Beside the stub it would be a second `main`; in here its own mistakes are still found.
-            quote! { #errors const _: () = { #item }; fn main() {} }
-        }
-        (errors, Some(handler)) if handler.has_attribute_again() => quote! { #errors #item },
-        (errors, _) => quote! { #errors #item fn main() {} },
+    let Some(errors) = errors.finish() else {
+        let main = handler.and_then(|handler| main(&handler, &args));
+        return quote! { #item #main };
+    };
+    let facade = args.facade();
+    let stub = quote! {
+        #[allow(unused_imports)]
+        use #facade::__private::stub::*;
+    };
+    match handler {
+        // It would be an async entry point; in here its own mistakes are still found.
+        Some(handler) if handler.signature.ident.unraw() == "main" => quote! { #errors #stub const _: () = { #item }; },
+        Some(handler) if !handler.is_free() => quote! { #errors #item },
+        _ => quote! { #errors #stub #item },
     }
 }
 
@@ -60,7 +64,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
 fn main(handler: &Handler, args: &Args) -> Option<TokenStream> {
     let types = handler.types()?;
     let name = &handler.signature.ident;
-    let facade = args.facade.clone().unwrap_or_else(|| parse_quote!(::immortal));
+    let facade = args.facade();
     let turbofish = turbofish(&types, name.span());
     let manifest = manifest(&name.unraw().to_string(), args, Span::call_site().located_at(name.span()));
     let infer = infer(name.span());

@@ -1,14 +1,16 @@
 //! The handler as the attribute sees it: attributes and signature. Its body is never looked at.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, PathArguments, Result, ReturnType, Signature, Token, Type, Visibility,
+    Attribute, FnArg, GenericArgument, PathArguments, Result, ReturnType, Signature, Token, Type, Visibility,
     parse::{Parse, ParseStream},
 };
 
 pub(crate) struct Handler {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) signature: Signature,
+    /// What stands where its body should be.
+    pub(crate) instead_of_body: Option<Span>,
 }
 
 impl Parse for Handler {
@@ -19,14 +21,14 @@ impl Parse for Handler {
             return Err(input.error("`#[immortal]` goes on a handler: an `async fn`"));
         }
         let signature: Signature = input.parse()?;
-        match input.parse::<TokenTree>()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {}
-            other => return Err(Error::new(other.span(), "a handler needs a body")),
-        }
+        let instead_of_body = match input.parse::<TokenTree>()? {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => None,
+            other => Some(other.span()),
+        };
         if !input.is_empty() {
             return Err(input.error("`#[immortal]` goes on one handler"));
         }
-        Ok(Self { attributes, signature })
+        Ok(Self { attributes, signature, instead_of_body })
     }
 }
 
@@ -59,6 +61,12 @@ pub(crate) struct Types<'a> {
 }
 
 impl Handler {
+    /// Whether it may be an item of a module. What has a `self`, or no body, is one of an `impl` block or a trait.
+    pub(crate) fn is_free(&self) -> bool {
+        self.instead_of_body.is_none()
+            && !self.signature.inputs.iter().any(|parameter| matches!(parameter, FnArg::Receiver(_)))
+    }
+
     /// The types of a valid handler.
     pub(crate) fn types(&self) -> Option<Types<'_>> {
         let mut parameters = self.signature.inputs.iter().filter_map(|parameter| match parameter {

@@ -28,8 +28,8 @@ use proc_macro::TokenStream;
 ///
 /// A handler is an `async fn` from `LambdaEvent<T>` to `Result<R, E>`. `T` implements `serde::Deserialize` and borrows
 /// nothing, `R` implements `serde::Serialize`, and `E` is `immortal::Error` or anything else that turns into a
-/// `immortal::Diagnostic` and implements `Debug`. What it holds over an `.await` is `Send`. A handler that was written
-/// for `lambda_runtime` needs no change.
+/// `immortal::Diagnostic` and implements `Debug`. What it holds over an `.await` need not be `Send`. A handler that was
+/// written for `lambda_runtime` needs no change.
 ///
 /// The attribute leaves the handler as it is, and adds the `main` of the binary: in Lambda it runs the handler, as
 /// dispatcher it starts a Fargate task for each failed event, and in the task it runs the function's code once more.

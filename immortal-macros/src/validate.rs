@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericParam, PatType, ReturnType, Safety, Type, ext::IdentExt};
 
 use crate::{
-    args::Args,
+    args::{Args, Argument},
     errors::Errors,
     handler::{Handler, peel},
 };
@@ -17,11 +17,6 @@ impl Handler {
         self.check_generics(errors);
         self.check_parameters(args, errors);
         self.check_output(errors);
-    }
-
-    /// Whether the attribute is there again below itself: it will then write `main` once more.
-    pub(crate) fn has_attribute_again(&self) -> bool {
-        self.attributes.iter().any(is_immortal)
     }
 
     fn check_attributes(&self, errors: &mut Errors) {
@@ -54,6 +49,9 @@ impl Handler {
         }
         if let Some(variadic) = &signature.variadic {
             errors.on(variadic.dots, "a handler takes one event: remove `...`");
+        }
+        if let Some(instead) = self.instead_of_body {
+            errors.at(instead, "a handler needs a body");
         }
     }
 
@@ -132,7 +130,7 @@ impl Handler {
             errors.on(ty, remedy);
             return;
         };
-        if !args.was_given("init") {
+        if !args.was_given(Argument::Init) {
             errors.on(ty, "nothing makes this state: name the function that does, `#[immortal(init = connect)]`");
         }
         if let Some(mutability) = &reference.mutability {
