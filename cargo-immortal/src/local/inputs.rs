@@ -54,8 +54,10 @@ fn event(file: Bytes) -> Result<Bytes, String> {
 /// Source: <https://www.rfc-editor.org/rfc/rfc4627#section-3>.
 fn wide_encoding(file: &[u8]) -> Option<&'static str> {
     match file {
-        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [1.., 0, 0, 0, ..] | [0, 0, 0, 1.., ..] => Some("UTF-32"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1.., 0, ..] | [0, 1.., ..] => Some("UTF-16"),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [1..=255, 0, 0, 0, ..] | [0, 0, 0, 1..=255, ..] => {
+            Some("UTF-32")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1..=255, 0, ..] | [0, 1..=255, ..] => Some("UTF-16"),
         _ => None,
     }
 }
