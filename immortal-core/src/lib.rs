@@ -21,4 +21,5 @@ pub mod runner;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
 pub mod start;
+mod stderr;
 pub mod task_size;

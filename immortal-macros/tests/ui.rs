@@ -19,6 +19,7 @@ fn ui() {
     let test = env::current_exe().expect("a test knows its path");
     let mut again = Command::new(test);
     again.args(["--nocapture", "--exact", "ui"]).env("IMMORTAL_ROLE", "describe");
+    again.args(env::args().filter(|argument| argument.starts_with("trybuild=")));
     // Two dozen binaries are linked, and nobody debugs them.
     again.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
     let status = again.status();

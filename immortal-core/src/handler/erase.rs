@@ -1,7 +1,6 @@
 //! The handler without its types, so that everything that runs it is compiled once, in this crate.
 
 use std::{
-    fmt,
     pin::Pin,
     task::{self, Poll},
 };
@@ -10,13 +9,16 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
-use super::bounds::{Event, Failure, Init, Outcome, Payload, Response};
+use super::{
+    bounds::{Event, Failure, Init, Outcome, Payload, Response},
+    failure::HandlerFailure,
+};
 
 /// A future on the heap.
 type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// What a handler answers: JSON or an error.
-type Answer = Pin<Box<dyn Future<Output = Result<Box<RawValue>, Failed>> + Send>>;
+type Answer = Boxed<Result<Box<RawValue>, HandlerFailure>>;
 
 /// A handler from JSON to JSON.
 pub(crate) type Handler = Box<dyn Fn(&[u8], Context) -> Answer>;
@@ -24,43 +26,11 @@ pub(crate) type Handler = Box<dyn Fn(&[u8], Context) -> Answer>;
 /// Makes the handler and its state.
 pub(crate) type Start = Box<dyn FnOnce() -> Boxed<Result<Handler, Diagnostic>>>;
 
-/// A handler's error: what Lambda is told, and what the log shows, which is the error's own `Debug`.
-pub(crate) struct Failed {
-    diagnostic: Diagnostic,
-    shown: String,
-}
-
-impl fmt::Debug for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
-        failed.diagnostic
-    }
-}
-
-impl Failed {
-    fn of_handler(error: impl Failure) -> Self {
-        let shown = format!("{error:?}");
-        Self { shown, diagnostic: error.into() }
-    }
-
-    fn of_json(error_type: &str, error_message: String) -> Self {
-        Self {
-            shown: error_message.clone(),
-            diagnostic: Diagnostic { error_type: error_type.to_owned(), error_message },
-        }
-    }
-}
-
 pub(crate) fn handler<V, H, F>(handler: H) -> Handler
 where
     V: Event<Payload: Payload>,
     H: Fn(V) -> F + 'static,
-    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
+    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + 'static,
 {
     Box::new(move |event, context| match read(event) {
         Ok(payload) => Box::pin(Answering { running: handler(V::of(LambdaEvent { payload, context })) }),
@@ -71,9 +41,9 @@ where
 pub(crate) fn handler_with_state<V, S, H, F, I>(given: H, init: I) -> Boxed<Result<Handler, Diagnostic>>
 where
     V: Event<Payload: Payload> + 'static,
-    S: 'static,
+    S: Send + Sync + 'static,
     H: Fn(V, &'static S) -> F + 'static,
-    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + Send + 'static,
+    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + 'static,
     I: Init<S> + 'static,
 {
     Box::pin(async move {
@@ -91,38 +61,26 @@ pin_project! {
 }
 
 impl<F: Future<Output: Outcome<Response: Response, Failure: Failure>>> Future for Answering<F> {
-    type Output = Result<Box<RawValue>, Failed>;
+    type Output = Result<Box<RawValue>, HandlerFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         self.project().running.poll(cx).map(|outcome| answer(outcome.into_result()))
     }
 }
 
-fn read<T: Payload>(event: &[u8]) -> Result<T, Failed> {
+pub(super) fn read<T: Payload>(event: &[u8]) -> Result<T, HandlerFailure> {
     let mut json = serde_json::Deserializer::from_slice(event);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| unreadable(&error, std::any::type_name::<T>()))
+    serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| HandlerFailure::unreadable_event(&error, std::any::type_name::<T>()))
 }
 
-fn answer<R: Response, E: Failure>(outcome: Result<R, E>) -> Result<Box<RawValue>, Failed> {
+fn answer<R: Response, E: Failure>(outcome: Result<R, E>) -> Result<Box<RawValue>, HandlerFailure> {
     match outcome {
-        Ok(response) => serde_json::value::to_raw_value(&response).map_err(|error| unwritable(&error)),
-        Err(error) => Err(Failed::of_handler(error)),
+        Ok(response) => {
+            serde_json::value::to_raw_value(&response).map_err(|error| HandlerFailure::unwritable_response(&error))
+        }
+        Err(error) => Err(HandlerFailure::of_handler(error)),
     }
-}
-
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>, wanted: &str) -> Failed {
-    let place = match error.path().to_string() {
-        path if path == "." => String::new(),
-        path => format!("{path}: "),
-    };
-    Failed::of_json(
-        "Immortal.UnreadableEvent",
-        format!("the event can't be read as `{wanted}`: {place}{}", error.inner()),
-    )
-}
-
-fn unwritable(error: &serde_json::Error) -> Failed {
-    Failed::of_json("Immortal.UnwritableResponse", format!("the handler's response can't be written as JSON: {error}"))
 }
 
 #[cfg(test)]
@@ -142,7 +100,7 @@ mod tests {
         if total == 0 { Err("an empty order".into()) } else { Ok(total) }
     }
 
-    async fn ask(handler: &Handler, event: Value) -> Result<String, Failed> {
+    async fn ask(handler: &Handler, event: Value) -> Result<String, HandlerFailure> {
         handler(event.to_string().as_bytes(), Context::default()).await.map(|json| json.get().to_owned())
     }
 

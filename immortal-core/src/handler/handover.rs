@@ -12,7 +12,7 @@ mod timer;
 use std::{
     convert::Infallible,
     ffi::{CString, NulError, OsString},
-    io::{self, Write},
+    io,
     os::unix::ffi::OsStringExt as _,
     process::exit,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -22,11 +22,11 @@ use std::{
 use lambda_runtime::LambdaInvocation;
 use nix::unistd::execve;
 
-pub(super) use self::guard::{Boxed, Guarded};
+pub(super) use self::guard::Guarded;
 use self::{claim::Claim, notice::Notice, timer::Timer};
 use crate::{
     names::{HANDED_OVER, env, header},
-    post,
+    post, stderr,
 };
 
 /// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
@@ -71,7 +71,9 @@ impl HandOver {
             match Timer::start(move || hand_over(std::mem::take(&mut *own.notice()))) {
                 Ok(timer) => Some(timer),
                 Err(error) => {
-                    eprintln!("no event can be handed over, since the thread for it can't be started: {error}");
+                    stderr::line(format_args!(
+                        "no event can be handed over, since the thread for it can't be started: {error}"
+                    ));
                     None
                 }
             }
@@ -108,16 +110,14 @@ fn hand_over(notice: Notice) {
     let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
     let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
     if let Err(error) = post::error(&path, HANDED_OVER, &message::write(notice.into_context()), &headers) {
-        eprintln!("RequestId: {request_id} can't be handed over, so the process ends: {error}");
+        stderr::line(format_args!("RequestId: {request_id} can't be handed over, so the process ends: {error}"));
         exit(1);
     }
-    // `eprintln!` panics where nobody reads, and this thread has an exec to do.
-    let _ = writeln!(
-        io::stderr(),
+    stderr::line(format_args!(
         "RequestId: {request_id} was handed over, since its deadline is near; the process begins anew"
-    );
+    ));
     let Err(error) = begin_anew();
-    eprintln!("the process can't begin anew, so it ends: {error}");
+    stderr::line(format_args!("the process can't begin anew, so it ends: {error}"));
     exit(1);
 }
 

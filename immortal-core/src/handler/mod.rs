@@ -1,16 +1,17 @@
 //! The handler role: the user's handler as a Lambda function, on `lambda_runtime`.
 
+#![warn(clippy::print_stderr)]
+
 pub mod bounds;
 pub(crate) mod erase;
+mod failure;
 mod handover;
+mod service;
 
 use std::{
     any::Any,
-    cell::Cell,
     fmt::Debug,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
 };
 
 use futures_core::Stream;
@@ -18,10 +19,14 @@ use lambda_runtime::{
     Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer,
     service_fn, tower::util::MapRequestLayer,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use self::handover::{Boxed, Guarded, HandOver};
-use crate::{manifest::Manifest, names::env, post};
+use self::{
+    failure::{HandlerFailure, bounded, panic_message},
+    handover::{Guarded, HandOver},
+    service::{EventBytes, SkippedPayload, TypedService},
+};
+use crate::{manifest::Manifest, names::env, post, stderr};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
 const REQUIRED: [&str; 4] =
@@ -36,22 +41,22 @@ pub(crate) fn role(
 ) -> u8 {
     let missing = missing(|name| std::env::var_os(name).is_some());
     if !missing.is_empty() {
-        eprintln!(
+        stderr::line(format_args!(
             "the handler role needs {}, which Lambda sets; to run it here: cargo immortal local --event event.json",
             missing.join(", ")
-        );
+        ));
         return 2;
     }
     let handler = match catch_unwind(AssertUnwindSafe(|| runtime.block_on(start()))) {
         Ok(Ok(handler)) => handler,
-        Ok(Err(diagnostic)) => return init_failed(&diagnostic),
-        Err(panic) => return init_failed(&panicked(&*panic)),
+        Ok(Err(diagnostic)) => return init_failed(diagnostic),
+        Err(panic) => return init_failed(panicked(&*panic)),
     };
     log();
     match runtime.block_on(serve_erased(manifest.grace, handler)) {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("the Lambda runtime ended: {error}");
+            stderr::line(format_args!("the Lambda runtime ended: {error}"));
             1
         }
     }
@@ -59,11 +64,10 @@ pub(crate) fn role(
 
 /// Serves events with a handler without types: one runtime for the handlers of all roles, compiled once.
 pub(crate) async fn serve_erased(grace: u64, handler: erase::Handler) -> Result<(), Error> {
-    let event = Rc::new(Cell::default());
-    let next = Rc::clone(&event);
-    let note = move |invocation: &mut LambdaInvocation| next.set(mem::take(&mut invocation.body));
-    let service = service_fn(|unread: LambdaEvent<Unread>| handler(&event.take(), unread.context));
-    serve(grace, service, note).await
+    let bytes = EventBytes::default();
+    let event = bytes.clone();
+    let service = service_fn(|skipped: LambdaEvent<SkippedPayload>| handler(&event.take(), skipped.context));
+    serve(grace, bytes, service).await
 }
 
 /// Serves events with a service of any kind.
@@ -79,28 +83,18 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    serve(manifest.grace, Boxed(service), |_: &mut LambdaInvocation| ()).await
-}
-
-/// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
-struct Unread;
-
-impl<'de> Deserialize<'de> for Unread {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Ok(Self)
-    }
+    let bytes = EventBytes::default();
+    let service = TypedService::new(service, bytes.clone());
+    serve(manifest.grace, bytes, service).await
 }
 
 /// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
 ///
-/// `grace` is the manifest's; `note` sees each invocation before it starts.
-async fn serve<A, F, R, B, S, D, E, N>(grace: u64, service: F, note: N) -> Result<(), Error>
+/// `grace` is the manifest's; `bytes` gets each event before the service does.
+async fn serve<F, R, B, S, D, E>(grace: u64, bytes: EventBytes, service: F) -> Result<(), Error>
 where
-    N: Fn(&mut LambdaInvocation) + Clone,
-    F: Service<LambdaEvent<A>, Response = R>,
-    F::Future: Future<Output = Result<R, F::Error>> + Unpin,
-    F::Error: Into<Diagnostic> + Debug,
-    A: for<'de> Deserialize<'de>,
+    F: Service<LambdaEvent<SkippedPayload>, Response = R, Error = HandlerFailure>,
+    F::Future: Future<Output = Result<R, HandlerFailure>> + Unpin,
     R: IntoFunctionResponse<B, S>,
     B: Serialize,
     S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
@@ -111,7 +105,7 @@ where
     let guarded = Guarded::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);
-        note(&mut invocation);
+        bytes.move_from(&mut invocation);
         invocation
     });
     Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
@@ -122,19 +116,19 @@ fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
 }
 
 /// Tells Lambda why there is no state; without it, Lambda would only know that the process ended.
-fn init_failed(diagnostic: &Diagnostic) -> u8 {
-    eprintln!("init failed: {}: {}", diagnostic.error_type, diagnostic.error_message);
-    if let Err(error) = post::init_error(diagnostic) {
-        eprintln!("init's failure can't be reported to Lambda: {error}");
+fn init_failed(diagnostic: Diagnostic) -> u8 {
+    let diagnostic = bounded(diagnostic);
+    stderr::line(format_args!("init failed: {}: {}", diagnostic.error_type, diagnostic.error_message));
+    if let Err(error) = post::init_error(&diagnostic) {
+        stderr::line(format_args!("init's failure can't be reported to Lambda: {error}"));
     }
     1
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Diagnostic {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Diagnostic {
         error_type: "Runtime.InitError".to_owned(),
-        error_message: format!("init panicked: {}", said.unwrap_or("without a message")),
+        error_message: format!("init panicked: {}", panic_message(panic).unwrap_or("without a message")),
     }
 }
 

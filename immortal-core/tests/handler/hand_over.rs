@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
-use crate::runtime_api::{PATIENCE, is_function, start};
+use crate::runtime_api::{PATIENCE, is_function, start, start_unread};
 
 #[test]
 fn a_handler_that_never_yields_is_handed_over() {
@@ -69,6 +69,20 @@ fn handlers_in_time_are_never_disturbed() {
         }
     }
     function.end();
+}
+
+/// Whoever read what the function prints is gone, and the Runtime API has forgotten the invocation.
+#[test]
+fn a_hand_over_that_fails_ends_the_process_whoever_reads_its_log() {
+    const TEST: &str = "hand_over::a_hand_over_that_fails_ends_the_process_whoever_reads_its_log";
+    if is_function(TEST) {
+        serve();
+    }
+    let (function, api) = start_unread(TEST, Duration::from_millis(300));
+    api.refuse_posts();
+    api.expect_next(&json!("wait"));
+    api.expect_post("/2018-06-01/runtime/invocation/r-1/error");
+    assert_eq!(function.code_within(PATIENCE), Some(1));
 }
 
 /// The handler ends just when its event is handed over, over and over: what follows an answer is always `/next`.

@@ -3,15 +3,16 @@
 use std::{
     cell::Cell,
     env,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
@@ -29,11 +30,24 @@ pub(crate) fn is_function(test: &str) -> bool {
 
 /// Starts this very test as the function, with a Runtime API that gives each event this much time.
 pub(crate) fn start(test: &str, more: &[(&str, &str)], time: Duration) -> (Function, RuntimeApi) {
+    start_with(test, more, time, Stdio::null())
+}
+
+/// As [`start`], with a standard error whose reader is gone.
+pub(crate) fn start_unread(test: &str, time: Duration) -> (Function, RuntimeApi) {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    start_with(test, &[], time, writer.into())
+}
+
+fn start_with(test: &str, more: &[(&str, &str)], time: Duration, stderr: Stdio) -> (Function, RuntimeApi) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let address = listener.local_addr().expect("bound").to_string();
     let (events, queue) = channel();
     let (requests, seen) = channel();
-    thread::spawn(move || serve(&listener, queue, &requests, time));
+    let refuses = Arc::<AtomicBool>::default();
+    let refuses_posts = Arc::clone(&refuses);
+    thread::spawn(move || serve(&listener, queue, &requests, &Answers { time, refuses_posts }));
     let function = Command::new(env::current_exe().expect("a test knows its path"))
         .args(["--exact", test, "--nocapture"])
         .env(FUNCTION, test)
@@ -45,10 +59,10 @@ pub(crate) fn start(test: &str, more: &[(&str, &str)], time: Duration) -> (Funct
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .envs(more.iter().copied())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn()
         .expect("a test can be run");
-    (Function(function), RuntimeApi { events, given: Cell::new(0), seen })
+    (Function(function), RuntimeApi { events, given: Cell::new(0), seen, refuses_posts: refuses })
 }
 
 /// The function's process, which never outlives its test.
@@ -62,6 +76,18 @@ impl Function {
     /// Waits until it ends by itself.
     pub(crate) fn code(mut self) -> Option<i32> {
         self.0.wait().expect("a child").code()
+    }
+
+    /// Waits so long until it ends by itself; one that goes on is `None`, as one that was killed.
+    pub(crate) fn code_within(mut self, patience: Duration) -> Option<i32> {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status.code();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        None
     }
 
     /// Ends it, which must still be running.
@@ -83,6 +109,14 @@ pub(crate) struct RuntimeApi {
     events: Sender<(usize, Value)>,
     given: Cell<usize>,
     pub(crate) seen: Receiver<Request>,
+    refuses_posts: Arc<AtomicBool>,
+}
+
+/// How the Runtime API answers.
+#[derive(Clone)]
+struct Answers {
+    time: Duration,
+    refuses_posts: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -99,6 +133,11 @@ impl Request {
 }
 
 impl RuntimeApi {
+    /// Answers every post with an error from now on.
+    pub(crate) fn refuse_posts(&self) {
+        self.refuses_posts.store(true, Ordering::SeqCst);
+    }
+
     /// Waits for `/next`, and answers it.
     pub(crate) fn expect_next(&self, event: &Value) {
         self.given.set(self.given.get() + 1);
@@ -123,22 +162,28 @@ impl RuntimeApi {
     }
 }
 
-fn serve(listener: &TcpListener, events: Receiver<(usize, Value)>, requests: &Sender<Request>, time: Duration) {
+fn serve(listener: &TcpListener, events: Receiver<(usize, Value)>, requests: &Sender<Request>, answers: &Answers) {
     let events = Arc::new(Mutex::new(events));
     for stream in listener.incoming().map_while(Result::ok) {
-        let (events, requests) = (Arc::clone(&events), requests.clone());
-        thread::spawn(move || connection(stream, &events, &requests, time));
+        let (events, requests, answers) = (Arc::clone(&events), requests.clone(), answers.clone());
+        thread::spawn(move || connection(stream, &events, &requests, &answers));
     }
 }
 
-fn connection(stream: TcpStream, events: &Mutex<Receiver<(usize, Value)>>, requests: &Sender<Request>, time: Duration) {
+fn connection(
+    stream: TcpStream,
+    events: &Mutex<Receiver<(usize, Value)>>,
+    requests: &Sender<Request>,
+    answers: &Answers,
+) {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
     let mut writer = stream;
     while let Some(request) = read(&mut reader) {
         let next = request.path.ends_with("/next");
         let answer = if next {
             let Ok((number, event)) = events.lock().expect("no panic").recv() else { return };
-            let deadline = (SystemTime::now() + time).duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+            let deadline =
+                (SystemTime::now() + answers.time).duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
             let event = event.to_string();
             format!(
                 "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: r-{number}\r\nlambda-runtime-deadline-ms: \
@@ -148,6 +193,8 @@ fn connection(stream: TcpStream, events: &Mutex<Receiver<(usize, Value)>>, reque
                  {}\r\n\r\n{event}",
                 event.len()
             )
+        } else if answers.refuses_posts.load(Ordering::SeqCst) {
+            "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned()
         } else {
             "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n".to_owned()
         };

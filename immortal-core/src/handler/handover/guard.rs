@@ -9,6 +9,7 @@ use std::{
 use lambda_runtime::{LambdaEvent, Service};
 
 use super::{HandOver, claim::Claim};
+use crate::handler::failure::bounded_panic;
 
 /// The user's service, racing the timer.
 pub(in crate::handler) struct Guarded<S> {
@@ -35,26 +36,9 @@ impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for G
         let claim = self.handover.arm(event.context.deadline);
         match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
             Ok(running) => Guard { running: Some(running), claim },
-            Err(panic) if may_answer(claim) => resume_unwind(panic),
+            Err(panic) if may_answer(claim) => resume_unwind(bounded_panic(panic)),
             Err(_) => Guard { running: None, claim: None },
         }
-    }
-}
-
-/// A service whose futures are on the heap, and may be moved.
-pub(in crate::handler) struct Boxed<S>(pub(in crate::handler) S);
-
-impl<R, S: Service<R>> Service<R> for Boxed<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<S::Future>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        Box::pin(self.0.call(request))
     }
 }
 
@@ -84,7 +68,7 @@ impl<F: Future + Unpin> Future for Guard<F> {
         match polled {
             _ if !answers => Poll::Pending,
             Ok(answer) => answer,
-            Err(panic) => resume_unwind(panic),
+            Err(panic) => resume_unwind(bounded_panic(panic)),
         }
     }
 }

@@ -1,151 +1,14 @@
-//! The attribute's arguments: each value checked as it is read, and all mistakes collected.
+//! The arguments' values: each is checked as it is read.
 
-use proc_macro2::{Span, TokenTree};
-use syn::{
-    Error, ExprPath, Ident, Lit, LitBool, LitStr, Path, Result, Token,
-    ext::IdentExt,
-    parse::{ParseStream, Parser},
-};
+use syn::{Error, ExprPath, Ident, Lit, LitBool, LitStr, Path, Result, ext::IdentExt, parse::ParseStream};
 
-use crate::{errors::Errors, task_size};
-
-/// What was given, and where; what was given wrongly counts as not given.
-#[derive(Default)]
-pub(crate) struct Args {
-    pub(crate) init: Option<ExprPath>,
-    pub(crate) cpu: Option<Given<u32>>,
-    pub(crate) memory: Option<Given<u32>>,
-    pub(crate) storage: Option<u32>,
-    pub(crate) spot: Option<bool>,
-    pub(crate) attempts: Option<u32>,
-    pub(crate) on: Option<On>,
-    pub(crate) grace: Option<u64>,
-    pub(crate) limit: Option<u64>,
-    pub(crate) facade: Option<Path>,
-    /// Names that were given, rightly or wrongly.
-    names: Vec<String>,
-}
-
-/// A value and its place.
-#[derive(Clone, Copy)]
-pub(crate) struct Given<T> {
-    pub(crate) value: T,
-    pub(crate) span: Span,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum On {
-    Any,
-    Killed,
-}
-
-/// Each argument's name, and how a right one looks.
-const ARGUMENTS: [(&str, &str); 10] = [
-    ("init", "init = connect"),
-    ("cpu", "cpu = 1024"),
-    ("memory", "memory = 4096"),
-    ("storage", "storage = 100"),
-    ("spot", "spot = true"),
-    ("attempts", "attempts = 3"),
-    ("on", "on = killed"),
-    ("grace", "grace = \"10s\""),
-    ("limit", "limit = \"6h\""),
-    ("crate", "crate = ::immortal"),
-];
+use super::{Given, On};
+use crate::task_size;
 
 /// How long a limit may be at most: the order holds it as seconds in 32 bits.
 const LONGEST_LIMIT: u64 = 1000 * (u32::MAX as u64);
 
-impl Args {
-    pub(crate) fn parse(tokens: proc_macro2::TokenStream, errors: &mut Errors) -> Self {
-        let mut args = Self::default();
-        let parsed = (|input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = args.argument(input).and_then(|()| end_of_argument(input)) {
-                    errors.push(error);
-                    skip_argument(input)?;
-                }
-                input.parse::<Option<Token![,]>>()?;
-            }
-            Ok(())
-        })
-        .parse2(tokens);
-        if let Err(error) = parsed {
-            errors.push(error);
-        }
-        args.check_size(errors);
-        args
-    }
-
-    fn argument(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let Ok(name) = input.call(Ident::parse_any) else {
-            return Err(input.error(format!("expected an argument of `#[immortal]`: {}", names())));
-        };
-        let text = name.unraw().to_string();
-        let Some((_, example)) = ARGUMENTS.iter().find(|(known, _)| *known == text) else {
-            return Err(Error::new(name.span(), format!("unknown argument `{text}`; the arguments are {}", names())));
-        };
-        if self.names.contains(&text) {
-            return Err(Error::new(name.span(), format!("`{text}` specified more than once")));
-        }
-        self.names.push(text.clone());
-        if input.parse::<Option<Token![=]>>()?.is_none() || input.is_empty() || input.peek(Token![,]) {
-            return Err(Error::new(name.span(), format!("`{text}` takes a value: `{example}`")));
-        }
-        match text.as_str() {
-            "init" => self.init = Some(init(input)?),
-            "cpu" => self.cpu = Some(cpu(input)?),
-            "memory" => self.memory = Some(memory(input)?),
-            "storage" => self.storage = Some(within(input, "storage", "GiB", 21, 200)?),
-            "spot" => self.spot = Some(spot(input)?),
-            "attempts" => self.attempts = Some(within(input, "attempts", "Fargate tasks", 1, 10)?),
-            "on" => self.on = Some(on(input)?),
-            "grace" => self.grace = Some(duration(input, "grace", "1500ms\", \"10s\" or \"1m")?.value),
-            "limit" => self.limit = Some(limit(input)?),
-            _ => self.facade = Some(facade(input)?),
-        }
-        Ok(())
-    }
-
-    pub(crate) fn was_given(&self, name: &str) -> bool {
-        self.names.iter().any(|given| given == name)
-    }
-
-    fn check_size(&self, errors: &mut Errors) {
-        match (self.cpu, self.memory) {
-            (Some(cpu), Some(memory)) => {
-                if let Some(problem) = task_size::mismatch(cpu.value, memory.value) {
-                    errors.at(memory.span, problem);
-                }
-            }
-            (Some(cpu), None) if !self.was_given("memory") => {
-                errors.at(cpu.span, "`cpu` needs `memory` beside it, since Fargate has only certain pairs of them");
-            }
-            (None, Some(memory)) if !self.was_given("cpu") => {
-                errors.at(memory.span, "`memory` needs `cpu` beside it, since Fargate has only certain pairs of them");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn names() -> String {
-    let names: Vec<_> = ARGUMENTS.iter().map(|(name, _)| format!("`{name}`")).collect();
-    names.join(", ")
-}
-
-fn end_of_argument(input: ParseStream<'_>) -> Result<()> {
-    if input.is_empty() || input.peek(Token![,]) { Ok(()) } else { Err(input.error("expected `,`")) }
-}
-
-fn skip_argument(input: ParseStream<'_>) -> Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<TokenTree>()?;
-    }
-    Ok(())
-}
-
-fn init(input: ParseStream<'_>) -> Result<ExprPath> {
+pub(super) fn init(input: ParseStream<'_>) -> Result<ExprPath> {
     const WANTED: &str = "`init` is the path of an `async fn`";
     if let Some(text) = input.parse::<Option<LitStr>>()? {
         return Err(Error::new(text.span(), format!("{WANTED}, without quotes: `init = {}`", text.value())));
@@ -158,7 +21,7 @@ fn init(input: ParseStream<'_>) -> Result<ExprPath> {
     Ok(path)
 }
 
-fn facade(input: ParseStream<'_>) -> Result<Path> {
+pub(super) fn facade(input: ParseStream<'_>) -> Result<Path> {
     const WANTED: &str = "`crate` is the path under which this crate is known";
     if let Some(text) = input.parse::<Option<LitStr>>()? {
         return Err(Error::new(text.span(), format!("{WANTED}, without quotes: `crate = {}`", text.value())));
@@ -168,7 +31,7 @@ fn facade(input: ParseStream<'_>) -> Result<Path> {
         .map_err(|error| Error::new(error.span(), format!("{WANTED}: `crate = ::immortal`")))
 }
 
-fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
+pub(super) fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
     size(
         input,
         task_size::cpu_from_text,
@@ -177,7 +40,7 @@ fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
     )
 }
 
-fn memory(input: ParseStream<'_>) -> Result<Given<u32>> {
+pub(super) fn memory(input: ParseStream<'_>) -> Result<Given<u32>> {
     size(
         input,
         task_size::memory_from_text,
@@ -205,7 +68,7 @@ fn size(
     }
 }
 
-fn within(input: ParseStream<'_>, name: &str, unit: &str, least: u32, most: u32) -> Result<u32> {
+pub(super) fn within(input: ParseStream<'_>, name: &str, unit: &str, least: u32, most: u32) -> Result<u32> {
     let wanted = format!("`{name}` is a number of {unit}, {least} to {most}");
     let literal: Lit = input.parse().map_err(|error| Error::new(error.span(), &wanted))?;
     let number = match &literal {
@@ -215,12 +78,12 @@ fn within(input: ParseStream<'_>, name: &str, unit: &str, least: u32, most: u32)
     number.filter(|number| (least..=most).contains(number)).ok_or_else(|| Error::new(literal.span(), wanted))
 }
 
-fn spot(input: ParseStream<'_>) -> Result<bool> {
+pub(super) fn spot(input: ParseStream<'_>) -> Result<bool> {
     let wanted = "`spot` is `true` or `false`";
     input.parse::<LitBool>().map(|value| value.value).map_err(|error| Error::new(error.span(), wanted))
 }
 
-fn on(input: ParseStream<'_>) -> Result<On> {
+pub(super) fn on(input: ParseStream<'_>) -> Result<On> {
     let wanted = "`on` is `any`, or `killed`: all but the errors that the handler itself returned";
     if let Some(text) = input.parse::<Option<LitStr>>()? {
         return Err(Error::new(text.span(), format!("{wanted}; without quotes")));
@@ -233,7 +96,11 @@ fn on(input: ParseStream<'_>) -> Result<On> {
     }
 }
 
-fn limit(input: ParseStream<'_>) -> Result<u64> {
+pub(super) fn grace(input: ParseStream<'_>) -> Result<u64> {
+    Ok(duration(input, "grace", "1500ms\", \"10s\" or \"1m")?.value)
+}
+
+pub(super) fn limit(input: ParseStream<'_>) -> Result<u64> {
     let limit = duration(input, "limit", "90s\", \"30m\" or \"6h")?;
     match limit.value {
         0 => Err(Error::new(limit.span, "`limit` is at least \"1s\"; without a limit, leave it out")),

@@ -1,0 +1,162 @@
+//! What Lambda is told of a failure, and how long that may be.
+
+use std::{any::Any, fmt};
+
+use lambda_runtime::Diagnostic;
+
+use super::bounds::Failure;
+
+/// How long a message may be, in bytes of its JSON.
+///
+/// Lambda puts it beside the event into its record of the failure, which is an SQS message of 1 MiB at most; a record
+/// that is too large is dropped, and its event with it.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>, `DestinationDeliveryFailures`.
+const LONGEST_MESSAGE: usize = 64 * 1024;
+
+/// How long an error's type may be, in bytes of its JSON. It travels as a header too.
+const LONGEST_TYPE: usize = 1024;
+
+/// What `lambda_runtime` puts before the message of a panic.
+const PANICKED: &str = "Lambda panicked: ";
+
+/// A handler's error: what Lambda is told, and what the log shows, which is the error's own `Debug`.
+pub(crate) struct HandlerFailure {
+    diagnostic: Diagnostic,
+    shown: String,
+}
+
+impl fmt::Debug for HandlerFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl From<HandlerFailure> for Diagnostic {
+    fn from(failure: HandlerFailure) -> Self {
+        failure.diagnostic
+    }
+}
+
+impl HandlerFailure {
+    pub(super) fn of_handler(error: impl Failure) -> Self {
+        let shown = format!("{error:?}");
+        Self { shown, diagnostic: bounded(error.into()) }
+    }
+
+    pub(super) fn unreadable_event(error: &serde_path_to_error::Error<serde_json::Error>, wanted: &str) -> Self {
+        let place = match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => format!("{path}: "),
+        };
+        let message = format!("the event can't be read as `{wanted}`: {place}{}", error.inner());
+        Self::of_json("Immortal.UnreadableEvent", message)
+    }
+
+    pub(super) fn unwritable_response(error: &serde_json::Error) -> Self {
+        let message = format!("the handler's response can't be written as JSON: {error}");
+        Self::of_json("Immortal.UnwritableResponse", message)
+    }
+
+    fn of_json(error_type: &str, message: String) -> Self {
+        let diagnostic = bounded(Diagnostic { error_type: error_type.to_owned(), error_message: message });
+        Self { shown: diagnostic.error_message.clone(), diagnostic }
+    }
+}
+
+/// The same error, no longer than Lambda can record beside all but the largest events.
+pub(super) fn bounded(Diagnostic { error_type, error_message }: Diagnostic) -> Diagnostic {
+    Diagnostic { error_type: cut(error_type, LONGEST_TYPE), error_message: cut(error_message, LONGEST_MESSAGE) }
+}
+
+/// The same panic, whose message `lambda_runtime` tells Lambda.
+pub(super) fn bounded_panic(panic: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
+    match panic_message(&*panic) {
+        Some(message) => Box::new(cut(message.to_owned(), LONGEST_MESSAGE - PANICKED.len())),
+        None => panic,
+    }
+}
+
+/// What a panic said, if it is text.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+}
+
+/// A text whose JSON has at most so many bytes; one that was cut says so.
+fn cut(mut text: String, longest: usize) -> String {
+    let note = format!("… (cut here: it has {} bytes)", text.len());
+    let (mut length, mut end) = (0, 0);
+    for (at, char) in text.char_indices() {
+        length += json_length(char);
+        if length <= longest - note.len() {
+            end = at + char.len_utf8();
+        } else if length > longest {
+            text.truncate(end);
+            return text + &note;
+        }
+    }
+    text
+}
+
+/// How many bytes JSON has for a character of a text.
+fn json_length(char: char) -> usize {
+    match char {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => char.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length_in_json(text: &str) -> usize {
+        serde_json::to_string(text).expect("a text").len() - 2
+    }
+
+    #[test]
+    fn what_fits_is_told_whole() {
+        for unit in ["x", "é", "\"", "\u{1}", "😀"] {
+            let text = unit.repeat(LONGEST_MESSAGE / length_in_json(unit));
+            assert_eq!(cut(text.clone(), LONGEST_MESSAGE), text, "{unit:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_between_characters_and_says_so() {
+        for unit in ["x", "é", "\"", "\n", "\u{1}", "😀", "a\u{1f}é😀\\"] {
+            for length in [LONGEST_MESSAGE + 1, LONGEST_MESSAGE + 5, 800_000] {
+                let text = unit.repeat(length / length_in_json(unit) + 1);
+                let told = cut(text.clone(), LONGEST_MESSAGE);
+                let (kept, note) = told.rsplit_once('…').expect("a note");
+                assert!(text.starts_with(kept), "{unit:?}");
+                assert_eq!(note, format!(" (cut here: it has {} bytes)", text.len()));
+                let length = length_in_json(&told);
+                assert!((LONGEST_MESSAGE - 16..=LONGEST_MESSAGE).contains(&length), "{unit:?}: {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn type_and_message_are_both_bounded() {
+        let long = "é".repeat(800_000);
+        let told = bounded(Diagnostic { error_type: long.clone(), error_message: long });
+        assert!(told.error_type.len() <= LONGEST_TYPE, "{}", told.error_type.len());
+        assert!(told.error_message.len() <= LONGEST_MESSAGE, "{}", told.error_message.len());
+    }
+
+    #[test]
+    fn a_panic_is_bounded_whatever_it_was_thrown_with() {
+        static LONG: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| "x".repeat(800_000));
+        let table: [(Box<dyn Any + Send>, Option<usize>); 4] = [
+            (Box::new(LONG.clone()), Some(LONGEST_MESSAGE - PANICKED.len())),
+            (Box::new(LONG.as_str()), Some(LONGEST_MESSAGE - PANICKED.len())),
+            (Box::new("short"), Some(5)),
+            (Box::new(1), None),
+        ];
+        for (panic, length) in table {
+            assert_eq!(panic_message(&*bounded_panic(panic)).map(str::len), length);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The user's tower service as `lambda_runtime` gets it: it reads its event itself, and names its own failures.
+
+use std::{
+    marker::PhantomData,
+    mem,
+    pin::Pin,
+    task::{self, Poll, ready},
+};
+
+use bytes::Bytes;
+use lambda_runtime::{LambdaEvent, LambdaInvocation, Service};
+use pin_project_lite::pin_project;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use std::{cell::Cell, rc::Rc};
+
+use super::{bounds::Failure, erase::read, failure::HandlerFailure};
+
+/// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
+pub(super) struct SkippedPayload;
+
+impl<'de> Deserialize<'de> for SkippedPayload {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
+/// The bytes of the event at hand, on their way past `lambda_runtime`. Invocations come one after the other.
+#[derive(Clone, Default)]
+pub(super) struct EventBytes(Rc<Cell<Bytes>>);
+
+impl EventBytes {
+    pub(super) fn move_from(&self, invocation: &mut LambdaInvocation) {
+        self.0.set(mem::take(&mut invocation.body));
+    }
+
+    pub(super) fn take(&self) -> Bytes {
+        self.0.take()
+    }
+}
+
+/// A service of events of type `A`. Its futures are on the heap, and may be moved.
+pub(super) struct TypedService<S, A> {
+    inner: S,
+    bytes: EventBytes,
+    event: PhantomData<fn(A)>,
+}
+
+impl<S, A> TypedService<S, A> {
+    pub(super) fn new(inner: S, bytes: EventBytes) -> Self {
+        Self { inner, bytes, event: PhantomData }
+    }
+}
+
+impl<S, A> Service<LambdaEvent<SkippedPayload>> for TypedService<S, A>
+where
+    S: Service<LambdaEvent<A>, Error: Failure>,
+    A: DeserializeOwned,
+{
+    type Response = S::Response;
+    type Error = HandlerFailure;
+    type Future = Pin<Box<Running<S::Future>>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), HandlerFailure>> {
+        self.inner.poll_ready(cx).map_err(HandlerFailure::of_handler)
+    }
+
+    fn call(&mut self, LambdaEvent { context, .. }: LambdaEvent<SkippedPayload>) -> Self::Future {
+        Box::pin(match read(&self.bytes.take()) {
+            Ok(payload) => Running::Service { future: self.inner.call(LambdaEvent { payload, context }) },
+            Err(failure) => Running::Unreadable { failure: Some(failure) },
+        })
+    }
+}
+
+pin_project! {
+    /// What a service does with an event, if it could be read.
+    #[project = RunningProjection]
+    pub(super) enum Running<F> {
+        Service { #[pin] future: F },
+        Unreadable { failure: Option<HandlerFailure> },
+    }
+}
+
+impl<R, E: Failure, F: Future<Output = Result<R, E>>> Future for Running<F> {
+    type Output = Result<R, HandlerFailure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            RunningProjection::Service { future } => {
+                Poll::Ready(ready!(future.poll(cx)).map_err(HandlerFailure::of_handler))
+            }
+            RunningProjection::Unreadable { failure } => match failure.take() {
+                Some(failure) => Poll::Ready(Err(failure)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Which arguments there are.
+
+use super::AttributeKind;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Argument {
+    Init,
+    Cpu,
+    Memory,
+    Storage,
+    Spot,
+    Attempts,
+    On,
+    Grace,
+    Limit,
+    Crate,
+}
+
+impl Argument {
+    /// In the order in which messages name them.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Init,
+        Self::Cpu,
+        Self::Memory,
+        Self::Storage,
+        Self::Spot,
+        Self::Attempts,
+        Self::On,
+        Self::Grace,
+        Self::Limit,
+        Self::Crate,
+    ];
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|argument| argument.name() == name)
+    }
+
+    pub(super) fn is_of(self, kind: AttributeKind) -> bool {
+        self != Self::Init || kind == AttributeKind::Immortal
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        self.form().0
+    }
+
+    /// How a right one looks.
+    pub(super) const fn example(self) -> &'static str {
+        self.form().1
+    }
+
+    const fn form(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Init => ("init", "init = connect"),
+            Self::Cpu => ("cpu", "cpu = 1024"),
+            Self::Memory => ("memory", "memory = 4096"),
+            Self::Storage => ("storage", "storage = 100"),
+            Self::Spot => ("spot", "spot = true"),
+            Self::Attempts => ("attempts", "attempts = 3"),
+            Self::On => ("on", "on = killed"),
+            Self::Grace => ("grace", "grace = \"10s\""),
+            Self::Limit => ("limit", "limit = \"6h\""),
+            Self::Crate => ("crate", "crate = ::immortal"),
+        }
+    }
+}

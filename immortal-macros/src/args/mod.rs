@@ -1,0 +1,199 @@
+//! The attribute's arguments: each value checked as it is read, and all mistakes collected.
+
+mod argument;
+mod values;
+
+use std::fmt;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::{
+    Error, ExprPath, Ident, Path, Result, Token,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    parse_quote,
+};
+
+pub(crate) use self::argument::Argument;
+use crate::{errors::Errors, task_size};
+
+/// What was given, and where; what was given wrongly counts as not given.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) init: Option<ExprPath>,
+    pub(crate) cpu: Option<Given<u32>>,
+    pub(crate) memory: Option<Given<u32>>,
+    pub(crate) storage: Option<u32>,
+    pub(crate) spot: Option<bool>,
+    pub(crate) attempts: Option<u32>,
+    pub(crate) on: Option<On>,
+    pub(crate) grace: Option<u64>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) facade: Option<Path>,
+    /// Those that were given, rightly or wrongly.
+    given: Vec<Argument>,
+}
+
+/// A value and its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// Which attribute the arguments are of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AttributeKind {
+    /// On a handler.
+    Immortal,
+    /// On the user's own `main`.
+    Main,
+}
+
+impl fmt::Display for AttributeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Immortal => "`#[immortal]`",
+            Self::Main => "`#[immortal::main]`",
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum On {
+    Any,
+    Killed,
+}
+
+impl Args {
+    pub(crate) fn parse(kind: AttributeKind, tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let parsed = (|input: ParseStream<'_>| {
+            while !input.is_empty() {
+                if let Err(error) = args.argument(kind, input).and_then(|()| end_of_argument(input)) {
+                    errors.push(error);
+                    skip_argument(input)?;
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(())
+        })
+        .parse2(tokens);
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+        args.check_size(errors);
+        args
+    }
+
+    fn argument(&mut self, kind: AttributeKind, input: ParseStream<'_>) -> Result<()> {
+        let Ok(name) = input.call(Ident::parse_any) else {
+            return Err(input.error(format!("expected an argument of {kind}: {}", names(kind))));
+        };
+        let text = name.unraw().to_string();
+        let Some(argument) = Argument::named(&text) else {
+            return Err(Error::new(
+                name.span(),
+                format!("unknown argument `{text}`; the arguments are {}", names(kind)),
+            ));
+        };
+        if !argument.is_of(kind) {
+            let problem =
+                "`#[immortal::main]` has no `init`, since `main` makes its own state; `#[immortal]` has, on a handler";
+            return Err(Error::new(name.span(), problem));
+        }
+        if self.was_given(argument) {
+            return Err(Error::new(name.span(), format!("`{text}` specified more than once")));
+        }
+        self.given.push(argument);
+        if input.parse::<Option<Token![=]>>()?.is_none() || input.is_empty() || input.peek(Token![,]) {
+            return Err(Error::new(name.span(), format!("`{text}` takes a value: `{}`", argument.example())));
+        }
+        match argument {
+            Argument::Init => self.init = Some(values::init(input)?),
+            Argument::Cpu => self.cpu = Some(values::cpu(input)?),
+            Argument::Memory => self.memory = Some(values::memory(input)?),
+            Argument::Storage => self.storage = Some(values::within(input, "storage", "GiB", 21, 200)?),
+            Argument::Spot => self.spot = Some(values::spot(input)?),
+            Argument::Attempts => self.attempts = Some(values::within(input, "attempts", "Fargate tasks", 1, 10)?),
+            Argument::On => self.on = Some(values::on(input)?),
+            Argument::Grace => self.grace = Some(values::grace(input)?),
+            Argument::Limit => self.limit = Some(values::limit(input)?),
+            Argument::Crate => self.facade = Some(values::facade(input)?),
+        }
+        Ok(())
+    }
+
+    /// The path under which the facade is known.
+    pub(crate) fn facade(&self) -> Path {
+        self.facade.clone().unwrap_or_else(|| parse_quote!(::immortal))
+    }
+
+    pub(crate) fn was_given(&self, argument: Argument) -> bool {
+        self.given.contains(&argument)
+    }
+
+    fn check_size(&self, errors: &mut Errors) {
+        match (self.cpu, self.memory) {
+            (Some(cpu), Some(memory)) => {
+                if let Some(problem) = task_size::mismatch(cpu.value, memory.value) {
+                    errors.at(memory.span, problem);
+                }
+            }
+            (Some(cpu), None) if !self.was_given(Argument::Memory) => {
+                errors.at(cpu.span, "`cpu` needs `memory` beside it, since Fargate has only certain pairs of them");
+            }
+            (None, Some(memory)) if !self.was_given(Argument::Cpu) => {
+                errors.at(memory.span, "`memory` needs `cpu` beside it, since Fargate has only certain pairs of them");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn names(kind: AttributeKind) -> String {
+    let names: Vec<_> = Argument::ALL
+        .iter()
+        .filter(|argument| argument.is_of(kind))
+        .map(|argument| format!("`{}`", argument.name()))
+        .collect();
+    names.join(", ")
+}
+
+fn end_of_argument(input: ParseStream<'_>) -> Result<()> {
+    if input.is_empty() || input.peek(Token![,]) { Ok(()) } else { Err(input.error("expected `,`")) }
+}
+
+fn skip_argument(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An argument that is taken for another would be found here.
+    #[test]
+    fn each_argument_sets_its_own_value() {
+        for argument in Argument::ALL {
+            let tokens = argument.example().parse().expect("an example is tokens");
+            let args = Args::parse(AttributeKind::Immortal, tokens, &mut Errors::default());
+            let set = [
+                (Argument::Init, args.init.is_some()),
+                (Argument::Cpu, args.cpu.is_some()),
+                (Argument::Memory, args.memory.is_some()),
+                (Argument::Storage, args.storage.is_some()),
+                (Argument::Spot, args.spot.is_some()),
+                (Argument::Attempts, args.attempts.is_some()),
+                (Argument::On, args.on.is_some()),
+                (Argument::Grace, args.grace.is_some()),
+                (Argument::Limit, args.limit.is_some()),
+                (Argument::Crate, args.facade.is_some()),
+            ];
+            let set: Vec<_> = set.iter().filter(|(_, is_set)| *is_set).map(|(argument, _)| *argument).collect();
+            assert_eq!(set, [argument]);
+        }
+    }
+}

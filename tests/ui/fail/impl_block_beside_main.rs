@@ -1,0 +1,10 @@
+use immortal::immortal;
+
+struct Handler;
+
+#[immortal]
+impl Handler {
+    async fn handle(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use immortal::immortal;
+
+#[immortal]
+struct Handler;
+
+fn main() {
+    let _ = Handler;
+}
