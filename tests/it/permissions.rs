@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use immortal_emulator::{ACCOUNT, Calls, Fault, How, REGION, What};
+use immortal_emulator::{ACCOUNT, EntryKind, Fault, FaultKind, FaultedCalls, REGION};
 
 use crate::{
     binaries::zip_of,
@@ -32,10 +32,10 @@ fn action(service: &str, operation: &str) -> String {
 }
 
 fn called(chain: &Chain) -> BTreeSet<String> {
-    let happenings = chain.emulator.happenings();
-    let calls = happenings.iter().filter_map(|happening| match &happening.what {
+    let entries = chain.emulator.journal();
+    let calls = entries.iter().filter_map(|entry| match &entry.kind {
         // A download's address is signed by Lambda itself.
-        What::Called { service, operation, .. } if *service != "download" => Some(action(service, operation)),
+        EntryKind::Called { service, operation, .. } if *service != "download" => Some(action(service, operation)),
         _ => None,
     });
     calls.collect()
@@ -50,7 +50,11 @@ async fn granted_is_what_is_called() {
     let chain = chain.start().await;
     chain.emulator.publish_layer("data", zip_of([("data.txt", 0o644, b"data".as_slice())]));
     // A task's order is looked up, and the event is too large for one: every call that a role can make is made.
-    chain.emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutOverrides, calls: Calls::All });
+    chain.emulator.inject(Fault {
+        operation: "TaskStateChange",
+        kind: FaultKind::WithoutOverrides,
+        calls: FaultedCalls::All,
+    });
     let mut random = fastrand::Rng::with_seed(3);
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(50_000).collect();
     let request = chain.invoke(&format!(r#"{{"lambda":"fail","tasks":["fail","succeed"],"noise":"{noise}"}}"#)).await;

@@ -8,14 +8,14 @@ use aws_sdk_sqs::{
     operation::change_message_visibility::ChangeMessageVisibilityError,
     types::{Message, MessageAttributeValue, MessageSystemAttributeName as SystemAttribute, QueueAttributeName},
 };
-use immortal_emulator::{Calls, Emulator, Fault, How, Queue, REGION, Redrive};
+use immortal_emulator::{Emulator, Fault, FaultKind, FaultedCalls, Queue, REGION, RedrivePolicy};
 
 use crate::clients::{emulator_in_real_time, sqs};
 
 async fn chain() -> (Emulator, Client) {
     let emulator = emulator_in_real_time().await;
     emulator.create_queue(Queue::new("dead"));
-    let redrive = Some(Redrive { dead_letter_queue: "dead".into(), max_receive_count: 2 });
+    let redrive = Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: 2 });
     emulator.create_queue(Queue { redrive, ..Queue::new("failures") });
     let client = sqs(&emulator).await;
     (emulator, client)
@@ -64,7 +64,7 @@ async fn a_message_is_sent_received_and_deleted() {
 #[tokio::test]
 async fn attributes_come_only_when_asked_for() {
     let (emulator, client) = chain().await;
-    let attributes = ["A", "B.1", "B.2"].map(|name| (name.to_owned(), immortal_emulator::Attribute::text("x")));
+    let attributes = ["A", "B.1", "B.2"].map(|name| (name.to_owned(), immortal_emulator::MessageAttribute::text("x")));
     emulator.send_message("failures", "{}", attributes.into()).expect("sent");
     let url = url(&emulator, "failures");
     let bare = || client.receive_message().queue_url(&url).visibility_timeout(0);
@@ -99,8 +99,8 @@ async fn what_sqs_refuses_to_send_is_refused() {
     }
     let error = send("none", "{}").send().await.expect_err("no such queue").into_service_error();
     assert!(error.is_queue_does_not_exist(), "{error:?}");
-    emulator.inject(Fault { operation: "SendMessage", how: How::AccessDenied, calls: Calls::Next(1) });
-    emulator.inject(Fault { operation: "SendMessage", how: How::Throttle, calls: Calls::Next(1) });
+    emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::AccessDenied, calls: FaultedCalls::Next(1) });
+    emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::Throttle, calls: FaultedCalls::Next(1) });
     assert_eq!(send("failures", "{}").send().await.expect_err("scripted").code(), Some("AccessDenied"));
     assert!(send("failures", "{}").send().await.expect_err("scripted").into_service_error().is_request_throttled());
 }
@@ -108,7 +108,10 @@ async fn what_sqs_refuses_to_send_is_refused() {
 #[tokio::test]
 async fn a_fault_hits_the_dead_letter_of_its_request() {
     let (emulator, client) = chain().await;
-    emulator.inject_for("r-2", Fault { operation: "SendMessage", how: How::ResetAfter, calls: Calls::Next(1) });
+    emulator.inject_for(
+        "r-2",
+        Fault { operation: "SendMessage", kind: FaultKind::ResetAfter, calls: FaultedCalls::Next(1) },
+    );
     let send = |request: &str| {
         let send = client.send_message().queue_url(url(&emulator, "dead")).message_body("{}");
         send.message_attributes("ImmortalRequestId", attribute("String", request)).send()

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use immortal_emulator::{Calls, Function, How};
+use immortal_emulator::{FaultKind, FaultedCalls, Function};
 
 use super::{Bench, function, package, runtime, script, zip_of};
 
@@ -34,7 +34,7 @@ async fn a_process_that_never_answers_ends_the_attempt_with_its_own_end() {
 #[tokio::test]
 async fn at_its_limit_it_is_given_up_wherever_it_is() {
     let spinning = Bench::of(function(package("killed"))).await.event(r#"{"lambda":"hang","tasks":["spin"]}"#);
-    let downloading = Bench::of(script("exit 0")).await.fault("Download", How::Stall, Calls::All);
+    let downloading = Bench::of(script("exit 0")).await.fault("Download", FaultKind::Stall, FaultedCalls::All);
     for bench in [spinning, downloading] {
         let end = bench.with("IMMORTAL_LIMIT", "1").run().await;
         assert_eq!(end.code, Some(124), "{}", end.all());

@@ -1,42 +1,46 @@
 //! The one HTTP server: all services behind one address, told apart as AWS's own protocols tell them apart.
 
+mod target;
+
 use std::{convert::Infallible, sync::Arc};
 
-use axum::{
-    Router,
-    body::Body,
-    extract::DefaultBodyLimit,
-    http::Request,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, body::Body, extract::DefaultBodyLimit, http::Request, response::Response, routing::post};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tower::Service as _;
 
-use crate::{api::Reset, cloud::Cloud, ecs, lambda, s3, target};
+use crate::{
+    ecs::{self, EcsService},
+    lambda::{self, LambdaService},
+    platform::ConnectionReset,
+    s3::{self, S3Service},
+    sqs::SqsService,
+};
 
-/// Paths of the emulator's own begin with `/_/`: no bucket may be called so.
-fn routes(cloud: Arc<Cloud>) -> Router {
+/// The services that are called from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct ServedServices {
+    pub(crate) lambda: Arc<LambdaService>,
+    pub(crate) ecs: Arc<EcsService>,
+    pub(crate) sqs: Arc<SqsService>,
+    pub(crate) s3: Arc<S3Service>,
+}
+
+fn routes(services: ServedServices) -> Router {
+    let ServedServices { lambda, ecs, sqs, s3 } = services;
     Router::new()
         .route("/", post(target::call))
-        .route("/2015-03-31/functions/{function}", get(lambda::get::get_function))
-        .route("/2015-03-31/functions/{function}/invocations", post(lambda::invoke::invoke))
-        .route("/2018-10-31/layers", get(lambda::get::get_layer_version_by_arn))
-        .route("/2018-10-31/layers/{layer}/versions/{version}", get(lambda::get::get_layer_version))
-        .route("/_/code/{token}", get(lambda::download::download))
-        .route("/_/credentials", get(ecs::metadata::credentials))
-        .route("/_/metadata/{task}", get(ecs::metadata::container))
-        .route("/_/metadata/{task}/task", get(ecs::metadata::task))
-        .route("/{bucket}/{*key}", get(s3::get_object).put(s3::put_object).delete(s3::delete_object))
+        .with_state((Arc::clone(&ecs), sqs))
+        .merge(lambda::routes(lambda))
+        .merge(ecs::routes(ecs))
+        .merge(s3::routes(s3))
         .layer(DefaultBodyLimit::disable())
-        .with_state(cloud)
 }
 
 /// Serves until the runtime is gone.
-pub(crate) async fn serve(listener: TcpListener, cloud: Arc<Cloud>) {
-    let router = routes(cloud);
+pub(crate) async fn serve(listener: TcpListener, services: ServedServices) {
+    let router = routes(services);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone()))),
@@ -52,7 +56,7 @@ async fn connection(stream: TcpStream, router: Router) {
         async move {
             let Ok::<Response, Infallible>(response) = router.call(request.map(Body::new)).await;
             // An error of the service makes hyper close the connection without a response.
-            if response.extensions().get::<Reset>().is_some() { Err("reset") } else { Ok(response) }
+            if response.extensions().get::<ConnectionReset>().is_some() { Err("reset") } else { Ok(response) }
         }
     });
     // A client that hangs up is its own affair.

@@ -1,4 +1,4 @@
-//! What happened, in order: the emulator's only output.
+//! The journal: everything that happened, in order. It is the emulator's only output.
 
 use std::{
     sync::Mutex,
@@ -8,22 +8,22 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
-use crate::{StopCode, cloud::lock};
+use super::{locking::lock, stop_code::StopCode};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
-pub struct Happening {
+pub struct JournalEntry {
     /// When, since the emulator's start.
     pub at: Duration,
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub what: What,
+    /// The invocation, task, queue or API that it is about.
+    pub source: EntrySource,
+    /// What happened.
+    pub kind: EntryKind,
 }
 
 /// Where something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum EntrySource {
     /// In one invocation of a function.
     Lambda {
         /// The function's name.
@@ -49,7 +49,7 @@ pub enum Place {
 
 /// What happened. Never holds an event that a caller sent.
 #[derive(Clone, Debug)]
-pub enum What {
+pub enum EntryKind {
     /// Lambda took an event.
     Invoked,
     /// A sandbox was given the event.
@@ -60,7 +60,7 @@ pub enum What {
     /// A process wrote a line.
     Log {
         /// Where it wrote it.
-        stream: Stream,
+        stream: OutputStream,
         /// The line, without its end.
         line: String,
     },
@@ -169,20 +169,20 @@ pub enum What {
 
 /// An output stream of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
 }
 
-/// All happenings, kept, and handed to those who watch.
+/// Keeps all entries, and hands them to subscribers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     start: Instant,
-    all: Mutex<Vec<Happening>>,
+    all: Mutex<Vec<JournalEntry>>,
     length: watch::Sender<usize>,
-    live: broadcast::Sender<Happening>,
+    live: broadcast::Sender<JournalEntry>,
 }
 
 impl Journal {
@@ -195,24 +195,24 @@ impl Journal {
         }
     }
 
-    pub(crate) fn note(&self, place: Place, what: What) {
+    pub(crate) fn note(&self, source: EntrySource, kind: EntryKind) {
         let mut all = lock(&self.all);
-        let happening = Happening { at: self.start.elapsed(), place, what };
-        all.push(happening.clone());
+        let entry = JournalEntry { at: self.start.elapsed(), source, kind };
+        all.push(entry.clone());
         // Under the lock, so that those who watch see the same order. Nobody watching is no error.
-        let _ = self.live.send(happening);
+        let _ = self.live.send(entry);
         self.length.send_replace(all.len());
     }
 
-    pub(crate) fn all(&self) -> Vec<Happening> {
+    pub(crate) fn all(&self) -> Vec<JournalEntry> {
         lock(&self.all).clone()
     }
 
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<JournalEntry> {
         self.live.subscribe()
     }
 
-    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&Happening) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
         let mut length = self.length.subscribe();
         let mut seen = 0;
         loop {
