@@ -78,8 +78,9 @@ impl Emulator {
     }
 
     /// Moves the services' clock forward: time stamps, visibility and retention of messages, Lambda's waits before a
-    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What is due by then happens at once. A
-    /// process that runs (a function, a task) has the machine's clock, and the time it has isn't shortened.
+    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What is due by then happens at once. The
+    /// time that a running process has isn't shortened, and its own clock is the machine's: it finds the difference by
+    /// [`CLOCK_VARIABLE`](crate::CLOCK_VARIABLE).
     pub fn advance(&self, by: Duration) {
         self.platform.clock.advance(by);
     }

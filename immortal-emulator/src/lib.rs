@@ -34,8 +34,8 @@ pub use crate::{
     eventbridge::{RuleTarget, TaskRule},
     lambda::{FailureTarget, Function},
     platform::{
-        ACCOUNT, CallRate, EmulatorError, EmulatorOptions, EntryKind, EntrySource, Fault, FaultKind, FaultedCalls,
-        JournalEntry, OutputStream, REGION, StopCode,
+        ACCOUNT, CLOCK_VARIABLE, CallRate, EmulatorError, EmulatorOptions, EntryKind, EntrySource, Fault, FaultKind,
+        FaultedCalls, JournalEntry, OutputStream, REGION, StopCode,
     },
     sqs::{Message, MessageAttribute, Queue, RedrivePolicy},
 };

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// An ECS task definition for Fargate with one container.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub struct TaskDefinition {
-    /// Its family.
     pub family: String,
     /// The container's name.
     pub container: String,

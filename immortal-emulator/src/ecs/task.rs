@@ -16,7 +16,7 @@ use self::fate::interruption;
 use super::{definition::TaskRevision, overrides::TaskOverrides};
 use crate::{
     eventbridge::{TaskChange, TaskEvents},
-    platform::{EntryKind, EntrySource, Platform, Process, StopCode, arn, lock},
+    platform::{ChildProcess, EntryKind, EntrySource, Platform, StopCode, arn, lock},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -218,7 +218,7 @@ impl EcsTask {
     }
 
     /// SIGTERM, and SIGKILL if that doesn't do in time.
-    async fn wind_down(&self, events: &TaskEvents, process: &Process) -> ExitStatus {
+    async fn wind_down(&self, events: &TaskEvents, process: &ChildProcess) -> ExitStatus {
         let stopping = self.told_to_stop();
         let Some(Stopping { code, reason, grace }) = stopping else { return process.exited().await };
         events.platform.journal.note(self.source(), EntryKind::TaskStopping { stop_code: code });

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{invoke::prepare, service::LambdaService};
 use crate::{
     platform::{REGION, arn},
-    sqs::{Hiding, MessageAttribute, ReceivedMessage, attributes_digest, body_digest, system_attributes},
+    sqs::{HidingTime, MessageAttribute, ReceivedMessage, attributes_digest, body_digest, system_attributes},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ pub(crate) async fn poll(lambda: Arc<LambdaService>, queue: String, function: St
         let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
         let mut changed = std::pin::pin!(lambda.sqs.changed());
         changed.as_mut().enable();
-        let batch = lambda.sqs.receive(&queue, batch_size, Hiding::Held);
+        let batch = lambda.sqs.receive(&queue, batch_size, HidingTime::Held);
         if batch.is_empty() {
             drop(poller);
             let due = lambda.sqs.next_visible(&queue).unwrap_or(Timestamp::MAX);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 /// A Lambda function, as deployed.
 #[derive(Clone)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub struct Function {
-    /// Its name.
     pub name: String,
     /// Its package. Empty for a container image.
     pub zip: Bytes,

@@ -18,7 +18,7 @@ use super::{
     sandbox::{Sandbox, SandboxEnd},
     version::FunctionVersion,
 };
-use crate::platform::{EntryKind, EntrySource, Platform, Process, ProcessSetup, lock};
+use crate::platform::{ChildProcess, EntryKind, EntrySource, Platform, ProcessSetup, lock};
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
 const INIT_PHASE: Duration = Duration::from_secs(10);
@@ -137,7 +137,7 @@ impl FunctionVersion {
             directory,
             source: Arc::clone(&source),
         };
-        let process = Process::start(platform, setup).await?;
+        let process = ChildProcess::start(platform, setup).await?;
         Ok(Sandbox { process, api, source })
     }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::invocation::InvocationFailure;
-use crate::platform::{Process, SharedSource, lock};
+use crate::platform::{ChildProcess, SharedSource, lock};
 
 /// The sandboxes of one version.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct SandboxPool {
 
 #[derive(Debug)]
 pub(super) struct Sandbox {
-    pub(super) process: Process,
+    pub(super) process: ChildProcess,
     pub(super) api: RuntimeApi,
     pub(super) source: SharedSource,
 }

@@ -23,32 +23,29 @@ pub struct JournalEntry {
 
 /// Where something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub enum EntrySource {
     /// In one invocation of a function.
     Lambda {
-        /// The function's name.
         function: String,
         /// The invocation's request id; empty while a sandbox has none.
         request_id: String,
     },
     /// In an ECS task.
     Task {
-        /// The task's ARN.
         arn: String,
         /// Its `startedBy`.
         started_by: Option<String>,
     },
     /// In a queue.
-    Queue {
-        /// The queue's name.
-        name: String,
-    },
+    Queue { name: String },
     /// At the API of one of the services.
     Api,
 }
 
 /// What happened. Never holds an event that a caller sent.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub enum EntryKind {
     /// Lambda took an event.
     Invoked,
@@ -65,22 +62,11 @@ pub enum EntryKind {
         line: String,
     },
     /// The handler answered.
-    Answered {
-        /// The answer.
-        body: Bytes,
-    },
+    Answered { body: Bytes },
     /// The invocation failed, other than by its timeout.
-    Failed {
-        /// The error's type.
-        error_type: String,
-        /// The error's message.
-        message: String,
-    },
+    Failed { error_type: String, message: String },
     /// The invocation was killed at its timeout.
-    TimedOut {
-        /// The function's timeout.
-        after: Duration,
-    },
+    TimedOut { after: Duration },
     /// The event waits for its next try.
     Retrying {
         /// How long, as scaled.
@@ -90,43 +76,30 @@ pub enum EntryKind {
     Discarded,
     /// A message came into the queue.
     Queued {
-        /// Its id.
         message_id: String,
         /// The invocation whose failure it tells of, where Lambda wrote it.
         request_id: Option<String>,
     },
     /// A message was received.
     Received {
-        /// Its id.
         message_id: String,
         /// How many times by now.
         count: u32,
     },
     /// A message was deleted, as done.
-    Deleted {
-        /// Its id.
-        message_id: String,
-    },
+    Deleted { message_id: String },
     /// A message stays in the queue, and will be seen again.
-    Returned {
-        /// Its id.
-        message_id: String,
-    },
+    Returned { message_id: String },
     /// How long a received message stays hidden was changed.
     VisibilityChanged {
-        /// Its id.
         message_id: String,
         /// How long from now on, before scaling.
         timeout: Duration,
     },
     /// A message was older than its queue keeps messages, and is gone.
-    Expired {
-        /// Its id.
-        message_id: String,
-    },
+    Expired { message_id: String },
     /// A message was received too often, and came into this dead-letter queue.
     DeadLettered {
-        /// Its id.
         message_id: String,
         /// The queue it lay in.
         from: String,
@@ -139,24 +112,18 @@ pub enum EntryKind {
         spot: bool,
     },
     /// A task was told to stop.
-    TaskStopping {
-        /// Why.
-        stop_code: StopCode,
-    },
+    TaskStopping { stop_code: StopCode },
     /// A task is over.
     TaskStopped {
         /// The container's exit code; none if it never ran.
         exit_code: Option<i32>,
-        /// Why, as a code.
         stop_code: StopCode,
-        /// Why, in words.
         reason: String,
     },
     /// One of the services was called.
     Called {
         /// `lambda`, `ecs`, `s3`, `sqs` or `download`.
         service: &'static str,
-        /// The operation's name.
         operation: String,
         /// The HTTP status that the caller saw; 0 for a reset.
         status: u16,

@@ -26,7 +26,7 @@ pub(crate) use self::{
     byte_range::ByteRange,
     ids::{arn, hex},
     locking::lock,
-    process::{Process, ProcessSetup, SharedSource},
+    process::{ChildProcess, ProcessSetup, SharedSource},
     response::{CallOutcome, ConnectionReset, request_id, respond},
     shared::Platform,
 };
@@ -36,5 +36,6 @@ pub use self::{
     ids::{ACCOUNT, REGION},
     journal::{EntryKind, EntrySource, JournalEntry, OutputStream},
     options::{CallRate, EmulatorOptions},
+    shared::CLOCK_VARIABLE,
     stop_code::StopCode,
 };

@@ -28,7 +28,7 @@ use output::ProcessOutput;
 
 /// A child process. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct ChildProcess {
     pid: Pid,
     directory: TempDir,
     exit: watch::Receiver<Option<ExitStatus>>,
@@ -53,7 +53,7 @@ pub(crate) struct ProcessSetup {
     pub(crate) source: SharedSource,
 }
 
-impl Process {
+impl ChildProcess {
     pub(crate) async fn start(
         platform: &Arc<Platform>,
         ProcessSetup { owner, command, environment, working_directory, directory, source }: ProcessSetup,
@@ -126,7 +126,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
     }

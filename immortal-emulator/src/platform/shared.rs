@@ -11,6 +11,10 @@ use super::{
     ids::RandomIds, journal::Journal, options::EmulatorOptions, registry::ProcessRegistry,
 };
 
+/// Names a file with the milliseconds, as text, by which the services' clock is ahead of the machine's; there is none
+/// before it is moved. For processes that compare their own time with a time stamp of a service.
+pub const CLOCK_VARIABLE: &str = "IMMORTAL_EMULATOR_CLOCK";
+
 /// What all services share. Everything that runs for them runs on the emulator's own runtime.
 #[derive(Debug)]
 pub(crate) struct Platform {
@@ -29,9 +33,10 @@ pub(crate) struct Platform {
 
 impl Platform {
     pub(crate) fn new(options: EmulatorOptions, address: SocketAddr, runtime: Handle) -> std::io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("immortal-").tempdir()?;
         Ok(Self {
             runtime,
-            clock: MovableClock::default(),
+            clock: MovableClock::new(directory.path().join("clock")),
             ids: RandomIds::new(options.seed),
             journal: Journal::new(),
             faults: FaultScript::new(options.seed),
@@ -39,7 +44,7 @@ impl Platform {
             processes: ProcessRegistry::default(),
             calls: CallCounts::default(),
             address,
-            directory: tempfile::Builder::new().prefix("immortal-").tempdir()?,
+            directory,
             options,
         })
     }
@@ -67,12 +72,14 @@ impl Platform {
         wait.mul_f64(self.options.time_scale.max(0.0))
     }
 
-    /// The variables that make an SDK client of another process talk to this emulator, credentials aside.
+    /// The variables that make an SDK client of another process talk to this emulator, credentials aside, and
+    /// [where it finds](CLOCK_VARIABLE) how far the services' clock was moved.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         [
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            (CLOCK_VARIABLE, self.clock.file()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()

@@ -11,6 +11,6 @@ pub use self::queue::{Message, MessageAttribute, Queue, RedrivePolicy};
 pub(crate) use self::{
     content::{attributes_digest, body_digest},
     operations::{call, system_attributes},
-    receiving::{Hiding, ReceivedMessage},
+    receiving::{HidingTime, ReceivedMessage},
     service::SqsService,
 };

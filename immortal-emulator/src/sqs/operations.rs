@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     content,
     queue::MessageAttribute,
-    receiving::{Hiding, LONGEST_HIDING, ReceivedMessage},
+    receiving::{HidingTime, LONGEST_HIDING, ReceivedMessage},
     service::SqsService,
 };
 use crate::platform::{ACCOUNT, ApiError, CallOutcome, FaultKind, arn, json_response, lock, parse_json};
@@ -133,7 +133,7 @@ fn receive(sqs: &SqsService, queue: &str, parameters: &SqsParameters) -> Result<
         let message = "MaxNumberOfMessages must be between 1 and 10, if provided.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
-    let received = sqs.receive(queue, most, Hiding::For(parameters.timeout()?));
+    let received = sqs.receive(queue, most, HidingTime::For(parameters.timeout()?));
     let messages: Vec<_> = received.iter().map(|received| describe(received, parameters)).collect();
     // Without a message there is no member.
     Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })

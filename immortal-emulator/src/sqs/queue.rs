@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// An SQS queue.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub struct Queue {
-    /// Its name.
     pub name: String,
     /// How long a received message is hidden, before scaling.
     pub visibility_timeout: Duration,
@@ -40,12 +40,10 @@ pub struct RedrivePolicy {
 
 /// A message that lies in a queue.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
 pub struct Message {
-    /// Its id.
     pub id: String,
-    /// Its body.
     pub body: String,
-    /// Its attributes.
     pub attributes: BTreeMap<String, MessageAttribute>,
     /// How often it was received.
     pub receive_count: u32,

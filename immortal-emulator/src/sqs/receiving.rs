@@ -25,7 +25,7 @@ pub(crate) struct ReceivedMessage {
 
 /// How long a received message is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hiding {
+pub(crate) enum HidingTime {
     /// As the caller says, else as the queue has it.
     For(Option<Duration>),
     /// As the queue has it, and until it is deleted or given back.
@@ -34,7 +34,7 @@ pub(crate) enum Hiding {
 
 impl SqsService {
     /// Receives up to `most` messages. One that was received too often goes to the dead-letter queue instead.
-    pub(crate) fn receive(&self, name: &str, most: usize, hiding: Hiding) -> Vec<ReceivedMessage> {
+    pub(crate) fn receive(&self, name: &str, most: usize, hiding: HidingTime) -> Vec<ReceivedMessage> {
         let now = self.platform.now();
         let mut queues = lock(&self.queues);
         // Without the dead-letter queue that it names, a policy does nothing: no message is lost to it.
@@ -43,8 +43,8 @@ impl SqsService {
         let Some(stored) = queues.get_mut(name) else { return Vec::new() };
         stored.expire(&self.platform, now);
         let timeout = match hiding {
-            Hiding::For(Some(timeout)) => timeout,
-            Hiding::For(None) | Hiding::Held => stored.queue.visibility_timeout,
+            HidingTime::For(Some(timeout)) => timeout,
+            HidingTime::For(None) | HidingTime::Held => stored.queue.visibility_timeout,
         };
         let visible_at = now + self.platform.scaled(timeout);
         let limit = redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
@@ -58,7 +58,7 @@ impl SqsService {
                 return false;
             }
             stored.visible_at = visible_at;
-            stored.held = hiding == Hiding::Held;
+            stored.held = hiding == HidingTime::Held;
             received.push(stored.receive(self.platform.ids.hex(RECEIPT_LENGTH), now));
             true
         });

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use immortal_emulator::{Emulator, EntryKind, Function, TaskDefinition};
+use immortal_emulator::{CLOCK_VARIABLE, Emulator, EntryKind, Function, TaskDefinition};
 
 use crate::{
     bootstrap::script,
@@ -67,4 +67,19 @@ async fn gone(pid: &str) {
         assert!(tokio::time::Instant::now() < deadline, "{pid} lives on");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_process_finds_how_far_the_clock_was_moved() {
+    let emulator = emulator().await;
+    let script = format!("cat ${CLOCK_VARIABLE}; echo; exec sleep 100");
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", &script]));
+    emulator.advance(Duration::from_hours(1));
+    emulator.advance(Duration::from_secs(1));
+    run(&ecs(&emulator).await).send().await.expect("accepted");
+    let line = until(&emulator, |entry| match &entry.kind {
+        EntryKind::Log { line, .. } => Some(line.clone()),
+        _ => None,
+    });
+    assert_eq!(line.await, "3601000");
 }

@@ -1,6 +1,9 @@
 //! SQS through the real client.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_sqs::{
     Client,
@@ -45,9 +48,9 @@ async fn a_message_is_sent_received_and_deleted() {
     let found = client.get_queue_url().queue_name("failures").send().await.expect("there");
     let url = url(&emulator, "failures");
     assert_eq!(found.queue_url(), Some(url.as_str()));
-    let send = client.send_message().queue_url(&url).message_body("{\"é\": 1}");
-    let send = send.message_attributes("ImmortalReason", attribute("String", "stopped by a person"));
-    let sent = send.message_attributes("ImmortalAttempts", attribute("Number", "3")).send().await.expect("sent");
+    let request = client.send_message().queue_url(&url).message_body("{\"é\": 1}");
+    let request = request.message_attributes("ImmortalReason", attribute("String", "stopped by a person"));
+    let sent = request.message_attributes("ImmortalAttempts", attribute("Number", "3")).send().await.expect("sent");
     let digests = (sent.md5_of_message_body(), sent.md5_of_message_attributes());
     // As `md5sum` says of the body, and of the attributes in the form that SQS describes.
     assert_eq!(digests, (Some("c1aaacb30b3491a928bb1095e57e93a2"), Some("50f34b578fc00b8d1f4f65b7e1faef15")));
@@ -73,7 +76,7 @@ async fn attributes_come_only_when_asked_for() {
     let some = bare().message_attribute_names("B.*").message_system_attribute_names(SystemAttribute::SentTimestamp);
     let message = some.send().await.expect("received").messages()[0].clone();
     assert_eq!(
-        (message.attributes().map(|all| all.len()), message.message_attributes().map(|all| all.len())),
+        (message.attributes().map(HashMap::len), message.message_attributes().map(HashMap::len)),
         (Some(1), Some(2))
     );
 }

@@ -10,10 +10,10 @@ use std::{
 use immortal_core::names::env;
 
 use super::EcsTask;
-use crate::platform::{Platform, Process, ProcessSetup};
+use crate::platform::{ChildProcess, Platform, ProcessSetup};
 
 impl EcsTask {
-    pub(super) async fn start(&self, platform: &Arc<Platform>) -> io::Result<Process> {
+    pub(super) async fn start(&self, platform: &Arc<Platform>) -> io::Result<ChildProcess> {
         let directory = platform.temporary_directory("task-")?;
         let root = directory.path();
         let (task, layers, temporary) = (root.join("task"), root.join("opt"), root.join("tmp"));
@@ -45,7 +45,7 @@ impl EcsTask {
             directory,
             source: Arc::new(Mutex::new(self.source())),
         };
-        Process::start(platform, setup).await
+        ChildProcess::start(platform, setup).await
     }
 }
 
