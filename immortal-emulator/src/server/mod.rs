@@ -59,6 +59,6 @@ async fn connection(stream: TcpStream, router: Router) {
             if response.extensions().get::<ConnectionReset>().is_some() { Err("reset") } else { Ok(response) }
         }
     });
-    // A client that hangs up is its own affair.
+    // A client that hangs up needs no answer.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -134,7 +134,7 @@ async fn what_ecs_refuses_is_refused() {
 }
 
 #[tokio::test]
-async fn a_polite_task_ends_at_sigterm_and_a_deaf_one_at_sigkill() {
+async fn a_task_that_ignores_sigterm_ends_at_sigkill() {
     for (script, exit_code) in [
         ("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done", 3),
         ("trap '' TERM; echo up; while :; do sleep 0.01; done", 137),
