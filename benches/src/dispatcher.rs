@@ -9,7 +9,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use immortal_emulator::{
-    Attribute, Calls, Emulator, Fault, Happening, How, Options, Place, Queue, TaskDefinition, What,
+    Emulator, EmulatorOptions, EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, JournalEntry, MessageAttribute,
+    Queue, TaskDefinition,
 };
 use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
@@ -66,8 +67,8 @@ struct Flood {
 }
 
 async fn flood(program: &Path, instances: usize) -> Result<Flood> {
-    let emulator = Emulator::start(Options { concurrency: instances, ..Options::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", how: How::Late(LATENCY), calls: Calls::All });
+    let emulator = Emulator::start(EmulatorOptions { concurrency: instances, ..EmulatorOptions::default() }).await?;
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
     emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
     let mut environment: BTreeMap<_, _> = dispatcher(&emulator).into_iter().collect();
     for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -81,43 +82,43 @@ async fn flood(program: &Path, instances: usize) -> Result<Flood> {
     })?;
     for number in 0..RECORDS {
         let attributes = BTreeMap::from([
-            ("RequestID".to_owned(), Attribute::text(request(number))),
-            ("ErrorCode".to_owned(), Attribute::number(200)),
-            ("ErrorMessage".to_owned(), Attribute::text("Task timed out after 3.00 seconds")),
+            ("RequestID".to_owned(), MessageAttribute::text(request(number))),
+            ("ErrorCode".to_owned(), MessageAttribute::number(200)),
+            ("ErrorMessage".to_owned(), MessageAttribute::text("Task timed out after 3.00 seconds")),
         ]);
         emulator.send_message(QUEUE, format!(r#"{{"n":{number}}}"#), attributes)?;
     }
     emulator.map_queue(QUEUE, DISPATCHER, 10)?;
     let (mut done, mut stopped) = (0, 0);
-    let all = emulator.until(|happening| {
-        match happening.what {
-            What::Deleted { .. } => done += 1,
-            What::TaskStopped { .. } => stopped += 1,
+    let all = emulator.until(|entry| {
+        match entry.kind {
+            EntryKind::Deleted { .. } => done += 1,
+            EntryKind::TaskStopped { .. } => stopped += 1,
             _ => {}
         }
         (done >= RECORDS && stopped >= RECORDS).then_some(())
     });
     // Whatever is missing then is counted below.
     let _ = timeout(Duration::from_mins(5), all).await;
-    let run = judge(&emulator.happenings());
+    let run = judge(&emulator.journal());
     emulator.shutdown().await;
     run
 }
 
-fn judge(happenings: &[Happening]) -> Result<Flood> {
-    let begin = happenings.iter().find(|happening| matches!(happening.what, What::Started { .. }));
+fn judge(entries: &[JournalEntry]) -> Result<Flood> {
+    let begin = entries.iter().find(|entry| matches!(entry.kind, EntryKind::Started { .. }));
     let mut tasks = HashMap::new();
     let (mut calls, mut throttled, mut end) = (0_u32, 0_u32, Duration::ZERO);
-    for happening in happenings {
-        match (&happening.place, &happening.what) {
-            (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) => {
+    for entry in entries {
+        match (&entry.source, &entry.kind) {
+            (EntrySource::Task { started_by: Some(request), .. }, EntryKind::TaskStarted { .. }) => {
                 *tasks.entry(request.as_str()).or_insert(0) += 1;
             }
-            (_, What::Called { operation, status, code, .. }) if operation == "RunTask" => {
+            (_, EntryKind::Called { operation, status, code, .. }) if operation == "RunTask" => {
                 calls += 1;
                 throttled += u32::from(code.as_deref() == Some("ThrottlingException"));
                 if *status == 200 {
-                    end = happening.at;
+                    end = entry.at;
                 }
             }
             _ => {}
@@ -134,7 +135,7 @@ fn judge(happenings: &[Happening]) -> Result<Flood> {
 /// How many `RunTask` calls a second the emulator takes by itself, tasks started included.
 async fn ceiling() -> Result<Row> {
     const CALLS: usize = 2_000;
-    let emulator = Emulator::start(Options { run_task_rate: None, ..Options::default() }).await?;
+    let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
     dispatcher(&emulator);
     let body = json!({
         "taskDefinition": "runner", "launchType": "FARGATE",
@@ -164,10 +165,14 @@ pub(crate) const SIGNED: &str =
 
 /// Time of one invocation, with ten records and with one, when no call is throttled.
 async fn batch(program: &Path) -> Result<Row> {
-    let emulator = Emulator::start(Options { run_task_rate: None, ..Options::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", how: How::Late(LATENCY), calls: Calls::All });
+    let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
     // Ten processes that start would take the dispatcher's processor time.
-    emulator.inject(Fault { operation: "Task", how: How::FailToStart("it isn't needed"), calls: Calls::All });
+    emulator.inject(Fault {
+        operation: "Task",
+        kind: FaultKind::FailToStart("it isn't needed"),
+        calls: FaultedCalls::All,
+    });
     let mut command = Command::new(program);
     command.stderr(Stdio::null());
     let mut variables = dispatcher(&emulator);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use immortal_emulator::{Calls, Emulator, Fault, How, Options};
+use immortal_emulator::{Emulator, EmulatorOptions, Fault, FaultKind, FaultedCalls};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -66,9 +66,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new(programs: &Programs, megabytes: usize, pace: Option<u32>) -> Result<Self> {
-        let emulator = Emulator::start(Options::default()).await?;
+        let emulator = Emulator::start(EmulatorOptions::default()).await?;
         if let Some(pace) = pace {
-            emulator.inject(Fault { operation: "Download", how: How::Paced(pace), calls: Calls::All });
+            emulator.inject(Fault { operation: "Download", kind: FaultKind::Paced(pace), calls: FaultedCalls::All });
         }
         let door = TcpListener::bind("127.0.0.1:0").await?;
         let zip = package(std::fs::read(programs.probe()?)?, megabytes)?;

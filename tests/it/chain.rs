@@ -6,8 +6,8 @@ mod seen;
 use std::{collections::BTreeMap, time::Duration};
 
 use immortal_emulator::{
-    ACCOUNT, Attribute, Emulator, FailureTarget, Function, Message, Options, Place, Queue, REGION, Redrive, RuleTarget,
-    TaskDefinition, TaskRule, What,
+    ACCOUNT, Emulator, EmulatorOptions, EntryKind, EntrySource, FailureTarget, Function, Message, MessageAttribute,
+    Queue, REGION, RedrivePolicy, RuleTarget, TaskDefinition, TaskRule,
 };
 
 use serde_json::json;
@@ -56,7 +56,7 @@ pub(crate) struct Setup {
     pub(crate) dispatcher: BTreeMap<String, String>,
     /// What differs in the primary.
     pub(crate) function: fn(&mut Function),
-    pub(crate) options: Options,
+    pub(crate) options: EmulatorOptions,
     /// What stands in for the runner's image, where the task itself is not what is tested.
     pub(crate) task: Option<&'static [&'static str]>,
 }
@@ -72,7 +72,7 @@ impl Setup {
             receives: 1000,
             dispatcher: BTreeMap::new(),
             function: |_| {},
-            options: Options { time_scale: 0.01, ..Options::default() },
+            options: EmulatorOptions { time_scale: 0.01, ..EmulatorOptions::default() },
             task: None,
         }
     }
@@ -90,7 +90,7 @@ impl Setup {
         let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
         let failures = emulator.create_queue(Queue {
             visibility_timeout: Duration::from_mins(6),
-            redrive: Some(Redrive { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: self.receives }),
+            redrive: Some(RedrivePolicy { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: self.receives }),
             ..Queue::new(FAILURES)
         });
         emulator.create_bucket(BUCKET);
@@ -182,9 +182,9 @@ impl Chain {
     /// Puts a failed event of the primary into the failure queue, as its `DeadLetterConfig` would; the message's id.
     pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
         let attributes = BTreeMap::from([
-            ("RequestID".to_owned(), Attribute::text(request)),
-            ("ErrorCode".to_owned(), Attribute::number(200)),
-            ("ErrorMessage".to_owned(), Attribute::text(message)),
+            ("RequestID".to_owned(), MessageAttribute::text(request)),
+            ("ErrorCode".to_owned(), MessageAttribute::number(200)),
+            ("ErrorMessage".to_owned(), MessageAttribute::text(message)),
         ]);
         self.emulator.send_message(FAILURES, event, attributes).expect("the queue exists")
     }
@@ -192,21 +192,21 @@ impl Chain {
     /// Waits until the event of this request is done or given up.
     pub(crate) async fn fate(&self, request: &str) -> Fate {
         let mut queued = Vec::new();
-        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
-            (Place::Lambda { function, request_id }, What::Answered { body }) => (function == self.primary
+        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, request_id }, EntryKind::Answered { body }) => (function == self.primary
                 && request_id == request)
                 .then(|| Fate::Lambda(serde_json::from_slice(body).expect("a handler answers JSON"))),
-            (Place::Task { arn, started_by }, What::TaskStopped { exit_code: Some(0), .. }) => {
+            (EntrySource::Task { arn, started_by }, EntryKind::TaskStopped { exit_code: Some(0), .. }) => {
                 (started_by.as_deref() == Some(request)).then(|| Fate::Task(arn.clone()))
             }
-            (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => {
+            (EntrySource::Queue { name }, EntryKind::Queued { .. }) if name == DEAD_LETTERS => {
                 self.is_dead(request).then_some(Fate::DeadLetter)
             }
-            (_, What::Queued { message_id, request_id }) if request_id.as_deref() == Some(request) => {
+            (_, EntryKind::Queued { message_id, request_id }) if request_id.as_deref() == Some(request) => {
                 queued.push(message_id.clone());
                 None
             }
-            (_, What::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
+            (_, EntryKind::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
             _ => None,
         });
         self.patiently(wait, &format!("{request} came to no end")).await
@@ -218,8 +218,8 @@ impl Chain {
             let messages = self.emulator.messages(DEAD_LETTERS);
             messages.into_iter().find(|message| is_about(message, request)).map(|message| message.body)
         };
-        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
-            (Place::Queue { name }, What::Queued { .. }) if name == DEAD_LETTERS => of_request(),
+        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Queue { name }, EntryKind::Queued { .. }) if name == DEAD_LETTERS => of_request(),
             _ => None,
         });
         self.patiently(wait, &format!("{request} was never given up")).await
@@ -227,8 +227,10 @@ impl Chain {
 
     /// Waits until the fixtures' handler is at work on this attempt: the task's ARN.
     pub(crate) async fn at_work(&self, request: &str, attempt: u64) -> String {
-        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
-            (Place::Task { arn, started_by }, What::Log { line, .. }) if started_by.as_deref() == Some(request) => {
+        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. })
+                if started_by.as_deref() == Some(request) =>
+            {
                 let seen = Seen::read(line.strip_prefix("saw ")?);
                 (seen.attempt == attempt).then(|| arn.clone())
             }
@@ -239,8 +241,8 @@ impl Chain {
 
     /// Waits until a task of this request says that it [waits](ENDS) to be told to stop: its ARN.
     pub(crate) async fn waiting(&self, request: &str) -> String {
-        let wait = self.emulator.until(|happening| match (&happening.place, &happening.what) {
-            (Place::Task { arn, started_by }, What::Log { line, .. }) => {
+        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. }) => {
                 (started_by.as_deref() == Some(request) && line == "waiting").then(|| arn.clone())
             }
             _ => None,
@@ -251,8 +253,8 @@ impl Chain {
     /// Waits until so many tasks of this request stopped, and returns how many were started by then.
     pub(crate) async fn after_tasks(&self, request: &str, expected: usize) -> usize {
         let mut stopped = 0;
-        let wait = self.emulator.until(|happening| {
-            if let (Place::Task { started_by, .. }, What::TaskStopped { .. }) = (&happening.place, &happening.what)
+        let wait = self.emulator.until(|entry| {
+            if let (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { .. }) = (&entry.source, &entry.kind)
                 && started_by.as_deref() == Some(request)
             {
                 stopped += 1;
@@ -265,9 +267,9 @@ impl Chain {
 
     /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
     pub(crate) async fn settled(&self, message: &str) -> bool {
-        let wait = self.emulator.until(|happening| match &happening.what {
-            What::Deleted { message_id } if message_id == message => Some(true),
-            What::DeadLettered { message_id, .. } if message_id == message => Some(false),
+        let wait = self.emulator.until(|entry| match &entry.kind {
+            EntryKind::Deleted { message_id } if message_id == message => Some(true),
+            EntryKind::DeadLettered { message_id, .. } if message_id == message => Some(false),
             _ => None,
         });
         self.patiently(wait, &format!("the message {message} came to no end")).await

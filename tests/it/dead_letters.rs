@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{Calls, Fault, How, Options};
+use immortal_emulator::{EmulatorOptions, Fault, FaultKind, FaultedCalls};
 use serde_json::json;
 
 use crate::chain::{Chain, DEAD_LETTERS, ENDS, FAILURES, Setup};
@@ -12,7 +12,7 @@ const KILLED: &str = "RequestId: 1-2 Error: Task timed out after 3.00 seconds";
 /// The dispatcher may start nothing for this request, for so many calls after the first few.
 fn deny(chain: &Chain, request: &str, calls: impl IntoIterator<Item = u32>) {
     for call in calls {
-        let fault = Fault { operation: "RunTask", how: How::AccessDenied, calls: Calls::Nth(call) };
+        let fault = Fault { operation: "RunTask", kind: FaultKind::AccessDenied, calls: FaultedCalls::Nth(call) };
         chain.emulator.inject_for(request, fault);
     }
 }
@@ -68,7 +68,7 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
 
 #[tokio::test]
 async fn whatever_lies_there_runs_again_when_it_is_redriven() {
-    let options = Options { run_task_rate: None, ..Setup::of("killed").options };
+    let options = EmulatorOptions { run_task_rate: None, ..Setup::of("killed").options };
     let chain = Setup { task: Some(ENDS), options, ..Setup::of("killed") }.start_unmapped().await;
     let rows = give_up(&chain).await;
     for (request, shape) in &rows {

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{Calls, Fault, How, Options, What};
+use immortal_emulator::{EmulatorOptions, EntryKind, Fault, FaultKind, FaultedCalls};
 
 use crate::chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Setup};
 
 fn setup() -> Setup {
-    let options = Options { time_scale: 0.01, run_task_rate: None, ..Options::default() };
+    let options = EmulatorOptions { time_scale: 0.01, run_task_rate: None, ..EmulatorOptions::default() };
     Setup { task: Some(&["true"]), options, ..Setup::of("killed") }
 }
 
-fn fault(how: How, calls: Calls) -> Fault {
-    Fault { operation: "RunTask", how, calls }
+fn fault(kind: FaultKind, calls: FaultedCalls) -> Fault {
+    Fault { operation: "RunTask", kind, calls }
 }
 
 /// Fails one event with this fault in the way, and returns the chain, whether the message is done, and its request.
-async fn one_failure(how: How, calls: Calls) -> (Chain, bool) {
+async fn one_failure(kind: FaultKind, calls: FaultedCalls) -> (Chain, bool) {
     let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault(how, calls));
+    chain.emulator.inject(fault(kind, calls));
     let message = chain.fail(REQUEST, "{}", "Task timed out after 3.00 seconds");
     chain.map();
     let done = chain.settled(&message).await;
@@ -30,22 +30,22 @@ const REQUEST: &str = "5e0b7e6c-5a3c-4f0e-8d0e-1f2a3b4c5d6e";
 #[tokio::test]
 async fn what_passes_is_retried_until_there_is_one_task() {
     let passing = [
-        How::Throttle,
-        How::Status(500),
-        How::Status(503),
-        How::ResetBefore,
-        How::ResetAfter,
-        How::Failures(
+        FaultKind::Throttle,
+        FaultKind::Status(500),
+        FaultKind::Status(503),
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::Failures(
             "Capacity is unavailable at this time. Please try again later or in a different availability zone",
         ),
-        How::Empty,
-        How::RequestLimitExceeded,
+        FaultKind::Empty,
+        FaultKind::RequestLimitExceeded,
     ];
-    for how in passing {
-        let (chain, done) = one_failure(how.clone(), Calls::Next(2)).await;
-        assert!(done, "{how:?}");
-        assert_eq!(chain.after_tasks(REQUEST, 1).await, 1, "{how:?}\n{}", chain.story());
-        assert_eq!(chain.calls("RunTask").len(), 3, "{how:?}: two failed calls and the one that counts");
+    for kind in passing {
+        let (chain, done) = one_failure(kind.clone(), FaultedCalls::Next(2)).await;
+        assert!(done, "{kind:?}");
+        assert_eq!(chain.after_tasks(REQUEST, 1).await, 1, "{kind:?}\n{}", chain.story());
+        assert_eq!(chain.calls("RunTask").len(), 3, "{kind:?}: two failed calls and the one that counts");
         chain.emulator.shutdown().await;
     }
 }
@@ -53,26 +53,26 @@ async fn what_passes_is_retried_until_there_is_one_task() {
 #[tokio::test]
 async fn what_a_person_must_mend_goes_back_at_once_and_says_so() {
     let lasting = [
-        (How::AccessDenied, "ecs:RunTask"),
-        (How::Failures("MISSING"), "MISSING"),
+        (FaultKind::AccessDenied, "ecs:RunTask"),
+        (FaultKind::Failures("MISSING"), "MISSING"),
         (
-            How::Error { status: 400, code: "ClusterNotFoundException", message: "Cluster not found.".into() },
+            FaultKind::Error { status: 400, code: "ClusterNotFoundException", message: "Cluster not found.".into() },
             "IMMORTAL_CLUSTER",
         ),
         (
-            How::Error { status: 400, code: "InvalidParameterException", message: "subnet-0a is gone".into() },
+            FaultKind::Error { status: 400, code: "InvalidParameterException", message: "subnet-0a is gone".into() },
             "subnet-0a is gone",
         ),
     ];
-    for (how, said) in lasting {
-        let (chain, done) = one_failure(how.clone(), Calls::All).await;
-        assert!(!done, "{how:?}");
-        assert_eq!(chain.tasks(REQUEST), 0, "{how:?}");
-        assert_eq!(chain.calls("RunTask").len(), 3, "{how:?}: one call each time it is received");
+    for (kind, said) in lasting {
+        let (chain, done) = one_failure(kind.clone(), FaultedCalls::All).await;
+        assert!(!done, "{kind:?}");
+        assert_eq!(chain.tasks(REQUEST), 0, "{kind:?}");
+        assert_eq!(chain.calls("RunTask").len(), 3, "{kind:?}: one call each time it is received");
         let story = chain.story();
-        assert!(story.contains(said), "{how:?} says {said}:\n{story}");
+        assert!(story.contains(said), "{kind:?} says {said}:\n{story}");
         let lies = chain.emulator.messages(DEAD_LETTERS);
-        assert_eq!(lies.len(), 1, "{how:?}");
+        assert_eq!(lies.len(), 1, "{kind:?}");
         assert_eq!(lies[0].body, "{}");
         chain.emulator.shutdown().await;
     }
@@ -145,7 +145,7 @@ async fn a_redrive_runs_what_failed_and_not_what_succeeded() {
 #[tokio::test]
 async fn a_conflict_with_a_task_that_is_gone_runs_again() {
     let gone = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef0123456789abcdef";
-    let (chain, done) = one_failure(How::Conflict(vec![gone.into()]), Calls::Next(1)).await;
+    let (chain, done) = one_failure(FaultKind::Conflict(vec![gone.into()]), FaultedCalls::Next(1)).await;
     assert!(done, "{}", chain.story());
     assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
     // It is asked for half a minute, for DescribeTasks lags behind RunTask.
@@ -155,7 +155,7 @@ async fn a_conflict_with_a_task_that_is_gone_runs_again() {
 #[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_call() {
     let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault(How::Late(Duration::from_millis(300)), Calls::All));
+    chain.emulator.inject(fault(FaultKind::Late(Duration::from_millis(300)), FaultedCalls::All));
     let messages: Vec<_> = (0..10).map(|number| chain.fail(&format!("request-{number}"), "{}", "")).collect();
     chain.map();
     for message in &messages {
@@ -196,17 +196,17 @@ async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_tas
     let chain = setup().start_unmapped().await;
     let each = 0.2 / 8.0;
     let failing = [
-        How::Throttle,
-        How::Status(500),
-        How::Status(503),
-        How::ResetBefore,
-        How::ResetAfter,
-        How::Failures("Capacity is unavailable at this time."),
-        How::Empty,
-        How::AccessDenied,
+        FaultKind::Throttle,
+        FaultKind::Status(500),
+        FaultKind::Status(503),
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::Failures("Capacity is unavailable at this time."),
+        FaultKind::Empty,
+        FaultKind::AccessDenied,
     ];
-    for how in failing {
-        chain.emulator.inject(fault(how, Calls::Share(each)));
+    for kind in failing {
+        chain.emulator.inject(fault(kind, FaultedCalls::Share(each)));
     }
     let messages: Vec<_> = (0..1000)
         .map(|number| {
@@ -241,9 +241,9 @@ async fn no_log_holds_the_event_however_much_is_logged() {
     let message = chain.fail(REQUEST, r#"{"mark":"known-to-the-caller-only"}"#, "");
     assert!(chain.settled(&message).await, "{}", chain.story());
     assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
-    let happenings = chain.emulator.happenings();
-    let lines = happenings.iter().filter_map(|happening| match &happening.what {
-        What::Log { line, .. } => Some(line),
+    let entries = chain.emulator.journal();
+    let lines = entries.iter().filter_map(|entry| match &entry.kind {
+        EntryKind::Log { line, .. } => Some(line),
         _ => None,
     });
     let lines: Vec<_> = lines.collect();

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{Calls, Fault, How, StopCode, What};
+use immortal_emulator::{EntryKind, Fault, FaultKind, FaultedCalls, StopCode};
 use serde_json::json;
 
 use crate::chain::{DEAD_LETTERS, ENDS, Error, FAILURES, Setup};
 
 fn setup(primary: &'static str) -> Setup {
     let setup = Setup::of(primary);
-    Setup { task: Some(ENDS), options: immortal_emulator::Options { run_task_rate: None, ..setup.options }, ..setup }
+    Setup {
+        task: Some(ENDS),
+        options: immortal_emulator::EmulatorOptions { run_task_rate: None, ..setup.options },
+        ..setup
+    }
 }
 
 /// What Lambda writes into a `DeadLetterConfig`, and whether Lambda ended that invocation.
@@ -96,8 +100,8 @@ enum Then {
     GivenUp(&'static str),
 }
 
-fn interrupt(stop_code: StopCode) -> How {
-    How::Interrupt { after: Duration::from_millis(100), stop_code }
+fn interrupt(stop_code: StopCode) -> FaultKind {
+    FaultKind::Interrupt { after: Duration::from_millis(100), stop_code }
 }
 
 #[tokio::test]
@@ -108,9 +112,9 @@ async fn how_a_task_ended_decides_what_follows() {
     use Then::{GivenUp, More, Nothing};
     let interrupted = |stop_code| Some(interrupt(stop_code));
     let forever = "wait ".repeat(21);
-    let failed_start = || Some(How::FailToStart("CannotPullContainerError: denied"));
+    let failed_start = || Some(FaultKind::FailToStart("CannotPullContainerError: denied"));
     // How its tasks end, what the platform does to the first so many, how many there are, and what follows the last.
-    let table: Vec<(&str, Option<How>, u32, usize, Then)> = vec![
+    let table: Vec<(&str, Option<FaultKind>, u32, usize, Then)> = vec![
         ("0 9", None, 0, 1, Nothing),
         ("1 0", None, 0, 2, More),
         ("75 0", None, 0, 2, More),
@@ -129,7 +133,7 @@ async fn how_a_task_ended_decides_what_follows() {
         ("wait 1 1 1 0", interrupted(SpotInterruption), 1, 4, GivenUp("the last of 3 attempts")),
         ("9 1 1 0", failed_start(), 1, 3, More),
         (&forever, interrupted(SpotInterruption), 21, 21, GivenUp("interrupted 21 times")),
-        ("wait 0", Some(How::OutOfMemory { after: Duration::from_millis(100) }), 1, 2, More),
+        ("wait 0", Some(FaultKind::OutOfMemory { after: Duration::from_millis(100) }), 1, 2, More),
         // The exit code goes before the stop code, but for what was done on purpose.
         ("stop0 9", interrupted(SpotInterruption), 1, 1, Nothing),
         ("stop1 1 1 0", interrupted(SpotInterruption), 1, 4, More),
@@ -142,14 +146,16 @@ async fn how_a_task_ended_decides_what_follows() {
     ];
     let chain = setup("killed").start_unmapped().await;
     let mut ready_to_stop = Vec::new();
-    for (number, (ends, how, tasks, ..)) in table.iter().enumerate() {
+    for (number, (ends, kind, tasks, ..)) in table.iter().enumerate() {
         let request = format!("row-{number}");
-        match how.clone() {
-            Some(How::Interrupt { stop_code, .. }) if ends.starts_with("stop") => {
+        match kind.clone() {
+            Some(FaultKind::Interrupt { stop_code, .. }) if ends.starts_with("stop") => {
                 ready_to_stop.push((request.clone(), stop_code));
             }
-            Some(how) => {
-                chain.emulator.inject_for(&request, Fault { operation: "Task", how, calls: Calls::Next(*tasks) });
+            Some(kind) => {
+                chain
+                    .emulator
+                    .inject_for(&request, Fault { operation: "Task", kind, calls: FaultedCalls::Next(*tasks) });
             }
             None => {}
         }
@@ -161,9 +167,9 @@ async fn how_a_task_ended_decides_what_follows() {
         chain.emulator.interrupt(&task, stop_code).expect("it runs");
     }
     chain.quiet().await;
-    for (number, (ends, how, _, tasks, then)) in table.iter().enumerate() {
+    for (number, (ends, kind, _, tasks, then)) in table.iter().enumerate() {
         let request = format!("row-{number}");
-        let row = || format!("{ends} {how:?}:\n{}", chain.story_of(&request));
+        let row = || format!("{ends} {kind:?}:\n{}", chain.story_of(&request));
         assert_eq!(chain.tasks(&request), *tasks, "{}", row());
         let done = chain.is_done(&request);
         match then {
@@ -184,8 +190,8 @@ async fn after_a_second_failed_start_the_third_waits() {
     let chain = setup("killed").start_unmapped().await;
     let requests: Vec<_> = (0..4).map(|number| format!("request-{number}")).collect();
     for request in &requests {
-        let how = How::FailToStart("CannotPullContainerError: failed to resolve reference");
-        chain.emulator.inject_for(request, Fault { operation: "Task", how, calls: Calls::Next(2) });
+        let kind = FaultKind::FailToStart("CannotPullContainerError: failed to resolve reference");
+        chain.emulator.inject_for(request, Fault { operation: "Task", kind, calls: FaultedCalls::Next(2) });
         chain.fail(request, r#"{"ends":"9 9 0"}"#, "");
     }
     chain.map();
@@ -194,8 +200,7 @@ async fn after_a_second_failed_start_the_third_waits() {
         let [_, second, third] = chain.ends(request)[..] else { panic!("{}", chain.story_of(request)) };
         assert!(third.abs_diff(second) >= Duration::from_secs(5), "{second:?}, {third:?}");
     }
-    let again =
-        chain.emulator.happenings().into_iter().any(|happening| matches!(happening.what, What::Retrying { .. }));
+    let again = chain.emulator.journal().into_iter().any(|entry| matches!(entry.kind, EntryKind::Retrying { .. }));
     assert!(!again, "each within one invocation:\n{}", chain.story());
     assert!(chain.emulator.messages(DEAD_LETTERS).is_empty());
 }

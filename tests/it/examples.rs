@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use immortal_emulator::What;
+use immortal_emulator::EntryKind;
 
 use crate::chain::{Fate, Setup};
 
@@ -23,8 +23,8 @@ async fn ingest_outlives_its_lambda_and_writes_its_result() {
     let request = chain.invoke(&event).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     assert_eq!(chain.tasks(&request), 1);
-    let handed_over = chain.emulator.happenings().iter().any(
-        |happening| matches!(&happening.what, What::Failed { error_type, .. } if error_type == "Immortal.HandedOver"),
+    let handed_over = chain.emulator.journal().iter().any(
+        |entry| matches!(&entry.kind, EntryKind::Failed { error_type, .. } if error_type == "Immortal.HandedOver"),
     );
     assert!(handed_over, "{}", chain.story());
     let result = chain.emulator.object("wildlife", "strikes/birdstrikes.risk.json").expect("its result");

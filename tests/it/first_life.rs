@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{How, Place, What};
+use immortal_emulator::{EntryKind, EntrySource, FaultKind};
 
 use crate::{
     binaries::package,
@@ -30,8 +30,7 @@ async fn killed_at_its_timeout_it_lives_on_with_the_same_event_and_context() {
         let request = chain.invoke(AWKWARD).await;
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
         assert_same_lives(&chain, &request, AWKWARD);
-        let timed_out =
-            chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+        let timed_out = chain.emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::TimedOut { .. }));
         assert!(timed_out, "Lambda killed it");
         chain.emulator.shutdown().await;
     }
@@ -45,8 +44,8 @@ async fn two_failures_of_one_batch_both_live_on() {
         requests.push(chain.invoke(event).await);
     }
     for request in &requests {
-        let queued = |happening: &immortal_emulator::Happening| match &happening.what {
-            What::Queued { request_id, .. } => (request_id.as_ref() == Some(request)).then_some(()),
+        let queued = |entry: &immortal_emulator::JournalEntry| match &entry.kind {
+            EntryKind::Queued { request_id, .. } => (request_id.as_ref() == Some(request)).then_some(()),
             _ => None,
         };
         chain.emulator.until(queued).await;
@@ -56,12 +55,12 @@ async fn two_failures_of_one_batch_both_live_on() {
         assert!(matches!(chain.fate(request).await, Fate::Task(_)));
         assert_eq!(chain.tasks(request), 1);
     }
-    let happenings = chain.emulator.happenings();
-    let before_dispatch = happenings.iter().take_while(|happening| {
-        !matches!((&happening.place, &happening.what), (Place::Lambda { function, .. }, What::Invoked)
+    let entries = chain.emulator.journal();
+    let before_dispatch = entries.iter().take_while(|entry| {
+        !matches!((&entry.source, &entry.kind), (EntrySource::Lambda { function, .. }, EntryKind::Invoked)
             if function.ends_with("Dlq"))
     });
-    let received = before_dispatch.filter(|happening| matches!(happening.what, What::Received { .. })).count();
+    let received = before_dispatch.filter(|entry| matches!(entry.kind, EntryKind::Received { .. })).count();
     assert_eq!(received, 2, "one batch held both:\n{}", chain.story());
 }
 
@@ -72,11 +71,8 @@ async fn what_succeeds_in_lambda_never_reaches_fargate() {
     let Fate::Lambda(answer) = chain.fate(&request).await else { panic!("{}", chain.story()) };
     assert_eq!(answer["attempt"], 0);
     assert_eq!(chain.tasks(&request), 0);
-    let called = chain
-        .emulator
-        .happenings()
-        .iter()
-        .any(|happening| matches!(happening.what, What::Called { service: "ecs", .. }));
+    let called =
+        chain.emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::Called { service: "ecs", .. }));
     assert!(!called, "no dispatcher was at work");
 }
 
@@ -107,8 +103,8 @@ async fn without_permission_it_ends_in_the_dead_letter_queue() {
     let chain = Setup::of("killed").start().await;
     chain.emulator.inject(immortal_emulator::Fault {
         operation: "RunTask",
-        how: How::AccessDenied,
-        calls: immortal_emulator::Calls::All,
+        kind: FaultKind::AccessDenied,
+        calls: immortal_emulator::FaultedCalls::All,
     });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     assert_eq!(chain.fate(&request).await, Fate::DeadLetter);

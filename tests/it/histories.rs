@@ -7,7 +7,7 @@ mod plan;
 
 use std::{collections::HashSet, time::Duration};
 
-use immortal_emulator::{Options, Place, What};
+use immortal_emulator::{EmulatorOptions, EntryKind, EntrySource};
 
 use crate::chain::{Chain, DEAD_LETTERS, ENDS, FAILURES, Setup, is_about};
 use plan::History;
@@ -64,7 +64,7 @@ async fn run(number: u64, histories: &[History]) -> Seen {
         dead_letter_config: number % 2 == 1,
         receives: 5,
         task: (number != 7).then_some(ENDS),
-        options: Options { seed: number, time_scale: 0.002, run_task_rate: None, ..Options::default() },
+        options: EmulatorOptions { seed: number, time_scale: 0.002, run_task_rate: None, ..EmulatorOptions::default() },
         ..Setup::of("killed")
     };
     let chain = chain.start_unmapped().await;
@@ -114,12 +114,14 @@ async fn run(number: u64, histories: &[History]) -> Seen {
 /// Of one request: done once, or given up; no two of its tasks at the same time, no attempt twice, nothing after the end.
 fn check(chain: &Chain, request: &str) -> Result<(), String> {
     let (mut done, mut last, mut running) = (0, 0, None);
-    for happening in chain.emulator.happenings() {
-        match (happening.place, happening.what) {
-            (Place::Lambda { function, request_id }, What::Answered { .. }) => {
+    for entry in chain.emulator.journal() {
+        match (entry.source, entry.kind) {
+            (EntrySource::Lambda { function, request_id }, EntryKind::Answered { .. }) => {
                 done += usize::from(function == "killed" && request_id == request);
             }
-            (Place::Task { arn, started_by: Some(by) }, What::TaskStarted { attempt, .. }) if by == request => {
+            (EntrySource::Task { arn, started_by: Some(by) }, EntryKind::TaskStarted { attempt, .. })
+                if by == request =>
+            {
                 let attempt = attempt.ok_or("a task without an attempt")?;
                 if let Some(other) = running.replace(arn) {
                     return Err(format!("attempt {attempt} begins while {other} runs"));
@@ -129,7 +131,9 @@ fn check(chain: &Chain, request: &str) -> Result<(), String> {
                 }
                 last = attempt;
             }
-            (Place::Task { started_by: Some(by), .. }, What::TaskStopped { exit_code, .. }) if by == request => {
+            (EntrySource::Task { started_by: Some(by), .. }, EntryKind::TaskStopped { exit_code, .. })
+                if by == request =>
+            {
                 running = None;
                 done += usize::from(exit_code == Some(0));
             }
@@ -146,13 +150,13 @@ fn check(chain: &Chain, request: &str) -> Result<(), String> {
 fn count(chain: &Chain) -> Seen {
     let mut seen = Seen::default();
     let mut killed_in_work = HashSet::new();
-    for happening in chain.emulator.happenings() {
-        match (happening.place, happening.what) {
-            (_, What::TaskStarted { .. }) => seen.tasks += 1,
-            (_, What::TaskStopping { .. }) => seen.interrupted += 1,
-            (_, What::TaskStopped { exit_code: None, .. }) => seen.failed_starts += 1,
-            (_, What::TaskStopped { exit_code: Some(137), .. }) => seen.killed += 1,
-            (Place::Lambda { function, request_id }, What::Failed { error_type, .. })
+    for entry in chain.emulator.journal() {
+        match (entry.source, entry.kind) {
+            (_, EntryKind::TaskStarted { .. }) => seen.tasks += 1,
+            (_, EntryKind::TaskStopping { .. }) => seen.interrupted += 1,
+            (_, EntryKind::TaskStopped { exit_code: None, .. }) => seen.failed_starts += 1,
+            (_, EntryKind::TaskStopped { exit_code: Some(137), .. }) => seen.killed += 1,
+            (EntrySource::Lambda { function, request_id }, EntryKind::Failed { error_type, .. })
                 if function == "killedDlq" && error_type == "Runtime.ExitError" =>
             {
                 killed_in_work.insert(request_id);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{Calls, Fault, How, Place, StopCode, What};
+use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, StopCode};
 
 use crate::chain::{Chain, DEAD_LETTERS, FAILURES, Fate, Setup};
 
@@ -10,19 +10,19 @@ fn attempts(chain: &Chain, request: &str) -> Vec<u64> {
     chain.seen(request).iter().map(|seen| seen.attempt).collect()
 }
 
-fn inject(chain: &Chain, how: How, calls: Calls) {
-    chain.emulator.inject(Fault { operation: "RunTask", how, calls });
+fn inject(chain: &Chain, kind: FaultKind, calls: FaultedCalls) {
+    chain.emulator.inject(Fault { operation: "RunTask", kind, calls });
 }
 
-fn interrupt(stop_code: StopCode) -> How {
-    How::Interrupt { after: Duration::from_millis(300), stop_code }
+fn interrupt(stop_code: StopCode) -> FaultKind {
+    FaultKind::Interrupt { after: Duration::from_millis(300), stop_code }
 }
 
 /// This request's tasks, in order: which attempt, and whether on Spot.
 fn tasks(chain: &Chain, request: &str) -> Vec<(Option<u32>, bool)> {
-    let happenings = chain.emulator.happenings();
-    let tasks = happenings.iter().filter_map(|happening| match (&happening.place, &happening.what) {
-        (Place::Task { started_by, .. }, What::TaskStarted { attempt, spot }) => {
+    let entries = chain.emulator.journal();
+    let tasks = entries.iter().filter_map(|entry| match (&entry.source, &entry.kind) {
+        (EntrySource::Task { started_by, .. }, EntryKind::TaskStarted { attempt, spot }) => {
             (started_by.as_deref() == Some(request)).then_some((*attempt, *spot))
         }
         _ => None,
@@ -39,11 +39,11 @@ async fn a_handler_that_never_yields_hands_over_and_serves_on() {
     let seen = chain.seen(&request);
     assert_eq!(seen[0].lasting(), seen[1].lasting());
     assert_eq!(seen[0].context["env_config"]["log_stream"], seen[1].context["env_config"]["log_stream"], "handed over");
-    let handed_over = chain.emulator.happenings().iter().any(
-        |happening| matches!(&happening.what, What::Failed { error_type, .. } if error_type == "Immortal.HandedOver"),
+    let handed_over = chain.emulator.journal().iter().any(
+        |entry| matches!(&entry.kind, EntryKind::Failed { error_type, .. } if error_type == "Immortal.HandedOver"),
     );
     assert!(handed_over, "{}", chain.story());
-    let killed = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+    let killed = chain.emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::TimedOut { .. }));
     assert!(!killed, "it gave up by itself");
     let next = chain.invoke(r#"{"lambda":"succeed"}"#).await;
     assert!(matches!(chain.fate(&next).await, Fate::Lambda(_)), "the fresh copy serves");
@@ -56,8 +56,8 @@ async fn after_a_hand_over_a_function_with_an_extension_of_its_own_begins_in_a_n
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     assert_eq!(attempts(&chain, &request), [0, 1]);
     let line_of_lambda = |part: &'static str| {
-        chain.emulator.until(move |happening| match (&happening.place, &happening.what) {
-            (Place::Lambda { .. }, What::Log { line, .. }) => line.contains(part).then_some(()),
+        chain.emulator.until(move |entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { .. }, EntryKind::Log { line, .. }) => line.contains(part).then_some(()),
             _ => None,
         })
     };
@@ -82,7 +82,7 @@ async fn handed_over_in_time_it_survives_two_interruptions_and_is_done_by_attemp
     assert_eq!(tasks(&chain, &request), [(Some(1), true), (Some(2), true), (Some(3), false)]);
     let told_to_stop = chain.logs(&request).iter().filter(|line| *line == "told to stop").count();
     assert_eq!(told_to_stop, 2, "SIGTERM reached the handler twice:\n{}", chain.story());
-    let killed = chain.emulator.happenings().iter().any(|happening| matches!(happening.what, What::TimedOut { .. }));
+    let killed = chain.emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::TimedOut { .. }));
     assert!(!killed, "handed over before the kill");
     let lives = chain.seen(&request);
     assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
@@ -120,21 +120,21 @@ async fn used_up_it_rests_in_the_dead_letter_queue_and_runs_again_when_redriven(
 #[tokio::test]
 async fn what_can_never_run_is_given_up_at_once() {
     let chain = Setup::of("killed").start().await;
-    chain.emulator.inject(Fault { operation: "GetFunction", how: not_found(), calls: Calls::All });
+    chain.emulator.inject(Fault { operation: "GetFunction", kind: not_found(), calls: FaultedCalls::All });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     let record = chain.given_up(&request).await;
     assert!(record.contains("exit code 2"), "{record}");
     assert_eq!(chain.tasks(&request), 1);
 }
 
-fn not_found() -> How {
-    How::Error { status: 404, code: "ResourceNotFoundException", message: "Function not found".into() }
+fn not_found() -> FaultKind {
+    FaultKind::Error { status: 404, code: "ResourceNotFoundException", message: "Function not found".into() }
 }
 
 #[tokio::test]
 async fn interruptions_do_not_count_and_spot_is_left_after_two() {
     let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("spot") }.start().await;
-    inject(&chain, interrupt(StopCode::SpotInterruption), Calls::Next(2));
+    inject(&chain, interrupt(StopCode::SpotInterruption), FaultedCalls::Next(2));
     let request = chain.invoke(r#"{"lambda":"spin","tasks":["hang","hang","fail","fail","succeed"]}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
     // Of five tasks two were interruptions: three attempts, as many as there are.
@@ -146,7 +146,11 @@ async fn interruptions_do_not_count_and_spot_is_left_after_two() {
 #[tokio::test]
 async fn a_start_that_fails_is_an_interruption() {
     let chain = Setup::of("killed").start().await;
-    inject(&chain, How::FailToStart("ResourceInitializationError: failed to provision an ENI"), Calls::Next(1));
+    inject(
+        &chain,
+        FaultKind::FailToStart("ResourceInitializationError: failed to provision an ENI"),
+        FaultedCalls::Next(1),
+    );
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
     assert_eq!(attempts(&chain, &request), [0, 2]);
@@ -154,12 +158,12 @@ async fn a_start_that_fails_is_an_interruption() {
 
 #[tokio::test]
 async fn a_state_change_delivered_twice_or_without_its_order_starts_one_task() {
-    for how in [How::Twice, How::WithoutOverrides] {
+    for kind in [FaultKind::Twice, FaultKind::WithoutOverrides] {
         let chain = Setup::of("killed").start().await;
-        chain.emulator.inject(Fault { operation: "TaskStateChange", how: how.clone(), calls: Calls::All });
+        chain.emulator.inject(Fault { operation: "TaskStateChange", kind: kind.clone(), calls: FaultedCalls::All });
         let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
-        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{how:?}");
-        assert_eq!(attempts(&chain, &request), [0, 1, 2], "{how:?}\n{}", chain.story());
+        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{kind:?}");
+        assert_eq!(attempts(&chain, &request), [0, 1, 2], "{kind:?}\n{}", chain.story());
         chain.emulator.shutdown().await;
     }
 }
@@ -167,14 +171,14 @@ async fn a_state_change_delivered_twice_or_without_its_order_starts_one_task() {
 #[tokio::test]
 async fn what_a_person_stopped_stays_stopped() {
     let chain = Setup::of("killed").start().await;
-    inject(&chain, interrupt(StopCode::UserInitiated), Calls::Next(1));
+    inject(&chain, interrupt(StopCode::UserInitiated), FaultedCalls::Next(1));
     let request = chain.invoke(r#"{"lambda":"fail","tasks":["hang","succeed"]}"#).await;
     // The dispatcher has answered the batch and the stopped task's event: two answers, one task.
     let mut answers = 0;
     chain
         .emulator
-        .until(|happening| match (&happening.place, &happening.what) {
-            (Place::Lambda { function, .. }, What::Answered { .. }) if function.ends_with("Dlq") => {
+        .until(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, .. }, EntryKind::Answered { .. }) if function.ends_with("Dlq") => {
                 answers += 1;
                 (answers == 2).then_some(())
             }

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, process::Command, sync::LazyLock};
 
-use immortal_emulator::{Place, What};
+use immortal_emulator::{EntryKind, EntrySource};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,10 +28,12 @@ async fn it_runs_in_the_primary_and_in_its_task_and_nowhere_else() {
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     let attempts: Vec<_> = chain.seen(&request).iter().map(|seen| seen.attempt).collect();
     assert_eq!(attempts, [0, 1]);
-    let happenings = chain.emulator.happenings();
-    let printed = |happening: &&immortal_emulator::Happening| matches!(&happening.what, What::Log { line, .. } if line == "own main");
-    let places: Vec<_> = happenings.iter().filter(printed).map(|happening| &happening.place).collect();
-    let [Place::Lambda { function, .. }, Place::Task { .. }] = places.as_slice() else { panic!("{places:?}") };
+    let entries = chain.emulator.journal();
+    let printed = |entry: &&immortal_emulator::JournalEntry| matches!(&entry.kind, EntryKind::Log { line, .. } if line == "own main");
+    let places: Vec<_> = entries.iter().filter(printed).map(|entry| &entry.source).collect();
+    let [EntrySource::Lambda { function, .. }, EntrySource::Task { .. }] = places.as_slice() else {
+        panic!("{places:?}")
+    };
     assert_eq!(function, "own_main");
 }
 

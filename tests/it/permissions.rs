@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use immortal_emulator::{ACCOUNT, Calls, Fault, How, REGION, What};
+use immortal_emulator::{ACCOUNT, EntryKind, Fault, FaultKind, FaultedCalls, REGION};
 use serde_json::json;
 
 use crate::{
@@ -51,10 +51,10 @@ fn needed(service: &str, operation: &str) -> Vec<Permission> {
 }
 
 fn called(chain: &Chain) -> BTreeSet<Permission> {
-    let happenings = chain.emulator.happenings();
-    let calls = happenings.iter().filter_map(|happening| match &happening.what {
+    let entries = chain.emulator.journal();
+    let calls = entries.iter().filter_map(|entry| match &entry.kind {
         // A download's address is signed by Lambda itself.
-        What::Called { service, operation, .. } if *service != "download" => Some(needed(service, operation)),
+        EntryKind::Called { service, operation, .. } if *service != "download" => Some(needed(service, operation)),
         _ => None,
     });
     calls.flatten().collect()
@@ -62,9 +62,9 @@ fn called(chain: &Chain) -> BTreeSet<Permission> {
 
 /// Waits until an operation was called.
 async fn has_called(chain: &Chain, name: &str) {
-    let called = chain.emulator.until(|happening| {
-        matches!(&happening.what, What::Called { operation, .. } if operation == name).then_some(())
-    });
+    let called = chain
+        .emulator
+        .until(|entry| matches!(&entry.kind, EntryKind::Called { operation, .. } if operation == name).then_some(()));
     let waited = tokio::time::timeout(std::time::Duration::from_mins(1), called).await;
     waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.story()));
 }
@@ -104,7 +104,11 @@ async fn granted_is_what_is_called() {
     chain.emulator.publish_layer("data", zip_of([("data.txt", 0o644, b"data".as_slice())]));
     // Every call that a role can make is made. One job has an event too large for an order, and an order that must be looked
     // up, and is given up.
-    chain.emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutOverrides, calls: Calls::Nth(1) });
+    chain.emulator.inject(Fault {
+        operation: "TaskStateChange",
+        kind: FaultKind::WithoutOverrides,
+        calls: FaultedCalls::Nth(1),
+    });
     let mut random = fastrand::Rng::with_seed(3);
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(50_000).collect();
     let tasks = r#"["fail","fail","fail"]"#;

@@ -36,12 +36,12 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let mut timeline = Timeline::new(&plan);
     let mut watch = Watch::new(&plan);
-    let ended = emulator.until(|happening| {
-        if let Some(line) = timeline.line(happening) {
+    let ended = emulator.until(|entry| {
+        if let Some(line) = timeline.line(entry) {
             screen.show(&line);
         }
         screen.status(timeline.status());
-        watch.see(happening).map(|outcome| (outcome, happening.at))
+        watch.see(entry).map(|outcome| (outcome, entry.at))
     });
     let (outcome, at) = ended.await;
     screen.clear();

@@ -3,7 +3,7 @@
 use std::{fmt::Write, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
-use immortal_emulator::{ACCOUNT, Happening, Message, Place, REGION, Stream, What};
+use immortal_emulator::{ACCOUNT, EntryKind, EntrySource, JournalEntry, Message, OutputStream, REGION};
 
 use super::plan::Plan;
 
@@ -41,24 +41,24 @@ impl Watch {
     }
 
     /// The outcome, once this is what it follows from.
-    pub(crate) fn see(&mut self, happening: &Happening) -> Option<Outcome> {
-        match (&happening.place, &happening.what) {
-            (Place::Lambda { function, .. }, What::Answered { body }) if *function == self.primary => {
+    pub(crate) fn see(&mut self, entry: &JournalEntry) -> Option<Outcome> {
+        match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if *function == self.primary => {
                 Some(Outcome::Handled { attempt: 0, answer: body.clone() })
             }
-            (Place::Lambda { .. }, What::Discarded) => Some(Outcome::Gone),
-            (Place::Queue { name }, What::Queued { .. } | What::DeadLettered { .. })
+            (EntrySource::Lambda { .. }, EntryKind::Discarded) => Some(Outcome::Gone),
+            (EntrySource::Queue { name }, EntryKind::Queued { .. } | EntryKind::DeadLettered { .. })
                 if *name == self.dead_letter_queue =>
             {
                 Some(Outcome::GivenUp)
             }
-            (Place::Task { arn, .. }, what) => self.see_task(arn, what),
+            (EntrySource::Task { arn, .. }, what) => self.see_task(arn, what),
             _ => None,
         }
     }
 
-    fn see_task(&mut self, arn: &str, what: &What) -> Option<Outcome> {
-        if let What::TaskStarted { attempt, .. } = what {
+    fn see_task(&mut self, arn: &str, what: &EntryKind) -> Option<Outcome> {
+        if let EntryKind::TaskStarted { attempt, .. } = what {
             self.tasks.push(Task {
                 arn: arn.to_owned(),
                 attempt: attempt.unwrap_or(1),
@@ -68,8 +68,8 @@ impl Watch {
         }
         let task = self.tasks.iter_mut().find(|task| task.arn == arn)?;
         match what {
-            What::Log { stream: Stream::Stdout, line } => task.wrote(line),
-            What::TaskStopped { exit_code: Some(0), .. } => {
+            EntryKind::Log { stream: OutputStream::Stdout, line } => task.wrote(line),
+            EntryKind::TaskStopped { exit_code: Some(0), .. } => {
                 return Some(Outcome::Handled { attempt: task.attempt, answer: task.lines.join("\n").into() });
             }
             _ => (),
@@ -143,32 +143,32 @@ mod tests {
         Watch { primary: "ingest".into(), dead_letter_queue: "ingest-dead-letters".into(), tasks: Vec::new() }
     }
 
-    fn seen(happenings: impl IntoIterator<Item = (Place, What)>) -> Option<Outcome> {
+    fn seen(entries: impl IntoIterator<Item = (EntrySource, EntryKind)>) -> Option<Outcome> {
         let mut watch = watch();
-        let see = |(place, what)| watch.see(&Happening { at: Duration::ZERO, place, what });
-        happenings.into_iter().find_map(see)
+        let see = |(place, what)| watch.see(&JournalEntry { at: Duration::ZERO, source: place, kind: what });
+        entries.into_iter().find_map(see)
     }
 
-    fn lambda(function: &str) -> Place {
-        Place::Lambda { function: function.into(), request_id: "r-1".into() }
+    fn lambda(function: &str) -> EntrySource {
+        EntrySource::Lambda { function: function.into(), request_id: "r-1".into() }
     }
 
-    fn task() -> Place {
-        Place::Task { arn: "t".into(), started_by: None }
+    fn task() -> EntrySource {
+        EntrySource::Task { arn: "t".into(), started_by: None }
     }
 
-    fn stdout(line: &str) -> (Place, What) {
-        (task(), What::Log { stream: Stream::Stdout, line: line.into() })
+    fn stdout(line: &str) -> (EntrySource, EntryKind) {
+        (task(), EntryKind::Log { stream: OutputStream::Stdout, line: line.into() })
     }
 
-    fn stopped(exit_code: i32) -> (Place, What) {
+    fn stopped(exit_code: i32) -> (EntrySource, EntryKind) {
         let stop_code = StopCode::EssentialContainerExited;
-        (task(), What::TaskStopped { exit_code: Some(exit_code), stop_code, reason: String::new() })
+        (task(), EntryKind::TaskStopped { exit_code: Some(exit_code), stop_code, reason: String::new() })
     }
 
     #[test]
     fn an_answer_in_lambda_is_the_end() {
-        let answered = || What::Answered { body: Bytes::from_static(b"42") };
+        let answered = || EntryKind::Answered { body: Bytes::from_static(b"42") };
         let end = Some(Outcome::Handled { attempt: 0, answer: Bytes::from_static(b"42") });
         assert_eq!(seen([(lambda("ingest"), answered())]), end);
         assert_eq!(seen([(lambda("ingestDlq"), answered())]), None);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_task_ends_it_with_its_last_result() {
-        let started = || (task(), What::TaskStarted { attempt: Some(2), spot: false });
+        let started = || (task(), EntryKind::TaskStarted { attempt: Some(2), spot: false });
         let lines = || ["START RequestId: r-1", "busy", "", r#"{"n":1}"#, "END RequestId: r-1", "REPORT"].map(stdout);
         let mut success = vec![started()];
         success.extend(lines());
@@ -189,11 +189,11 @@ mod tests {
     #[test]
     fn only_the_dead_letter_queue_is_the_end() {
         let queued = |name: &str| {
-            let what = What::Queued { message_id: "m".into(), request_id: None };
-            seen([(Place::Queue { name: name.into() }, what)])
+            let what = EntryKind::Queued { message_id: "m".into(), request_id: None };
+            seen([(EntrySource::Queue { name: name.into() }, what)])
         };
         assert_eq!(queued("ingest-failures"), None);
         assert_eq!(queued("ingest-dead-letters"), Some(Outcome::GivenUp));
-        assert_eq!(seen([(lambda("ingestDlq"), What::Discarded)]), Some(Outcome::Gone));
+        assert_eq!(seen([(lambda("ingestDlq"), EntryKind::Discarded)]), Some(Outcome::Gone));
     }
 }

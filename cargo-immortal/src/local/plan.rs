@@ -8,7 +8,8 @@ use immortal_core::{
     names::{DISPATCHER_SUFFIX, RESERVED, env},
 };
 use immortal_emulator::{
-    Calls, FailureTarget, Fault, Function, How, Options, Queue, Redrive, StopCode, TaskDefinition,
+    EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, RedrivePolicy, StopCode,
+    TaskDefinition,
 };
 
 use super::Args;
@@ -24,8 +25,8 @@ const KILLED_AFTER: Duration = Duration::from_secs(1);
 const RECEIVES: u32 = 3;
 
 /// How the emulator behaves.
-pub(crate) fn options() -> Options {
-    Options { time_scale: 1.0 / SPEED, ..Options::default() }
+pub(crate) fn options() -> EmulatorOptions {
+    EmulatorOptions { time_scale: 1.0 / SPEED, ..EmulatorOptions::default() }
 }
 
 /// The chain, before it exists.
@@ -116,7 +117,10 @@ impl Plan {
     pub(crate) fn failure_queue(&self) -> Queue {
         Queue {
             visibility_timeout: DISPATCHER_TIMEOUT * 6,
-            redrive: Some(Redrive { dead_letter_queue: self.dead_letter_queue.clone(), max_receive_count: RECEIVES }),
+            redrive: Some(RedrivePolicy {
+                dead_letter_queue: self.dead_letter_queue.clone(),
+                max_receive_count: RECEIVES,
+            }),
             ..Queue::new(&self.failure_queue)
         }
     }
@@ -195,10 +199,10 @@ impl Plan {
 
     /// What is to go wrong: the interruptions first, then the kills.
     pub(crate) fn faults(&self) -> Vec<Fault> {
-        let run_task = |how, tasks| Fault { operation: "RunTask", how, calls: Calls::Next(tasks) };
+        let run_task = |kind, tasks| Fault { operation: "RunTask", kind, calls: FaultedCalls::Next(tasks) };
         let interrupt =
-            |(tasks, after)| run_task(How::Interrupt { after, stop_code: StopCode::SpotInterruption }, tasks);
-        let kill = run_task(How::OutOfMemory { after: KILLED_AFTER }, self.kills);
+            |(tasks, after)| run_task(FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption }, tasks);
+        let kill = run_task(FaultKind::OutOfMemory { after: KILLED_AFTER }, self.kills);
         self.interruptions.map(interrupt).into_iter().chain((self.kills > 0).then_some(kill)).collect()
     }
 }
@@ -292,8 +296,8 @@ mod tests {
     #[test]
     fn interruptions_come_before_kills() {
         let faults = plan(&["--interrupt-after", "2s", "--interruptions", "3", "--kill-attempts", "1"]).faults();
-        let expected = "[Fault { operation: \"RunTask\", how: Interrupt { after: 2s, stop_code: SpotInterruption }, \
-             calls: Next(3) }, Fault { operation: \"RunTask\", how: OutOfMemory { after: 1s }, calls: Next(1) }]";
+        let expected = "[Fault { operation: \"RunTask\", kind: Interrupt { after: 2s, stop_code: SpotInterruption }, \
+             calls: Next(3) }, Fault { operation: \"RunTask\", kind: OutOfMemory { after: 1s }, calls: Next(1) }]";
         assert_eq!(format!("{faults:?}"), expected);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use immortal_core::names::HANDED_OVER;
-use immortal_emulator::{Happening, Place, What};
+use immortal_emulator::{EntryKind, EntrySource, JournalEntry};
 
 use super::plan::Plan;
 
@@ -77,85 +77,91 @@ impl Timeline {
     }
 
     /// The line for the next thing that happened; `None` if it isn't worth one.
-    pub(crate) fn line(&mut self, happening: &Happening) -> Option<Line> {
-        self.begin.get_or_insert(happening.at);
-        if let (Place::Task { arn, .. }, What::TaskStarted { attempt, .. }) = (&happening.place, &happening.what) {
+    pub(crate) fn line(&mut self, entry: &JournalEntry) -> Option<Line> {
+        self.begin.get_or_insert(entry.at);
+        if let (EntrySource::Task { arn, .. }, EntryKind::TaskStarted { attempt, .. }) = (&entry.source, &entry.kind) {
             self.tasks.push(Task { arn: arn.clone(), attempt: *attempt, in_handler: false });
         }
-        let place = self.place(happening);
-        let (kind, text) = match &happening.place {
-            Place::Lambda { function, request_id } => self.lambda(function, request_id, &happening.what)?,
-            Place::Task { arn, .. } => self.task(arn, &place, &happening.what)?,
-            Place::Queue { name } => self.queue(name, &happening.what)?,
-            Place::Api => self.call(&happening.what)?,
+        let place = self.place(entry);
+        let (kind, text) = match &entry.source {
+            EntrySource::Lambda { function, request_id } => self.lambda(function, request_id, &entry.kind)?,
+            EntrySource::Task { arn, .. } => self.task(arn, &place, &entry.kind)?,
+            EntrySource::Queue { name } => self.queue(name, &entry.kind)?,
+            EntrySource::Api => self.call(&entry.kind)?,
         };
-        Some(Line { at: self.since_begin(happening.at), place, text, kind })
+        Some(Line { at: self.since_begin(entry.at), place, text, kind })
     }
 
-    fn place(&self, happening: &Happening) -> String {
-        match (&happening.place, &happening.what) {
-            (Place::Lambda { function, .. }, _) => format!("Lambda {function}"),
-            (Place::Task { arn, .. }, _) => match self.tasks.iter().find(|task| task.arn == *arn) {
+    fn place(&self, entry: &JournalEntry) -> String {
+        match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, .. }, _) => format!("Lambda {function}"),
+            (EntrySource::Task { arn, .. }, _) => match self.tasks.iter().find(|task| task.arn == *arn) {
                 Some(Task { attempt: Some(attempt), .. }) => format!("Fargate, attempt {attempt}"),
                 _ => format!("Fargate {}", arn.rsplit('/').next().unwrap_or_default()),
             },
-            (Place::Queue { name }, _) => format!("SQS {name}"),
-            (Place::Api, What::Called { service, .. }) => format!("API {service}"),
-            (Place::Api, _) => "API".to_owned(),
+            (EntrySource::Queue { name }, _) => format!("SQS {name}"),
+            (EntrySource::Api, EntryKind::Called { service, .. }) => format!("API {service}"),
+            (EntrySource::Api, _) => "API".to_owned(),
         }
     }
 
-    fn lambda(&mut self, function: &str, request_id: &str, what: &What) -> Option<(Kind, String)> {
-        if let What::Log { line, .. } = what {
+    fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(Kind, String)> {
+        if let EntryKind::Log { line, .. } = what {
             let kind = if function == self.dispatcher { Kind::Note } else { Kind::Log };
             return Some((kind, text(line)));
         }
         let status = || format!("{function} runs in Lambda");
         match what {
-            What::Started { .. } => self.running.push(status()),
-            What::Answered { .. } | What::Failed { .. } | What::TimedOut { .. } => self.ended(&status()),
+            EntryKind::Started { .. } => self.running.push(status()),
+            EntryKind::Answered { .. } | EntryKind::Failed { .. } | EntryKind::TimedOut { .. } => self.ended(&status()),
             _ => (),
         }
         if function == self.dispatcher {
             return dispatcher(what);
         }
         Some(match what {
-            What::Invoked => (Kind::Step, format!("takes the event: request {request_id}")),
-            What::Started { attempt: 1 } => (Kind::Step, "attempt 0 begins".to_owned()),
-            What::Started { attempt } => (Kind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt))),
-            What::Answered { .. } => (Kind::Good, "the handler succeeded".to_owned()),
-            What::Failed { error_type, .. } if error_type == HANDED_OVER => {
+            EntryKind::Invoked => (Kind::Step, format!("takes the event: request {request_id}")),
+            EntryKind::Started { attempt: 1 } => (Kind::Step, "attempt 0 begins".to_owned()),
+            EntryKind::Started { attempt } => (Kind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt))),
+            EntryKind::Answered { .. } => (Kind::Good, "the handler succeeded".to_owned()),
+            EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
                 (Kind::Step, "hands the event over, before its deadline".to_owned())
             }
-            What::Failed { error_type, message } => (Kind::Bad, format!("failed: {}{message}", type_of(error_type))),
-            What::TimedOut { after } => (Kind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
-            What::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
-            What::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
+            EntryKind::Failed { error_type, message } => {
+                (Kind::Bad, format!("failed: {}{message}", type_of(error_type)))
+            }
+            EntryKind::TimedOut { after } => (Kind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
+            EntryKind::Retrying { after } => {
+                (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))
+            }
+            EntryKind::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
             _ => return None,
         })
     }
 
-    fn task(&mut self, arn: &str, place: &str, what: &What) -> Option<(Kind, String)> {
+    fn task(&mut self, arn: &str, place: &str, what: &EntryKind) -> Option<(Kind, String)> {
         let status = format!("{} runs on {place}", self.primary);
         match what {
-            What::TaskStarted { .. } => self.running.push(status),
-            What::TaskStopped { .. } => self.ended(&status),
+            EntryKind::TaskStarted { .. } => self.running.push(status),
+            EntryKind::TaskStopped { .. } => self.ended(&status),
             _ => (),
         }
         Some(match what {
-            What::Log { line, .. } => {
+            EntryKind::Log { line, .. } => {
                 let task = self.tasks.iter_mut().find(|task| task.arn == arn);
                 let kind = task.map_or(Kind::Note, |task| task.kind(line));
                 return (!line.is_empty()).then(|| (kind, text(line)));
             }
-            What::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
-            What::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
-            What::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
-            What::TaskStopped { exit_code: Some(0), .. } => (Kind::Good, "the handler succeeded: exit 0".to_owned()),
-            What::TaskStopped { exit_code: Some(code), stop_code, reason } => {
+            EntryKind::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
+            EntryKind::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
+            EntryKind::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
+            EntryKind::TaskStopped { exit_code: Some(0), .. } => {
+                (Kind::Good, "the handler succeeded: exit 0".to_owned())
+            }
+            EntryKind::TaskStopped { exit_code: Some(code), stop_code, reason } => {
                 (Kind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
             }
-            What::TaskStopped { exit_code: None, stop_code, reason } => {
+            EntryKind::TaskStopped { exit_code: None, stop_code, reason } => {
                 (Kind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
             }
             _ => return None,
@@ -168,22 +174,22 @@ impl Timeline {
         }
     }
 
-    fn queue(&self, name: &str, what: &What) -> Option<(Kind, String)> {
+    fn queue(&self, name: &str, what: &EntryKind) -> Option<(Kind, String)> {
         let dead = name == self.dead_letter_queue;
         Some(match what {
-            What::Queued { .. } if dead => (Kind::Bad, "the event rests here: given up".to_owned()),
-            What::DeadLettered { .. } => (Kind::Bad, "the event rests here: received too often".to_owned()),
-            What::Queued { .. } => (Kind::Step, "holds the failed event".to_owned()),
-            What::Received { count, .. } if *count > 1 => {
+            EntryKind::Queued { .. } if dead => (Kind::Bad, "the event rests here: given up".to_owned()),
+            EntryKind::DeadLettered { .. } => (Kind::Bad, "the event rests here: received too often".to_owned()),
+            EntryKind::Queued { .. } => (Kind::Step, "holds the failed event".to_owned()),
+            EntryKind::Received { count, .. } if *count > 1 => {
                 (Kind::Step, format!("offers it for the {} time", nth(*count)))
             }
-            What::Returned { .. } => (Kind::Bad, "keeps it: it wasn't dispatched".to_owned()),
+            EntryKind::Returned { .. } => (Kind::Bad, "keeps it: it wasn't dispatched".to_owned()),
             _ => return None,
         })
     }
 
-    fn call(&self, what: &What) -> Option<(Kind, String)> {
-        let What::Called { operation, status, code, .. } = what else { return None };
+    fn call(&self, what: &EntryKind) -> Option<(Kind, String)> {
+        let EntryKind::Called { operation, status, code, .. } = what else { return None };
         let failed = code.is_some() || !(200..300).contains(status);
         let shown = self.verbose || failed || operation == "RunTask" || operation == "GetFunction";
         let kind = if failed { Kind::Bad } else { Kind::Step };
@@ -218,17 +224,19 @@ fn text(line: &str) -> String {
     line.trim_end().replace('\t', "  ")
 }
 
-fn dispatcher(what: &What) -> Option<(Kind, String)> {
+fn dispatcher(what: &EntryKind) -> Option<(Kind, String)> {
     Some(match what {
-        What::Started { .. } => (Kind::Step, "the dispatcher begins".to_owned()),
-        What::Answered { body } => match given_back(body) {
+        EntryKind::Started { .. } => (Kind::Step, "the dispatcher begins".to_owned()),
+        EntryKind::Answered { body } => match given_back(body) {
             0 => (Kind::Step, "the dispatcher is done".to_owned()),
             records => (Kind::Bad, format!("the dispatcher gives back {records} of its records")),
         },
-        What::Failed { error_type, message } => (Kind::Bad, format!("the dispatcher failed: {error_type}: {message}")),
-        What::TimedOut { after } => (Kind::Bad, format!("the dispatcher was killed after {} s", after.as_secs())),
-        What::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
-        What::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
+        EntryKind::Failed { error_type, message } => {
+            (Kind::Bad, format!("the dispatcher failed: {error_type}: {message}"))
+        }
+        EntryKind::TimedOut { after } => (Kind::Bad, format!("the dispatcher was killed after {} s", after.as_secs())),
+        EntryKind::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
+        EntryKind::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
         _ => return None,
     })
 }

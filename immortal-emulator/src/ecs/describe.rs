@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{
+    reply::{answered, invalid},
+    service::EcsService,
+    task::EcsTask,
+};
+use crate::platform::{ApiError, CallOutcome, FaultKind, lock, parse_json};
 use serde::Deserialize;
 use serde_json::json;
-
-use super::{answered, invalid, parse, task::Task};
-use crate::{
-    How,
-    api::{ApiError, Outcome},
-    cloud::{Cloud, lock},
-};
 
 /// Stopped tasks can be described and listed for an hour at least; here, for just that:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>
@@ -25,26 +24,30 @@ struct DescribeTasks {
     tasks: Vec<String>,
 }
 
-pub(super) fn describe_tasks(cloud: &Arc<Cloud>, body: &[u8], fault: Option<&How>) -> Result<Outcome, ApiError> {
-    let request: DescribeTasks = parse(body)?;
-    let cluster = cloud.clusters.cluster(request.cluster.as_deref())?;
+pub(super) fn describe_tasks(
+    ecs: &Arc<EcsService>,
+    body: &[u8],
+    fault: Option<&FaultKind>,
+) -> Result<CallOutcome, ApiError> {
+    let request: DescribeTasks = parse_json(body)?;
+    let cluster = ecs.cluster(request.cluster.as_deref())?;
     // Source: the `DescribeTasksRequest` shape of the ECS API: up to 100 tasks.
     if request.tasks.is_empty() || request.tasks.len() > 100 {
         return Err(invalid("Tasks must have 1 to 100 entries."));
     }
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-    for named in request.tasks.iter().filter(|_| !matches!(fault, Some(How::Empty))) {
+    for named in request.tasks.iter().filter(|_| !matches!(fault, Some(FaultKind::Empty))) {
         let reason = match fault {
-            Some(How::Failures(reason)) => reason,
+            Some(FaultKind::Failures(reason)) => reason,
             _ => "MISSING",
         };
-        let task = cloud.clusters.task(&cluster, named).filter(|task| !task.is_gone(cloud.now(), KEPT));
+        let task = ecs.task(&cluster, named).filter(|task| !task.is_gone(ecs.platform.now(), KEPT));
         match task {
-            Some(task) if !matches!(fault, Some(How::Failures(_))) => tasks.push(task.describe_for_api()),
+            Some(task) if !matches!(fault, Some(FaultKind::Failures(_))) => tasks.push(task.describe_for_api()),
             _ => failures.push(json!({ "arn": named, "reason": reason })),
         }
     }
-    Ok(answered(cloud, &json!({ "tasks": tasks, "failures": failures })))
+    Ok(answered(&ecs.platform, &json!({ "tasks": tasks, "failures": failures })))
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,7 +86,7 @@ impl ListTasks {
     }
 
     /// Tasks here belong to no service and no instance, and PENDING lists nothing, as on Fargate.
-    fn selects(&self, task: &Task) -> bool {
+    fn selects(&self, task: &EcsTask) -> bool {
         let is = |asked: &Option<String>, own: Option<&str>| asked.is_none() || asked.as_deref() == own;
         task.desired() == self.desired_status()
             && is(&self.started_by, task.started_by.as_deref())
@@ -94,12 +97,12 @@ impl ListTasks {
     }
 }
 
-pub(super) fn list_tasks(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, ApiError> {
-    let request: ListTasks = parse(body)?;
-    let cluster = cloud.clusters.cluster(request.cluster.as_deref())?;
+pub(super) fn list_tasks(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcome, ApiError> {
+    let request: ListTasks = parse_json(body)?;
+    let cluster = ecs.cluster(request.cluster.as_deref())?;
     request.check()?;
-    let now = cloud.now();
-    let tasks = lock(&cloud.clusters.tasks).clone();
+    let now = ecs.platform.now();
+    let tasks = lock(&ecs.tasks).clone();
     // A token is the last task of the page before: tasks keep their order, and are never removed.
     let begin = match &request.next_token {
         None => 0,
@@ -108,7 +111,7 @@ pub(super) fn list_tasks(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, Api
             last.ok_or_else(|| invalid("Invalid token."))? + 1
         }
     };
-    let selected = |task: &&Arc<Task>| task.cluster == cluster && !task.is_gone(now, KEPT) && request.selects(task);
+    let selected = |task: &&Arc<EcsTask>| task.cluster == cluster && !task.is_gone(now, KEPT) && request.selects(task);
     let mut listed = tasks[begin..].iter().filter(selected).peekable();
     let page: Vec<_> = listed.by_ref().take(request.max_results.unwrap_or(PAGE)).collect();
     let arns: Vec<_> = page.iter().map(|task| task.arn.as_str()).collect();
@@ -116,5 +119,5 @@ pub(super) fn list_tasks(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, Api
     if let (Some(last), Some(_)) = (page.last(), listed.peek()) {
         answer["nextToken"] = json!(last.id());
     }
-    Ok(answered(cloud, &answer))
+    Ok(answered(&ecs.platform, &answer))
 }

@@ -8,28 +8,29 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{ACCOUNT, api::respond, cloud::Cloud};
+use super::service::EcsService;
+use crate::platform::{ACCOUNT, respond};
 
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
-pub(crate) async fn credentials(State(cloud): State<Arc<Cloud>>) -> Response {
+pub(super) async fn credentials(State(ecs): State<Arc<EcsService>>) -> Response {
     let credentials = json!({
         "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/task"),
         "AccessKeyId": "ASIAEMULATORTASK0000",
         "SecretAccessKey": "emulator",
         "Token": "emulator",
-        "Expiration": (cloud.now() + Duration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "Expiration": (ecs.platform.now() + Duration::from_hours(6)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     });
     respond("application/json", credentials.to_string())
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html>
-pub(crate) async fn container(State(cloud): State<Arc<Cloud>>, Path(id): Path<String>) -> Response {
-    let name = cloud.clusters.task_by_id(&id).map(|task| task.family.clone());
+pub(super) async fn container(State(ecs): State<Arc<EcsService>>, Path(id): Path<String>) -> Response {
+    let name = ecs.task_by_id(&id).map(|task| task.family.clone());
     respond("application/json", json!({ "Name": name, "KnownStatus": "RUNNING", "Limits": {} }).to_string())
 }
 
-pub(crate) async fn task(State(cloud): State<Arc<Cloud>>, Path(id): Path<String>) -> Response {
-    let task = cloud.clusters.task_by_id(&id);
+pub(super) async fn task(State(ecs): State<Arc<EcsService>>, Path(id): Path<String>) -> Response {
+    let task = ecs.task_by_id(&id);
     let task = task.map(|task| {
         json!({
             "Cluster": task.cluster,

@@ -6,8 +6,8 @@ use immortal_core::task_size;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Revision, invalid};
-use crate::api::ApiError;
+use super::{definition::TaskRevision, reply::invalid};
+use crate::platform::ApiError;
 
 /// Source: the `TaskOverride` shape of the ECS API: "A total of 8192 characters are allowed for overrides. This limit
 /// includes the JSON formatting characters of the override structure."
@@ -17,12 +17,12 @@ const LONGEST: usize = 8192;
 /// container's are numbers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Overrides {
+pub(super) struct TaskOverrides {
     #[serde(rename = "containerOverrides")]
     pub(super) containers: Vec<ContainerOverride>,
     pub(super) cpu: Option<String>,
     pub(super) memory: Option<String>,
-    pub(super) ephemeral_storage: Option<Storage>,
+    pub(super) ephemeral_storage: Option<EphemeralStorage>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +30,7 @@ pub(super) struct ContainerOverride {
     #[serde(default)]
     pub(super) name: Option<String>,
     #[serde(default)]
-    pub(super) environment: Vec<Variable>,
+    pub(super) environment: Vec<EnvironmentVariable>,
     #[serde(default)]
     pub(super) command: Option<Vec<String>>,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub(super) struct ContainerOverride {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Variable {
+pub(super) struct EnvironmentVariable {
     #[serde(default)]
     pub(super) name: String,
     #[serde(default)]
@@ -49,14 +49,14 @@ pub(super) struct Variable {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Storage {
+pub(super) struct EphemeralStorage {
     #[serde(rename = "sizeInGiB")]
     pub(super) size: i64,
 }
 
-impl Overrides {
+impl TaskOverrides {
     /// Reads and checks them against the definition they are for.
-    pub(super) fn read(raw: Option<&RawValue>, revision: &Revision) -> Result<Self, ApiError> {
+    pub(super) fn read(raw: Option<&RawValue>, revision: &TaskRevision) -> Result<Self, ApiError> {
         let raw = raw.map_or("{}", RawValue::get);
         // Bytes, which are never fewer than the characters: AWS doesn't say how it counts.
         if raw.len() > LONGEST {
@@ -71,7 +71,7 @@ impl Overrides {
             return Err(ApiError::new(400, "ClientException", message));
         }
         // Source: the `EphemeralStorage` shape of the ECS API: 21 to 200 GiB.
-        if let Some(Storage { size }) = overrides.ephemeral_storage
+        if let Some(EphemeralStorage { size }) = overrides.ephemeral_storage
             && !(21..=200).contains(&size)
         {
             return Err(invalid("Ephemeral storage size must be between 21 and 200 GiB."));
@@ -103,7 +103,7 @@ impl Overrides {
     }
 
     /// The task's cpu and memory, as overridden.
-    pub(super) fn size(&self, revision: &Revision) -> Result<(u32, u32), ApiError> {
+    pub(super) fn size(&self, revision: &TaskRevision) -> Result<(u32, u32), ApiError> {
         let number = |name: &str, text: Option<&String>, default| match text {
             None => Ok(default),
             Some(text) => text.parse().map_err(|_| invalid(format!("Invalid '{name}' setting for task: {text}"))),
@@ -126,12 +126,12 @@ pub(super) fn too_long() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TaskDefinition;
+    use crate::ecs::definition::TaskDefinition;
 
-    fn read(json: &str) -> Result<Overrides, String> {
-        let revision = Revision { definition: TaskDefinition::new("runner", ["x"]), arn: String::new() };
+    fn read(json: &str) -> Result<TaskOverrides, String> {
+        let revision = TaskRevision { definition: TaskDefinition::new("runner", ["x"]), arn: String::new() };
         let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-        Overrides::read(Some(raw), &revision).map_err(|error| format!("{}: {}", error.code, error.message))
+        TaskOverrides::read(Some(raw), &revision).map_err(|error| format!("{}: {}", error.code, error.message))
     }
 
     #[test]

@@ -4,25 +4,20 @@
 
 use std::sync::Arc;
 
+use super::{
+    overrides::{self, TaskOverrides},
+    reply::{answered, invalid},
+    service::EcsService,
+    task::{EcsTask, LaunchKind, TaskFate},
+    token,
+};
+use crate::platform::{ApiError, CallOutcome, FaultKind, arn, lock, parse_json};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{
-    answered, invalid,
-    overrides::{self, Overrides},
-    parse,
-    task::{Fate, Launch, Task},
-    token,
-};
-use crate::{
-    How,
-    api::{ApiError, Outcome},
-    cloud::{Cloud, arn, lock},
-};
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RunTask {
+struct RunTaskRequest {
     cluster: Option<String>,
     #[serde(default)]
     task_definition: String,
@@ -31,8 +26,8 @@ struct RunTask {
     client_token: Option<String>,
     launch_type: Option<String>,
     #[serde(default)]
-    capacity_provider_strategy: Vec<Strategy>,
-    network_configuration: Option<Network>,
+    capacity_provider_strategy: Vec<CapacityStrategy>,
+    network_configuration: Option<NetworkConfiguration>,
     overrides: Option<Box<RawValue>>,
     platform_version: Option<String>,
     group: Option<String>,
@@ -40,19 +35,19 @@ struct RunTask {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Strategy {
+struct CapacityStrategy {
     capacity_provider: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Network {
-    awsvpc_configuration: Option<Vpc>,
+struct NetworkConfiguration {
+    awsvpc_configuration: Option<VpcConfiguration>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Vpc {
+struct VpcConfiguration {
     #[serde(default)]
     subnets: Vec<String>,
     #[serde(default)]
@@ -60,70 +55,70 @@ struct Vpc {
     assign_public_ip: Option<String>,
 }
 
-pub(super) fn run_task(cloud: &Arc<Cloud>, body: &[u8], fault: Option<How>) -> Result<Outcome, ApiError> {
-    if !cloud.clusters.throttle.admit() {
+pub(super) fn run_task(ecs: &Arc<EcsService>, body: &[u8], fault: Option<&FaultKind>) -> Result<CallOutcome, ApiError> {
+    if !ecs.throttle.admit() {
         return Err(ApiError::new(400, "ThrottlingException", "Rate exceeded"));
     }
     let fate = match fault {
-        Some(How::Failures(reason)) => {
+        Some(FaultKind::Failures(reason)) => {
             let failure = json!({ "arn": arn("ecs", "container-instance/fargate"), "reason": reason });
-            return Ok(answered(cloud, &json!({ "tasks": [], "failures": [failure] })));
+            return Ok(answered(&ecs.platform, &json!({ "tasks": [], "failures": [failure] })));
         }
-        Some(How::Empty) => return Ok(answered(cloud, &json!({ "tasks": [], "failures": [] }))),
-        Some(How::Conflict(tasks)) => return Err(token::conflict(&tasks)),
-        Some(How::OverridesTooLong) => return Err(overrides::too_long()),
+        Some(FaultKind::Empty) => return Ok(answered(&ecs.platform, &json!({ "tasks": [], "failures": [] }))),
+        Some(FaultKind::Conflict(tasks)) => return Err(token::conflict(tasks)),
+        Some(FaultKind::OverridesTooLong) => return Err(overrides::too_long()),
         // EC2's throttle under Fargate, seen in the field.
-        Some(How::RequestLimitExceeded) => {
+        Some(FaultKind::RequestLimitExceeded) => {
             let text = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
             return Err(invalid(text));
         }
-        other => Fate::scripted(other.as_ref()),
+        other => TaskFate::scripted(other),
     };
-    let request: RunTask = parse(body)?;
-    let cluster = check(&request).and_then(|()| cloud.clusters.cluster(request.cluster.as_deref()))?;
-    let launch = launch(cloud, &cluster, &request)?;
+    let request: RunTaskRequest = parse_json(body)?;
+    let cluster = check(&request).and_then(|()| ecs.cluster(request.cluster.as_deref()))?;
+    let launch = launch(ecs, &cluster, &request)?;
     network(request.network_configuration.as_ref())?;
     if request.task_definition.is_empty() {
         return Err(invalid("TaskDefinition cannot be blank."));
     }
-    let revision = cloud.clusters.definition(&request.task_definition);
+    let revision = ecs.definition(&request.task_definition);
     let revision = revision.ok_or_else(|| ApiError::new(400, "ClientException", "TaskDefinition not found."))?;
-    let overrides = Overrides::read(request.overrides.as_deref(), &revision)?;
-    let parameters: Value = parse(body)?;
-    let now = cloud.now();
+    let overrides = TaskOverrides::read(request.overrides.as_deref(), &revision)?;
+    let parameters: Value = parse_json(body)?;
+    let now = ecs.platform.now();
     let raw = request.overrides.as_deref().map_or("{}", RawValue::get);
     let raw: Value = serde_json::from_str(raw).unwrap_or_default();
     let create = || {
         let (started_by, group) = (request.started_by.clone(), request.group.clone());
-        Task::new(cloud, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group)
+        EcsTask::new(&ecs.platform, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group)
     };
     // Described as it was before it began.
     let start = || {
         let task = create();
         let described = task.describe_for_api();
-        begin(cloud, Arc::clone(&task), &fate);
+        begin(ecs, Arc::clone(&task), &fate);
         (task, described)
     };
     let start = || (0..request.count.unwrap_or(1)).map(|_| start()).unzip();
     let tasks: Vec<Value> = match &request.client_token {
-        Some(token) => cloud.clusters.tokens.once(&cluster, token, parameters, now, start)?,
+        Some(token) => ecs.tokens.once(&cluster, token, parameters, now, start)?,
         None => start().1,
     };
-    Ok(answered(cloud, &json!({ "tasks": tasks, "failures": [] })))
+    Ok(answered(&ecs.platform, &json!({ "tasks": tasks, "failures": [] })))
 }
 
-fn begin(cloud: &Arc<Cloud>, task: Arc<Task>, fate: &Fate) {
-    lock(&cloud.clusters.tasks).push(Arc::clone(&task));
-    let own = cloud.faults.hit("Task", task.started_by.as_deref());
-    let fate = if own.is_some() { Fate::scripted(own.as_ref()) } else { fate.clone() };
-    let (under_way, cloud) = (cloud.activity.begin(), Arc::clone(cloud));
-    cloud.runtime.clone().spawn(async move {
-        task.live(cloud, fate).await;
+fn begin(ecs: &Arc<EcsService>, task: Arc<EcsTask>, fate: &TaskFate) {
+    lock(&ecs.tasks).push(Arc::clone(&task));
+    let own = ecs.platform.faults.hit("Task", task.started_by.as_deref());
+    let fate = if own.is_some() { TaskFate::scripted(own.as_ref()) } else { fate.clone() };
+    let (under_way, events) = (ecs.platform.activity.begin(), Arc::clone(&ecs.events));
+    ecs.platform.runtime.spawn(async move {
+        task.live(events, fate).await;
         drop(under_way);
     });
 }
 
-fn check(request: &RunTask) -> Result<(), ApiError> {
+fn check(request: &RunTaskRequest) -> Result<(), ApiError> {
     if let Some(token) = &request.client_token {
         token::check(token)?;
     }
@@ -146,17 +141,17 @@ fn check(request: &RunTask) -> Result<(), ApiError> {
 }
 
 /// "If a `capacityProviderStrategy` is specified, the `launchType` parameter must be omitted."
-fn launch(cloud: &Cloud, cluster: &str, request: &RunTask) -> Result<Launch, ApiError> {
+fn launch(ecs: &EcsService, cluster: &str, request: &RunTaskRequest) -> Result<LaunchKind, ApiError> {
     match (request.launch_type.as_deref(), &request.capacity_provider_strategy[..]) {
         (Some(_), [_, ..]) => Err(invalid(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         )),
-        (Some("FARGATE"), []) => Ok(Launch::Fargate),
+        (Some("FARGATE"), []) => Ok(LaunchKind::Fargate),
         // Neither named: the launch type is EC2, and no instances are here.
         (Some("EC2" | "EXTERNAL") | None, []) => Err(invalid("No Container Instances were found in your cluster.")),
         (Some(other), []) => Err(invalid(format!("Invalid launch type: {other}"))),
         (None, strategy) => {
-            let providers = lock(&cloud.clusters.providers);
+            let providers = lock(&ecs.providers);
             let associated = providers.get(cluster).map(Vec::as_slice).unwrap_or_default();
             if strategy.iter().any(|one| !associated.contains(&one.capacity_provider)) {
                 return Err(invalid(
@@ -165,14 +160,14 @@ fn launch(cloud: &Cloud, cluster: &str, request: &RunTask) -> Result<Launch, Api
                 ));
             }
             let spot = strategy.iter().any(|one| one.capacity_provider == "FARGATE_SPOT");
-            Ok(if spot { Launch::Spot } else { Launch::Provider })
+            Ok(if spot { LaunchKind::Spot } else { LaunchKind::Provider })
         }
     }
 }
 
 /// Fargate has no other network mode than awsvpc. At most 16 subnets and 5 security groups: the `AwsVpcConfiguration`
 /// shape of the ECS API.
-fn network(network: Option<&Network>) -> Result<(), ApiError> {
+fn network(network: Option<&NetworkConfiguration>) -> Result<(), ApiError> {
     let Some(vpc) = network.and_then(|network| network.awsvpc_configuration.as_ref()) else {
         return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
     };

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use super::{
+    reply::{answered, invalid},
+    service::EcsService,
+};
+use crate::platform::{ApiError, CallOutcome, StopCode, parse_json};
 use serde::Deserialize;
 use serde_json::json;
-
-use super::{answered, invalid, parse};
-use crate::{
-    StopCode,
-    api::{ApiError, Outcome},
-    cloud::Cloud,
-};
 
 #[derive(Debug, Deserialize)]
 struct StopTask {
@@ -20,10 +18,10 @@ struct StopTask {
     reason: Option<String>,
 }
 
-pub(super) fn stop_task(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, ApiError> {
-    let request: StopTask = parse(body)?;
-    let cluster = cloud.clusters.cluster(request.cluster.as_deref())?;
-    let task = cloud.clusters.task(&cluster, &request.task);
+pub(super) fn stop_task(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcome, ApiError> {
+    let request: StopTask = parse_json(body)?;
+    let cluster = ecs.cluster(request.cluster.as_deref())?;
+    let task = ecs.task(&cluster, &request.task);
     let task = task.ok_or_else(|| invalid("The referenced task was not found."))?;
     let reason = request.reason.unwrap_or_else(|| "Task stopped by user".to_owned());
     // Source: the `StopTaskRequest` shape of the ECS API: up to 1024 characters.
@@ -31,5 +29,5 @@ pub(super) fn stop_task(cloud: &Arc<Cloud>, body: &[u8]) -> Result<Outcome, ApiE
         return Err(invalid("reason must have up to 1024 characters."));
     }
     task.stop(StopCode::UserInitiated, &reason, task.stop_timeout);
-    Ok(answered(cloud, &json!({ "task": task.describe_for_api() })))
+    Ok(answered(&ecs.platform, &json!({ "task": task.describe_for_api() })))
 }

@@ -1,34 +1,37 @@
 //! A task: its states, its process, and how it ends.
 
 mod description;
+mod fate;
 mod process;
 
 use std::{
     collections::BTreeMap,
+    process::ExitStatus,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+pub(super) use self::fate::TaskFate;
+use self::fate::interruption;
+use super::{definition::TaskRevision, overrides::TaskOverrides};
+use crate::{
+    eventbridge::{TaskChange, TaskEvents},
+    platform::{ChildProcess, EntryKind, EntrySource, Platform, StopCode, arn, lock},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Revision, event, overrides::Overrides};
-use crate::{
-    How, Place, StopCode, What,
-    cloud::{Cloud, arn, lock},
-};
-
 /// What is fixed with the task.
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct EcsTask {
     pub(crate) arn: String,
     pub(crate) cluster: String,
     pub(crate) family: String,
     pub(crate) started_by: Option<String>,
     pub(super) stop_timeout: Duration,
-    revision: Revision,
-    launch: Launch,
+    revision: TaskRevision,
+    launch: LaunchKind,
     group: String,
     /// As the caller sent them.
     overrides: Value,
@@ -37,13 +40,13 @@ pub(crate) struct Task {
     command: Vec<String>,
     environment: BTreeMap<String, String>,
     created: Timestamp,
-    state: Mutex<State>,
+    state: Mutex<TaskState>,
     stopping: watch::Sender<Option<Stopping>>,
 }
 
 /// What changes.
 #[derive(Clone, Debug)]
-struct State {
+struct TaskState {
     last_status: &'static str,
     /// Grows with each change.
     version: u64,
@@ -66,22 +69,13 @@ struct Stopping {
 
 /// The capacity it runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Launch {
+pub(super) enum LaunchKind {
     /// By launch type.
     Fargate,
     /// By the capacity provider `FARGATE`.
     Provider,
     /// By the capacity provider `FARGATE_SPOT`.
     Spot,
-}
-
-/// What is scripted for a task.
-#[derive(Clone, Debug)]
-pub(super) enum Fate {
-    Runs,
-    FailsToStart(&'static str),
-    Interrupted { after: Duration, stop_code: StopCode },
-    OutOfMemory { after: Duration },
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
@@ -91,14 +85,14 @@ const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory us
 /// comes two minutes before the interruption.
 const WARNING: Duration = Duration::from_mins(2);
 
-impl Task {
+impl EcsTask {
     #[expect(clippy::too_many_arguments, reason = "one caller, which has each of them under this name")]
     pub(super) fn new(
-        cloud: &Cloud,
+        platform: &Platform,
         cluster: &str,
-        revision: &Revision,
-        launch: Launch,
-        overrides: &Overrides,
+        revision: &TaskRevision,
+        launch: LaunchKind,
+        overrides: &TaskOverrides,
         raw: Value,
         started_by: Option<String>,
         group: Option<String>,
@@ -108,7 +102,7 @@ impl Task {
         environment.extend(overrides.environment());
         let command = overrides.containers.iter().find_map(|one| one.command.clone());
         Arc::new(Self {
-            arn: arn("ecs", &format!("task/{cluster}/{}", cloud.hex(32))),
+            arn: arn("ecs", &format!("task/{cluster}/{}", platform.ids.hex(32))),
             cluster: cluster.to_owned(),
             family: definition.family.clone(),
             started_by,
@@ -120,8 +114,8 @@ impl Task {
             storage: overrides.ephemeral_storage.as_ref().map_or(20, |storage| storage.size),
             command: command.unwrap_or_else(|| definition.command.clone()),
             environment,
-            created: cloud.now(),
-            state: Mutex::new(State {
+            created: platform.now(),
+            state: Mutex::new(TaskState {
                 last_status: "PROVISIONING",
                 version: 1,
                 started: None,
@@ -167,44 +161,47 @@ impl Task {
     }
 
     /// Tells it to stop as the platform does.
-    pub(super) fn interrupt(&self, cloud: &Cloud, code: StopCode) {
-        self.stop(code, interruption(code), self.stop_timeout.min(cloud.scaled(WARNING)));
+    pub(super) fn interrupt(&self, platform: &Platform, code: StopCode) {
+        self.stop(code, interruption(code), self.stop_timeout.min(platform.scaled(WARNING)));
     }
 
     /// Runs from its creation to its end.
-    pub(super) async fn live(self: Arc<Self>, cloud: Arc<Cloud>, fate: Fate) {
-        event::tell(&cloud, &self);
-        if let Fate::FailsToStart(reason) = fate {
-            return self.end(&cloud, None, None, StopCode::TaskFailedToStart, reason.to_owned());
+    pub(super) async fn live(self: Arc<Self>, events: Arc<TaskEvents>, fate: TaskFate) {
+        self.tell(&events);
+        if let TaskFate::FailsToStart(reason) = fate {
+            return self.end(&events, None, None, StopCode::TaskFailedToStart, reason.to_owned());
         }
-        self.change(&cloud, |state| state.last_status = "PENDING");
+        self.change(&events, |state| state.last_status = "PENDING");
         let early = self.told_to_stop();
         if let Some(stopping) = early {
-            return self.end(&cloud, None, None, stopping.code, stopping.reason);
+            return self.end(&events, None, None, stopping.code, stopping.reason);
         }
-        let process = match self.start(&cloud).await {
+        let process = match self.start(&events.platform).await {
             Ok(process) => process,
             Err(error) => {
                 let reason = format!("CannotStartContainerError: {error}");
-                return self.end(&cloud, None, None, StopCode::TaskFailedToStart, reason);
+                return self.end(&events, None, None, StopCode::TaskFailedToStart, reason);
             }
         };
         let attempt = self.environment.get(immortal_core::names::env::ATTEMPT);
         let attempt = attempt.and_then(|attempt| attempt.parse().ok());
-        cloud.journal.note(self.place(), What::TaskStarted { attempt, spot: self.launch == Launch::Spot });
-        self.change(&cloud, |state| {
+        events
+            .platform
+            .journal
+            .note(self.source(), EntryKind::TaskStarted { attempt, spot: self.launch == LaunchKind::Spot });
+        self.change(&events, |state| {
             state.last_status = "RUNNING";
-            state.started = Some(cloud.now());
+            state.started = Some(events.platform.now());
         });
         let mut stopping = self.stopping.subscribe();
         let mut container_reason = None;
         let status = tokio::select! {
             biased;
             status = process.exited() => status,
-            () = async { drop(stopping.wait_for(Option::is_some).await) } => self.wind_down(&cloud, &process).await,
-            () = fate.strikes() => if let Fate::Interrupted { stop_code, .. } = fate {
-                    self.interrupt(&cloud, stop_code);
-                    self.wind_down(&cloud, &process).await
+            () = async { drop(stopping.wait_for(Option::is_some).await) } => self.wind_down(&events, &process).await,
+            () = fate.strikes() => if let TaskFate::Interrupted { stop_code, .. } = fate {
+                    self.interrupt(&events.platform, stop_code);
+                    self.wind_down(&events, &process).await
                 } else {
                     container_reason = Some(OUT_OF_MEMORY);
                     process.kill();
@@ -217,16 +214,16 @@ impl Task {
             (None, Some(reason)) => (StopCode::EssentialContainerExited, reason.to_owned()),
             (None, None) => (StopCode::EssentialContainerExited, "Essential container in task exited".to_owned()),
         };
-        self.end(&cloud, Some(process::exit_code(status)), container_reason, code, reason);
+        self.end(&events, Some(process::exit_code(status)), container_reason, code, reason);
     }
 
     /// SIGTERM, and SIGKILL if that doesn't do in time.
-    async fn wind_down(&self, cloud: &Arc<Cloud>, process: &crate::process::Process) -> std::process::ExitStatus {
+    async fn wind_down(&self, events: &TaskEvents, process: &ChildProcess) -> ExitStatus {
         let stopping = self.told_to_stop();
         let Some(Stopping { code, reason, grace }) = stopping else { return process.exited().await };
-        cloud.journal.note(self.place(), What::TaskStopping { stop_code: code });
-        self.change(cloud, |state| {
-            state.stopping = Some(cloud.now());
+        events.platform.journal.note(self.source(), EntryKind::TaskStopping { stop_code: code });
+        self.change(events, |state| {
+            state.stopping = Some(events.platform.now());
             state.stop = Some((code, reason));
         });
         process.terminate();
@@ -239,14 +236,14 @@ impl Task {
 
     fn end(
         &self,
-        cloud: &Arc<Cloud>,
+        events: &TaskEvents,
         exit_code: Option<i32>,
         container_reason: Option<&'static str>,
         stop_code: StopCode,
         reason: String,
     ) {
         let mut state = lock(&self.state);
-        let now = cloud.now();
+        let now = events.platform.now();
         state.version += 1;
         state.last_status = "STOPPED";
         state.stopping.get_or_insert(now);
@@ -255,57 +252,38 @@ impl Task {
         state.exit_code = exit_code;
         state.container_reason = container_reason;
         drop(state);
-        cloud.journal.note(self.place(), What::TaskStopped { exit_code, stop_code, reason });
-        event::tell(cloud, self);
+        events.platform.journal.note(self.source(), EntryKind::TaskStopped { exit_code, stop_code, reason });
+        self.tell(events);
     }
 
-    fn change(&self, cloud: &Arc<Cloud>, change: impl FnOnce(&mut State)) {
+    fn change(&self, events: &TaskEvents, change: impl FnOnce(&mut TaskState)) {
         let mut state = lock(&self.state);
         state.version += 1;
         change(&mut state);
         drop(state);
-        event::tell(cloud, self);
+        self.tell(events);
+    }
+
+    fn tell(&self, events: &TaskEvents) {
+        let detail = self.describe_for_event(events.platform.now());
+        events.publish(&TaskChange {
+            arn: &self.arn,
+            family: &self.family,
+            started_by: self.started_by.as_deref(),
+            last_status: self.last_status(),
+            detail,
+        });
     }
 
     fn told_to_stop(&self) -> Option<Stopping> {
         self.stopping.borrow().clone()
     }
 
-    fn place(&self) -> Place {
-        Place::Task { arn: self.arn.clone(), started_by: self.started_by.clone() }
+    fn source(&self) -> EntrySource {
+        EntrySource::Task { arn: self.arn.clone(), started_by: self.started_by.clone() }
     }
 
     pub(super) fn last_status(&self) -> &'static str {
         lock(&self.state).last_status
-    }
-}
-
-impl Fate {
-    pub(super) fn scripted(fault: Option<&How>) -> Self {
-        match *fault.unwrap_or(&How::Empty) {
-            How::FailToStart(reason) => Self::FailsToStart(reason),
-            How::Interrupt { after, stop_code } => Self::Interrupted { after, stop_code },
-            How::OutOfMemory { after } => Self::OutOfMemory { after },
-            _ => Self::Runs,
-        }
-    }
-
-    /// Returns when it strikes; for a task that just runs, never.
-    async fn strikes(&self) {
-        match self {
-            Self::Interrupted { after, .. } | Self::OutOfMemory { after } => tokio::time::sleep(*after).await,
-            Self::Runs | Self::FailsToStart(_) => std::future::pending().await,
-        }
-    }
-}
-
-fn interruption(code: StopCode) -> &'static str {
-    match code {
-        StopCode::SpotInterruption => "Your Spot Task was interrupted.",
-        StopCode::TerminationNotice => "Task is being stopped: its host is going away.",
-        StopCode::ServiceSchedulerInitiated => {
-            "ECS is performing maintenance on the underlying infrastructure hosting the task."
-        }
-        _ => "Task was stopped by the platform.",
     }
 }

@@ -2,16 +2,16 @@
 
 use std::{sync::Mutex, time::Instant};
 
-use crate::{Rate, cloud::lock};
+use crate::platform::{CallRate, lock};
 
 #[derive(Debug)]
-pub(super) struct Throttle {
-    rate: Option<Rate>,
+pub(super) struct RunTaskThrottle {
+    rate: Option<CallRate>,
     level: Mutex<Option<(f64, Instant)>>,
 }
 
-impl Throttle {
-    pub(super) fn new(rate: Option<Rate>) -> Self {
+impl RunTaskThrottle {
+    pub(super) fn new(rate: Option<CallRate>) -> Self {
         Self { rate, level: Mutex::default() }
     }
 
@@ -27,7 +27,7 @@ impl Throttle {
     }
 }
 
-fn take(rate: Rate, tokens: f64, seconds: f64) -> (f64, bool) {
+fn take(rate: CallRate, tokens: f64, seconds: f64) -> (f64, bool) {
     let tokens = seconds.mul_add(rate.per_second, tokens).min(rate.burst);
     if tokens >= 1.0 { (tokens - 1.0, true) } else { (tokens, false) }
 }
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_refills() {
-        let rate = Rate { burst: 2.0, per_second: 10.0 };
+        let rate = CallRate { burst: 2.0, per_second: 10.0 };
         let table = [(2.0, 0.0, true), (1.0, 0.0, true), (0.0, 0.0, false), (0.0, 0.05, false), (0.5, 0.05, true)];
         for (tokens, seconds, admitted) in table {
             assert_eq!(take(rate, tokens, seconds).1, admitted, "{tokens} {seconds}");

@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
+use super::{reply::invalid, task::EcsTask};
+use crate::platform::{ApiError, lock};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-use super::{invalid, task::Task};
-use crate::{api::ApiError, cloud::lock};
 
 /// A token lives "the lower of 24 hours and the lifetime of the resource plus one hour".
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
@@ -20,18 +19,18 @@ const LIFE_AFTER_TASK: Duration = Duration::from_hours(1);
 
 /// By cluster and token.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<HashMap<(String, String), Used>>);
+pub(super) struct ClientTokens(Mutex<HashMap<(String, String), UsedToken>>);
 
 #[derive(Debug)]
-struct Used {
+struct UsedToken {
     request: Value,
-    tasks: Vec<Arc<Task>>,
+    tasks: Vec<Arc<EcsTask>>,
     /// As first described.
     described: Vec<Value>,
     at: Timestamp,
 }
 
-impl Used {
+impl UsedToken {
     fn is_alive(&self, now: Timestamp) -> bool {
         let stopped: Option<Vec<_>> = self.tasks.iter().map(|task| task.stopped_at()).collect();
         let last = stopped.and_then(|stopped| stopped.into_iter().max());
@@ -40,7 +39,7 @@ impl Used {
 
     /// "If the task has stopped, the response has its `taskArn`, `lastStatus` and `desiredStatus` only."
     fn answer(&self) -> Vec<Value> {
-        let stopped = |task: &Task| json!({ "taskArn": task.arn, "lastStatus": task.last_status(), "desiredStatus": task.desired() });
+        let stopped = |task: &EcsTask| json!({ "taskArn": task.arn, "lastStatus": task.last_status(), "desiredStatus": task.desired() });
         let answers = self.tasks.iter().zip(&self.described);
         let answers = answers.map(|(task, described)| match task.stopped_at() {
             Some(_) => stopped(task),
@@ -50,7 +49,7 @@ impl Used {
     }
 }
 
-impl Tokens {
+impl ClientTokens {
     /// Describes the tasks that `start` starts, once for a token and a request: later, and at the same moment, it is
     /// these tasks again; an error where the token was used for another request.
     pub(super) fn once(
@@ -59,14 +58,14 @@ impl Tokens {
         token: &str,
         request: Value,
         now: Timestamp,
-        start: impl FnOnce() -> (Vec<Arc<Task>>, Vec<Value>),
+        start: impl FnOnce() -> (Vec<Arc<EcsTask>>, Vec<Value>),
     ) -> Result<Vec<Value>, ApiError> {
         let mut tokens = lock(&self.0);
         tokens.retain(|_, used| used.is_alive(now));
         match tokens.entry((cluster.to_owned(), token.to_owned())) {
             Entry::Vacant(free) => {
                 let (tasks, described) = start();
-                free.insert(Used { request, tasks, described: described.clone(), at: now });
+                free.insert(UsedToken { request, tasks, described: described.clone(), at: now });
                 Ok(described)
             }
             Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().answer()),

@@ -7,6 +7,11 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    service::LambdaService,
+    version::{CodeDownload, CodePackage},
+};
+use crate::platform::{ApiError, ByteRange, FaultKind, ServiceKind, answer, lock};
 use axum::{
     body::{Body, HttpBody},
     extract::{Path, State},
@@ -17,52 +22,44 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
-use super::{Download, Functions, Package};
-use crate::{
-    How,
-    api::{ApiError, Service, answer},
-    cloud::{Cloud, lock},
-    range::Range,
-};
-
 /// Source: the `FunctionCodeLocation` shape of the Lambda API: "a presigned URL, valid for 10 minutes".
 const LIFETIME: Duration = Duration::from_mins(10);
 
-impl Functions {
+impl LambdaService {
     /// A new address for a package.
-    pub(super) fn location(&self, cloud: &Cloud, package: &Package) -> String {
-        let (token, signature) = (cloud.hex(32), cloud.hex(64));
-        let expires = cloud.now() + LIFETIME;
-        lock(&self.downloads).insert(token.clone(), Download { zip: package.zip.clone(), expires });
+    pub(super) fn location(&self, package: &CodePackage) -> String {
+        let (token, signature) = (self.platform.ids.hex(32), self.platform.ids.hex(64));
+        let expires = self.platform.now() + LIFETIME;
+        lock(&self.downloads).insert(token.clone(), CodeDownload { zip: package.zip.clone(), expires });
         let lifetime = LIFETIME.as_secs();
-        format!("{}/_/code/{token}?X-Amz-Expires={lifetime}&X-Amz-Signature={signature}", cloud.endpoint())
+        format!("{}/_/code/{token}?X-Amz-Expires={lifetime}&X-Amz-Signature={signature}", self.platform.endpoint())
     }
 }
 
-pub(crate) async fn download(
-    State(cloud): State<Arc<Cloud>>,
+pub(super) async fn download(
+    State(lambda): State<Arc<LambdaService>>,
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    answer(&cloud, Service::Download, "Download", async |fault| {
-        let download = lock(&cloud.functions.downloads).get(&token).cloned();
+    answer(&lambda.platform, ServiceKind::Download, "Download", async |fault| {
+        let download = lock(&lambda.downloads).get(&token).cloned();
         let download = download.ok_or_else(|| ApiError::new(403, "AccessDenied", "Access Denied"))?;
-        if matches!(fault, Some(How::Expired)) || cloud.now() > download.expires {
+        if matches!(fault, Some(FaultKind::Expired)) || lambda.platform.now() > download.expires {
             return Err(ApiError::new(403, "AccessDenied", "Request has expired"));
         }
         let range = match fault {
-            Some(How::NoRanges) => Range::Whole,
-            _ => Range::of(&headers, download.zip.len())?,
+            Some(FaultKind::NoRanges) => ByteRange::Whole,
+            _ => ByteRange::of(&headers, download.zip.len())?,
         };
         let mut response = match fault {
-            Some(How::Corrupt) => range.response(&corrupted(&download.zip, range)),
+            Some(FaultKind::Corrupt) => range.response(&corrupted(&download.zip, range)),
             _ => range.response(&download.zip),
         };
         match fault {
-            Some(How::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
-            Some(How::Stall) => response = half(response, range, &download.zip, Then::Nothing),
-            Some(How::Cut) => response = half(response, range, &download.zip, Then::Flush),
-            Some(How::Paced(rate)) => {
+            Some(FaultKind::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
+            Some(FaultKind::Stall) => response = half(response, range, &download.zip, Then::Nothing),
+            Some(FaultKind::Cut) => response = half(response, range, &download.zip, Then::Flush),
+            Some(FaultKind::Paced(rate)) => {
                 let (head, _) = response.into_parts();
                 let paced = Paced { left: range.of_bytes(&download.zip), rate, pause: Box::pin(sleep(Duration::ZERO)) };
                 response = Response::from_parts(head, Body::new(paced));
@@ -75,11 +72,11 @@ pub(crate) async fn download(
 }
 
 /// With one byte of the range changed.
-fn corrupted(zip: &Bytes, range: Range) -> Bytes {
+fn corrupted(zip: &Bytes, range: ByteRange) -> Bytes {
     let mut bytes = zip.to_vec();
     let at = match range {
-        Range::Whole => bytes.len() / 2,
-        Range::Part { first, last } => usize::midpoint(first, last),
+        ByteRange::Whole => bytes.len() / 2,
+        ByteRange::Part { first, last } => usize::midpoint(first, last),
     };
     if let Some(byte) = bytes.get_mut(at) {
         *byte ^= 0xff;
@@ -88,7 +85,7 @@ fn corrupted(zip: &Bytes, range: Range) -> Bytes {
 }
 
 /// The same head, with half of the bytes.
-fn half(response: Response, range: Range, zip: &Bytes, then: Then) -> Response {
+fn half(response: Response, range: ByteRange, zip: &Bytes, then: Then) -> Response {
     let part = range.of_bytes(zip);
     let (head, _) = response.into_parts();
     Response::from_parts(head, Body::new(Broken { first: Some(part.slice(..part.len() / 2)), then }))

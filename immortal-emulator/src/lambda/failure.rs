@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    invocation::{InvocationFailure, InvocationRequest},
+    version::FunctionVersion,
+};
+use crate::{platform::Platform, sqs::MessageAttribute};
 use serde::Serialize;
 use serde_json::value::RawValue;
-
-use super::{
-    Version,
-    sandbox::{Failed, Request},
-};
-use crate::{Attribute, cloud::Cloud};
 
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Record<'a> {
+struct FailureRecord<'a> {
     version: &'static str,
     timestamp: String,
     request_context: RequestContext<'a>,
@@ -42,17 +41,17 @@ struct ResponseContext<'a> {
 
 /// The record for an `OnFailure` destination. The event goes into it byte for byte.
 pub(super) fn destination_record(
-    cloud: &Cloud,
-    version: &Version,
-    request: &Request,
-    failed: &Failed,
+    platform: &Platform,
+    version: &FunctionVersion,
+    request: &InvocationRequest,
+    failed: &InvocationFailure,
     tries: u32,
 ) -> String {
     // Both were checked to be JSON when they came in.
     let json = |bytes| serde_json::from_slice::<&RawValue>(bytes).unwrap_or(RawValue::NULL);
-    let record = Record {
+    let record = FailureRecord {
         version: "1.0",
-        timestamp: format!("{:.3}", cloud.now()),
+        timestamp: format!("{:.3}", platform.now()),
         request_context: RequestContext {
             request_id: &request.id,
             function_arn: version.qualified_arn(),
@@ -73,20 +72,19 @@ pub(super) fn destination_record(
 /// The attributes of a message to a dead-letter queue, whose body is the event.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq>
-pub(super) fn attributes(request: &Request, failed: &Failed) -> BTreeMap<String, Attribute> {
+pub(super) fn attributes(
+    request: &InvocationRequest,
+    failed: &InvocationFailure,
+) -> BTreeMap<String, MessageAttribute> {
     // "The first 1 KB of the error message."
     let end = failed.message.floor_char_boundary(1024);
     let mut attributes = BTreeMap::from([
-        ("RequestID".to_owned(), Attribute::text(&request.id)),
-        ("ErrorCode".to_owned(), Attribute::number(200)),
+        ("RequestID".to_owned(), MessageAttribute::text(&request.id)),
+        ("ErrorCode".to_owned(), MessageAttribute::number(200)),
     ]);
     // SQS has no empty attributes.
     if end > 0 {
-        attributes.insert("ErrorMessage".to_owned(), Attribute::text(&failed.message[..end]));
+        attributes.insert("ErrorMessage".to_owned(), MessageAttribute::text(&failed.message[..end]));
     }
     attributes
-}
-
-pub(super) fn no_attributes() -> BTreeMap<String, Attribute> {
-    BTreeMap::new()
 }

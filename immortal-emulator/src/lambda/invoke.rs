@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use super::{
+    asynchronous, invocation::InvocationRequest, query::parameter, service::LambdaService, version::FunctionVersion,
+};
+use crate::platform::{
+    ApiError, CallOutcome, EntryKind, EntrySource, ServiceKind, answer, request_id, respond, signed,
+};
 use axum::{
     body::Body,
     extract::{Path, RawQuery, State},
@@ -12,41 +18,34 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::{Version, asynchronous, get::parameter, sandbox::Request};
-use crate::{
-    Place, What,
-    api::{ApiError, Outcome, Service, answer, request_id, respond, signed},
-    cloud::Cloud,
-};
-
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>: the payload of an asynchronous invocation.
 const LARGEST_EVENT: usize = 1 << 20;
 /// The same of a synchronous one.
 const LARGEST_REQUEST: usize = 6 << 20;
 
-pub(crate) async fn invoke(
-    State(cloud): State<Arc<Cloud>>,
+pub(super) async fn invoke(
+    State(lambda): State<Arc<LambdaService>>,
     Path(function): Path<String>,
     RawQuery(query): RawQuery,
     request: HttpRequest<Body>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    answer(&cloud, Service::Lambda, "Invoke", async |_| {
+    answer(&lambda.platform, ServiceKind::Lambda, "Invoke", async |_| {
         signed(&head.headers)?;
         let qualifier = parameter(query.as_deref(), "Qualifier");
         let event = axum::body::to_bytes(body, LARGEST_REQUEST).await.map_err(|_| too_large(LARGEST_REQUEST))?;
         match text(&head.headers, "x-amz-invocation-type").unwrap_or("RequestResponse") {
             "Event" => {
-                let id = accept(&cloud, &function, qualifier.as_deref(), event)?;
+                let id = accept(&lambda, &function, qualifier.as_deref(), event)?;
                 Ok(empty(StatusCode::ACCEPTED, &id))
             }
             "RequestResponse" => {
                 let context = text(&head.headers, "x-amz-client-context");
-                synchronous(&cloud, &function, qualifier.as_deref(), event, context).await
+                synchronous(&lambda, &function, qualifier.as_deref(), event, context).await
             }
             "DryRun" => {
-                cloud.functions.find(&function, qualifier.as_deref())?;
-                Ok(empty(StatusCode::NO_CONTENT, &cloud.uuid()))
+                lambda.find(&function, qualifier.as_deref())?;
+                Ok(empty(StatusCode::NO_CONTENT, &lambda.platform.ids.uuid()))
             }
             other => Err(ApiError::new(400, "InvalidParameterValueException", format!("no invocation type: {other}"))),
         }
@@ -56,7 +55,7 @@ pub(crate) async fn invoke(
 
 /// Takes an event for later, and returns the request id.
 pub(crate) fn accept(
-    cloud: &Arc<Cloud>,
+    lambda: &Arc<LambdaService>,
     function: &str,
     qualifier: Option<&str>,
     event: Bytes,
@@ -64,11 +63,11 @@ pub(crate) fn accept(
     if event.len() > LARGEST_EVENT {
         return Err(too_large(LARGEST_EVENT));
     }
-    let (version, request) = prepare(cloud, function, qualifier, event, None)?;
+    let (version, request) = prepare(lambda, function, qualifier, event, None)?;
     let id = request.id.clone();
-    let (under_way, cloud) = (cloud.activity.begin(), Arc::clone(cloud));
-    cloud.runtime.clone().spawn(async move {
-        asynchronous::live(cloud, version, request).await;
+    let (under_way, lambda) = (lambda.platform.activity.begin(), Arc::clone(lambda));
+    lambda.platform.runtime.clone().spawn(async move {
+        asynchronous::live(&lambda, version, request).await;
         drop(under_way);
     });
     Ok(id)
@@ -76,13 +75,13 @@ pub(crate) fn accept(
 
 /// Finds the function, checks the event, and makes the invocation of both.
 pub(crate) fn prepare(
-    cloud: &Cloud,
+    lambda: &LambdaService,
     function: &str,
     qualifier: Option<&str>,
     event: Bytes,
     client_context: Option<String>,
-) -> Result<(Arc<Version>, Request), ApiError> {
-    let version = cloud.functions.find(function, qualifier)?;
+) -> Result<(Arc<FunctionVersion>, InvocationRequest), ApiError> {
+    let version = lambda.find(function, qualifier)?;
     // An invocation without a payload hands the handler an empty object.
     let event = if event.is_empty() { Bytes::from_static(b"{}") } else { event };
     if let Err(error) = serde_json::from_slice::<&RawValue>(&event) {
@@ -90,33 +89,33 @@ pub(crate) fn prepare(
         return Err(ApiError::new(400, "InvalidRequestContentException", message));
     }
     let versioned = qualifier.is_some() || function.ends_with(&format!("{}:{}", version.function.name, version.number));
-    let request = Request {
-        id: cloud.uuid(),
+    let request = InvocationRequest {
+        id: lambda.platform.ids.uuid(),
         event,
         function_arn: if versioned { version.qualified_arn() } else { version.function_arn() },
         client_context,
         trace_id: format!(
             "Root=1-{:08x}-{};Parent={};Sampled=0",
-            cloud.now().as_second(),
-            cloud.hex(24),
-            cloud.hex(16)
+            lambda.platform.now().as_second(),
+            lambda.platform.ids.hex(24),
+            lambda.platform.ids.hex(16)
         ),
     };
-    let place = Place::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
-    cloud.journal.note(place, What::Invoked);
+    let source = EntrySource::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
+    lambda.platform.journal.note(source, EntryKind::Invoked);
     Ok((version, request))
 }
 
 async fn synchronous(
-    cloud: &Arc<Cloud>,
+    lambda: &Arc<LambdaService>,
     function: &str,
     qualifier: Option<&str>,
     event: Bytes,
     context: Option<&str>,
-) -> Result<Outcome, ApiError> {
+) -> Result<CallOutcome, ApiError> {
     let context = context.and_then(|context| String::from_utf8(BASE64_STANDARD.decode(context).ok()?).ok());
-    let (version, request) = prepare(cloud, function, qualifier, event, context)?;
-    let result = version.run(cloud, &request, 1).await;
+    let (version, request) = prepare(lambda, function, qualifier, event, context)?;
+    let result = version.run(&lambda.platform, &request, 1).await;
     let failed = result.is_err();
     let body = result.unwrap_or_else(|failed| failed.payload);
     let mut response = respond("application/json", body);
@@ -130,7 +129,7 @@ async fn synchronous(
     Ok(response.into())
 }
 
-fn empty(status: StatusCode, id: &str) -> Outcome {
+fn empty(status: StatusCode, id: &str) -> CallOutcome {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     request_id(response.headers_mut(), id);

@@ -5,26 +5,26 @@
 use axum::http::HeaderMap;
 use bytes::{Bytes, BytesMut};
 
-use crate::api::ApiError;
+use crate::platform::ApiError;
 
 /// An upload: its bytes, and its trailers as they came.
 #[derive(Debug)]
-pub(super) struct Upload {
+pub(super) struct DecodedUpload {
     pub(super) bytes: Bytes,
     trailers: String,
 }
 
-impl Upload {
+impl DecodedUpload {
     pub(super) fn trailer(&self, name: &str) -> Option<&str> {
         let mut trailers = self.trailers.lines().filter_map(|line| line.split_once(':'));
         trailers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
-pub(super) fn decode(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiError> {
+pub(super) fn decode(headers: &HeaderMap, body: Bytes) -> Result<DecodedUpload, ApiError> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text("x-amz-content-sha256").starts_with("STREAMING-") {
-        return Ok(Upload { bytes: body, trailers: String::new() });
+        return Ok(DecodedUpload { bytes: body, trailers: String::new() });
     }
     let malformed = || ApiError::new(400, "IncompleteBody", "The aws-chunked body is cut or malformed.");
     let upload = unchunk(&body).ok_or_else(malformed)?;
@@ -33,7 +33,7 @@ pub(super) fn decode(headers: &HeaderMap, body: Bytes) -> Result<Upload, ApiErro
 }
 
 /// Reads `length[;extension]\r\n…bytes…\r\n` up to the chunk of length 0, then trailers.
-fn unchunk(mut body: &[u8]) -> Option<Upload> {
+fn unchunk(mut body: &[u8]) -> Option<DecodedUpload> {
     let mut bytes = BytesMut::new();
     loop {
         let end = body.windows(2).position(|window| window == b"\r\n")?;
@@ -42,7 +42,7 @@ fn unchunk(mut body: &[u8]) -> Option<Upload> {
         body = &body[end + 2..];
         if length == 0 {
             let trailers = String::from_utf8(body.to_vec()).ok()?;
-            return Some(Upload { bytes: bytes.freeze(), trailers });
+            return Some(DecodedUpload { bytes: bytes.freeze(), trailers });
         }
         bytes.extend_from_slice(body.get(..length)?);
         body = body.get(length..)?.strip_prefix(b"\r\n")?;

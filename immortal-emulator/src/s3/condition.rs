@@ -4,7 +4,7 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::api::ApiError;
+use crate::platform::ApiError;
 
 /// What must hold of the object that is there, so that another may be put in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use md5::{Digest as _, Md5};
 
-use crate::{Attribute, api::ApiError, cloud::hex};
+use super::queue::MessageAttribute;
+use crate::platform::{ApiError, hex};
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB, with the names,
 /// types and values of the attributes.
@@ -12,14 +13,15 @@ const LARGEST_MESSAGE: usize = 1 << 20;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 const MOST_ATTRIBUTES: usize = 10;
 
-pub(super) fn fits(body: &str, attributes: &BTreeMap<String, Attribute>) -> bool {
-    let length =
-        |(name, attribute): (&String, &Attribute)| name.len() + attribute.data_type.len() + attribute.value.len();
+pub(super) fn fits(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> bool {
+    let length = |(name, attribute): (&String, &MessageAttribute)| {
+        name.len() + attribute.data_type.len() + attribute.value.len()
+    };
     body.len() + attributes.iter().map(length).sum::<usize>() <= LARGEST_MESSAGE
 }
 
 /// Refuses what SQS refuses in a message.
-pub(super) fn check(body: &str, attributes: &BTreeMap<String, Attribute>) -> Result<(), ApiError> {
+pub(super) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> Result<(), ApiError> {
     let invalid = |message: String| Err(ApiError::new(400, "InvalidParameterValue", message));
     if body.is_empty() {
         return Err(ApiError::new(400, "MissingParameter", "The request must contain the parameter MessageBody."));
@@ -49,7 +51,7 @@ pub(super) fn check(body: &str, attributes: &BTreeMap<String, Attribute>) -> Res
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
-fn problem_of(name: &str, Attribute { data_type, value }: &Attribute) -> Option<&'static str> {
+fn problem_of(name: &str, MessageAttribute { data_type, value }: &MessageAttribute) -> Option<&'static str> {
     let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let reserved = ["aws.", "amazon."].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
     let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
@@ -70,13 +72,13 @@ fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-pub(super) fn body_digest(body: &str) -> String {
+pub(crate) fn body_digest(body: &str) -> String {
     hex(&Md5::digest(body))
 }
 
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>, "Calculating
 /// the MD5 message digest for message attributes".
-pub(super) fn attributes_digest(attributes: &BTreeMap<String, Attribute>) -> String {
+pub(crate) fn attributes_digest(attributes: &BTreeMap<String, MessageAttribute>) -> String {
     let mut digest = Md5::new();
     let mut text = |text: &str, transport: Option<u8>| {
         if let Some(transport) = transport {
@@ -99,16 +101,21 @@ mod tests {
 
     #[test]
     fn what_sqs_refuses_is_refused() {
-        let text = |value: &str| Attribute { data_type: "String".into(), value: value.into() };
+        let text = |value: &str| MessageAttribute { data_type: "String".into(), value: value.into() };
         let table = [
             ("A", text("b"), "x", None),
-            ("A.b-c_1", Attribute { data_type: "Number.int".into(), value: "-1.5".into() }, "x", None),
+            ("A.b-c_1", MessageAttribute { data_type: "Number.int".into(), value: "-1.5".into() }, "x", None),
             ("A", text("b"), "", Some("MissingParameter")),
             ("A", text("b"), "\u{1}", Some("InvalidMessageContents")),
             ("A", text("\u{fffe}"), "x", Some("InvalidMessageContents")),
             ("A", text(""), "x", Some("InvalidParameterValue")),
-            ("A", Attribute { data_type: "Number".into(), value: "one".into() }, "x", Some("InvalidParameterValue")),
-            ("A", Attribute { data_type: "Text".into(), value: "b".into() }, "x", Some("InvalidParameterValue")),
+            (
+                "A",
+                MessageAttribute { data_type: "Number".into(), value: "one".into() },
+                "x",
+                Some("InvalidParameterValue"),
+            ),
+            ("A", MessageAttribute { data_type: "Text".into(), value: "b".into() }, "x", Some("InvalidParameterValue")),
             ("", text("b"), "x", Some("InvalidParameterValue")),
             ("A B", text("b"), "x", Some("InvalidParameterValue")),
             ("AWS.A", text("b"), "x", Some("InvalidParameterValue")),
@@ -122,11 +129,11 @@ mod tests {
 
     #[test]
     fn a_message_has_a_mebibyte_with_its_attributes() {
-        let attributes = [("Name".to_owned(), Attribute::text("value"))].into();
+        let attributes = [("Name".to_owned(), MessageAttribute::text("value"))].into();
         let most = LARGEST_MESSAGE - "NameStringvalue".len();
         assert!(check(&"x".repeat(most), &attributes).is_ok());
         assert!(check(&"x".repeat(most + 1), &attributes).is_err());
-        let many = (0..11).map(|number| (format!("A{number}"), Attribute::number(number))).collect();
+        let many = (0..11).map(|number| (format!("A{number}"), MessageAttribute::number(number))).collect();
         assert!(check("x", &many).is_err());
     }
 }

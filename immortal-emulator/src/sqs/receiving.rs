@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Queues, StoredMessage, place};
-use crate::{
-    How, Message, What,
-    api::ApiError,
-    cloud::{Cloud, lock},
+use super::{
+    queue::Message,
+    service::{SqsService, StoredMessage, source_of},
 };
+use crate::platform::{ApiError, EntryKind, FaultKind, lock};
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>: 12 hours
 /// from the receipt on, however often it is changed.
@@ -26,28 +25,28 @@ pub(crate) struct ReceivedMessage {
 
 /// How long a received message is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hiding {
+pub(crate) enum HidingTime {
     /// As the caller says, else as the queue has it.
     For(Option<Duration>),
     /// As the queue has it, and until it is deleted or given back.
     Held,
 }
 
-impl Queues {
+impl SqsService {
     /// Receives up to `most` messages. One that was received too often goes to the dead-letter queue instead.
-    pub(crate) fn receive(&self, cloud: &Cloud, name: &str, most: usize, hiding: Hiding) -> Vec<ReceivedMessage> {
-        let now = cloud.now();
+    pub(crate) fn receive(&self, name: &str, most: usize, hiding: HidingTime) -> Vec<ReceivedMessage> {
+        let now = self.platform.now();
         let mut queues = lock(&self.queues);
         // Without the dead-letter queue that it names, a policy does nothing: no message is lost to it.
         let redrive = queues.get(name).and_then(|stored| stored.queue.redrive.clone());
         let redrive = redrive.filter(|redrive| queues.contains_key(&redrive.dead_letter_queue));
         let Some(stored) = queues.get_mut(name) else { return Vec::new() };
-        stored.expire(cloud, now);
+        stored.expire(&self.platform, now);
         let timeout = match hiding {
-            Hiding::For(Some(timeout)) => timeout,
-            Hiding::For(None) | Hiding::Held => stored.queue.visibility_timeout,
+            HidingTime::For(Some(timeout)) => timeout,
+            HidingTime::For(None) | HidingTime::Held => stored.queue.visibility_timeout,
         };
-        let visible_at = now + cloud.scaled(timeout);
+        let visible_at = now + self.platform.scaled(timeout);
         let limit = redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
         let (mut received, mut spent) = (Vec::new(), Vec::new());
         stored.messages.retain_mut(|stored| {
@@ -59,49 +58,51 @@ impl Queues {
                 return false;
             }
             stored.visible_at = visible_at;
-            stored.held = hiding == Hiding::Held;
-            received.push(stored.receive(cloud.hex(RECEIPT_LENGTH), now));
+            stored.held = hiding == HidingTime::Held;
+            received.push(stored.receive(self.platform.ids.hex(RECEIPT_LENGTH), now));
             true
         });
         if let Some(dead_letters) = redrive.and_then(|redrive| queues.get_mut(&redrive.dead_letter_queue))
             && !spent.is_empty()
         {
-            dead_letters.take_spent(cloud, name, spent);
+            dead_letters.take_spent(&self.platform, name, spent);
             self.wake();
         }
         drop(queues);
         for ReceivedMessage { message, .. } in &received {
-            let what = What::Received { message_id: message.id.clone(), count: message.receive_count };
-            cloud.journal.note(place(name), what);
+            let what = EntryKind::Received { message_id: message.id.clone(), count: message.receive_count };
+            self.platform.journal.note(source_of(name), what);
         }
         received
     }
 
     /// Deletes by receipt handle; an old one deletes nothing, as in SQS.
-    pub(crate) fn delete(&self, cloud: &Cloud, name: &str, receipt: &str, fault: Option<&How>) {
+    pub(crate) fn delete(&self, name: &str, receipt: &str, fault: Option<&FaultKind>) {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         if let Some(at) = stored.messages.iter().position(|stored| stored.receipt == receipt) {
-            if let Some(How::Twice) = fault {
+            if let Some(FaultKind::Twice) = fault {
                 let copy = &mut stored.messages[at];
-                copy.visible_at = cloud.now() + cloud.scaled(stored.queue.visibility_timeout);
+                copy.visible_at = self.platform.now() + self.platform.scaled(stored.queue.visibility_timeout);
                 copy.held = false;
                 drop(queues);
                 return self.wake();
             }
             let message_id = stored.messages.remove(at).message.id;
-            cloud.journal.note(place(name), What::Deleted { message_id });
+            self.platform.journal.note(source_of(name), EntryKind::Deleted { message_id });
         }
     }
 
     /// Lets go of a message that was held: it can be received again when its visibility timeout is over, the queue's or
     /// what `ChangeMessageVisibility` said meanwhile.
-    pub(crate) fn give_back(&self, cloud: &Cloud, name: &str, received: &ReceivedMessage) {
+    pub(crate) fn give_back(&self, name: &str, received: &ReceivedMessage) {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         if let Some(stored) = stored.messages.iter_mut().find(|stored| stored.receipt == received.receipt) {
             stored.held = false;
-            cloud.journal.note(place(name), What::Returned { message_id: received.message.id.clone() });
+            self.platform
+                .journal
+                .note(source_of(name), EntryKind::Returned { message_id: received.message.id.clone() });
         }
         drop(queues);
         self.wake();
@@ -111,13 +112,7 @@ impl Queues {
     /// with scaled time that may take longer than the timeout.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
-    pub(super) fn change_visibility(
-        &self,
-        cloud: &Cloud,
-        name: &str,
-        receipt: &str,
-        timeout: Duration,
-    ) -> Result<(), ApiError> {
+    pub(super) fn change_visibility(&self, name: &str, receipt: &str, timeout: Duration) -> Result<(), ApiError> {
         if receipt.len() != RECEIPT_LENGTH || !receipt.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
             return Err(ApiError::new(404, "ReceiptHandleIsInvalid", message));
@@ -126,7 +121,7 @@ impl Queues {
             let message = format!("Value {value} for parameter {parameter} is invalid. Reason: {reason}");
             ApiError::new(400, "InvalidParameterValue", message)
         };
-        let now = cloud.now();
+        let now = self.platform.now();
         let mut queues = lock(&self.queues);
         let mut messages = queues.get_mut(name).into_iter().flat_map(|stored| &mut stored.messages);
         let Some(stored) = messages.find(|stored| stored.receipt == receipt) else {
@@ -144,9 +139,9 @@ impl Queues {
             );
             return Err(invalid(&timeout.as_secs().to_string(), "VisibilityTimeout", &reason));
         }
-        stored.visible_at = now + cloud.scaled(timeout);
-        let what = What::VisibilityChanged { message_id: stored.message.id.clone(), timeout };
-        cloud.journal.note(place(name), what);
+        stored.visible_at = now + self.platform.scaled(timeout);
+        let what = EntryKind::VisibilityChanged { message_id: stored.message.id.clone(), timeout };
+        self.platform.journal.note(source_of(name), what);
         drop(queues);
         self.wake();
         Ok(())
@@ -159,13 +154,11 @@ impl Queues {
         messages.find(|stored| stored.receipt == receipt)?.request_id.clone()
     }
 
-    /// How long until a message of this queue can be received again; `None`: none waits for a known time.
-    pub(super) fn next_visible(&self, cloud: &Cloud, name: &str) -> Option<Duration> {
-        let now = cloud.now();
+    /// When a message of this queue can be received again; `None`: none waits for a known time.
+    pub(crate) fn next_visible(&self, name: &str) -> Option<Timestamp> {
         let queues = lock(&self.queues);
         let waiting = queues.get(name)?.messages.iter().filter(|stored| !stored.held);
-        let next = waiting.map(|stored| stored.visible_at).min()?;
-        Some(Duration::try_from(next.duration_since(now)).unwrap_or_default())
+        waiting.map(|stored| stored.visible_at).min()
     }
 }
 

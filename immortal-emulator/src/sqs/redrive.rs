@@ -1,33 +1,32 @@
 //! Into the dead-letter queue by a redrive policy, and out of it by a move task.
 
-use super::{Queues, StoredMessage, StoredQueue, place};
-use crate::{
-    Message, What,
-    api::ApiError,
-    cloud::{Cloud, arn, lock},
+use super::{
+    queue::Message,
+    service::{SqsService, StoredMessage, StoredQueue, source_of},
 };
+use crate::platform::{ApiError, EntryKind, Platform, arn, lock};
 
 impl StoredQueue {
     /// Takes what was received too often from another queue. Id and time stamp stay, and the message says where it came
     /// from, as `DeadLetterQueueSourceArn`.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
-    pub(super) fn take_spent(&mut self, cloud: &Cloud, from: &str, spent: Vec<StoredMessage>) {
+    pub(super) fn take_spent(&mut self, platform: &Platform, from: &str, spent: Vec<StoredMessage>) {
         for stored in spent {
-            let what = What::DeadLettered { message_id: stored.message.id.clone(), from: from.to_owned() };
+            let what = EntryKind::DeadLettered { message_id: stored.message.id.clone(), from: from.to_owned() };
             let message = Message { receive_count: 0, source: Some(from.to_owned()), ..stored.message };
-            self.add(cloud, message, stored.request_id);
-            cloud.journal.note(place(&self.queue.name), what);
+            self.add(platform, message, stored.request_id);
+            platform.journal.note(source_of(&self.queue.name), what);
         }
     }
 }
 
-impl Queues {
+impl SqsService {
     /// `StartMessageMoveTask`: moves what can be received from a dead-letter queue as new messages, with new ids and
     /// time stamps, and returns how many. Both queues by ARN; without a destination each goes back to where it came from.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>
-    pub(crate) fn start_move_task(&self, cloud: &Cloud, from: &str, to: Option<&str>) -> Result<usize, ApiError> {
+    pub(crate) fn start_move_task(&self, from: &str, to: Option<&str>) -> Result<usize, ApiError> {
         let mut queues = lock(&self.queues);
         let find = |queue_arn: &str, parameter: &str| {
             let name = queue_arn.strip_prefix(&arn("sqs", "")).filter(|name| queues.contains_key(*name));
@@ -43,9 +42,9 @@ impl Queues {
             let message = "Source queue must be configured as a Dead Letter Queue.";
             return Err(ApiError::new(400, "InvalidParameterValue", message));
         }
-        let now = cloud.now();
+        let now = self.platform.now();
         let Some(stored) = queues.get_mut(&source) else { return Ok(0) };
-        stored.expire(cloud, now);
+        stored.expire(&self.platform, now);
         // A message that no redrive policy brought here has no way back of its own: it stays.
         let movable = |stored: &mut StoredMessage| {
             stored.is_visible(now) && (destination.is_some() || stored.message.source.is_some())
@@ -55,7 +54,7 @@ impl Queues {
         let count = moved.len();
         for Message { body, attributes, source, .. } in moved.into_iter().map(|stored| stored.message) {
             let destination = destination.clone().or(source).unwrap_or_default();
-            self.send(cloud, &destination, body, attributes, None);
+            self.send(&destination, body, attributes, None);
         }
         Ok(count)
     }

@@ -6,15 +6,17 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use immortal_emulator::{Emulator, Happening, Options, REGION};
+use immortal_emulator::{Emulator, EmulatorOptions, JournalEntry, REGION};
 
 /// An emulator whose time passes only when it is moved, as far as a test can see.
 pub(crate) async fn emulator_in_real_time() -> Emulator {
-    Emulator::start(Options { seed: 7, ..Options::default() }).await.expect("loopback is there")
+    Emulator::start(EmulatorOptions { seed: 7, ..EmulatorOptions::default() }).await.expect("loopback is there")
 }
 
 pub(crate) async fn emulator() -> Emulator {
-    Emulator::start(Options { seed: 7, time_scale: 0.001, ..Options::default() }).await.expect("loopback is there")
+    Emulator::start(EmulatorOptions { seed: 7, time_scale: 0.001, ..EmulatorOptions::default() })
+        .await
+        .expect("loopback is there")
 }
 
 async fn config(emulator: &Emulator) -> SdkConfig {
@@ -53,10 +55,10 @@ pub(crate) async fn sqs_from_environment() -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&config.load().await)
 }
 
-/// Waits for a happening, and says what happened instead if it doesn't come.
-pub(crate) async fn until<T>(emulator: &Emulator, pick: impl FnMut(&Happening) -> Option<T>) -> T {
+/// Waits for an entry of the journal, and says what happened instead if it doesn't come.
+pub(crate) async fn until<T>(emulator: &Emulator, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
     match tokio::time::timeout(std::time::Duration::from_secs(30), emulator.until(pick)).await {
         Ok(picked) => picked,
-        Err(late) => panic!("it never happened ({late}); what did: {:#?}", emulator.happenings()),
+        Err(late) => panic!("it never happened ({late}); what did: {:#?}", emulator.journal()),
     }
 }

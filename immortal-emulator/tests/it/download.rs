@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use immortal_emulator::{Calls, Emulator, Fault, Function, How};
+use immortal_emulator::{Emulator, Fault, FaultKind, FaultedCalls, Function};
 
 use crate::{
     bootstrap::script,
@@ -58,18 +58,18 @@ async fn a_download_fails_as_it_is_told_to() {
     corrupt[zip.len() / 2] ^= 0xff;
     let half = zip[..zip.len() / 2].to_vec();
     let part = zip[..5].to_vec();
-    for (how, range, status, body) in [
-        (How::Stall, "", "200", &half),
-        (How::Cut, "", "200", &half),
-        (How::Cut, "bytes=0-9", "206", &part),
-        (How::Corrupt, "", "200", &corrupt),
-        (How::NoRanges, "bytes=0-9", "200", &zip),
+    for (kind, range, status, body) in [
+        (FaultKind::Stall, "", "200", &half),
+        (FaultKind::Cut, "", "200", &half),
+        (FaultKind::Cut, "bytes=0-9", "206", &part),
+        (FaultKind::Corrupt, "", "200", &corrupt),
+        (FaultKind::NoRanges, "bytes=0-9", "200", &zip),
     ] {
-        emulator.inject(Fault { operation: "Download", how, calls: Calls::Next(1) });
+        emulator.inject(Fault { operation: "Download", kind, calls: FaultedCalls::Next(1) });
         assert_eq!(get(&address, range), (status.to_owned(), body.clone()), "{range}");
     }
-    for (how, status) in [(How::Expired, "403"), (How::Status(500), "500"), (How::Throttle, "503")] {
-        emulator.inject(Fault { operation: "Download", how, calls: Calls::Next(1) });
+    for (kind, status) in [(FaultKind::Expired, "403"), (FaultKind::Status(500), "500"), (FaultKind::Throttle, "503")] {
+        emulator.inject(Fault { operation: "Download", kind, calls: FaultedCalls::Next(1) });
         assert_eq!(get(&address, "").0, status);
     }
     assert_eq!(get(&address, "").1, zip);
@@ -81,7 +81,7 @@ async fn a_paced_download_is_whole_and_takes_its_time() {
     let zip = vec![7; 1_000_000];
     emulator.deploy(Function::new("ingest", zip.clone())).expect("sound");
     let address = address(&emulator).await;
-    emulator.inject(Fault { operation: "Download", how: How::Paced(4_000_000), calls: Calls::All });
+    emulator.inject(Fault { operation: "Download", kind: FaultKind::Paced(4_000_000), calls: FaultedCalls::All });
     let begin = Instant::now();
     assert_eq!(get(&address, ""), ("200".to_owned(), zip.clone()));
     // All but the last of its pieces are waited for, at 250 ms for all of it.

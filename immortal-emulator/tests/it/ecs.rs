@@ -9,7 +9,9 @@ use aws_sdk_ecs::{
         NetworkConfiguration, TaskOverride, TaskStopCode as Code,
     },
 };
-use immortal_emulator::{Calls, Emulator, Fault, How, Options, StopCode, TaskDefinition, What};
+use immortal_emulator::{
+    Emulator, EmulatorOptions, EntryKind, Fault, FaultKind, FaultedCalls, StopCode, TaskDefinition,
+};
 use std::time::Duration;
 
 use crate::clients::{ecs, emulator, until};
@@ -39,8 +41,8 @@ pub(crate) fn run(client: &Client) -> RunTaskFluentBuilder {
 }
 
 async fn stopped(emulator: &Emulator) -> (Option<i32>, StopCode, String) {
-    until(emulator, |happening| match &happening.what {
-        What::TaskStopped { exit_code, stop_code, reason } => Some((*exit_code, *stop_code, reason.clone())),
+    until(emulator, |entry| match &entry.kind {
+        EntryKind::TaskStopped { exit_code, stop_code, reason } => Some((*exit_code, *stop_code, reason.clone())),
         _ => None,
     })
     .await
@@ -57,8 +59,8 @@ async fn a_task_runs_to_its_end_and_can_be_described() {
     let arn = task.task_arn().expect("there").to_owned();
     assert_eq!((task.last_status(), task.task_definition_arn()), (Some("PROVISIONING"), Some(definition.as_str())));
     assert_eq!(stopped(&emulator).await.0, Some(7));
-    let lines = emulator.happenings().into_iter().find_map(|happening| match happening.what {
-        What::Log { line, .. } => Some(line),
+    let lines = emulator.journal().into_iter().find_map(|entry| match entry.kind {
+        EntryKind::Log { line, .. } => Some(line),
         _ => None,
     });
     assert_eq!(lines.as_deref(), Some("hello AWS_ECS_FARGATE"));
@@ -127,12 +129,12 @@ async fn what_ecs_refuses_is_refused() {
         assert_eq!(error.code(), Some(code), "{message}");
         assert!(error.message().is_some_and(|text| text.contains(message)), "{error:?}");
     }
-    let started = emulator.happenings().iter().any(|happening| matches!(happening.what, What::TaskStarted { .. }));
+    let started = emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::TaskStarted { .. }));
     assert!(!started);
 }
 
 #[tokio::test]
-async fn a_polite_task_ends_at_sigterm_and_a_deaf_one_at_sigkill() {
+async fn a_task_that_ignores_sigterm_ends_at_sigkill() {
     for (script, exit_code) in [
         ("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.01; done", 3),
         ("trap '' TERM; echo up; while :; do sleep 0.01; done", 137),
@@ -142,7 +144,7 @@ async fn a_polite_task_ends_at_sigterm_and_a_deaf_one_at_sigkill() {
         emulator.register_task_definition(TaskDefinition { stop_timeout: Duration::from_millis(300), ..shell(script) });
         let client = ecs(&emulator).await;
         let answer = run(&client).send().await.expect("accepted");
-        until(&emulator, |happening| matches!(&happening.what, What::Log { line, .. } if line == "up").then_some(()))
+        until(&emulator, |entry| matches!(&entry.kind, EntryKind::Log { line, .. } if line == "up").then_some(()))
             .await;
         let arn = answer.tasks()[0].task_arn().expect("there");
         client.stop_task().task(arn).reason("enough").send().await.expect("told");
@@ -153,15 +155,15 @@ async fn a_polite_task_ends_at_sigterm_and_a_deaf_one_at_sigkill() {
 #[tokio::test]
 async fn tasks_fail_as_they_are_told_to() {
     let after = Duration::from_millis(50);
-    let interrupt = How::Interrupt { after, stop_code: StopCode::SpotInterruption };
-    for (how, expected) in [
-        (How::FailToStart("ResourceInitializationError"), (None, StopCode::TaskFailedToStart)),
+    let interrupt = FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption };
+    for (kind, expected) in [
+        (FaultKind::FailToStart("ResourceInitializationError"), (None, StopCode::TaskFailedToStart)),
         (interrupt, (Some(143), StopCode::SpotInterruption)),
-        (How::OutOfMemory { after }, (Some(137), StopCode::EssentialContainerExited)),
+        (FaultKind::OutOfMemory { after }, (Some(137), StopCode::EssentialContainerExited)),
     ] {
         let emulator = emulator().await;
         emulator.register_task_definition(shell("exec sleep 100"));
-        emulator.inject(Fault { operation: "RunTask", how, calls: Calls::Next(1) });
+        emulator.inject(Fault { operation: "RunTask", kind, calls: FaultedCalls::Next(1) });
         let client = ecs(&emulator).await;
         run(&client).send().await.expect("accepted");
         let (exit_code, stop_code, _) = stopped(&emulator).await;
@@ -175,17 +177,17 @@ async fn calls_fail_as_they_are_told_to() {
     emulator.register_task_definition(shell("exec sleep 100"));
     let client = ecs(&emulator).await;
     let table = [
-        (How::Throttle, Some("ThrottlingException"), 0),
-        (How::Status(500), Some("ServerException"), 0),
-        (How::AccessDenied, Some("AccessDeniedException"), 0),
-        (How::ResetBefore, None, 0),
-        (How::ResetAfter, None, 1),
-        (How::Conflict(vec!["arn:task".into()]), Some("ConflictException"), 1),
-        (How::RequestLimitExceeded, Some("InvalidParameterException"), 1),
-        (How::OverridesTooLong, Some("InvalidParameterException"), 1),
+        (FaultKind::Throttle, Some("ThrottlingException"), 0),
+        (FaultKind::Status(500), Some("ServerException"), 0),
+        (FaultKind::AccessDenied, Some("AccessDeniedException"), 0),
+        (FaultKind::ResetBefore, None, 0),
+        (FaultKind::ResetAfter, None, 1),
+        (FaultKind::Conflict(vec!["arn:task".into()]), Some("ConflictException"), 1),
+        (FaultKind::RequestLimitExceeded, Some("InvalidParameterException"), 1),
+        (FaultKind::OverridesTooLong, Some("InvalidParameterException"), 1),
     ];
-    for (how, code, tasks) in table {
-        emulator.inject(Fault { operation: "RunTask", how, calls: Calls::Next(1) });
+    for (kind, code, tasks) in table {
+        emulator.inject(Fault { operation: "RunTask", kind, calls: FaultedCalls::Next(1) });
         let error = run(&client).send().await.expect_err("scripted");
         assert_eq!(error.code(), code);
         let running = client.list_tasks().send().await.expect("listed").task_arns().len();
@@ -193,20 +195,20 @@ async fn calls_fail_as_they_are_told_to() {
     }
     emulator.inject(Fault {
         operation: "RunTask",
-        how: How::Failures("Capacity is unavailable"),
-        calls: Calls::Next(1),
+        kind: FaultKind::Failures("Capacity is unavailable"),
+        calls: FaultedCalls::Next(1),
     });
     let answer = run(&client).send().await.expect("a 200");
     assert_eq!((answer.tasks().len(), answer.failures()[0].reason()), (0, Some("Capacity is unavailable")));
-    emulator.inject(Fault { operation: "RunTask", how: How::Empty, calls: Calls::Next(1) });
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::Next(1) });
     let answer = run(&client).send().await.expect("a 200");
     assert!(answer.tasks().is_empty() && answer.failures().is_empty());
 }
 
 #[tokio::test]
 async fn twenty_calls_a_second_are_all_there_are() {
-    let emulator = Emulator::start(Options::default()).await.expect("loopback is there");
-    emulator.inject(Fault { operation: "RunTask", how: How::Empty, calls: Calls::All });
+    let emulator = Emulator::start(EmulatorOptions::default()).await.expect("loopback is there");
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::All });
     let client = ecs(&emulator).await;
     let calls: Vec<_> = (0..60).map(|_| tokio::spawn(run(&client).send())).collect();
     let mut throttled = 0;

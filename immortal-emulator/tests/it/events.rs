@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType};
 use immortal_emulator::{
-    Calls, Emulator, Fault, Function, How, Queue, RuleTarget, StopCode, TaskDefinition, TaskRule, What,
+    Emulator, EntryKind, Fault, FaultKind, FaultedCalls, Function, Queue, RuleTarget, StopCode, TaskDefinition,
+    TaskRule,
 };
 use serde_json::{Value, json};
 
@@ -25,8 +26,8 @@ async fn chain(script: &str) -> Emulator {
 /// The events that the function was handed, as it echoes them; waits until there are so many.
 async fn events(emulator: &Emulator, count: usize) -> Vec<Value> {
     let mut events = Vec::new();
-    until(emulator, |happening| {
-        if let What::Answered { body } = &happening.what {
+    until(emulator, |entry| {
+        if let EntryKind::Answered { body } = &entry.kind {
             let answer: Value = serde_json::from_slice(body).expect("JSON");
             events.push(answer["event"].clone());
         }
@@ -62,8 +63,8 @@ async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
     let emulator = chain("exec sleep 100").await;
     emulator.watch_tasks("ingestDlq", &["RUNNING", "STOPPED"]);
     let after = Duration::from_millis(20);
-    let how = How::Interrupt { after, stop_code: StopCode::SpotInterruption };
-    emulator.inject(Fault { operation: "RunTask", how, calls: Calls::Next(1) });
+    let kind = FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption };
+    emulator.inject(Fault { operation: "RunTask", kind, calls: FaultedCalls::Next(1) });
     let client = ecs(&emulator).await;
     let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").build().expect("named");
     let request = run(&client).set_launch_type(None::<LaunchType>).capacity_provider_strategy(spot);
@@ -79,8 +80,12 @@ async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
 async fn a_start_that_failed_has_no_exit_code_and_may_be_told_twice() {
     let emulator = chain("exit 0").await;
     emulator.watch_tasks("ingestDlq", &["STOPPED"]);
-    emulator.inject(Fault { operation: "RunTask", how: How::FailToStart("no ENI"), calls: Calls::Next(1) });
-    emulator.inject(Fault { operation: "TaskStateChange", how: How::Twice, calls: Calls::Next(1) });
+    emulator.inject(Fault {
+        operation: "RunTask",
+        kind: FaultKind::FailToStart("no ENI"),
+        calls: FaultedCalls::Next(1),
+    });
+    emulator.inject(Fault { operation: "TaskStateChange", kind: FaultKind::Twice, calls: FaultedCalls::Next(1) });
     let client = ecs(&emulator).await;
     run(&client).send().await.expect("accepted");
     let events = events(&emulator, 2).await;
@@ -123,7 +128,11 @@ async fn a_rule_on_a_family_puts_its_events_into_a_queue() {
 async fn an_event_can_lack_its_stop_code() {
     let emulator = chain("exit 0").await;
     emulator.watch_tasks("ingestDlq", &["STOPPED"]);
-    emulator.inject(Fault { operation: "TaskStateChange", how: How::WithoutStopCode, calls: Calls::Next(1) });
+    emulator.inject(Fault {
+        operation: "TaskStateChange",
+        kind: FaultKind::WithoutStopCode,
+        calls: FaultedCalls::Next(1),
+    });
     run(&ecs(&emulator).await).send().await.expect("accepted");
     let detail = events(&emulator, 1).await[0]["detail"].clone();
     assert!(detail.get("stopCode").is_none() && detail["stoppedReason"].is_string(), "{detail}");

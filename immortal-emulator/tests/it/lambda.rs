@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_lambda::{error::ProvideErrorMetadata as _, primitives::Blob, types::InvocationType};
-use immortal_emulator::{Calls, Emulator, FailureTarget, Fault, Function, How, Place, Queue, What};
+use immortal_emulator::{
+    Emulator, EntryKind, EntrySource, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,8 +56,8 @@ async fn several_invocations_have_a_sandbox_each() {
         assert_eq!(answer.status_code(), 202);
     }
     let mut running = std::collections::BTreeSet::new();
-    until(&emulator, |happening| {
-        if let What::Log { line, .. } = &happening.what {
+    until(&emulator, |entry| {
+        if let EntryKind::Log { line, .. } = &entry.kind {
             running.extend(line.strip_prefix("saw ").map(str::to_owned));
         }
         (running.len() == 2).then_some(())
@@ -119,17 +121,17 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
     let arn = emulator.deploy(Function { retries: 2, on_failure, ..function() }).expect("sound");
     let event = r#"{"do" : "fail", "n": 1.50, "n": 12345678901234567890123, "é": "\u00e9"}"#;
     let id = emulator.invoke("ingest", event).await.expect("accepted");
-    let queued = until(&emulator, |happening| match &happening.what {
-        What::Queued { request_id, .. } => request_id.clone(),
+    let queued = until(&emulator, |entry| match &entry.kind {
+        EntryKind::Queued { request_id, .. } => request_id.clone(),
         _ => None,
     })
     .await;
     assert_eq!(queued, id);
     let waits: Vec<_> = emulator
-        .happenings()
+        .journal()
         .iter()
-        .filter_map(|happening| match happening.what {
-            What::Retrying { after } => Some(after.as_millis()),
+        .filter_map(|entry| match entry.kind {
+            EntryKind::Retrying { after } => Some(after.as_millis()),
             _ => None,
         })
         .collect();
@@ -154,8 +156,8 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
         .deploy(Function { on_failure: Some(FailureTarget::DeadLetterConfig(queue)), ..function() })
         .expect("sound");
     let id = emulator.invoke("ingest", event).await.expect("accepted");
-    until(&emulator, |happening| match &happening.what {
-        What::Queued { request_id, .. } if request_id.as_ref() == Some(&id) => Some(()),
+    until(&emulator, |entry| match &entry.kind {
+        EntryKind::Queued { request_id, .. } if request_id.as_ref() == Some(&id) => Some(()),
         _ => None,
     })
     .await;
@@ -175,8 +177,8 @@ async fn what_is_too_large_for_the_queue_is_gone() {
         emulator.deploy(Function { on_failure: Some(target(queue.clone())), ..function() }).expect("sound");
         let event = json!({ "do": "fail", "bulk": "x".repeat((1 << 20) - 100) }).to_string();
         let request = emulator.invoke("ingest", event).await.expect("it is deployed");
-        until(&emulator, |happening| match (&happening.place, &happening.what) {
-            (Place::Lambda { request_id, .. }, What::Discarded) => (*request_id == request).then_some(()),
+        until(&emulator, |entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { request_id, .. }, EntryKind::Discarded) => (*request_id == request).then_some(()),
             _ => None,
         })
         .await;
@@ -191,14 +193,14 @@ async fn a_line_comes_before_the_answer_that_follows_it() {
     for _ in 0..20 {
         let (_, payload) = call(&emulator, &json!({})).await;
         let id = payload["id"].as_str().unwrap_or_default();
-        let happenings = emulator.happenings();
-        let mine = happenings
+        let entries = emulator.journal();
+        let mine = entries
             .iter()
-            .filter(|happening| matches!(&happening.place, Place::Lambda { request_id, .. } if request_id == id));
+            .filter(|entry| matches!(&entry.source, EntrySource::Lambda { request_id, .. } if request_id == id));
         let order: Vec<_> = mine
-            .filter_map(|happening| match &happening.what {
-                What::Log { line, .. } if line.starts_with("saw ") => Some("line"),
-                What::Answered { .. } => Some("answer"),
+            .filter_map(|entry| match &entry.kind {
+                EntryKind::Log { line, .. } if line.starts_with("saw ") => Some("line"),
+                EntryKind::Answered { .. } => Some("answer"),
                 _ => None,
             })
             .collect();
@@ -257,7 +259,7 @@ async fn get_function_reports_a_version_and_where_its_code_lies() {
     assert!(layer.content().and_then(|content| content.code_sha256()).is_some());
     let error = client.get_function().function_name("ingest").qualifier("9").send().await.expect_err("no such version");
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
-    emulator.inject(Fault { operation: "GetFunction", how: How::Throttle, calls: Calls::Next(1) });
+    emulator.inject(Fault { operation: "GetFunction", kind: FaultKind::Throttle, calls: FaultedCalls::Next(1) });
     let error = client.get_function().function_name("ingest").send().await.expect_err("scripted");
     assert_eq!(error.code(), Some("TooManyRequestsException"));
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use immortal_emulator::{Emulator, Function, TaskDefinition, What};
+use immortal_emulator::{CLOCK_VARIABLE, Emulator, EntryKind, Function, TaskDefinition};
 
 use crate::{
     bootstrap::script,
@@ -14,8 +14,8 @@ use crate::{
 const STRAY: &str = "set -m; sleep 1000 & echo pid $!";
 
 async fn pid(emulator: &Emulator) -> String {
-    until(emulator, |happening| match &happening.what {
-        What::Log { line, .. } => line.strip_prefix("pid ").map(str::to_owned),
+    until(emulator, |entry| match &entry.kind {
+        EntryKind::Log { line, .. } => line.strip_prefix("pid ").map(str::to_owned),
         _ => None,
     })
     .await
@@ -32,7 +32,7 @@ async fn task(script: &str) -> Emulator {
 async fn no_process_outlives_its_task() {
     let emulator = task(STRAY).await;
     let pid = pid(&emulator).await;
-    until(&emulator, |happening| matches!(happening.what, What::TaskStopped { .. }).then_some(())).await;
+    until(&emulator, |entry| matches!(entry.kind, EntryKind::TaskStopped { .. }).then_some(())).await;
     gone(&pid).await;
 }
 
@@ -50,8 +50,8 @@ async fn no_file_outlives_its_emulator() {
     let emulator = emulator().await;
     emulator.deploy(Function::new("f", script("#!/bin/sh\necho root $LAMBDA_TASK_ROOT; sleep 1000"))).expect("sound");
     emulator.invoke("f", "{}").await.expect("accepted");
-    let root = until(&emulator, |happening| match &happening.what {
-        What::Log { line, .. } => line.strip_prefix("root ").map(str::to_owned),
+    let root = until(&emulator, |entry| match &entry.kind {
+        EntryKind::Log { line, .. } => line.strip_prefix("root ").map(str::to_owned),
         _ => None,
     })
     .await;
@@ -67,4 +67,19 @@ async fn gone(pid: &str) {
         assert!(tokio::time::Instant::now() < deadline, "{pid} lives on");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_process_finds_how_far_the_clock_was_moved() {
+    let emulator = emulator().await;
+    let script = format!("cat ${CLOCK_VARIABLE}; echo; exec sleep 100");
+    emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", &script]));
+    emulator.advance(Duration::from_hours(1));
+    emulator.advance(Duration::from_secs(1));
+    run(&ecs(&emulator).await).send().await.expect("accepted");
+    let line = until(&emulator, |entry| match &entry.kind {
+        EntryKind::Log { line, .. } => Some(line.clone()),
+        _ => None,
+    });
+    assert_eq!(line.await, "3601000");
 }

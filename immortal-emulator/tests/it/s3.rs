@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::{error::ProvideErrorMetadata as _, operation::put_object::PutObjectError, primitives::ByteStream};
 use bytes::Bytes;
-use immortal_emulator::{Calls, Fault, How};
+use immortal_emulator::{Fault, FaultKind, FaultedCalls};
 
 use crate::clients::{emulator, s3};
 
@@ -84,13 +84,13 @@ async fn it_fails_when_told_to() {
     emulator.put_object("events", "k", "1");
     let client = s3(&emulator).await;
     let get = || client.get_object().bucket("events").key("k").send();
-    for (how, code) in [
-        (How::Throttle, Some("SlowDown")),
-        (How::Status(500), Some("InternalError")),
-        (How::AccessDenied, Some("AccessDenied")),
-        (How::ResetBefore, None),
+    for (kind, code) in [
+        (FaultKind::Throttle, Some("SlowDown")),
+        (FaultKind::Status(500), Some("InternalError")),
+        (FaultKind::AccessDenied, Some("AccessDenied")),
+        (FaultKind::ResetBefore, None),
     ] {
-        emulator.inject(Fault { operation: "GetObject", how, calls: Calls::Next(1) });
+        emulator.inject(Fault { operation: "GetObject", kind, calls: FaultedCalls::Next(1) });
         assert_eq!(get().await.expect_err("scripted").code(), code);
     }
     get().await.expect("no fault is left");

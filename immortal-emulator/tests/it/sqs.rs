@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use immortal_emulator::{Attribute, Emulator, Function, Happening, Place, Queue, Redrive, What};
+use immortal_emulator::{
+    Emulator, EntryKind, EntrySource, Function, JournalEntry, MessageAttribute, Queue, RedrivePolicy,
+};
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +21,7 @@ async fn chain() -> Emulator {
 
 fn set_up(emulator: Emulator) -> Emulator {
     emulator.create_queue(Queue::new("dead"));
-    let redrive = Some(Redrive { dead_letter_queue: "dead".into(), max_receive_count: 3 });
+    let redrive = Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: 3 });
     emulator.create_queue(Queue { redrive, ..Queue::new("failures") });
     let function = Function { timeout: Duration::from_secs(20), ..Function::new("ingestDlq", package()) };
     emulator.deploy(function).expect("sound");
@@ -29,20 +31,20 @@ fn set_up(emulator: Emulator) -> Emulator {
 #[tokio::test]
 async fn a_batch_is_settled_record_by_record() {
     let emulator = chain().await;
-    let attributes = BTreeMap::from([("RequestID".to_owned(), Attribute::text("r-1"))]);
+    let attributes = BTreeMap::from([("RequestID".to_owned(), MessageAttribute::text("r-1"))]);
     let good = emulator.send_message("failures", r#"{"n":1}"#, attributes).expect("sent");
     let poison = emulator.send_message("failures", "poison", BTreeMap::new()).expect("sent");
     emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
-    until(&emulator, |happening| matches!(&happening.what, What::DeadLettered { .. }).then_some(())).await;
-    let received = |what: &What| match what {
-        What::Received { message_id, .. } => Some(message_id.clone()),
+    until(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
+    let received = |what: &EntryKind| match what {
+        EntryKind::Received { message_id, .. } => Some(message_id.clone()),
         _ => None,
     };
-    let times: Vec<_> = emulator.happenings().iter().filter_map(|happening| received(&happening.what)).collect();
+    let times: Vec<_> = emulator.journal().iter().filter_map(|entry| received(&entry.kind)).collect();
     assert_eq!(times.iter().filter(|id| **id == good).count(), 1);
     assert_eq!(times.iter().filter(|id| **id == poison).count(), 3);
-    let deleted = emulator.happenings().into_iter().filter_map(|happening| match happening.what {
-        What::Deleted { message_id } => Some(message_id),
+    let deleted = emulator.journal().into_iter().filter_map(|entry| match entry.kind {
+        EntryKind::Deleted { message_id } => Some(message_id),
         _ => None,
     });
     assert_eq!(deleted.collect::<Vec<_>>(), [good]);
@@ -50,8 +52,8 @@ async fn a_batch_is_settled_record_by_record() {
     let dead = emulator.messages("dead");
     assert_eq!((dead.len(), dead[0].id.as_str(), dead[0].source.as_deref()), (1, poison.as_str(), Some("failures")));
 
-    let batch = emulator.happenings().into_iter().find_map(|happening| match happening.what {
-        What::Log { line, .. } => line.strip_prefix("batch ").map(str::to_owned),
+    let batch = emulator.journal().into_iter().find_map(|entry| match entry.kind {
+        EntryKind::Log { line, .. } => line.strip_prefix("batch ").map(str::to_owned),
         _ => None,
     });
     let records: Value = serde_json::from_str(&batch.expect("the function prints it")).expect("JSON");
@@ -80,13 +82,13 @@ async fn a_redrive_sends_anew_what_a_queue_gave_up() {
     let old = emulator.send_message("failures", "poison", BTreeMap::new()).expect("sent");
     emulator.map_queue("failures", "ingestDlq", 1).expect("mapped");
     let dead = |emulator: &Emulator| emulator.messages("dead").len();
-    until(&emulator, |happening| matches!(&happening.what, What::DeadLettered { .. }).then_some(())).await;
+    until(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
     assert_eq!(dead(&emulator), 1);
     assert!(emulator.redrive("failures", None).is_err(), "no dead-letter queue");
     assert_eq!(emulator.redrive("dead", None).expect("moved"), 1);
     let mut queued = 0;
-    let new = until(&emulator, |happening| match (&happening.place, &happening.what) {
-        (Place::Queue { name }, What::Queued { message_id, .. }) if name == "failures" => {
+    let new = until(&emulator, |entry| match (&entry.source, &entry.kind) {
+        (EntrySource::Queue { name }, EntryKind::Queued { message_id, .. }) if name == "failures" => {
             queued += 1;
             (queued == 2).then(|| message_id.clone())
         }
@@ -105,21 +107,21 @@ fn send(emulator: &Emulator, queue: &str, body: &str) -> String {
 
 fn receipts(emulator: &Emulator, message: &str) -> usize {
     let is_receipt =
-        |happening: &Happening| matches!(&happening.what, What::Received { message_id, .. } if message_id == message);
-    emulator.happenings().iter().filter(|happening| is_receipt(happening)).count()
+        |entry: &JournalEntry| matches!(&entry.kind, EntryKind::Received { message_id, .. } if message_id == message);
+    emulator.journal().iter().filter(|entry| is_receipt(entry)).count()
 }
 
 async fn until_received(emulator: &Emulator, message: &str, times: u32) {
-    until(emulator, |happening| match &happening.what {
-        What::Received { message_id, count } if message_id == message && *count == times => Some(()),
+    until(emulator, |entry| match &entry.kind {
+        EntryKind::Received { message_id, count } if message_id == message && *count == times => Some(()),
         _ => None,
     })
     .await;
 }
 
 async fn until_returned(emulator: &Emulator, message: &str) {
-    until(emulator, |happening| match &happening.what {
-        What::Returned { message_id } if message_id == message => Some(()),
+    until(emulator, |entry| match &entry.kind {
+        EntryKind::Returned { message_id } if message_id == message => Some(()),
         _ => None,
     })
     .await;
@@ -157,8 +159,8 @@ async fn what_is_older_than_its_queue_keeps_messages_is_gone() {
     emulator.advance(Duration::from_hours(4 * 24));
     emulator.quiet().await;
     assert!(emulator.messages("failures").is_empty(), "four days are over");
-    let expired = |happening: &Happening| matches!(&happening.what, What::Expired { message_id } if *message_id == old);
-    assert!(emulator.happenings().iter().any(expired));
+    let expired = |entry: &JournalEntry| matches!(&entry.kind, EntryKind::Expired { message_id } if *message_id == old);
+    assert!(emulator.journal().iter().any(expired));
     assert_eq!(emulator.messages("dead").len(), 1, "fourteen are not");
     emulator.advance(Duration::from_hours(10 * 24));
     assert!(emulator.messages("dead").is_empty());

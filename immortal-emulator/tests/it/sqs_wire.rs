@@ -1,6 +1,9 @@
 //! SQS through the real client.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use aws_sdk_sqs::{
     Client,
@@ -8,14 +11,14 @@ use aws_sdk_sqs::{
     operation::change_message_visibility::ChangeMessageVisibilityError,
     types::{Message, MessageAttributeValue, MessageSystemAttributeName as SystemAttribute, QueueAttributeName},
 };
-use immortal_emulator::{Calls, Emulator, Fault, How, Queue, REGION, Redrive};
+use immortal_emulator::{Emulator, Fault, FaultKind, FaultedCalls, Queue, REGION, RedrivePolicy};
 
 use crate::clients::{emulator_in_real_time, sqs};
 
 async fn chain() -> (Emulator, Client) {
     let emulator = emulator_in_real_time().await;
     emulator.create_queue(Queue::new("dead"));
-    let redrive = Some(Redrive { dead_letter_queue: "dead".into(), max_receive_count: 2 });
+    let redrive = Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: 2 });
     emulator.create_queue(Queue { redrive, ..Queue::new("failures") });
     let client = sqs(&emulator).await;
     (emulator, client)
@@ -45,9 +48,9 @@ async fn a_message_is_sent_received_and_deleted() {
     let found = client.get_queue_url().queue_name("failures").send().await.expect("there");
     let url = url(&emulator, "failures");
     assert_eq!(found.queue_url(), Some(url.as_str()));
-    let send = client.send_message().queue_url(&url).message_body("{\"é\": 1}");
-    let send = send.message_attributes("ImmortalReason", attribute("String", "stopped by a person"));
-    let sent = send.message_attributes("ImmortalAttempts", attribute("Number", "3")).send().await.expect("sent");
+    let request = client.send_message().queue_url(&url).message_body("{\"é\": 1}");
+    let request = request.message_attributes("ImmortalReason", attribute("String", "stopped by a person"));
+    let sent = request.message_attributes("ImmortalAttempts", attribute("Number", "3")).send().await.expect("sent");
     let digests = (sent.md5_of_message_body(), sent.md5_of_message_attributes());
     // As `md5sum` says of the body, and of the attributes in the form that SQS describes.
     assert_eq!(digests, (Some("c1aaacb30b3491a928bb1095e57e93a2"), Some("50f34b578fc00b8d1f4f65b7e1faef15")));
@@ -64,7 +67,7 @@ async fn a_message_is_sent_received_and_deleted() {
 #[tokio::test]
 async fn attributes_come_only_when_asked_for() {
     let (emulator, client) = chain().await;
-    let attributes = ["A", "B.1", "B.2"].map(|name| (name.to_owned(), immortal_emulator::Attribute::text("x")));
+    let attributes = ["A", "B.1", "B.2"].map(|name| (name.to_owned(), immortal_emulator::MessageAttribute::text("x")));
     emulator.send_message("failures", "{}", attributes.into()).expect("sent");
     let url = url(&emulator, "failures");
     let bare = || client.receive_message().queue_url(&url).visibility_timeout(0);
@@ -73,7 +76,7 @@ async fn attributes_come_only_when_asked_for() {
     let some = bare().message_attribute_names("B.*").message_system_attribute_names(SystemAttribute::SentTimestamp);
     let message = some.send().await.expect("received").messages()[0].clone();
     assert_eq!(
-        (message.attributes().map(|all| all.len()), message.message_attributes().map(|all| all.len())),
+        (message.attributes().map(HashMap::len), message.message_attributes().map(HashMap::len)),
         (Some(1), Some(2))
     );
 }
@@ -99,8 +102,8 @@ async fn what_sqs_refuses_to_send_is_refused() {
     }
     let error = send("none", "{}").send().await.expect_err("no such queue").into_service_error();
     assert!(error.is_queue_does_not_exist(), "{error:?}");
-    emulator.inject(Fault { operation: "SendMessage", how: How::AccessDenied, calls: Calls::Next(1) });
-    emulator.inject(Fault { operation: "SendMessage", how: How::Throttle, calls: Calls::Next(1) });
+    emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::AccessDenied, calls: FaultedCalls::Next(1) });
+    emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::Throttle, calls: FaultedCalls::Next(1) });
     assert_eq!(send("failures", "{}").send().await.expect_err("scripted").code(), Some("AccessDenied"));
     assert!(send("failures", "{}").send().await.expect_err("scripted").into_service_error().is_request_throttled());
 }
@@ -108,7 +111,10 @@ async fn what_sqs_refuses_to_send_is_refused() {
 #[tokio::test]
 async fn a_fault_hits_the_dead_letter_of_its_request() {
     let (emulator, client) = chain().await;
-    emulator.inject_for("r-2", Fault { operation: "SendMessage", how: How::ResetAfter, calls: Calls::Next(1) });
+    emulator.inject_for(
+        "r-2",
+        Fault { operation: "SendMessage", kind: FaultKind::ResetAfter, calls: FaultedCalls::Next(1) },
+    );
     let send = |request: &str| {
         let send = client.send_message().queue_url(url(&emulator, "dead")).message_body("{}");
         send.message_attributes("ImmortalRequestId", attribute("String", request)).send()

@@ -8,7 +8,7 @@ use aws_sdk_ecs::{
     operation::run_task::RunTaskOutput,
     types::{DesiredStatus, LaunchType},
 };
-use immortal_emulator::{Emulator, TaskDefinition, What};
+use immortal_emulator::{Emulator, EntryKind, TaskDefinition};
 
 use crate::{
     clients::{ecs, emulator, until},
@@ -28,8 +28,8 @@ fn arn(answer: &RunTaskOutput) -> String {
 
 async fn until_stopped(emulator: &Emulator, tasks: usize) {
     let mut stopped = 0;
-    until(emulator, |happening| {
-        stopped += usize::from(matches!(happening.what, What::TaskStopped { .. }));
+    until(emulator, |entry| {
+        stopped += usize::from(matches!(entry.kind, EntryKind::TaskStopped { .. }));
         (stopped == tasks).then_some(())
     })
     .await;

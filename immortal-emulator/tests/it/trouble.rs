@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{Attribute, Calls, Emulator, Fault, Function, How, Queue, StopCode, TaskDefinition, What};
+use immortal_emulator::{
+    Emulator, EntryKind, Fault, FaultKind, FaultedCalls, Function, MessageAttribute, Queue, StopCode, TaskDefinition,
+};
 use serde_json::Value;
 
 use crate::{
@@ -22,9 +24,9 @@ async fn chain(script: &str) -> Emulator {
 
 /// The states of which the function was told, in the order in which it was.
 fn told(emulator: &Emulator) -> Vec<String> {
-    let happenings = emulator.happenings();
-    let answers = happenings.iter().filter_map(|happening| match &happening.what {
-        What::Answered { body } => serde_json::from_slice::<Value>(body).ok(),
+    let entries = emulator.journal();
+    let answers = entries.iter().filter_map(|entry| match &entry.kind {
+        EntryKind::Answered { body } => serde_json::from_slice::<Value>(body).ok(),
         _ => None,
     });
     answers.filter_map(|answer| Some(answer["event"]["detail"]["lastStatus"].as_str()?.to_owned())).collect()
@@ -34,8 +36,8 @@ fn told(emulator: &Emulator) -> Vec<String> {
 async fn a_late_state_change_is_overtaken() {
     let emulator = chain("exit 0").await;
     emulator.watch_tasks("ingestDlq", &["RUNNING", "STOPPED"]);
-    let how = How::Late(Duration::from_millis(500));
-    emulator.inject_for("r-1", Fault { operation: "TaskStateChange", how, calls: Calls::Nth(1) });
+    let kind = FaultKind::Late(Duration::from_millis(500));
+    emulator.inject_for("r-1", Fault { operation: "TaskStateChange", kind, calls: FaultedCalls::Nth(1) });
     run(&ecs(&emulator).await).send().await.expect("accepted");
     emulator.quiet().await;
     assert_eq!(told(&emulator), ["STOPPED", "RUNNING"]);
@@ -50,8 +52,8 @@ async fn a_token_used_twice_in_the_same_moment_is_one_task() {
         call.await.expect("no panic").expect("accepted");
     }
     emulator.quiet().await;
-    let started = |what: &What| matches!(what, What::TaskStarted { .. });
-    assert_eq!(emulator.happenings().iter().filter(|happening| started(&happening.what)).count(), 1);
+    let started = |what: &EntryKind| matches!(what, EntryKind::TaskStarted { .. });
+    assert_eq!(emulator.journal().iter().filter(|entry| started(&entry.kind)).count(), 1);
 }
 
 #[tokio::test]
@@ -59,15 +61,16 @@ async fn a_fault_of_a_task_is_not_spent_on_a_call_that_makes_none() {
     let emulator = chain("exec sleep 100").await;
     let client = ecs(&emulator).await;
     for number in 1..=2 {
-        let how = How::FailToStart("no ENI");
-        emulator.inject_for("r-1", Fault { operation: "Task", how, calls: Calls::Nth(number) });
+        let kind = FaultKind::FailToStart("no ENI");
+        emulator.inject_for("r-1", Fault { operation: "Task", kind, calls: FaultedCalls::Nth(number) });
     }
     for token in ["t-1", "t-1", "t-2"] {
         run(&client).client_token(token).send().await.expect("accepted");
     }
     emulator.quiet().await;
-    let failed = |what: &What| matches!(what, What::TaskStopped { stop_code: StopCode::TaskFailedToStart, .. });
-    assert_eq!(emulator.happenings().iter().filter(|happening| failed(&happening.what)).count(), 2);
+    let failed =
+        |what: &EntryKind| matches!(what, EntryKind::TaskStopped { stop_code: StopCode::TaskFailedToStart, .. });
+    assert_eq!(emulator.journal().iter().filter(|entry| failed(&entry.kind)).count(), 2);
 }
 
 #[tokio::test]
@@ -75,10 +78,10 @@ async fn a_task_is_interrupted_when_asked_for() {
     let emulator = chain("echo up; exec sleep 100").await;
     let answer = run(&ecs(&emulator).await).send().await.expect("accepted");
     let arn = answer.tasks()[0].task_arn().expect("there");
-    until(&emulator, |happening| matches!(happening.what, What::Log { .. }).then_some(())).await;
+    until(&emulator, |entry| matches!(entry.kind, EntryKind::Log { .. }).then_some(())).await;
     emulator.interrupt(arn, StopCode::TerminationNotice).expect("it runs");
-    let (exit_code, stop_code) = until(&emulator, |happening| match happening.what {
-        What::TaskStopped { exit_code, stop_code, .. } => Some((exit_code, stop_code)),
+    let (exit_code, stop_code) = until(&emulator, |entry| match entry.kind {
+        EntryKind::TaskStopped { exit_code, stop_code, .. } => Some((exit_code, stop_code)),
         _ => None,
     })
     .await;
@@ -98,16 +101,21 @@ async fn a_copy_that_outlives_its_deletion_is_received_again() {
     };
     emulator.deploy(function).expect("sound");
     let request = emulator.invoke("ingest", r#"{"do":"fail"}"#).await.expect("deployed");
-    emulator.inject_for(&request, Fault { operation: "DeleteMessage", how: How::Twice, calls: Calls::Nth(1) });
-    emulator.send_message("failures", "{}", [("RequestID".to_owned(), Attribute::text("r-2"))].into()).expect("there");
+    emulator.inject_for(
+        &request,
+        Fault { operation: "DeleteMessage", kind: FaultKind::Twice, calls: FaultedCalls::Nth(1) },
+    );
+    emulator
+        .send_message("failures", "{}", [("RequestID".to_owned(), MessageAttribute::text("r-2"))].into())
+        .expect("there");
     emulator.quiet().await;
     emulator.map_queue("failures", "ingestDlq", 10).expect("both exist");
     emulator.quiet().await;
     let mut counts: Vec<_> = emulator
-        .happenings()
+        .journal()
         .iter()
-        .filter_map(|happening| match happening.what {
-            What::Received { count, .. } => Some(count),
+        .filter_map(|entry| match entry.kind {
+            EntryKind::Received { count, .. } => Some(count),
             _ => None,
         })
         .collect();
@@ -124,22 +132,22 @@ async fn sandboxes_that_are_gone_take_all_they_do_with_them() {
         emulator.invoke("ingest", r#"{"do":"hang"}"#).await.expect("deployed");
     }
     let mut running = 0;
-    until(&emulator, |happening| {
-        running += usize::from(matches!(&happening.what, What::Log { line, .. } if line.starts_with("saw ")));
+    until(&emulator, |entry| {
+        running += usize::from(matches!(&entry.kind, EntryKind::Log { line, .. } if line.starts_with("saw ")));
         (running == 2).then_some(())
     })
     .await;
-    let how = How::SandboxesGone("ingest".to_owned());
-    emulator.inject_for("r-1", Fault { operation: "RunTask", how, calls: Calls::Nth(1) });
+    let kind = FaultKind::SandboxesGone("ingest".to_owned());
+    emulator.inject_for("r-1", Fault { operation: "RunTask", kind, calls: FaultedCalls::Nth(1) });
     run(&ecs(&emulator).await).send().await.expect_err("the connection is closed");
     let mut retrying = 0;
-    until(&emulator, |happening| {
-        if let What::Failed { error_type, message } = &happening.what {
+    until(&emulator, |entry| {
+        if let EntryKind::Failed { error_type, message } = &entry.kind {
             assert!(error_type == "Runtime.ExitError" && message.ends_with("signal: killed"), "{message}");
         }
-        retrying += usize::from(matches!(happening.what, What::Retrying { .. }));
+        retrying += usize::from(matches!(entry.kind, EntryKind::Retrying { .. }));
         (retrying == 2).then_some(())
     })
     .await;
-    until(&emulator, |happening| matches!(happening.what, What::TaskStarted { .. }).then_some(())).await;
+    until(&emulator, |entry| matches!(entry.kind, EntryKind::TaskStarted { .. }).then_some(())).await;
 }

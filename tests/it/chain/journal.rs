@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use immortal_emulator::{Place, What};
+use immortal_emulator::{EntryKind, EntrySource};
 
 use super::{Chain, DEAD_LETTERS, Seen, is_about};
 
@@ -14,12 +14,12 @@ impl Chain {
 
     /// The lines that the processes of this request wrote: sandbox first, then tasks.
     pub(crate) fn logs(&self, request: &str) -> Vec<String> {
-        let happenings = self.emulator.happenings();
-        let lines = happenings.into_iter().filter_map(|happening| match (happening.place, happening.what) {
-            (Place::Lambda { function, request_id }, What::Log { line, .. }) => {
+        let entries = self.emulator.journal();
+        let lines = entries.into_iter().filter_map(|entry| match (entry.source, entry.kind) {
+            (EntrySource::Lambda { function, request_id }, EntryKind::Log { line, .. }) => {
                 (function == self.primary && request_id == request).then_some(line)
             }
-            (Place::Task { started_by, .. }, What::Log { line, .. }) => {
+            (EntrySource::Task { started_by, .. }, EntryKind::Log { line, .. }) => {
                 (started_by.as_deref() == Some(request)).then_some(line)
             }
             _ => None,
@@ -35,9 +35,9 @@ impl Chain {
     /// How many tasks ran for each request.
     pub(crate) fn tasks_by_request(&self) -> HashMap<String, usize> {
         let mut tasks = HashMap::new();
-        for happening in self.emulator.happenings() {
-            if let (Place::Task { started_by: Some(request), .. }, What::TaskStarted { .. }) =
-                (happening.place, happening.what)
+        for entry in self.emulator.journal() {
+            if let (EntrySource::Task { started_by: Some(request), .. }, EntryKind::TaskStarted { .. }) =
+                (entry.source, entry.kind)
             {
                 *tasks.entry(request).or_default() += 1;
             }
@@ -47,9 +47,11 @@ impl Chain {
 
     /// The calls of one operation so far: status, and how many were under way when each began.
     pub(crate) fn calls(&self, of: &str) -> Vec<(u16, usize)> {
-        let happenings = self.emulator.happenings();
-        let calls = happenings.iter().filter_map(|happening| match &happening.what {
-            What::Called { operation, status, overlapping, .. } if operation == of => Some((*status, *overlapping)),
+        let entries = self.emulator.journal();
+        let calls = entries.iter().filter_map(|entry| match &entry.kind {
+            EntryKind::Called { operation, status, overlapping, .. } if operation == of => {
+                Some((*status, *overlapping))
+            }
             _ => None,
         });
         calls.collect()
@@ -57,9 +59,9 @@ impl Chain {
 
     /// Whether a task of this request succeeded, or its invocation in Lambda.
     pub(crate) fn is_done(&self, request: &str) -> bool {
-        self.emulator.happenings().into_iter().any(|happening| match (happening.place, happening.what) {
-            (Place::Lambda { request_id, .. }, What::Answered { .. }) => request_id == request,
-            (Place::Task { started_by, .. }, What::TaskStopped { exit_code: Some(0), .. }) => {
+        self.emulator.journal().into_iter().any(|entry| match (entry.source, entry.kind) {
+            (EntrySource::Lambda { request_id, .. }, EntryKind::Answered { .. }) => request_id == request,
+            (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { exit_code: Some(0), .. }) => {
                 started_by.as_deref() == Some(request)
             }
             _ => false,
@@ -73,10 +75,10 @@ impl Chain {
 
     /// When the tasks of this request stopped, in order.
     pub(crate) fn ends(&self, request: &str) -> Vec<Duration> {
-        let happenings = self.emulator.happenings();
-        let ends = happenings.iter().filter_map(|happening| match (&happening.place, &happening.what) {
-            (Place::Task { started_by, .. }, What::TaskStopped { .. }) => {
-                (started_by.as_deref() == Some(request)).then_some(happening.at)
+        let entries = self.emulator.journal();
+        let ends = entries.iter().filter_map(|entry| match (&entry.source, &entry.kind) {
+            (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { .. }) => {
+                (started_by.as_deref() == Some(request)).then_some(entry.at)
             }
             _ => None,
         });
@@ -92,7 +94,7 @@ impl Chain {
 
     /// All that happened, for a failed assertion.
     pub(crate) fn story(&self) -> String {
-        let lines: Vec<_> = self.emulator.happenings().iter().map(|happening| format!("{happening:?}")).collect();
+        let lines: Vec<_> = self.emulator.journal().iter().map(|entry| format!("{entry:?}")).collect();
         lines.join("\n")
     }
 }

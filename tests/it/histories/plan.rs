@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use fastrand::Rng;
-use immortal_emulator::{Calls, Fault, How, StopCode};
+use immortal_emulator::{Fault, FaultKind, FaultedCalls, StopCode};
 
 use super::SHARE;
 
@@ -24,7 +24,7 @@ enum Life {
     /// As the handler, or the runner, has it: what the script and the fixture do, and what the platform does to it.
     Ends(&'static str, &'static str),
     /// By the platform, while it hangs.
-    Ended(How),
+    Ended(FaultKind),
     /// Before it began.
     Never,
 }
@@ -37,14 +37,14 @@ impl History {
         let mut faults = Vec::new();
         let (mut ends, mut tasks) = (String::new(), String::new());
         for (number, life) in (1..).zip(lives) {
-            let (end, task, how) = match life {
+            let (end, task, kind) = match life {
                 Life::Ends(end, task) => (end, task, None),
-                Life::Ended(how) => ("wait", "hang", Some(how)),
-                Life::Never => ("0", "succeed", Some(How::FailToStart("ResourceInitializationError: no ENI"))),
+                Life::Ended(kind) => ("wait", "hang", Some(kind)),
+                Life::Never => ("0", "succeed", Some(FaultKind::FailToStart("ResourceInitializationError: no ENI"))),
             };
             let _ = write!(ends, "{end} ");
             let _ = write!(tasks, "\"{task}\",");
-            faults.extend(how.map(|how| Fault { operation: "Task", how, calls: Calls::Nth(number) }));
+            faults.extend(kind.map(|kind| Fault { operation: "Task", kind, calls: FaultedCalls::Nth(number) }));
         }
         let event = format!(r#"{{"lambda":"{lambda}","ends":"{}","tasks":[{tasks}"succeed"]}}"#, ends.trim_end());
 
@@ -54,32 +54,32 @@ impl History {
         let restarting = (seed / SHARE).is_multiple_of(2);
         let restarts = restarting && seed % 12 == 5;
         let lasting = !restarting && random.bool();
-        let mut fail = |operation, how, calls| faults.push(Fault { operation, how, calls });
+        let mut fail = |operation, kind, calls| faults.push(Fault { operation, kind, calls });
         if lasting {
-            let how = pick(&mut random, &[How::AccessDenied, How::Failures("MISSING")]).clone();
+            let kind = pick(&mut random, &[FaultKind::AccessDenied, FaultKind::Failures("MISSING")]).clone();
             if random.bool() {
-                fail("RunTask", how, Calls::Next(*pick(&mut random, &[1, 2, 5, 6, 7])));
+                fail("RunTask", kind, FaultedCalls::Next(*pick(&mut random, &[1, 2, 5, 6, 7])));
             } else {
-                (2..=random.u32(4..=5)).for_each(|call| fail("RunTask", how.clone(), Calls::Nth(call)));
+                (2..=random.u32(4..=5)).for_each(|call| fail("RunTask", kind.clone(), FaultedCalls::Nth(call)));
             }
         } else {
             for _ in 0..random.usize(0..=2) {
-                fail("RunTask", passing(&mut random), Calls::Nth(random.u32(1..=5)));
+                fail("RunTask", passing(&mut random), FaultedCalls::Nth(random.u32(1..=5)));
             }
             if restarts {
-                fail("RunTask", How::SandboxesGone("killedDlq".into()), Calls::Nth(random.u32(1..=2)));
+                fail("RunTask", FaultKind::SandboxesGone("killedDlq".into()), FaultedCalls::Nth(random.u32(1..=2)));
             }
             if random.u8(..4) == 0 {
-                fail("DeleteMessage", How::Twice, Calls::Nth(1));
+                fail("DeleteMessage", FaultKind::Twice, FaultedCalls::Nth(1));
             }
             if random.u8(..3) == 0 {
-                fail("TaskStateChange", How::Twice, Calls::Nth(random.u32(1..=4)));
+                fail("TaskStateChange", FaultKind::Twice, FaultedCalls::Nth(random.u32(1..=4)));
             }
         }
         for _ in 0..random.usize(0..=2) {
-            let late = How::Late(Duration::from_millis(random.u64(20..400)));
-            let how = pick(&mut random, &[How::WithoutOverrides, late]).clone();
-            fail("TaskStateChange", how, Calls::Nth(random.u32(1..=4)));
+            let late = FaultKind::Late(Duration::from_millis(random.u64(20..400)));
+            let kind = pick(&mut random, &[FaultKind::WithoutOverrides, late]).clone();
+            fail("TaskStateChange", kind, FaultedCalls::Nth(random.u32(1..=4)));
         }
         let twice = !lasting && random.u8(..3) == 0;
         Self { seed, event, faults, twice, succeeds: lambda == "succeed" }
@@ -88,7 +88,7 @@ impl History {
 
 fn life(random: &mut Rng) -> Life {
     let after = Duration::from_millis(random.u64(5..150));
-    let interrupt = |stop_code| Life::Ended(How::Interrupt { after, stop_code });
+    let interrupt = |stop_code| Life::Ended(FaultKind::Interrupt { after, stop_code });
     match random.u8(..13) {
         0 => Life::Ends("1", "fail"),
         1 => Life::Ends("75", "panic"),
@@ -96,7 +96,7 @@ fn life(random: &mut Rng) -> Life {
         3 => Life::Ends("101", "abort"),
         4 => Life::Ends("2", "fail"),
         5 => Life::Ends("124", "exit"),
-        6 | 7 => Life::Ended(How::OutOfMemory { after }),
+        6 | 7 => Life::Ended(FaultKind::OutOfMemory { after }),
         8 | 9 => interrupt(StopCode::SpotInterruption),
         10 => interrupt(StopCode::TerminationNotice),
         11 => interrupt(StopCode::InfrastructureHealth),
@@ -105,17 +105,17 @@ fn life(random: &mut Rng) -> Life {
 }
 
 /// What a dispatcher rides out.
-fn passing(random: &mut Rng) -> How {
-    let capacity = How::Failures("Capacity is unavailable at this time. Please try again later");
-    let late = How::Late(Duration::from_millis(random.u64(50..500)));
+fn passing(random: &mut Rng) -> FaultKind {
+    let capacity = FaultKind::Failures("Capacity is unavailable at this time. Please try again later");
+    let late = FaultKind::Late(Duration::from_millis(random.u64(50..500)));
     let all = [
-        How::Throttle,
-        How::Status(500),
-        How::Status(503),
-        How::ResetBefore,
-        How::ResetAfter,
-        How::RequestLimitExceeded,
-        How::Empty,
+        FaultKind::Throttle,
+        FaultKind::Status(500),
+        FaultKind::Status(503),
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::RequestLimitExceeded,
+        FaultKind::Empty,
         capacity,
         late,
     ];

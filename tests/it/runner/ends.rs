@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use immortal_emulator::{Calls, Function, How};
+use immortal_emulator::{FaultKind, FaultedCalls, Function};
 
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn an_order_that_would_forge_a_line_of_the_log_is_refused_and_one_with_odd
 #[tokio::test]
 async fn at_its_limit_it_is_given_up_wherever_it_is() {
     let spinning = Bench::of(function(package("killed"))).await.event(r#"{"lambda":"hang","tasks":["spin"]}"#);
-    let downloading = Bench::of(script("exit 0")).await.fault("Download", How::Stall, Calls::All);
+    let downloading = Bench::of(script("exit 0")).await.fault("Download", FaultKind::Stall, FaultedCalls::All);
     for bench in [spinning, downloading] {
         let end = bench.with("IMMORTAL_LIMIT", "1").run().await;
         assert_eq!(end.code, Some(124), "{}", end.all());

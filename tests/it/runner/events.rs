@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use immortal_emulator::{Calls, How};
+use immortal_emulator::{FaultKind, FaultedCalls};
 
 use super::{Bench, REQUEST, function, package, script};
 
@@ -67,7 +67,7 @@ async fn an_event_that_is_gone_is_given_up() {
 #[tokio::test]
 async fn an_event_that_cant_be_had_this_time_is_the_next_attempts() {
     // What S3 answers for a missing object, too, where the role may not list the bucket.
-    let bench = in_s3(b"never fetched".to_vec()).await.fault("GetObject", How::AccessDenied, Calls::All);
+    let bench = in_s3(b"never fetched".to_vec()).await.fault("GetObject", FaultKind::AccessDenied, FaultedCalls::All);
     let end = bench.run().await;
     assert_eq!(end.code, Some(75), "{}", end.all());
     assert!(end.stderr.contains("s3:GetObject") && end.stderr.contains("s3:ListBucket"), "{}", end.all());
@@ -75,9 +75,9 @@ async fn an_event_that_cant_be_had_this_time_is_the_next_attempts() {
 
 #[tokio::test]
 async fn an_event_is_asked_for_again_while_s3_is_busy() {
-    let bench = in_s3(package("bare")).await.fault("GetObject", How::Throttle, Calls::Next(2));
+    let bench = in_s3(package("bare")).await.fault("GetObject", FaultKind::Throttle, FaultedCalls::Next(2));
     bench.emulator.put_object("events", "a/key", EVENT);
-    let end = bench.fault("GetObject", How::ResetAfter, Calls::Nth(3)).run().await;
+    let end = bench.fault("GetObject", FaultKind::ResetAfter, FaultedCalls::Nth(3)).run().await;
     assert_eq!(end.code, Some(0), "{}", end.all());
 }
 

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use immortal_emulator::{Calls, Emulator, Fault, Function, How, Options};
+use immortal_emulator::{Emulator, EmulatorOptions, Fault, FaultKind, FaultedCalls, Function};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -63,7 +63,7 @@ impl End {
 
 impl Bench {
     async fn of(function: Function) -> Self {
-        let emulator = Emulator::start(Options::default()).await.expect("loopback");
+        let emulator = Emulator::start(EmulatorOptions::default()).await.expect("loopback");
         let arn = emulator.deploy(function).expect("a sound function");
         let context = json!({
             "awsRequestId": REQUEST,
@@ -108,8 +108,8 @@ impl Bench {
         self.with(CONTEXT, &context.to_string())
     }
 
-    fn fault(self, operation: &'static str, how: How, calls: Calls) -> Self {
-        self.emulator.inject(Fault { operation, how, calls });
+    fn fault(self, operation: &'static str, kind: FaultKind, calls: FaultedCalls) -> Self {
+        self.emulator.inject(Fault { operation, kind, calls });
         self
     }
 

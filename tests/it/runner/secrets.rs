@@ -1,6 +1,6 @@
 //! What no log may hold, however much is asked to be logged: presigned addresses, credentials, the event.
 
-use immortal_emulator::{Calls, Function, How};
+use immortal_emulator::{FaultKind, FaultedCalls, Function};
 
 use super::{Bench, End, SECRETS, function, runtime};
 
@@ -29,12 +29,12 @@ async fn no_log_holds_a_secret_however_much_is_logged() {
         ("an event in S3", stored.with("IMMORTAL_EVENT_S3", "s3://events/key"), 0),
         ("a refusal", bench(durable).await, 2),
         ("no zip", bench(function(b"no zip".to_vec())).await, 2),
-        ("expired", bench(sound()).await.fault("Download", How::Expired, Calls::All), 75),
-        ("cut", bench(sound()).await.fault("Download", How::Cut, Calls::Next(1)), 0),
-        ("corrupt", bench(sound()).await.fault("Download", How::Corrupt, Calls::All), 75),
-        ("reset", bench(sound()).await.fault("Download", How::ResetBefore, Calls::Next(2)), 0),
-        ("denied", bench(sound()).await.fault("GetFunction", How::AccessDenied, Calls::All), 75),
-        ("throttled", bench(sound()).await.fault("GetFunction", How::Throttle, Calls::Next(1)), 0),
+        ("expired", bench(sound()).await.fault("Download", FaultKind::Expired, FaultedCalls::All), 75),
+        ("cut", bench(sound()).await.fault("Download", FaultKind::Cut, FaultedCalls::Next(1)), 0),
+        ("corrupt", bench(sound()).await.fault("Download", FaultKind::Corrupt, FaultedCalls::All), 75),
+        ("reset", bench(sound()).await.fault("Download", FaultKind::ResetBefore, FaultedCalls::Next(2)), 0),
+        ("denied", bench(sound()).await.fault("GetFunction", FaultKind::AccessDenied, FaultedCalls::All), 75),
+        ("throttled", bench(sound()).await.fault("GetFunction", FaultKind::Throttle, FaultedCalls::Next(1)), 0),
         ("a malformed event", bench(sound()).await.event(&event[..event.len() - 1]), 2),
         ("a malformed attempt", bench(sound()).await.with("IMMORTAL_ATTEMPT", "0"), 2),
         ("a failure", bench(runtime("next; exit 1")).await, 3),

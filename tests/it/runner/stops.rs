@@ -122,13 +122,13 @@ async fn a_deaf_handler_is_killed_two_seconds_before_the_time_is_over() {
 
 #[tokio::test]
 async fn told_to_stop_while_it_downloads_it_stops_at_once() {
-    use immortal_emulator::{Calls, How};
+    use immortal_emulator::{FaultKind, FaultedCalls};
 
-    let bench = Bench::of(runtime("next; respond 1")).await.fault("Download", How::Stall, Calls::All);
+    let bench = Bench::of(runtime("next; respond 1")).await.fault("Download", FaultKind::Stall, FaultedCalls::All);
     let child = bench.command().spawn().expect("the runner starts");
     let pid = child.id().expect("it runs").to_string();
-    let called = bench.emulator.until(|happening| {
-        matches!(&happening.what, immortal_emulator::What::Called { operation, .. } if operation == "Download")
+    let called = bench.emulator.until(|entry| {
+        matches!(&entry.kind, immortal_emulator::EntryKind::Called { operation, .. } if operation == "Download")
             .then_some(())
     });
     timeout(PATIENCE, called).await.expect("it downloads");

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Launch, Task};
+use super::{EcsTask, LaunchKind};
 use crate::{
-    cloud::{arn, lock},
-    ecs::cluster_arn,
+    ecs::reply::cluster_arn,
+    platform::{REGION, arn, lock},
 };
 
-impl Task {
+impl EcsTask {
     /// As `DescribeTasks` has it: time stamps are seconds.
     pub(crate) fn describe_for_api(&self) -> Value {
         let milliseconds = |at: Timestamp| at.as_millisecond();
@@ -39,7 +39,7 @@ impl Task {
                 "details": [],
             }],
             "attributes": [{ "name": "ecs.cpu-architecture", "value": std::env::consts::ARCH }],
-            "availabilityZone": format!("{}a", crate::REGION),
+            "availabilityZone": format!("{}a", REGION),
             "clusterArn": cluster_arn(&self.cluster),
             "containers": [{
                 "containerArn": arn("ecs", &format!("container/{}/{id}/{id}", self.cluster)),
@@ -73,9 +73,9 @@ impl Task {
             }
         };
         let provider = match self.launch {
-            Launch::Fargate => None,
-            Launch::Provider => Some("FARGATE"),
-            Launch::Spot => Some("FARGATE_SPOT"),
+            LaunchKind::Fargate => None,
+            LaunchKind::Provider => Some("FARGATE"),
+            LaunchKind::Spot => Some("FARGATE_SPOT"),
         };
         set("capacityProviderName", provider.map(Value::from));
         set("startedBy", self.started_by.clone().map(Value::from));

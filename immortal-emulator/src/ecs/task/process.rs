@@ -9,24 +9,24 @@ use std::{
 
 use immortal_core::names::env;
 
-use super::Task;
-use crate::{cloud::Cloud, process::Process};
+use super::EcsTask;
+use crate::platform::{ChildProcess, Platform, ProcessSetup};
 
-impl Task {
-    pub(super) async fn start(&self, cloud: &Arc<Cloud>) -> io::Result<Process> {
-        let directory = cloud.temporary_directory("task-")?;
+impl EcsTask {
+    pub(super) async fn start(&self, platform: &Arc<Platform>) -> io::Result<ChildProcess> {
+        let directory = platform.temporary_directory("task-")?;
         let root = directory.path();
         let (task, layers, temporary) = (root.join("task"), root.join("opt"), root.join("tmp"));
         for path in [&task, &layers, &temporary] {
             fs::create_dir(path)?;
         }
-        let mut environment = cloud.environment();
-        let metadata = format!("{}/_/metadata/{}", cloud.endpoint(), self.id());
+        let mut environment = platform.environment();
+        let metadata = format!("{}/_/metadata/{}", platform.endpoint(), self.id());
         environment.extend(
             [
                 ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE".to_owned()),
                 // On Fargate it is a path at a link-local address; loopback is the other host that SDKs allow.
-                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/_/credentials", cloud.endpoint())),
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/_/credentials", platform.endpoint())),
                 ("ECS_CONTAINER_METADATA_URI_V4", metadata),
                 ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
                 // The container's file system, as far as it is written to.
@@ -37,9 +37,15 @@ impl Task {
             .map(|(name, value)| (name.to_owned(), value)),
         );
         environment.extend(self.environment.clone());
-        let place = Arc::new(Mutex::new(self.place()));
-        let working_directory = root.to_owned();
-        Process::start(cloud, &self.command, environment, &working_directory, directory, place).await
+        let setup = ProcessSetup {
+            owner: self.arn.clone(),
+            command: self.command.clone(),
+            environment,
+            working_directory: root.to_owned(),
+            directory,
+            source: Arc::new(Mutex::new(self.source())),
+        };
+        ChildProcess::start(platform, setup).await
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
-use super::Failed;
+use super::invocation::InvocationFailure;
 
 /// Lambda's words for a runtime that went away.
-pub(super) fn exited(request_id: &str, status: ExitStatus) -> Failed {
+pub(super) fn exited(request_id: &str, status: ExitStatus) -> InvocationFailure {
     let cause = match (status.code(), status.signal()) {
         (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
         (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
         (None, signal) => format!("Runtime exited with error: signal: {}", signal_name(signal.unwrap_or_default())),
     };
-    Failed::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
+    InvocationFailure::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
 }
 
 /// Signals as Go's `syscall` package spells them, which Lambda's messages do.

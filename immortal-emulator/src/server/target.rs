@@ -9,13 +9,12 @@ use axum::{
     response::Response,
 };
 
-use serde::Deserialize;
-
 use crate::{
-    api::{ApiError, Service, answer_about, signed},
-    cloud::Cloud,
-    ecs, sqs,
+    ecs::{self, EcsService},
+    platform::{ApiError, ServiceKind, answer_about, signed},
+    sqs::{self, SqsService},
 };
+use serde::Deserialize;
 
 /// What a call says of whose event it is about.
 #[derive(Default, Deserialize)]
@@ -39,31 +38,34 @@ struct Text {
 }
 
 impl Subject {
-    fn request_id(self, cloud: &Cloud) -> Option<String> {
+    fn request_id(self, sqs: &SqsService) -> Option<String> {
         let Self { started_by, receipt, mut attributes } = self;
         started_by
             .or_else(|| REQUEST_IDS.iter().find_map(|name| attributes.remove(*name)?.value))
-            .or_else(|| cloud.queues.request_of(&receipt?))
+            .or_else(|| sqs.request_of(&receipt?))
     }
 }
 
-pub(crate) async fn call(State(cloud): State<Arc<Cloud>>, request: Request<Body>) -> Response {
+pub(super) async fn call(
+    State((ecs, sqs)): State<(Arc<EcsService>, Arc<SqsService>)>,
+    request: Request<Body>,
+) -> Response {
     let (head, body) = request.into_parts();
     let target = target(&head.headers);
     let (service, operation) = match target.split_once('.') {
-        Some(("AmazonEC2ContainerServiceV20141113", operation)) => (Service::Ecs, operation),
-        Some(("AmazonSQS", operation)) => (Service::Sqs, operation),
-        _ => (Service::Ecs, target),
+        Some(("AmazonEC2ContainerServiceV20141113", operation)) => (ServiceKind::Ecs, operation),
+        Some(("AmazonSQS", operation)) => (ServiceKind::Sqs, operation),
+        _ => (ServiceKind::Ecs, target),
     };
     let body = axum::body::to_bytes(body, 2 << 20).await;
     let subject = body.as_ref().ok().and_then(|body| serde_json::from_slice::<Subject>(body).ok());
-    let request_id = subject.and_then(|subject| subject.request_id(&cloud));
-    answer_about(&cloud, service, operation, request_id.as_deref(), async |fault| {
+    let request_id = subject.and_then(|subject| subject.request_id(&sqs));
+    answer_about(&sqs.platform, service, operation, request_id.as_deref(), async |fault| {
         signed(&head.headers)?;
         let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is too long"))?;
         match service {
-            Service::Sqs => sqs::wire::call(&cloud, operation, &body, fault.as_ref()),
-            _ => ecs::call(&cloud, operation, &body, fault),
+            ServiceKind::Sqs => sqs::call(&sqs, operation, &body, fault.as_ref()),
+            _ => ecs::call(&ecs, operation, &body, fault.as_ref()),
         }
     })
     .await

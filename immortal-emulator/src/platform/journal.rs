@@ -1,4 +1,4 @@
-//! What happened, in order: the emulator's only output.
+//! The journal: everything that happened, in order. It is the emulator's only output.
 
 use std::{
     sync::Mutex,
@@ -8,48 +8,45 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{broadcast, watch};
 
-use crate::{StopCode, cloud::lock};
+use super::{locking::lock, stop_code::StopCode};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
-pub struct Happening {
+pub struct JournalEntry {
     /// When, since the emulator's start.
     pub at: Duration,
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub what: What,
+    /// The invocation, task, queue or API that it is about.
+    pub source: EntrySource,
+    /// What happened.
+    pub kind: EntryKind,
 }
 
 /// Where something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+#[expect(missing_docs, reason = "names that say all there is")]
+pub enum EntrySource {
     /// In one invocation of a function.
     Lambda {
-        /// The function's name.
         function: String,
         /// The invocation's request id; empty while a sandbox has none.
         request_id: String,
     },
     /// In an ECS task.
     Task {
-        /// The task's ARN.
         arn: String,
         /// Its `startedBy`.
         started_by: Option<String>,
     },
     /// In a queue.
-    Queue {
-        /// The queue's name.
-        name: String,
-    },
+    Queue { name: String },
     /// At the API of one of the services.
     Api,
 }
 
 /// What happened. Never holds an event that a caller sent.
 #[derive(Clone, Debug)]
-pub enum What {
+#[expect(missing_docs, reason = "names that say all there is")]
+pub enum EntryKind {
     /// Lambda took an event.
     Invoked,
     /// A sandbox was given the event.
@@ -60,27 +57,16 @@ pub enum What {
     /// A process wrote a line.
     Log {
         /// Where it wrote it.
-        stream: Stream,
+        stream: OutputStream,
         /// The line, without its end.
         line: String,
     },
     /// The handler answered.
-    Answered {
-        /// The answer.
-        body: Bytes,
-    },
+    Answered { body: Bytes },
     /// The invocation failed, other than by its timeout.
-    Failed {
-        /// The error's type.
-        error_type: String,
-        /// The error's message.
-        message: String,
-    },
+    Failed { error_type: String, message: String },
     /// The invocation was killed at its timeout.
-    TimedOut {
-        /// The function's timeout.
-        after: Duration,
-    },
+    TimedOut { after: Duration },
     /// The event waits for its next try.
     Retrying {
         /// How long, as scaled.
@@ -90,43 +76,30 @@ pub enum What {
     Discarded,
     /// A message came into the queue.
     Queued {
-        /// Its id.
         message_id: String,
         /// The invocation whose failure it tells of, where Lambda wrote it.
         request_id: Option<String>,
     },
     /// A message was received.
     Received {
-        /// Its id.
         message_id: String,
         /// How many times by now.
         count: u32,
     },
     /// A message was deleted, as done.
-    Deleted {
-        /// Its id.
-        message_id: String,
-    },
+    Deleted { message_id: String },
     /// A message stays in the queue, and will be seen again.
-    Returned {
-        /// Its id.
-        message_id: String,
-    },
+    Returned { message_id: String },
     /// How long a received message stays hidden was changed.
     VisibilityChanged {
-        /// Its id.
         message_id: String,
         /// How long from now on, before scaling.
         timeout: Duration,
     },
     /// A message was older than its queue keeps messages, and is gone.
-    Expired {
-        /// Its id.
-        message_id: String,
-    },
+    Expired { message_id: String },
     /// A message was received too often, and came into this dead-letter queue.
     DeadLettered {
-        /// Its id.
         message_id: String,
         /// The queue it lay in.
         from: String,
@@ -139,24 +112,18 @@ pub enum What {
         spot: bool,
     },
     /// A task was told to stop.
-    TaskStopping {
-        /// Why.
-        stop_code: StopCode,
-    },
+    TaskStopping { stop_code: StopCode },
     /// A task is over.
     TaskStopped {
         /// The container's exit code; none if it never ran.
         exit_code: Option<i32>,
-        /// Why, as a code.
         stop_code: StopCode,
-        /// Why, in words.
         reason: String,
     },
     /// One of the services was called.
     Called {
         /// `lambda`, `ecs`, `s3`, `sqs` or `download`.
         service: &'static str,
-        /// The operation's name.
         operation: String,
         /// The HTTP status that the caller saw; 0 for a reset.
         status: u16,
@@ -169,20 +136,20 @@ pub enum What {
 
 /// An output stream of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
 }
 
-/// All happenings, kept, and handed to those who watch.
+/// Keeps all entries, and hands them to subscribers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     start: Instant,
-    all: Mutex<Vec<Happening>>,
+    all: Mutex<Vec<JournalEntry>>,
     length: watch::Sender<usize>,
-    live: broadcast::Sender<Happening>,
+    live: broadcast::Sender<JournalEntry>,
 }
 
 impl Journal {
@@ -195,24 +162,24 @@ impl Journal {
         }
     }
 
-    pub(crate) fn note(&self, place: Place, what: What) {
+    pub(crate) fn note(&self, source: EntrySource, kind: EntryKind) {
         let mut all = lock(&self.all);
-        let happening = Happening { at: self.start.elapsed(), place, what };
-        all.push(happening.clone());
+        let entry = JournalEntry { at: self.start.elapsed(), source, kind };
+        all.push(entry.clone());
         // Under the lock, so that those who watch see the same order. Nobody watching is no error.
-        let _ = self.live.send(happening);
+        let _ = self.live.send(entry);
         self.length.send_replace(all.len());
     }
 
-    pub(crate) fn all(&self) -> Vec<Happening> {
+    pub(crate) fn all(&self) -> Vec<JournalEntry> {
         lock(&self.all).clone()
     }
 
-    pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<JournalEntry> {
         self.live.subscribe()
     }
 
-    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&Happening) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
         let mut length = self.length.subscribe();
         let mut seen = 0;
         loop {

@@ -4,20 +4,21 @@
 
 use std::{net::SocketAddr, path::Path};
 
-use crate::{cloud::Cloud, lambda::Version};
+use super::version::FunctionVersion;
+use crate::platform::Platform;
 
 /// Lambda's variables and the function's own; none of this process's.
 pub(super) fn of(
-    cloud: &Cloud,
-    version: &Version,
+    platform: &Platform,
+    version: &FunctionVersion,
     api: SocketAddr,
     root: &Path,
     temporary: &Path,
 ) -> Vec<(String, String)> {
     let function = &version.function;
     let root = root.to_string_lossy();
-    let date = cloud.now().strftime("%Y/%m/%d").to_string();
-    let mut environment = cloud.environment();
+    let date = platform.now().strftime("%Y/%m/%d").to_string();
+    let mut environment = platform.environment();
     environment.extend(
         [
             ("_HANDLER", function.handler.clone()),
@@ -29,7 +30,7 @@ pub(super) fn of(
             ("AWS_LAMBDA_FUNCTION_VERSION", version.number.clone()),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", format!("{date}/[{}]{}", version.number, cloud.hex(32))),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", format!("{date}/[{}]{}", version.number, platform.ids.hex(32))),
             ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
             ("LAMBDA_TASK_ROOT", root.to_string()),
             ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),

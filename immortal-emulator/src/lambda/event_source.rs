@@ -1,43 +1,41 @@
 //! The event source mapping: a queue's messages, in batches, into a function, with `ReportBatchItemFailures`.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
+use super::{invoke::prepare, service::LambdaService};
+use crate::{
+    platform::{REGION, arn},
+    sqs::{HidingTime, MessageAttribute, ReceivedMessage, attributes_digest, body_digest, system_attributes},
+};
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-
-use super::{Hiding, ReceivedMessage, content, wire::system_attributes};
-use crate::{
-    Attribute, REGION,
-    cloud::{Cloud, arn},
-    lambda::invoke::prepare,
-};
 
 /// Lambda begins with five pollers:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 const POLLERS: usize = 5;
 
 /// Polls for as long as the emulator runs.
-pub(crate) async fn poll(cloud: Arc<Cloud>, queue: String, function: String, batch_size: usize) {
+pub(crate) async fn poll(lambda: Arc<LambdaService>, queue: String, function: String, batch_size: usize) {
     let pollers = Arc::new(Semaphore::new(POLLERS));
     loop {
         let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
-        let changed = cloud.queues.changed.notified();
-        let mut changed = std::pin::pin!(changed);
+        let mut changed = std::pin::pin!(lambda.sqs.changed());
         changed.as_mut().enable();
-        let batch = cloud.queues.receive(&cloud, &queue, batch_size, Hiding::Held);
+        let batch = lambda.sqs.receive(&queue, batch_size, HidingTime::Held);
         if batch.is_empty() {
             drop(poller);
-            match cloud.queues.next_visible(&cloud, &queue) {
-                // Rounded up to the timer's resolution.
-                Some(wait) => drop(tokio::time::timeout(wait + Duration::from_millis(1), changed).await),
-                None => changed.await,
+            let due = lambda.sqs.next_visible(&queue).unwrap_or(Timestamp::MAX);
+            tokio::select! {
+                () = changed => {}
+                () = lambda.platform.clock.sleep_until(due) => {}
             }
             continue;
         }
-        let (cloud, queue, function) = (Arc::clone(&cloud), queue.clone(), function.clone());
+        let (lambda, queue, function) = (Arc::clone(&lambda), queue.clone(), function.clone());
         tokio::spawn(async move {
-            handle(&cloud, &queue, &function, &batch).await;
+            handle(&lambda, &queue, &function, &batch).await;
             drop(poller);
         });
     }
@@ -45,31 +43,31 @@ pub(crate) async fn poll(cloud: Arc<Cloud>, queue: String, function: String, bat
 
 /// Hands one batch over. Its messages are hidden for as long as that takes: with scaled time, the visibility timeout
 /// may be shorter than the function's own run.
-async fn handle(cloud: &Arc<Cloud>, queue: &str, function: &str, batch: &[ReceivedMessage]) {
-    let answer = match prepare(cloud, function, None, event(queue, batch), None) {
-        Ok((version, request)) => version.run(cloud, &request, 1).await.ok(),
+async fn handle(lambda: &LambdaService, queue: &str, function: &str, batch: &[ReceivedMessage]) {
+    let answer = match prepare(lambda, function, None, event(queue, batch), None) {
+        Ok((version, request)) => version.run(&lambda.platform, &request, 1).await.ok(),
         Err(_) => None,
     };
     let ids = batch.iter().map(|received| received.message.id.as_str()).collect();
-    let failed = answer.map_or(Failures::All, |answer| failures(&answer, &ids));
+    let failed = answer.map_or(BatchFailures::All, |answer| failures(&answer, &ids));
     for received in batch {
         if failed.hold(&received.message.id) {
-            cloud.queues.give_back(cloud, queue, received);
+            lambda.sqs.give_back(queue, received);
         } else {
-            let fault = cloud.faults.hit("DeleteMessage", received.request_id.as_deref());
-            cloud.queues.delete(cloud, queue, &received.receipt, fault.as_ref());
+            let fault = lambda.platform.faults.hit("DeleteMessage", received.request_id.as_deref());
+            lambda.sqs.delete(queue, &received.receipt, fault.as_ref());
         }
     }
 }
 
 /// Which records of a batch come back.
 #[derive(Debug, PartialEq, Eq)]
-enum Failures {
+enum BatchFailures {
     All,
     Some(BTreeSet<String>),
 }
 
-impl Failures {
+impl BatchFailures {
     fn hold(&self, id: &str) -> bool {
         match self {
             Self::All => true,
@@ -81,13 +79,13 @@ impl Failures {
 /// Reads the function's answer. What isn't a sound list fails the whole batch.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> Failures {
-    let none = || Failures::Some(BTreeSet::new());
+fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> BatchFailures {
+    let none = || BatchFailures::Some(BTreeSet::new());
     if answer.is_empty() {
         return none();
     }
     let list = match serde_json::from_slice::<Value>(answer) {
-        Err(_) => return Failures::All,
+        Err(_) => return BatchFailures::All,
         Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or_default(),
         // `null`, or an answer that is no object: nothing is reported.
         Ok(_) => return none(),
@@ -95,13 +93,13 @@ fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> Failures {
     let list = match list {
         Value::Array(list) => list,
         Value::Null => return none(),
-        _ => return Failures::All,
+        _ => return BatchFailures::All,
     };
     let ids: Option<BTreeSet<_>> = list
         .iter()
         .map(|item| item.get("itemIdentifier")?.as_str().filter(|id| batch.contains(id)).map(str::to_owned))
         .collect();
-    ids.map_or(Failures::All, Failures::Some)
+    ids.map_or(BatchFailures::All, BatchFailures::Some)
 }
 
 /// The event that Lambda makes of a batch.
@@ -114,7 +112,7 @@ fn event(queue: &str, batch: &[ReceivedMessage]) -> Bytes {
 
 fn record(queue: &str, received: &ReceivedMessage) -> Value {
     let message = &received.message;
-    let attribute = |attribute: &Attribute| {
+    let attribute = |attribute: &MessageAttribute| {
         json!({
             "stringValue": attribute.value,
             "stringListValues": [],
@@ -130,13 +128,13 @@ fn record(queue: &str, received: &ReceivedMessage) -> Value {
         "body": message.body,
         "attributes": system_attributes(received),
         "messageAttributes": attributes,
-        "md5OfBody": content::body_digest(&message.body),
+        "md5OfBody": body_digest(&message.body),
         "eventSource": "aws:sqs",
         "eventSourceARN": arn("sqs", queue),
         "awsRegion": REGION,
     });
     if !message.attributes.is_empty() {
-        record["md5OfMessageAttributes"] = json!(content::attributes_digest(&message.attributes));
+        record["md5OfMessageAttributes"] = json!(attributes_digest(&message.attributes));
     }
     record
 }
@@ -147,7 +145,7 @@ mod tests {
 
     #[test]
     fn only_a_sound_list_saves_a_batch() {
-        let some = |ids: &[&str]| Failures::Some(ids.iter().map(|id| (*id).to_owned()).collect());
+        let some = |ids: &[&str]| BatchFailures::Some(ids.iter().map(|id| (*id).to_owned()).collect());
         let table = [
             ("", some(&[])),
             ("null", some(&[])),
@@ -156,12 +154,12 @@ mod tests {
             (r#"{"batchItemFailures":[]}"#, some(&[])),
             (r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, some(&["a"])),
             (r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#, some(&["a", "b"])),
-            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Failures::All),
-            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, Failures::All),
-            (r#"{"batchItemFailures":[{"itemidentifier":"a"}]}"#, Failures::All),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"z"}]}"#, Failures::All),
-            (r#"{"batchItemFailures":"a"}"#, Failures::All),
-            (r#"{"batchItemFailures":["#, Failures::All),
+            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, BatchFailures::All),
+            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, BatchFailures::All),
+            (r#"{"batchItemFailures":[{"itemidentifier":"a"}]}"#, BatchFailures::All),
+            (r#"{"batchItemFailures":[{"itemIdentifier":"z"}]}"#, BatchFailures::All),
+            (r#"{"batchItemFailures":"a"}"#, BatchFailures::All),
+            (r#"{"batchItemFailures":["#, BatchFailures::All),
         ];
         for (answer, expected) in table {
             let batch = BTreeSet::from(["a", "b"]);

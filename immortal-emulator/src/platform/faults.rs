@@ -2,21 +2,21 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use crate::{StopCode, cloud::lock};
+use super::{locking::lock, stop_code::StopCode};
 
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
+    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
     /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
     /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
     /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
     /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
     pub operation: &'static str,
     /// How it fails.
-    pub how: How,
+    pub kind: FaultKind,
     /// Which of its calls.
-    pub calls: Calls,
+    pub calls: FaultedCalls,
 }
 
 /// What can fail; a name that is none of these would never be hit.
@@ -47,7 +47,7 @@ const OPERATIONS: [&str; 22] = [
 
 /// Which calls a fault hits, counted from its injection. Of several faults the first that hits is taken.
 #[derive(Clone, Copy, Debug)]
-pub enum Calls {
+pub enum FaultedCalls {
     /// The next so many.
     Next(u32),
     /// Only the nth, from 1.
@@ -60,7 +60,7 @@ pub enum Calls {
 
 /// How a call fails.
 #[derive(Clone, Debug)]
-pub enum How {
+pub enum FaultKind {
     /// The service's own throttling error.
     Throttle,
     /// An answer with this status of 500 or more.
@@ -133,17 +133,17 @@ pub enum How {
 
 /// The faults that are scripted by now.
 #[derive(Debug)]
-pub(crate) struct Faults(Mutex<(Vec<Scripted>, fastrand::Rng)>);
+pub(crate) struct FaultScript(Mutex<(Vec<ScriptedFault>, fastrand::Rng)>);
 
 #[derive(Debug)]
-struct Scripted {
+struct ScriptedFault {
     fault: Fault,
     /// Whose calls it hits; those of all where there is none.
     of: Option<String>,
     seen: u32,
 }
 
-impl Faults {
+impl FaultScript {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Mutex::new((Vec::new(), fastrand::Rng::with_seed(seed))))
     }
@@ -154,29 +154,29 @@ impl Faults {
             "there is no operation {}; there are {OPERATIONS:?}",
             fault.operation
         );
-        lock(&self.0).0.push(Scripted { fault, of, seen: 0 });
+        lock(&self.0).0.push(ScriptedFault { fault, of, seen: 0 });
     }
 
     /// Counts a call of this operation, about the event of this request, and says how it is to fail.
-    pub(crate) fn hit(&self, operation: &str, of: Option<&str>) -> Option<How> {
+    pub(crate) fn hit(&self, operation: &str, of: Option<&str>) -> Option<FaultKind> {
         let mut guard = lock(&self.0);
         let (scripted, random) = &mut *guard;
         let mut hit = None;
-        let mine = |scripted: &&mut Scripted| {
+        let mine = |scripted: &&mut ScriptedFault| {
             scripted.fault.operation == operation && (scripted.of.is_none() || scripted.of.as_deref() == of)
         };
-        for Scripted { fault, seen, .. } in scripted.iter_mut().filter(mine) {
+        for ScriptedFault { fault, seen, .. } in scripted.iter_mut().filter(mine) {
             let hits = match fault.calls {
                 // A fault that another one forestalled hasn't had its turn.
-                Calls::Next(_) if hit.is_some() => continue,
-                Calls::Next(calls) => *seen < calls,
-                Calls::Nth(call) => *seen + 1 == call,
-                Calls::Share(share) => random.f64() < share,
-                Calls::All => true,
+                FaultedCalls::Next(_) if hit.is_some() => continue,
+                FaultedCalls::Next(calls) => *seen < calls,
+                FaultedCalls::Nth(call) => *seen + 1 == call,
+                FaultedCalls::Share(share) => random.f64() < share,
+                FaultedCalls::All => true,
             };
             *seen += 1;
             if hits && hit.is_none() {
-                hit = Some(fault.how.clone());
+                hit = Some(fault.kind.clone());
             }
         }
         hit
@@ -187,13 +187,13 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn hits(calls: &[Calls], times: usize) -> Vec<Option<u16>> {
-        let faults = Faults::new(7);
+    fn hits(calls: &[FaultedCalls], times: usize) -> Vec<Option<u16>> {
+        let faults = FaultScript::new(7);
         for (status, calls) in (500..).zip(calls) {
-            faults.inject(Fault { operation: "RunTask", how: How::Status(status), calls: *calls }, None);
+            faults.inject(Fault { operation: "RunTask", kind: FaultKind::Status(status), calls: *calls }, None);
         }
-        let status = |how| match how {
-            How::Status(status) => status,
+        let status = |kind| match kind {
+            FaultKind::Status(status) => status,
             other => panic!("injected no {other:?}"),
         };
         (0..times).map(|_| faults.hit("RunTask", Some("r-1")).map(status)).collect()
@@ -201,17 +201,17 @@ mod tests {
 
     #[test]
     fn the_calls_asked_for_are_hit() {
-        assert_eq!(hits(&[Calls::Next(2)], 3), [Some(500), Some(500), None]);
-        assert_eq!(hits(&[Calls::Nth(2)], 3), [None, Some(500), None]);
-        assert_eq!(hits(&[Calls::Next(1), Calls::Next(1)], 3), [Some(500), Some(501), None]);
-        assert_eq!(hits(&[Calls::Nth(2), Calls::All], 3), [Some(501), Some(500), Some(501)]);
-        assert!(Faults::new(0).hit("RunTask", None).is_none());
+        assert_eq!(hits(&[FaultedCalls::Next(2)], 3), [Some(500), Some(500), None]);
+        assert_eq!(hits(&[FaultedCalls::Nth(2)], 3), [None, Some(500), None]);
+        assert_eq!(hits(&[FaultedCalls::Next(1), FaultedCalls::Next(1)], 3), [Some(500), Some(501), None]);
+        assert_eq!(hits(&[FaultedCalls::Nth(2), FaultedCalls::All], 3), [Some(501), Some(500), Some(501)]);
+        assert!(FaultScript::new(0).hit("RunTask", None).is_none());
     }
 
     #[test]
     fn a_fault_of_one_request_leaves_the_others_alone() {
-        let faults = Faults::new(0);
-        let second = Fault { operation: "RunTask", how: How::Empty, calls: Calls::Nth(2) };
+        let faults = FaultScript::new(0);
+        let second = Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::Nth(2) };
         faults.inject(second, Some("r-1".to_owned()));
         let hits = ["r-1", "r-2", "r-2", "r-1"].map(|of| faults.hit("RunTask", Some(of)).is_some());
         assert_eq!(hits, [false, false, false, true]);
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn a_share_is_about_that_share_and_the_same_again() {
-        let first = hits(&[Calls::Share(0.2)], 1000);
+        let first = hits(&[FaultedCalls::Share(0.2)], 1000);
         let count = first.iter().flatten().count();
         assert!((150..250).contains(&count), "{count}");
-        assert_eq!(first, hits(&[Calls::Share(0.2)], 1000));
+        assert_eq!(first, hits(&[FaultedCalls::Share(0.2)], 1000));
     }
 }

@@ -7,16 +7,16 @@ use axum::{
 };
 use bytes::Bytes;
 
-use crate::api::{ApiError, respond};
+use super::{api_error::ApiError, response::respond};
 
 /// What part was asked for; the bounds are inside the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Range {
+pub(crate) enum ByteRange {
     Whole,
     Part { first: usize, last: usize },
 }
 
-impl Range {
+impl ByteRange {
     /// Reads the header; what S3 doesn't understand (several ranges, another unit) is as no header at all.
     pub(crate) fn of(headers: &HeaderMap, length: usize) -> Result<Self, ApiError> {
         let header = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -71,21 +71,21 @@ mod tests {
 
     #[test]
     fn ranges_are_read_as_s3_reads_them() {
-        let part = |first, last| Some(Range::Part { first, last });
+        let part = |first, last| Some(ByteRange::Part { first, last });
         let table = [
-            ("", Some(Range::Whole)),
+            ("", Some(ByteRange::Whole)),
             ("bytes=0-3", part(0, 3)),
             ("bytes=2-", part(2, 9)),
             ("bytes=-4", part(6, 9)),
             ("bytes=-40", part(0, 9)),
             ("bytes=8-99", part(8, 9)),
-            ("bytes=3-2", Some(Range::Whole)),
-            ("lines=0-1", Some(Range::Whole)),
+            ("bytes=3-2", Some(ByteRange::Whole)),
+            ("lines=0-1", Some(ByteRange::Whole)),
             ("bytes=10-", None),
         ];
         for (header, expected) in table {
             let headers = HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static(header))]);
-            assert_eq!(Range::of(&headers, 10).ok(), expected, "{header}");
+            assert_eq!(ByteRange::of(&headers, 10).ok(), expected, "{header}");
         }
     }
 }

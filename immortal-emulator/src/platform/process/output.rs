@@ -11,10 +11,11 @@ use std::{
 
 use tokio::net::unix::pipe;
 
-use crate::{
-    Stream, What,
-    cloud::{Cloud, lock},
-    process::SharedPlace,
+use crate::platform::{
+    journal::{EntryKind, OutputStream},
+    locking::lock,
+    process::SharedSource,
+    shared::Platform,
 };
 
 /// Longer lines are cut in pieces: `CloudWatch` takes log events of up to 256 KB.
@@ -22,10 +23,10 @@ use crate::{
 const LONGEST: usize = 256 * 1024;
 
 #[derive(Debug)]
-pub(crate) struct Output {
+pub(crate) struct ProcessOutput {
     pipe: pipe::Receiver,
-    stream: Stream,
-    place: SharedPlace,
+    stream: OutputStream,
+    source: SharedSource,
     line: Mutex<Line>,
 }
 
@@ -35,16 +36,16 @@ struct Line {
     ended: bool,
 }
 
-impl Output {
-    pub(crate) fn new(pipe: OwnedFd, stream: Stream, place: SharedPlace) -> io::Result<Self> {
-        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, stream, place, line: Mutex::default() })
+impl ProcessOutput {
+    pub(crate) fn new(pipe: OwnedFd, stream: OutputStream, source: SharedSource) -> io::Result<Self> {
+        Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, stream, source, line: Mutex::default() })
     }
 
     /// Notes lines as they come, to the end.
-    pub(crate) async fn follow(&self, cloud: &Cloud) {
+    pub(crate) async fn follow(&self, platform: &Platform) {
         while self.pipe.readable().await.is_ok() {
             // Reading inside `try_io` tells the reactor that the pipe is empty.
-            match self.pipe.try_io(|| self.read(cloud)) {
+            match self.pipe.try_io(|| self.read(platform)) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 _ => return,
             }
@@ -52,12 +53,12 @@ impl Output {
     }
 
     /// Notes what there is by now, whatever the reactor knows of it.
-    pub(crate) fn drain(&self, cloud: &Cloud) {
+    pub(crate) fn drain(&self, platform: &Platform) {
         // An empty pipe and its end are alike here.
-        let _ = self.read(cloud);
+        let _ = self.read(platform);
     }
 
-    fn read(&self, cloud: &Cloud) -> io::Result<()> {
+    fn read(&self, platform: &Platform) -> io::Result<()> {
         let mut line = lock(&self.line);
         let mut buffer = [0; 8192];
         while !line.ended {
@@ -68,24 +69,24 @@ impl Output {
             line.ended = read == 0;
             for &byte in &buffer[..read] {
                 match byte {
-                    b'\n' => self.note(cloud, mem::take(&mut line.bytes)),
+                    b'\n' => self.note(platform, mem::take(&mut line.bytes)),
                     byte => line.bytes.push(byte),
                 }
                 if line.bytes.len() >= LONGEST {
-                    self.note(cloud, mem::take(&mut line.bytes));
+                    self.note(platform, mem::take(&mut line.bytes));
                 }
             }
         }
         if !line.bytes.is_empty() {
-            self.note(cloud, mem::take(&mut line.bytes));
+            self.note(platform, mem::take(&mut line.bytes));
         }
         Ok(())
     }
 
-    fn note(&self, cloud: &Cloud, line: Vec<u8>) {
+    fn note(&self, platform: &Platform, line: Vec<u8>) {
         let line = String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
         let line = line.strip_suffix('\r').map(str::to_owned).unwrap_or(line);
-        let place = lock(&self.place).clone();
-        cloud.journal.note(place, What::Log { stream: self.stream, line });
+        let source = lock(&self.source).clone();
+        platform.journal.note(source, EntryKind::Log { stream: self.stream, line });
     }
 }

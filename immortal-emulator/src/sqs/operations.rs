@@ -5,17 +5,18 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Hiding, ReceivedMessage, content, receiving::LONGEST_HIDING};
-use crate::{
-    ACCOUNT, Attribute, How,
-    api::{ApiError, Outcome, json_response},
-    cloud::{Cloud, arn, lock},
+use super::{
+    content,
+    queue::MessageAttribute,
+    receiving::{HidingTime, LONGEST_HIDING, ReceivedMessage},
+    service::SqsService,
 };
+use crate::platform::{ACCOUNT, ApiError, CallOutcome, FaultKind, arn, json_response, lock, parse_json};
 
 /// The parameters of all operations, which never differ in meaning.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Parameters {
+struct SqsParameters {
     queue_name: String,
     queue_url: String,
     message_body: String,
@@ -38,40 +39,44 @@ struct WireAttribute {
     string_value: String,
 }
 
-pub(crate) fn call(cloud: &Cloud, operation: &str, body: &[u8], fault: Option<&How>) -> Result<Outcome, ApiError> {
-    let parameters: Parameters = serde_json::from_slice(body)
-        .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
+pub(crate) fn call(
+    sqs: &SqsService,
+    operation: &str,
+    body: &[u8],
+    fault: Option<&FaultKind>,
+) -> Result<CallOutcome, ApiError> {
+    let parameters: SqsParameters = parse_json(body)?;
     let queue = || {
         let name = parameters.queue_url.rsplit('/').next().unwrap_or_default();
-        if cloud.queues.exists(name) { Ok(name) } else { Err(no_such_queue()) }
+        if sqs.exists(name) { Ok(name) } else { Err(no_such_queue()) }
     };
     let answer = match operation {
-        "GetQueueUrl" if cloud.queues.exists(&parameters.queue_name) => {
-            json!({ "QueueUrl": format!("{}/{ACCOUNT}/{}", cloud.endpoint(), parameters.queue_name) })
+        "GetQueueUrl" if sqs.exists(&parameters.queue_name) => {
+            json!({ "QueueUrl": format!("{}/{ACCOUNT}/{}", sqs.platform.endpoint(), parameters.queue_name) })
         }
         "GetQueueUrl" => return Err(no_such_queue()),
-        "GetQueueAttributes" => attributes_of(cloud, queue()?, &parameters.attribute_names)?,
-        "SendMessage" => send(cloud, queue()?, parameters.message_body.clone(), &parameters.message_attributes)?,
-        "ReceiveMessage" => receive(cloud, queue()?, &parameters)?,
+        "GetQueueAttributes" => attributes_of(sqs, queue()?, &parameters.attribute_names)?,
+        "SendMessage" => send(sqs, queue()?, parameters.message_body.clone(), &parameters.message_attributes)?,
+        "ReceiveMessage" => receive(sqs, queue()?, &parameters)?,
         "DeleteMessage" => {
-            cloud.queues.delete(cloud, queue()?, parameters.receipt()?, fault);
+            sqs.delete(queue()?, parameters.receipt()?, fault);
             json!({})
         }
         "ChangeMessageVisibility" => {
             let timeout = parameters.timeout()?.ok_or_else(|| missing("VisibilityTimeout"))?;
-            cloud.queues.change_visibility(cloud, queue()?, parameters.receipt()?, timeout)?;
+            sqs.change_visibility(queue()?, parameters.receipt()?, timeout)?;
             json!({})
         }
         "StartMessageMoveTask" => {
-            cloud.queues.start_move_task(cloud, &parameters.source_arn, parameters.destination_arn.as_deref())?;
-            json!({ "TaskHandle": cloud.hex(64) })
+            sqs.start_move_task(&parameters.source_arn, parameters.destination_arn.as_deref())?;
+            json!({ "TaskHandle": sqs.platform.ids.hex(64) })
         }
         other => return Err(ApiError::new(400, "InvalidAction", format!("the emulator's SQS has no {other}"))),
     };
-    Ok(json_response(cloud, &answer))
+    Ok(json_response(&sqs.platform, &answer))
 }
 
-impl Parameters {
+impl SqsParameters {
     fn receipt(&self) -> Result<&str, ApiError> {
         if self.receipt_handle.is_empty() { Err(missing("ReceiptHandle")) } else { Ok(&self.receipt_handle) }
     }
@@ -102,12 +107,12 @@ fn missing(parameter: &str) -> ApiError {
 }
 
 fn send(
-    cloud: &Cloud,
+    sqs: &SqsService,
     queue: &str,
     body: String,
     attributes: &BTreeMap<String, WireAttribute>,
 ) -> Result<Value, ApiError> {
-    let attribute = |WireAttribute { data_type, string_value }: &WireAttribute| Attribute {
+    let attribute = |WireAttribute { data_type, string_value }: &WireAttribute| MessageAttribute {
         data_type: data_type.clone(),
         value: string_value.clone(),
     };
@@ -117,18 +122,18 @@ fn send(
     if !attributes.is_empty() {
         answer["MD5OfMessageAttributes"] = json!(content::attributes_digest(&attributes));
     }
-    let id = cloud.queues.send(cloud, queue, body, attributes, None).ok_or_else(no_such_queue)?;
+    let id = sqs.send(queue, body, attributes, None).ok_or_else(no_such_queue)?;
     answer["MessageId"] = json!(id);
     Ok(answer)
 }
 
-fn receive(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value, ApiError> {
+fn receive(sqs: &SqsService, queue: &str, parameters: &SqsParameters) -> Result<Value, ApiError> {
     let most = parameters.max_number_of_messages.unwrap_or(1);
     if !(1..=10).contains(&most) {
         let message = "MaxNumberOfMessages must be between 1 and 10, if provided.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
-    let received = cloud.queues.receive(cloud, queue, most, Hiding::For(parameters.timeout()?));
+    let received = sqs.receive(queue, most, HidingTime::For(parameters.timeout()?));
     let messages: Vec<_> = received.iter().map(|received| describe(received, parameters)).collect();
     // Without a message there is no member.
     Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
@@ -136,7 +141,7 @@ fn receive(cloud: &Cloud, queue: &str, parameters: &Parameters) -> Result<Value,
 
 /// Attributes come only if asked for:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
-fn describe(received: &ReceivedMessage, parameters: &Parameters) -> Value {
+fn describe(received: &ReceivedMessage, parameters: &SqsParameters) -> Value {
     let message = &received.message;
     let mut described = json!({
         "MessageId": message.id,
@@ -164,14 +169,15 @@ fn describe(received: &ReceivedMessage, parameters: &Parameters) -> Value {
         .collect();
     if !attributes.is_empty() {
         described["MD5OfMessageAttributes"] = json!(content::attributes_digest(&attributes));
-        let wire = |attribute: Attribute| json!({ "DataType": attribute.data_type, "StringValue": attribute.value });
+        let wire =
+            |attribute: MessageAttribute| json!({ "DataType": attribute.data_type, "StringValue": attribute.value });
         described["MessageAttributes"] = attributes.into_iter().map(|(name, one)| (name, wire(one))).collect();
     }
     described
 }
 
 /// Source: the `MessageSystemAttributeName` shape of the SQS API.
-pub(super) fn system_attributes(received: &ReceivedMessage) -> Map<String, Value> {
+pub(crate) fn system_attributes(received: &ReceivedMessage) -> Map<String, Value> {
     let message = &received.message;
     let mut attributes = Map::from_iter([
         ("ApproximateReceiveCount".to_owned(), json!(message.receive_count.to_string())),
@@ -186,11 +192,11 @@ pub(super) fn system_attributes(received: &ReceivedMessage) -> Map<String, Value
 }
 
 /// Source: the `QueueAttributeName` shape of the SQS API.
-fn attributes_of(cloud: &Cloud, name: &str, asked: &[String]) -> Result<Value, ApiError> {
-    let now = cloud.now();
-    let mut queues = lock(&cloud.queues.queues);
+fn attributes_of(sqs: &SqsService, name: &str, asked: &[String]) -> Result<Value, ApiError> {
+    let now = sqs.platform.now();
+    let mut queues = lock(&sqs.queues);
     let stored = queues.get_mut(name).ok_or_else(no_such_queue)?;
-    stored.expire(cloud, now);
+    stored.expire(&sqs.platform, now);
     let visible = stored.messages.iter().filter(|message| message.is_visible(now)).count();
     let queue = &stored.queue;
     let mut attributes = BTreeMap::from([

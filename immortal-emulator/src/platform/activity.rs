@@ -5,20 +5,20 @@ use tokio::sync::watch;
 /// Counts what is under way: events until they are answered or given up, tasks, and the messages that a function is to
 /// be given. What follows from one of them begins before it ends, so none is none.
 #[derive(Debug)]
-pub(crate) struct Activity(watch::Sender<usize>);
+pub(crate) struct ActivityCount(watch::Sender<usize>);
 
 /// Something under way, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct UnderWay(watch::Sender<usize>);
+pub(crate) struct ActivityGuard(watch::Sender<usize>);
 
-impl Activity {
+impl ActivityCount {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(0))
     }
 
-    pub(crate) fn begin(&self) -> UnderWay {
+    pub(crate) fn begin(&self) -> ActivityGuard {
         self.0.send_modify(|count| *count += 1);
-        UnderWay(self.0.clone())
+        ActivityGuard(self.0.clone())
     }
 
     /// Waits until nothing is under way.
@@ -28,7 +28,7 @@ impl Activity {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }

@@ -1,0 +1,19 @@
+//! What the operations share: answers, and the error of most refusals.
+
+use serde_json::Value;
+
+use crate::platform::{ApiError, CallOutcome, Platform, arn, json_response};
+
+pub(super) fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(400, "InvalidParameterException", message)
+}
+
+/// A 200 whose `failures` name a reason: that is noted.
+pub(super) fn answered(platform: &Platform, answer: &Value) -> CallOutcome {
+    let code = answer.pointer("/failures/0/reason").and_then(Value::as_str).map(str::to_owned);
+    CallOutcome { code, ..json_response(platform, answer) }
+}
+
+pub(super) fn cluster_arn(name: &str) -> String {
+    arn("ecs", &format!("cluster/{name}"))
+}

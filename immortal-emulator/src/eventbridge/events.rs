@@ -1,0 +1,122 @@
+//! State changes of tasks, and their delivery to the targets of rules.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::rule::{RuleTarget, TaskRule};
+use crate::{
+    lambda::{LambdaService, accept},
+    platform::{ACCOUNT, FaultKind, Platform, REGION, lock},
+    sqs::SqsService,
+};
+
+/// The rules on state changes of tasks, and what their targets need.
+#[derive(Debug)]
+pub(crate) struct TaskEvents {
+    pub(crate) platform: Arc<Platform>,
+    lambda: Arc<LambdaService>,
+    sqs: Arc<SqsService>,
+    rules: Mutex<Vec<TaskRule>>,
+}
+
+/// A task that changed.
+#[derive(Debug)]
+pub(crate) struct TaskChange<'a> {
+    pub(crate) arn: &'a str,
+    pub(crate) family: &'a str,
+    pub(crate) started_by: Option<&'a str>,
+    pub(crate) last_status: &'static str,
+    /// The task, as events describe it.
+    pub(crate) detail: Value,
+}
+
+impl TaskEvents {
+    pub(crate) fn new(platform: Arc<Platform>, lambda: Arc<LambdaService>, sqs: Arc<SqsService>) -> Self {
+        Self { platform, lambda, sqs, rules: Mutex::default() }
+    }
+
+    pub(crate) fn put_rule(&self, rule: TaskRule) {
+        lock(&self.rules).push(rule);
+    }
+
+    /// Tells each rule that asks for it of a change.
+    ///
+    /// Source of the shape: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>; that
+    /// events may come twice, and in another order:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwet_handling.html>
+    pub(crate) fn publish(&self, change: &TaskChange<'_>) {
+        let rules = lock(&self.rules).clone();
+        for rule in rules.iter().filter(|rule| matches(rule, change)) {
+            let fault = self.platform.faults.hit("TaskStateChange", change.started_by);
+            let mut event = self.event(change);
+            let (mut times, mut late) = (1, Duration::ZERO);
+            match fault {
+                Some(FaultKind::Twice) => times = 2,
+                Some(FaultKind::Late(delay)) => late = delay,
+                Some(FaultKind::WithoutOverrides) => {
+                    event["detail"]["overrides"] = json!({ "containerOverrides": [] });
+                }
+                Some(FaultKind::WithoutStopCode) => {
+                    event["detail"].as_object_mut().map(|detail| detail.remove("stopCode"));
+                }
+                _ => {}
+            }
+            for _ in 0..times {
+                self.deliver(&rule.target, event.to_string(), change.started_by, late);
+            }
+        }
+    }
+
+    fn event(&self, change: &TaskChange<'_>) -> Value {
+        json!({
+            "version": "0",
+            "id": self.platform.ids.uuid(),
+            "detail-type": "ECS Task State Change",
+            "source": "aws.ecs",
+            "account": ACCOUNT,
+            "time": self.platform.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "region": REGION,
+            "resources": [change.arn],
+            "detail": change.detail,
+        })
+    }
+
+    fn deliver(&self, target: &RuleTarget, event: String, started_by: Option<&str>, late: Duration) {
+        if late.is_zero() {
+            return deliver_now(&self.lambda, &self.sqs, target, event, started_by);
+        }
+        let (lambda, sqs, under_way) = (self.lambda.clone(), self.sqs.clone(), self.platform.activity.begin());
+        let (target, started_by) = (target.clone(), started_by.map(str::to_owned));
+        self.platform.runtime.spawn(async move {
+            tokio::time::sleep(late).await;
+            deliver_now(&lambda, &sqs, &target, event, started_by.as_deref());
+            drop(under_way);
+        });
+    }
+}
+
+fn matches(rule: &TaskRule, change: &TaskChange<'_>) -> bool {
+    let status = rule.last_status.is_empty() || rule.last_status.iter().any(|one| one == change.last_status);
+    status && rule.family.as_ref().is_none_or(|family| family == change.family)
+}
+
+/// Invokes a rule's target, or sends to it. A target that is gone fails silently, in AWS too.
+fn deliver_now(
+    lambda: &Arc<LambdaService>,
+    sqs: &SqsService,
+    target: &RuleTarget,
+    event: String,
+    started_by: Option<&str>,
+) {
+    match target {
+        RuleTarget::Function(function) => drop(accept(lambda, function, None, event.into())),
+        RuleTarget::Queue(queue) => {
+            sqs.deliver(queue, event, BTreeMap::new(), started_by);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A function, as it is deployed.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use bytes::Bytes;
+
+/// A Lambda function, as deployed.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "names that say all there is")]
+pub struct Function {
+    pub name: String,
+    /// Its package. Empty for a container image.
+    pub zip: Bytes,
+    /// `_HANDLER`.
+    pub handler: String,
+    /// The runtime's identifier.
+    pub runtime: String,
+    /// Memory in MB: reported, not enforced.
+    pub memory: u32,
+    /// The timeout, enforced by SIGKILL.
+    pub timeout: Duration,
+    /// The function's own variables.
+    pub environment: BTreeMap<String, String>,
+    /// `x86_64` or `arm64`: reported, not enforced.
+    pub architecture: String,
+    /// `MaximumRetryAttempts` of asynchronous invocations, 0 to 2.
+    pub retries: u8,
+    /// Where failed asynchronous invocations go.
+    pub on_failure: Option<FailureTarget>,
+    /// ARNs of layers, from [`Emulator::publish_layer`](crate::Emulator::publish_layer). Reported, not unpacked.
+    pub layers: Vec<String>,
+    /// `Some(image URI)` for a function packaged as a container image. It can't be invoked here.
+    pub image_uri: Option<String>,
+    /// EFS mounts as (ARN, path): reported.
+    pub file_systems: Vec<(String, String)>,
+    /// The code and message that `GetFunction` reports in place of variables which it can't decrypt.
+    pub environment_error: Option<(String, String)>,
+    /// Whether it is a durable function: reported.
+    pub durable: bool,
+}
+
+/// A package is bytes nobody wants to read.
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("name", &self.name).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl Function {
+    /// A function with Lambda's defaults: 3 s, 128 MB, two retries, `provided.al2023`, this machine's architecture.
+    pub fn new(name: impl Into<String>, zip: impl Into<Bytes>) -> Self {
+        Self {
+            name: name.into(),
+            zip: zip.into(),
+            handler: "bootstrap".into(),
+            runtime: "provided.al2023".into(),
+            memory: 128,
+            timeout: Duration::from_secs(3),
+            environment: BTreeMap::new(),
+            architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.into(),
+            retries: 2,
+            on_failure: None,
+            layers: Vec::new(),
+            image_uri: None,
+            file_systems: Vec::new(),
+            environment_error: None,
+            durable: false,
+        }
+    }
+}
+
+/// Where Lambda puts an asynchronous invocation that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureTarget {
+    /// An `OnFailure` destination: a queue's ARN.
+    OnFailure(String),
+    /// A `DeadLetterConfig`: a queue's ARN.
+    DeadLetterConfig(String),
+}

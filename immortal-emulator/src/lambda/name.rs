@@ -1,0 +1,97 @@
+//! How functions are named, and what `CreateFunction` refuses.
+
+use super::function::Function;
+use immortal_core::names::RESERVED;
+
+use crate::platform::{ACCOUNT, EmulatorError, REGION};
+
+/// A function as callers name it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FunctionName<'a> {
+    pub(super) function: &'a str,
+    pub(super) qualifier: Option<&'a str>,
+    /// Whether its region and account are this emulator's.
+    pub(super) here: bool,
+}
+
+impl<'a> FunctionName<'a> {
+    /// Source: the `FunctionName` parameter of <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        let parts: Vec<_> = text.split(':').collect();
+        let (here, rest) = match &parts[..] {
+            ["arn", _, "lambda", region, account, "function", rest @ ..] => {
+                (*region == REGION && *account == ACCOUNT, rest)
+            }
+            [account, "function", rest @ ..] => (*account == ACCOUNT, rest),
+            rest => (true, rest),
+        };
+        let (function, qualifier) = match rest {
+            [function] => (*function, None),
+            [function, qualifier] => (*function, Some(*qualifier)),
+            _ => return None,
+        };
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let sound = !function.is_empty() && function.len() <= 64 && function.chars().all(valid);
+        sound.then_some(Self { function, qualifier, here })
+    }
+}
+
+/// What `CreateFunction` refuses.
+pub(super) fn check(function: &Function) -> Result<(), EmulatorError> {
+    let refuse =
+        |message: String| Err(EmulatorError::Refused { code: "InvalidParameterValueException".to_owned(), message });
+    if FunctionName::parse(&function.name).is_none_or(|name| name.function != function.name) {
+        return refuse(format!("{:?} is no name for a function", function.name));
+    }
+    // https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+    if function.retries > 2 {
+        return refuse(format!("MaximumRetryAttempts is {}, and must be 0 to 2", function.retries));
+    }
+    if function.image_uri.is_none() && function.zip.is_empty() {
+        return refuse("Uploaded file must be a non-empty zip".to_owned());
+    }
+    // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: keys start with a letter.
+    let bad =
+        |name: &&String| !name.starts_with(|c: char| c.is_ascii_alphabetic()) || RESERVED.contains(&name.as_str());
+    if let Some(name) = function.environment.keys().find(bad) {
+        return refuse(format!("{name} can't be a variable of a function: it is reserved, or begins with no letter"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lambda_reserves_is_refused() {
+        let with = |name: &str| Function {
+            environment: [(name.to_owned(), "x".to_owned())].into(),
+            ..Function::new("ingest", vec![1])
+        };
+        assert!(check(&with("TABLE")).is_ok());
+        for name in RESERVED {
+            assert!(check(&with(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_named_in_each_of_lambdas_ways() {
+        let name = |function, qualifier, here| Some(FunctionName { function, qualifier, here });
+        let table = [
+            ("ingest", name("ingest", None, true)),
+            ("ingest:7", name("ingest", Some("7"), true)),
+            ("123456789012:function:ingest", name("ingest", None, true)),
+            ("arn:aws:lambda:eu-central-1:123456789012:function:ingest", name("ingest", None, true)),
+            ("arn:aws:lambda:eu-central-1:123456789012:function:ingest:$LATEST", name("ingest", Some("$LATEST"), true)),
+            ("arn:aws:lambda:eu-west-1:123456789012:function:ingest", name("ingest", None, false)),
+            ("arn:aws:lambda:eu-central-1:1:function:ingest", name("ingest", None, false)),
+            ("", None),
+            ("a b", None),
+            ("a:b:c", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(FunctionName::parse(text), expected, "{text}");
+        }
+    }
+}

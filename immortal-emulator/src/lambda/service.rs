@@ -1,0 +1,104 @@
+//! Functions, their versions and layers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+
+use super::{
+    function::Function,
+    name::{FunctionName, check},
+    version::{CodeDownload, CodePackage, FunctionVersion},
+};
+use crate::{
+    platform::{ApiError, EmulatorError, Platform, arn, lock},
+    sqs::SqsService,
+};
+
+const LATEST: &str = "$LATEST";
+
+#[derive(Debug)]
+pub(crate) struct LambdaService {
+    pub(super) platform: Arc<Platform>,
+    /// Where failed events go, and where functions are given messages from.
+    pub(super) sqs: Arc<SqsService>,
+    functions: Mutex<BTreeMap<String, BTreeMap<String, Arc<FunctionVersion>>>>,
+    layers: Mutex<BTreeMap<String, Vec<CodePackage>>>,
+    pub(super) downloads: Mutex<HashMap<String, CodeDownload>>,
+}
+
+impl LambdaService {
+    pub(crate) fn new(platform: Arc<Platform>, sqs: Arc<SqsService>) -> Self {
+        let (functions, layers, downloads) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { platform, sqs, functions, layers, downloads }
+    }
+
+    pub(crate) fn deploy(&self, function: Function) -> Result<String, EmulatorError> {
+        check(&function)?;
+        let version = FunctionVersion::new(&self.platform, function, LATEST);
+        let arn = version.function_arn();
+        let mut deployed = lock(&self.functions);
+        let versions = deployed.entry(version.function.name.clone()).or_default();
+        let old = versions.insert(LATEST.to_owned(), version);
+        drop(deployed);
+        if let Some(old) = old {
+            old.pool.end_idle();
+        }
+        Ok(arn)
+    }
+
+    pub(crate) fn publish(&self, name: &str) -> Result<String, EmulatorError> {
+        let mut deployed = lock(&self.functions);
+        let missing = || EmulatorError::Missing(format!("function {name}"));
+        let versions = deployed.get_mut(name).ok_or_else(missing)?;
+        let latest = versions.get(LATEST).ok_or_else(missing)?;
+        // `$LATEST` is one of them, so the count is the next number.
+        let number = versions.len().to_string();
+        let version = FunctionVersion::new(&self.platform, latest.function.clone(), &number);
+        versions.insert(number.clone(), version);
+        Ok(number)
+    }
+
+    pub(crate) fn publish_layer(&self, name: &str, zip: Bytes) -> String {
+        let mut layers = lock(&self.layers);
+        let versions = layers.entry(name.to_owned()).or_default();
+        versions.push(CodePackage::new(zip));
+        arn("lambda", &format!("layer:{name}:{}", versions.len()))
+    }
+
+    /// A layer's version by name and number.
+    fn layer(&self, name: &str, version: usize) -> Option<CodePackage> {
+        lock(&self.layers).get(name)?.get(version.checked_sub(1)?).cloned()
+    }
+
+    /// A layer's version by its ARN.
+    pub(super) fn layer_by_arn(&self, layer_arn: &str) -> Option<CodePackage> {
+        let (name, version) = layer_arn.strip_prefix(&arn("lambda", "layer:"))?.rsplit_once(':')?;
+        self.layer(name, version.parse().ok()?)
+    }
+
+    /// Finds what a caller names: a name, a partial or a whole ARN, each with or without a version.
+    pub(crate) fn find(&self, named: &str, qualifier: Option<&str>) -> Result<Arc<FunctionVersion>, ApiError> {
+        let name = FunctionName::parse(named).ok_or_else(|| {
+            ApiError::new(400, "ValidationException", format!("{named:?} is neither a function's name nor its ARN"))
+        })?;
+        if let (Some(one), Some(other)) = (name.qualifier, qualifier)
+            && one != other
+        {
+            let message = "The derived qualifier from the function name does not match the specified qualifier.";
+            return Err(ApiError::new(400, "InvalidParameterValueException", message));
+        }
+        let qualifier = name.qualifier.or(qualifier);
+        let deployed = lock(&self.functions);
+        let found = deployed.get(name.function).and_then(|versions| versions.get(qualifier.unwrap_or(LATEST)));
+        found.filter(|_| name.here).cloned().ok_or_else(|| {
+            let mut missing = arn("lambda", &format!("function:{}", name.function));
+            if let Some(qualifier) = qualifier {
+                missing = format!("{missing}:{qualifier}");
+            }
+            ApiError::new(404, "ResourceNotFoundException", format!("Function not found: {missing}"))
+        })
+    }
+}

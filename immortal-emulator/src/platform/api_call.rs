@@ -1,0 +1,115 @@
+//! API calls: scripted faults, and the note of each call.
+
+use axum::{body::Body, response::Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    api_error::{ApiError, ServiceKind, denied, render, throttled, unavailable},
+    faults::FaultKind,
+    journal::{EntryKind, EntrySource},
+    response::{CallOutcome, ConnectionReset, request_id, respond},
+    shared::Platform,
+};
+
+/// Answers a call: with a scripted fault, or with what `act` makes of it. `act` is given the faults that only its
+/// operation knows.
+pub(crate) async fn answer<F>(
+    platform: &Platform,
+    service: ServiceKind,
+    operation: &str,
+    act: impl FnOnce(Option<FaultKind>) -> F,
+) -> Response
+where
+    F: Future<Output = Result<CallOutcome, ApiError>>,
+{
+    answer_about(platform, service, operation, None, act).await
+}
+
+/// Answers a call that is about the event of this request.
+pub(crate) async fn answer_about<F>(
+    platform: &Platform,
+    service: ServiceKind,
+    operation: &str,
+    request_id: Option<&str>,
+    act: impl FnOnce(Option<FaultKind>) -> F,
+) -> Response
+where
+    F: Future<Output = Result<CallOutcome, ApiError>>,
+{
+    let mut noted = CallRecord::begin(platform, service, operation);
+    let failure = |error: ApiError| render(service, &error, &platform.ids.uuid());
+    let failed = |error: ApiError| Ok(failure(error));
+    let outcome = match platform.faults.hit(operation, request_id) {
+        Some(FaultKind::Throttle) => failed(throttled(service)),
+        Some(FaultKind::Status(status)) => failed(unavailable(service, status)),
+        Some(FaultKind::Error { status, code, message }) => failed(ApiError::new(status, code, message)),
+        Some(FaultKind::AccessDenied) => failed(denied(service, operation)),
+        Some(FaultKind::ResetBefore) => Err(ConnectionReset),
+        Some(FaultKind::ResetAfter) => {
+            // Whatever came of it, the caller doesn't learn.
+            let _ = act(None).await;
+            Err(ConnectionReset)
+        }
+        Some(FaultKind::SandboxesGone(function)) => {
+            let _ = act(None).await;
+            platform.processes.kill_all_of(&function);
+            Err(ConnectionReset)
+        }
+        Some(FaultKind::Late(delay)) => {
+            let outcome = act(None).await.unwrap_or_else(failure);
+            tokio::time::sleep(delay).await;
+            Ok(outcome)
+        }
+        other => Ok(act(other).await.unwrap_or_else(failure)),
+    };
+    match outcome {
+        Ok(CallOutcome { response, code }) => {
+            noted.outcome = (response.status().as_u16(), code);
+            response
+        }
+        Err(reset) => {
+            let mut response = Response::new(Body::empty());
+            response.extensions_mut().insert(reset);
+            response
+        }
+    }
+}
+
+/// Notes the call at its end, also when the caller hangs up before.
+struct CallRecord<'a> {
+    platform: &'a Platform,
+    service: ServiceKind,
+    operation: &'a str,
+    overlapping: usize,
+    outcome: (u16, Option<String>),
+}
+
+impl<'a> CallRecord<'a> {
+    fn begin(platform: &'a Platform, service: ServiceKind, operation: &'a str) -> Self {
+        let overlapping = platform.calls.begin(operation);
+        Self { platform, service, operation, overlapping, outcome: (0, None) }
+    }
+}
+
+impl Drop for CallRecord<'_> {
+    fn drop(&mut self) {
+        self.platform.calls.end(self.operation);
+        let (status, code) = std::mem::take(&mut self.outcome);
+        let (service, operation) = (self.service.name(), self.operation.to_owned());
+        let kind = EntryKind::Called { service, operation, status, code, overlapping: self.overlapping };
+        self.platform.journal.note(EntrySource::Api, kind);
+    }
+}
+
+/// A 200 with JSON.
+pub(crate) fn json_response(platform: &Platform, body: &Value) -> CallOutcome {
+    let mut response = respond("application/x-amz-json-1.1", body.to_string());
+    request_id(response.headers_mut(), &platform.ids.uuid());
+    response.into()
+}
+
+/// Reads the body of a request.
+pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))
+}

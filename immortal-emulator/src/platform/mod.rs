@@ -1,0 +1,41 @@
+//! The floor below all services: clock, ids, journal, faults, processes, and the shape of API calls. Nothing in here
+//! knows a service's state.
+
+mod activity;
+mod api_call;
+mod api_error;
+mod byte_range;
+mod call_counts;
+mod clock;
+mod emulator_error;
+mod faults;
+mod ids;
+mod journal;
+mod locking;
+mod options;
+mod process;
+mod registry;
+mod response;
+mod shared;
+mod stop_code;
+
+pub(crate) use self::{
+    activity::ActivityGuard,
+    api_call::{answer, answer_about, json_response, parse_json},
+    api_error::{ApiError, ServiceKind, signed},
+    byte_range::ByteRange,
+    ids::{arn, hex},
+    locking::lock,
+    process::{ChildProcess, ProcessSetup, SharedSource},
+    response::{CallOutcome, ConnectionReset, request_id, respond},
+    shared::Platform,
+};
+pub use self::{
+    emulator_error::EmulatorError,
+    faults::{Fault, FaultKind, FaultedCalls},
+    ids::{ACCOUNT, REGION},
+    journal::{EntryKind, EntrySource, JournalEntry, OutputStream},
+    options::{CallRate, EmulatorOptions},
+    shared::CLOCK_VARIABLE,
+    stop_code::StopCode,
+};

@@ -1,0 +1,75 @@
+//! Queues and messages, as they are set up and looked at.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// An SQS queue.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
+pub struct Queue {
+    pub name: String,
+    /// How long a received message is hidden, before scaling.
+    pub visibility_timeout: Duration,
+    /// How long a message is kept from its sending on. Never scaled.
+    pub retention: Duration,
+    /// Where a message goes that is received too often.
+    pub redrive: Option<RedrivePolicy>,
+}
+
+impl Queue {
+    /// A queue with SQS's defaults: hidden for 30 s, kept for 4 days, no dead-letter queue.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            visibility_timeout: Duration::from_secs(30),
+            retention: Duration::from_hours(4 * 24),
+            redrive: None,
+        }
+    }
+}
+
+/// A redrive policy.
+#[derive(Clone, Debug)]
+pub struct RedrivePolicy {
+    /// The dead-letter queue's name.
+    pub dead_letter_queue: String,
+    /// How often a message is received before it goes there.
+    pub max_receive_count: u32,
+}
+
+/// A message that lies in a queue.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "names that say all there is")]
+pub struct Message {
+    pub id: String,
+    pub body: String,
+    pub attributes: BTreeMap<String, MessageAttribute>,
+    /// How often it was received.
+    pub receive_count: u32,
+    /// When it was sent, in Unix milliseconds of the services' clock.
+    pub sent: u64,
+    /// The queue it was dead-lettered from.
+    pub source: Option<String>,
+}
+
+/// A message attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageAttribute {
+    /// `String` or `Number`.
+    pub data_type: String,
+    /// The value, as text.
+    pub value: String,
+}
+
+impl MessageAttribute {
+    /// A text attribute.
+    pub fn text(value: impl Into<String>) -> Self {
+        Self { data_type: "String".into(), value: value.into() }
+    }
+
+    /// A number attribute.
+    pub fn number(value: impl fmt::Display) -> Self {
+        Self { data_type: "Number".into(), value: value.to_string() }
+    }
+}
