@@ -15,13 +15,8 @@ use crate::{
 const TEMPLATE: &str = include_str!("../../cargo-immortal/src/template/expected/default.yaml");
 
 /// What Lambda and ECS do for a role goes past the APIs here.
-const OF_PLATFORM: [&str; 5] = [
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-];
+const OF_PLATFORM: [&str; 5] =
+    ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
 /// A role of the template, and an action.
 type Permission = (&'static str, String);
@@ -67,9 +62,9 @@ fn called(chain: &Chain) -> BTreeSet<Permission> {
 
 /// Waits until an operation was called.
 async fn has_called(chain: &Chain, name: &str) {
-    let called = chain.emulator.until(
-        |happening| matches!(&happening.what, What::Called { operation, .. } if operation == name).then_some(()),
-    );
+    let called = chain.emulator.until(|happening| {
+        matches!(&happening.what, What::Called { operation, .. } if operation == name).then_some(())
+    });
     let waited = tokio::time::timeout(std::time::Duration::from_mins(1), called).await;
     waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.story()));
 }
