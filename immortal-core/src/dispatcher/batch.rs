@@ -15,6 +15,7 @@ use tracing::{Instrument, field::Empty, info_span, warn};
 use super::{
     calls::Calls,
     config::Config,
+    dead_letter::DeadLetter,
     deadline::Deadline,
     failure::{KnownFunctions, Refusal},
     input::{self, Input, Message, Reading, Subject},
@@ -58,6 +59,15 @@ impl RecordScope {
     pub(super) fn since(&self, moment: Option<i64>) -> Duration {
         let since = moment.and_then(|moment| u64::try_from(self.now.saturating_sub(moment)).ok());
         Duration::from_millis(since.unwrap_or_default())
+    }
+
+    /// The record as it came, as a dead letter.
+    pub(super) fn as_it_came(&self, reason: &str, request_id: &str) -> DeadLetter {
+        let letter = DeadLetter::of_record(&self.original, reason, request_id);
+        match &self.message {
+            Some(message) => letter.with_attributes(&message.attributes),
+            None => letter,
+        }
     }
 
     /// Counts the record among those that go back.

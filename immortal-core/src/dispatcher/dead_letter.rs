@@ -159,6 +159,14 @@ impl DeadLetter {
         Self { body: body.to_owned(), attributes: attributes(reason, request_id, None, None) }
     }
 
+    /// The same with these attributes too, which say how its body is to be read.
+    #[must_use]
+    pub fn with_attributes(mut self, more: &[(&'static str, String)]) -> Self {
+        let printable = more.iter().map(|(name, value)| (*name, printable(value)));
+        self.attributes.extend(printable.filter(|(_, value)| !value.is_empty()));
+        self
+    }
+
     /// Whether SQS takes it.
     #[must_use]
     pub fn fits(&self) -> bool {

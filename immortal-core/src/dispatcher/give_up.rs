@@ -61,7 +61,7 @@ impl Dispatcher {
         }
         let text = ladder::event_of(&order.event).ok().flatten();
         let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
-            return given_up(DeadLetter::of_record(&scope.original, &reason, request_id));
+            return given_up(scope.as_it_came(&reason, request_id));
         };
         let letter = DeadLetter::of_job(&job(GivenUpEvent::Text(event)), &timestamp);
         if letter.fits() {
@@ -70,7 +70,7 @@ impl Dispatcher {
         // With what Lambda's record has beside it, the event is too large for a message.
         let key = event_key(scope, order, event.get());
         let Some(bucket) = self.config.transport.bucket() else {
-            return given_up(DeadLetter::of_record(&scope.original, &reason, request_id));
+            return given_up(scope.as_it_came(&reason, request_id));
         };
         match self.calls.put_event(bucket, &key, event.get(), scope.deadline).await {
             Ok(()) => {
@@ -112,7 +112,7 @@ impl Dispatcher {
             Unfinished::GivenUp(letter) => self.bury(scope, &letter).await,
             Unfinished::Returned(why) if scope.age() > OLDEST_RECORD => {
                 let why = format!("it waited too long: {why}");
-                self.bury(scope, &DeadLetter::of_record(&scope.original, &why, "")).await
+                self.bury(scope, &scope.as_it_came(&why, "")).await
             }
             Unfinished::Returned(why) => {
                 scope.note_returned();
@@ -128,11 +128,15 @@ impl Dispatcher {
     /// Sends a dead letter; only then is its record done.
     async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<(), String> {
         let reason = || letter.attributes.first().map(|(_, reason)| reason.clone()).unwrap_or_default();
-        let Some(url) = &self.config.dead_letter_queue else { return Err(reason()) };
+        let Some(url) = &self.config.dead_letter_queue else {
+            scope.note_returned();
+            return Err(reason());
+        };
         let sent = self.calls.send_dead_letter(url, letter, scope.deadline).await;
         sent.map_err(|error| {
             let why = format!("{}; and the dead letter can't be sent: {error}", reason());
             warn!(decision = "back", "{why}");
+            scope.note_returned();
             why
         })
     }

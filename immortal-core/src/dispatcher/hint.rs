@@ -8,7 +8,16 @@ use super::{
 /// What to fix after a refusal that doesn't pass.
 pub(super) fn of_refusal(call: &str, refusal: &Refusal, config: &Config) -> String {
     match (call, refusal.code.as_str()) {
-        (_, "AccessDenied" | "AccessDeniedException") => denied(call, refusal, config),
+        (_, "AccessDenied" | "AccessDeniedException" | "AWS.SimpleQueueService.AccessDenied") => {
+            denied(call, refusal, config)
+        }
+        // A HEAD has no body, and so no code.
+        ("HeadObject", _) if refusal.status == 403 => denied(call, refusal, config),
+        ("SendMessage", _) => format!(
+            "IMMORTAL_DEAD_LETTER_QUEUE is {:?}, and must be the URL of a queue of this region",
+            config.dead_letter_queue.as_deref().unwrap_or_default()
+        ),
+        ("ChangeMessageVisibility", _) => "check the failure queue".to_owned(),
         (
             _,
             "UnrecognizedClientException"
@@ -40,7 +49,22 @@ fn denied(call: &str, refusal: &Refusal, config: &Config) -> String {
              kms:GenerateDataKey on its key",
             bucket(config)
         ),
+        "HeadObject" => format!(
+            "allow the dispatcher s3:GetObject on immortal/* in the bucket {0:?} (IMMORTAL_EVENT_BUCKET), and s3:ListBucket \
+             on {0:?} with that prefix",
+            bucket(config)
+        ),
+        "DeleteObject" => {
+            format!("allow the dispatcher s3:DeleteObject on immortal/* in the bucket {:?}", bucket(config))
+        }
         "DescribeTasks" => format!("allow the dispatcher ecs:DescribeTasks on the tasks of the cluster {cluster:?}"),
+        "ListTasks" => format!("allow the dispatcher ecs:ListTasks on *, with ecs:cluster {cluster:?} as condition"),
+        "DescribeTaskDefinition" => "allow the dispatcher ecs:DescribeTaskDefinition on *".to_owned(),
+        "SendMessage" => format!(
+            "allow the dispatcher sqs:SendMessage on the dead-letter queue {:?}",
+            config.dead_letter_queue.as_deref().unwrap_or_default()
+        ),
+        "ChangeMessageVisibility" => "allow the dispatcher sqs:ChangeMessageVisibility on the failure queue".to_owned(),
         _ => format!(
             "allow the dispatcher ecs:RunTask on the task definition {task_definition:?}, and iam:PassRole on its two \
              roles"

@@ -37,6 +37,8 @@ pub struct Message {
     pub receipt: Option<String>,
     /// The body as it came.
     pub original: Arc<str>,
+    /// The attributes that a `DeadLetterConfig` writes, as far as they are there: what tells the body's shape.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 /// A body holds an event, which is never shown.
@@ -57,8 +59,15 @@ impl Message {
             queue: record.text("eventSourceARN"),
             receipt: record.text("receiptHandle").filter(|receipt| !receipt.is_empty()),
             original: record.text("body").unwrap_or_default().into(),
+            attributes: dead_letter_attributes(record),
         })
     }
+}
+
+fn dead_letter_attributes(record: &Object<'_>) -> Vec<(&'static str, String)> {
+    let attributes = record.object("messageAttributes");
+    let value = |name: &'static str| Some((name, attributes.as_ref()?.object(name)?.text("stringValue")?));
+    ["RequestID", "ErrorCode", "ErrorMessage"].into_iter().filter_map(value).collect()
 }
 
 /// Something to handle.

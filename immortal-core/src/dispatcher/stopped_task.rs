@@ -6,7 +6,6 @@ use tracing::{Span, info, warn};
 
 use super::{
     batch::{Dispatcher, RecordScope},
-    dead_letter::DeadLetter,
     failure::{Refusal, shown},
     input::EventChannel,
     launch::{LaunchPlan, event_object},
@@ -149,5 +148,5 @@ impl Dispatcher {
 /// A record that is refused rests as it came.
 pub(super) fn refused(scope: &RecordScope, refusal: &Refusal, request_id: &str) -> Unfinished {
     warn!(decision = "refused", "{refusal}");
-    Unfinished::GivenUp(Box::new(DeadLetter::of_record(&scope.original, &refusal.0, request_id)))
+    Unfinished::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
 }

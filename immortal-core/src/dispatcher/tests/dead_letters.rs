@@ -156,7 +156,9 @@ async fn an_event_too_large_for_a_letter_is_in_the_bucket_and_comes_back_from_th
     let without = Service::start().await;
     let dispatcher = without.dispatcher(&[QUEUE], killed()).await;
     invoke(&dispatcher, &payload).await.expect("an answer");
-    assert_eq!(letters(&without)[0]["MessageBody"].as_str(), Some(event.as_str()), "the message as it was");
+    let as_it_was = &letters(&without)[0];
+    assert_eq!(as_it_was["MessageBody"].as_str(), Some(event.as_str()), "the message as it was");
+    assert_eq!(attribute(as_it_was, "RequestID").as_deref(), Some("r-1"), "a redrive knows its shape");
 }
 
 #[tokio::test]
