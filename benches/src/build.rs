@@ -1,12 +1,14 @@
-//! Build times: clean release builds with all roles, and rebuilds after an edit of the handler.
+//! Build times: the README's first command, clean release builds with all roles, and rebuilds after an edit of the
+//! handler.
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Instant,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     programs::{cargo, root},
@@ -14,6 +16,8 @@ use crate::{
 };
 
 const REBUILDS: usize = 7;
+/// What somebody waits for before the first life is seen, in seconds.
+const FIRST_COMMAND: f64 = 300.0;
 const HELLO: &str = "examples/hello/src/main.rs";
 const BARE: &str = "benches/peers/src/bin/bare_hello.rs";
 
@@ -21,12 +25,20 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let targets = tempfile::tempdir_in(env::temp_dir())?;
     let hello = clean(root(), &["--package", "hello"], &targets.path().join("hello"))?;
     let defaults = clean(&root().join("benches/defaults"), &[], &targets.path().join("defaults"))?;
-    let mut rows = vec![Row::new(
-        "clean release build of a hello, all roles",
-        (hello, "s"),
-        (defaults, "s, `lambda_runtime`, `aws-sdk-ecs`, `aws-sdk-lambda` at their defaults"),
-        Reach::AtMost(0.9),
-    )];
+    let mut rows = vec![
+        Row::new(
+            "the README's first command, nothing built before",
+            (first_command(&targets.path().join("first"))?, "s"),
+            (FIRST_COMMAND, "s"),
+            Reach::AtMost(1.0),
+        ),
+        Row::new(
+            "clean release build of a hello, all roles",
+            (hello, "s"),
+            (defaults, "s, `lambda_runtime`, `aws-sdk-ecs`, `aws-sdk-lambda` at their defaults"),
+            Reach::AtMost(0.9),
+        ),
+    ];
     let target = targets.path().join("debug");
     let of = [(["--package", "hello", "--bin", "hello"], HELLO), (["--package", "peers", "--bin", "bare_hello"], BARE)];
     let mut times = [vec![], vec![]];
@@ -48,6 +60,19 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
         Reach::AtMost(2.0),
     ));
     Ok(rows)
+}
+
+/// The README's first command as it stands there, to its end.
+fn first_command(target: &Path) -> Result<f64> {
+    let readme = fs::read_to_string(root().join("README.md"))?;
+    let line = readme.lines().find(|line| line.starts_with("cargo immortal local ")).context("the README has none")?;
+    eprintln!("{line}");
+    let begin = Instant::now();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).current_dir(root()).env("CARGO_TARGET_DIR", target);
+    let run = shell.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    ensure!(run.success(), "it fails: {run}");
+    Ok(begin.elapsed().as_secs_f64())
 }
 
 /// A build with nothing built before; everything is downloaded by then.

@@ -44,7 +44,7 @@ pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
             throttled[number].push(run.throttled);
         }
     }
-    for (number, bound) in [(0, 0.95), (1, 0.9)] {
+    for (number, bound) in [(0, 0.95), (1, 0.95)] {
         let instances = instances[number];
         let figure = format!("dispatcher, {RECORDS} records, {instances} instances: share of the throttle's limit");
         let share = median(shares[number].clone());

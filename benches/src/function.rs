@@ -10,8 +10,11 @@ use bytes::Bytes;
 use immortal_core::runtime_api::{Answer, Invocation, Ready, RuntimeApi};
 use tokio::process::{Child, Command};
 
-/// What Lambda sets, and `lambda_runtime` needs.
-const ENVIRONMENT: [(&str, &str); 5] = [
+/// What Lambda sets, and `lambda_runtime` and the SDK need.
+const ENVIRONMENT: [(&str, &str); 8] = [
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+    ("AWS_SECRET_ACCESS_KEY", "secret"),
     ("AWS_LAMBDA_FUNCTION_NAME", "hello"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),

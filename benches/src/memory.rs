@@ -26,6 +26,6 @@ pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
             (small, "MB, 1 MB zip"),
             Reach::AtMost(1.2),
         ),
-        Row::new("runner memory beyond the child, in all", (large, "MB"), (30.0, "MB"), Reach::AtMost(1.0)),
+        Row::new("runner memory beyond the child, in all", (large, "MB"), (15.0, "MB"), Reach::AtMost(1.0)),
     ])
 }

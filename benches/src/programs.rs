@@ -17,36 +17,50 @@ pub(crate) struct Programs {
     all: OnceCell<PathBuf>,
     alone: OnceCell<PathBuf>,
     bare: OnceCell<PathBuf>,
+    roles_s3: OnceCell<PathBuf>,
+    bare_s3: OnceCell<PathBuf>,
     probe: OnceCell<PathBuf>,
 }
 
 impl Programs {
     /// `examples/hello` with all roles.
     pub(crate) fn all(&self) -> Result<&Path> {
-        made(&self.all, "hello", "hello", "hello")
+        made(&self.all, "hello", "hello", &[])
     }
 
     /// `examples/hello` with the handler role alone.
     pub(crate) fn alone(&self) -> Result<&Path> {
-        made(&self.alone, "alone", "alone", "alone")
+        made(&self.alone, "alone", "alone", &[])
     }
 
     /// The same handler on `lambda_runtime` alone.
     pub(crate) fn bare(&self) -> Result<&Path> {
-        made(&self.bare, "bare", "peers", "bare_hello")
+        made(&self.bare, "peers", "bare_hello", &[])
+    }
+
+    /// A handler that uses the AWS SDK itself, with all roles.
+    pub(crate) fn roles_s3(&self) -> Result<&Path> {
+        made(&self.roles_s3, "s3", "roles_s3", &[])
+    }
+
+    /// The same handler on `lambda_runtime`.
+    pub(crate) fn bare_s3(&self) -> Result<&Path> {
+        made(&self.bare_s3, "s3", "bare_s3", &["--no-default-features"])
     }
 
     /// A function that says when its handler has the event.
     pub(crate) fn probe(&self) -> Result<&Path> {
-        made(&self.probe, "probe", "peers", "probe")
+        made(&self.probe, "peers", "probe", &[])
     }
 }
 
 /// Builds it once, and keeps it under a name of its own: another build of the same binary would take its place.
-fn made<'a>(cell: &'a OnceCell<PathBuf>, name: &str, package: &str, bin: &str) -> Result<&'a Path> {
+fn made<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str, features: &[&str]) -> Result<&'a Path> {
     if cell.get().is_none() {
-        let built = build(package, bin, |_| {})?;
-        let kept = built.with_file_name(format!("figures-{name}"));
+        let built = build(package, bin, |cargo| {
+            cargo.args(features);
+        })?;
+        let kept = built.with_file_name(format!("figures-{bin}"));
         fs::copy(&built, &kept)?;
         let _ = cell.set(kept);
     }

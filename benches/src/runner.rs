@@ -33,7 +33,7 @@ const FLOORS: [&str; 2] = [
 
 pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let cases = [(1, None, 1.5), (10, None, 1.3), (50, None, 1.3), (50, Some(PACE), 0.8)];
+    let cases = [(1, None, 1.0), (10, None, 1.0), (50, None, 1.0), (50, Some(PACE), 0.8)];
     for (megabytes, pace, bound) in cases {
         let bench = Bench::new(programs, megabytes, pace).await?;
         let mut times = [vec![], vec![], vec![]];

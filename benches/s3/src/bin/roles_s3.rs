@@ -1,0 +1,10 @@
+//! The handler with all of immortal's roles.
+
+use aws_sdk_s3::Client;
+use immortal::{Error, LambdaEvent, immortal};
+use s3::{Object, Report, connect};
+
+#[immortal(init = connect)]
+async fn report(event: LambdaEvent<Object>, client: &Client) -> Result<Report, Error> {
+    s3::report(event.payload, client).await
+}
