@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 use super::Args;
 use crate::{failure::Failure, value::Put};
 
+/// What Windows' editors put before UTF-8. Lambda gets the event without it: JSON has none.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What the files hold.
 #[derive(Debug)]
 pub(crate) struct Inputs {
@@ -19,10 +22,8 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub(crate) fn read(args: &Args) -> Result<Self, Failure> {
-        let event = read("the event", &args.event)?;
-        if let Err(error) = serde_json::from_slice::<&RawValue>(&event) {
-            return Err(Failure::WrongUse(format!("the event {} is not JSON: {error}", args.event.display())));
-        }
+        let event = event(read("the event", &args.event)?)
+            .map_err(|problem| Failure::WrongUse(format!("the event {} {problem}", args.event.display())))?;
         let object = |put: &Put| Ok((put.clone(), read("the object", &put.file)?));
         let objects = args.put.iter().map(object).collect::<Result<_, Failure>>()?;
         Ok(Self { event, objects })
@@ -33,5 +34,79 @@ fn read(what: &str, file: &Path) -> Result<Bytes, Failure> {
     match std::fs::read(file) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(Failure::WrongUse(format!("{what} {} can't be read: {error}", file.display()))),
+    }
+}
+
+/// The event that a file holds, or what is wrong with the file.
+fn event(file: Bytes) -> Result<Bytes, String> {
+    if let Some(encoding) = wide_encoding(&file) {
+        return Err(format!("is in {encoding}, and Lambda takes UTF-8: save it as UTF-8"));
+    }
+    let event = if file.starts_with(BYTE_ORDER_MARK) { file.slice(BYTE_ORDER_MARK.len()..) } else { file };
+    match serde_json::from_slice::<&RawValue>(&event) {
+        Ok(_) => Ok(event),
+        Err(error) => Err(format!("is not valid JSON: {error}")),
+    }
+}
+
+/// UTF-16 or UTF-32, by its byte order mark, or by where the zeros are: JSON begins with an ASCII character.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc4627#section-3>.
+fn wide_encoding(file: &[u8]) -> Option<&'static str> {
+    match file {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [1..=255, 0, 0, 0, ..] | [0, 0, 0, 1..=255, ..] => {
+            Some("UTF-32")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1..=255, 0, ..] | [0, 1..=255, ..] => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"name":"Åda 😀"}"#;
+
+    fn utf_16(mark: bool, bytes: impl Fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let mark = mark.then_some(0xfeff);
+        mark.into_iter().chain(EVENT.encode_utf16()).flat_map(bytes).collect()
+    }
+
+    fn utf_32(mark: bool, bytes: impl Fn(u32) -> [u8; 4]) -> Vec<u8> {
+        let mark = mark.then_some(0xfeff);
+        mark.into_iter().chain(EVENT.chars().map(u32::from)).flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_event() {
+        let with_mark = [BYTE_ORDER_MARK, EVENT.as_bytes()].concat();
+        for file in [with_mark, EVENT.into()] {
+            assert_eq!(event(file.into()).expect("an event"), EVENT);
+        }
+    }
+
+    #[test]
+    fn another_encoding_is_refused_by_its_name() {
+        for mark in [true, false] {
+            let table = [
+                (utf_16(mark, u16::to_le_bytes), "UTF-16"),
+                (utf_16(mark, u16::to_be_bytes), "UTF-16"),
+                (utf_32(mark, u32::to_le_bytes), "UTF-32"),
+                (utf_32(mark, u32::to_be_bytes), "UTF-32"),
+            ];
+            for (file, encoding) in table {
+                let problem = event(file.clone().into()).expect_err("it is not in UTF-8");
+                assert!(problem.contains(&format!("is in {encoding},")), "{file:x?}: {problem}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_says_where() {
+        for file in ["", "{", "\u{feff}", "name=Ada", "1 2"] {
+            let problem = event(file.to_owned().into()).expect_err("it is not JSON");
+            assert!(problem.starts_with("is not valid JSON: "), "{file:?}: {problem}");
+        }
     }
 }

@@ -56,7 +56,7 @@ fn an_event_that_is_not_json() {
     let directory = package("fn main() {}");
     fs::write(directory.path().join("event.json"), "{\"a\": }").expect("a small file");
     let message = refused(&immortal(&directory, &["local", "--event", "event.json"]));
-    assert_eq!(one_line(&message), "error: the event event.json is not JSON: expected value at line 1 column 7");
+    assert_eq!(one_line(&message), "error: the event event.json is not valid JSON: expected value at line 1 column 7");
 }
 
 #[test]
