@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub use immortal_core::start::run;
-pub use immortal_macros::immortal;
+pub use immortal_macros::{immortal, main};
 pub use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
 
 /// Which attempt at its event this process is: 0 in Lambda, n in the nth Fargate task.
@@ -37,7 +37,7 @@ pub mod __private {
     pub use immortal_core::{
         handler::bounds::{Event, Failure, Init, Made, Outcome, Payload, Response},
         manifest::{Manifest, On},
-        start::{main, main_with_state},
+        start::{async_main, is_crate_root, main, main_with_state, plain_main},
     };
 
     /// What stands in for the `main` that an attribute with a mistake doesn't write.

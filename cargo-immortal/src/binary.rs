@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn only_a_manifest_is_taken_for_one() {
         let manifest = serde_json::to_vec(&Manifest::new("ingest", "ingest", "0.1.0")).expect("plain data");
-        assert_eq!(read(Some(&manifest), "ingest").expect("its own").handler, "ingest");
+        assert_eq!(read(Some(&manifest), "ingest").expect("its own").handler.as_deref(), Some("ingest"));
         let table: [(Option<&[u8]>, &str); 5] = [
             (None, "is no immortal function"),
             (Some(b""), "is no immortal function"),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Manifest {
     /// The version of this shape: 1.
     pub schema: u32,
-    /// The handler's name.
-    pub handler: Cow<'static, str>,
+    /// The handler's name; `None` where `main` is the user's own.
+    pub handler: Option<Cow<'static, str>>,
     /// The package that holds the handler.
     pub package: Cow<'static, str>,
     /// That package's version.
@@ -52,9 +52,19 @@ impl Manifest {
     /// The defaults, for a handler of this name in a package of this name and version.
     #[must_use]
     pub const fn new(handler: &'static str, package: &'static str, version: &'static str) -> Self {
+        Self::with_defaults(Some(Cow::Borrowed(handler)), package, version)
+    }
+
+    /// The defaults, for a `main` of the user's own in a package of this name and version.
+    #[must_use]
+    pub const fn of_main(package: &'static str, version: &'static str) -> Self {
+        Self::with_defaults(None, package, version)
+    }
+
+    const fn with_defaults(handler: Option<Cow<'static, str>>, package: &'static str, version: &'static str) -> Self {
         Self {
             schema: Self::SCHEMA,
-            handler: Cow::Borrowed(handler),
+            handler,
             package: Cow::Borrowed(package),
             version: Cow::Borrowed(version),
             immortal: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
@@ -132,6 +142,14 @@ mod tests {
             json,
             r#"{"schema":1,"handler":"ingest","package":"ingest","version":"0.1.0","immortal":"0.1.0","cpu":1024,"memory":4096,"storage":null,"spot":false,"attempts":3,"on":"any","grace":10000,"limit":null}"#
         );
+        assert_eq!(serde_json::from_str::<Manifest>(&json).expect("and comes back"), manifest);
+    }
+
+    #[test]
+    fn a_main_of_the_users_own_names_no_handler() {
+        let manifest = Manifest::of_main("ingest", "0.1.0");
+        let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
+        assert!(json.starts_with(r#"{"schema":1,"handler":null,"package":"ingest","#), "{json}");
         assert_eq!(serde_json::from_str::<Manifest>(&json).expect("and comes back"), manifest);
     }
 }

@@ -3,6 +3,7 @@
 //! What each role does is in its own module.
 
 mod log;
+mod own_main;
 
 use std::{
     fmt::Debug,
@@ -14,6 +15,7 @@ use futures_core::Stream;
 use lambda_runtime::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Service};
 use serde::{Deserialize, Serialize};
 
+pub use self::own_main::{async_main, is_crate_root, plain_main};
 use crate::{
     handler::{
         self,
@@ -28,6 +30,9 @@ use crate::{
 
 /// Wrong use, or what can never work: the exit code that every role has for it.
 const WRONG_USE: u8 = 2;
+
+/// What is known of a function whose `main` has no attribute.
+const DEFAULTS: &Manifest = &Manifest::of_main("", "");
 
 /// What `#[immortal]` expands to: runs the handler, or another of this binary's lives.
 ///
@@ -64,20 +69,13 @@ where
 
 /// Runs a service as an AWS Lambda function, or another of this binary's lives: `#[immortal]` without the macro.
 ///
-/// A drop-in for `lambda_runtime::run`, with the same bounds, so `service_fn`, tower's layers and the adapter of
-/// `lambda_http` keep working. In the handler role it serves events and returns when the runtime ends; in any other
-/// role it ends the process itself, with that role's exit code. Whatever a hand-written `main` does before it, it does
-/// in every role. Attempts, grace and all else that the attribute sets are the defaults.
+/// A drop-in for `lambda_runtime::run`, with the same bounds, so `service_fn` and tower's layers keep working. It belongs
+/// into a `main` under `#[immortal::main]`, of which nothing runs in any role but the handler's, and whose arguments say
+/// how the function's tasks are run.
 ///
-/// ```no_run
-/// use lambda_runtime::{Error, LambdaEvent, service_fn};
-/// # use immortal_core::start as immortal;
-///
-/// #[tokio::main]
-/// async fn main() -> Result<(), Error> {
-///     immortal::run(service_fn(async |event: LambdaEvent<String>| Ok::<_, Error>(event.payload))).await
-/// }
-/// ```
+/// Under a plain `#[tokio::main]` it works too: it picks the role itself, and ends the process with the exit code of any
+/// role but the handler's. What `main` does before it, it then does in every role, and all that the attribute sets is the
+/// default. One process serves one service: a second call is an error.
 ///
 /// # Panics
 ///
@@ -94,24 +92,33 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    let manifest = Manifest::new("main", "", "");
-    match pick() {
-        Ok(Role::Handler) => handler::run(&manifest, service).await,
-        other => process::exit(i32::from(other_role(other, &manifest).await)),
+    own_main::take_process()?;
+    let (role, manifest) = match own_main::manifest() {
+        Some(manifest) => (Ok(Role::Handler), manifest),
+        None => (pick(), DEFAULTS),
+    };
+    match role {
+        Ok(Role::Handler) => handler::run(manifest, service).await,
+        other => process::exit(i32::from(other_role(other, manifest).await)),
     }
 }
 
 fn begin(manifest: &Manifest, start: erase::Start) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match new_runtime() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            stderr::line(format_args!("the process can't start its threads: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     ExitCode::from(match pick() {
         Ok(Role::Handler) => handler::role(manifest, start, &runtime, log::of_handler),
         other => runtime.block_on(other_role(other, manifest)),
+    })
+}
+
+/// A runtime as `#[tokio::main]` makes it, or the exit code of a process that can't have one.
+fn new_runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        stderr::line(format_args!("the process can't start its threads: {error}"));
+        ExitCode::FAILURE
     })
 }
 

@@ -25,6 +25,11 @@ impl Errors {
         }
     }
 
+    /// What was read, or else nothing and its error.
+    pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
     /// The `compile_error!`s, if there are any.
     pub(crate) fn finish(self) -> Option<TokenStream> {
         self.0.map(syn::Error::into_compile_error)

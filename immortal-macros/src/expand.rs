@@ -5,10 +5,15 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
-    args::{Args, On},
+    args::{Args, AttributeKind, On},
     errors::Errors,
-    handler::{Handler, Types, is_opaque},
+    function::Function,
+    handler::{Types, is_opaque},
 };
+
+const IN_A_MODULE: &str = "`#[immortal]` writes the crate's `main`, and this handler is in a module: move the handler to \
+                           the crate's root file, such as `src/main.rs`; or remove `#[immortal]` here, put \
+                           `#[immortal::main]` on `main`, and call `immortal::run(service_fn(…))` there";
 
 // Input:
 //     #[immortal(init = connect, attempts = 5)]
@@ -20,6 +25,7 @@ use crate::{
 //     #[allow(deprecated)]
 //     fn main() -> ::std::process::ExitCode {
 //         use ::immortal::__private;
+//         const _: () = ::core::assert!(__private::is_crate_root(::core::module_path!()), "…");
 //         __private::main_with_state::<_, Upload, _, Report, Error, Clients, _, _, _>(
 //             ingest,
 //             connect,
@@ -27,46 +33,51 @@ use crate::{
 //         )
 //     }
 //
-// With a mistake, the errors take the place of `main`, and beside them a stub, so that rustc doesn't miss a `main` too. It
-// comes by a glob import, which gives way to a `main` that is there, and can't be in an `impl` block.
-pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
+// With a mistake, the errors take the place of `main`, and beside them a stub.
+pub(crate) fn immortal(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
-    let handler = match syn::parse2::<Handler>(item.clone()) {
-        Ok(handler) => {
-            handler.validate(&args, &mut errors);
-            Some(handler)
-        }
-        Err(error) => {
-            errors.push(error);
-            None
-        }
-    };
+    let args = Args::parse(AttributeKind::Immortal, args, &mut errors);
+    let handler = errors.keep(Function::parse(AttributeKind::Immortal, item.clone()));
+    if let Some(handler) = &handler {
+        handler.validate_handler(&args, &mut errors);
+    }
     let Some(errors) = errors.finish() else {
         let main = handler.and_then(|handler| main(&handler, &args));
         return quote! { #item #main };
     };
-    let facade = args.facade();
-    let stub = quote! {
-        #[allow(unused_imports)]
-        use #facade::__private::stub::*;
-    };
+    let stub = stub(&args);
     match handler {
         // It would be an async entry point; in here its own mistakes are still found.
-        Some(handler) if handler.signature.ident.unraw() == "main" => quote! { #errors #stub const _: () = { #item }; },
+        Some(handler) if handler.is_main() => quote! { #errors #stub const _: () = { #item }; },
         Some(handler) if !handler.is_free() => quote! { #errors #item },
         _ => quote! { #errors #stub #item },
     }
 }
 
+/// A `main`, so that rustc doesn't miss one beside what is wrong. It comes by a glob import, which gives way to one that
+/// is there, and can't be in an `impl` block.
+pub(crate) fn stub(args: &Args) -> TokenStream {
+    let facade = args.facade();
+    quote! {
+        #[allow(unused_imports)]
+        use #facade::__private::stub::*;
+    }
+}
+
 /// Every token stands where the user would look for what rustc finds wrong with it: each type where it was written, `_`
 /// where what it stands for was, the rest of the call at the handler's name; nothing at the attribute.
-fn main(handler: &Handler, args: &Args) -> Option<TokenStream> {
+fn main(handler: &Function, args: &Args) -> Option<TokenStream> {
     let types = handler.types()?;
     let name = &handler.signature.ident;
     let facade = args.facade();
     let turbofish = turbofish(&types, name.span());
-    let manifest = manifest(&name.unraw().to_string(), args, Span::call_site().located_at(name.span()));
+    let at_name = Span::call_site().located_at(name.span());
+    let handler_name = name.unraw().to_string();
+    let new = quote_spanned! {at_name=>
+        new(#handler_name, ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
+    };
+    let manifest = manifest(&new, args, at_name);
+    let root = assert_root(IN_A_MODULE, at_name);
     let infer = infer(name.span());
     let call = if let (Some(init), Some(state)) = (&args.init, types.state) {
         let made = self::infer(init.path.segments.last().map_or(name.span(), |last| last.ident.span()));
@@ -80,6 +91,7 @@ fn main(handler: &Handler, args: &Args) -> Option<TokenStream> {
         #[allow(deprecated)]
         fn main() -> ::std::process::ExitCode {
             use #facade::__private;
+            #root
             #call
         }
     })
@@ -100,18 +112,24 @@ fn turbofish(types: &Types<'_>, span: Span) -> TokenStream {
     quote_spanned! {span=> #event, #payload, #outcome, #response, #failure }
 }
 
-fn as_written(ty: &Type) -> TokenStream {
+pub(crate) fn as_written(ty: &Type) -> TokenStream {
     if is_opaque(ty.to_token_stream()) { infer(ty.span()) } else { ty.to_token_stream() }
 }
 
-fn infer(span: Span) -> TokenStream {
+pub(crate) fn infer(span: Span) -> TokenStream {
     quote_spanned! {span=> _ }
 }
 
-fn manifest(name: &str, args: &Args, span: Span) -> TokenStream {
-    let mut manifest = quote_spanned! {span=>
-        __private::Manifest::new(#name, ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
-    };
+/// Only in the crate's root is `main` the process's entry.
+pub(crate) fn assert_root(otherwise: &str, span: Span) -> TokenStream {
+    quote_spanned! {span=>
+        const _: () = ::core::assert!(__private::is_crate_root(::core::module_path!()), #otherwise);
+    }
+}
+
+/// The manifest, from the call of `Manifest` that makes the defaults.
+pub(crate) fn manifest(new: &TokenStream, args: &Args, span: Span) -> TokenStream {
+    let mut manifest = quote_spanned! {span=> __private::Manifest::#new };
     let Args { cpu, memory, storage, spot, attempts, on, grace, limit, .. } = args;
     if let (Some(cpu), Some(memory)) = (cpu, memory) {
         let (cpu, memory) = (unsuffixed(cpu.value), unsuffixed(memory.value));

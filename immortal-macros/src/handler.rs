@@ -1,54 +1,9 @@
-//! The handler as the attribute sees it: attributes and signature. Its body is never looked at.
+//! The types of a handler.
 
-use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
-use syn::{
-    Attribute, FnArg, GenericArgument, PathArguments, Result, ReturnType, Signature, Token, Type, Visibility,
-    parse::{Parse, ParseStream},
-};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Type};
 
-pub(crate) struct Handler {
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) signature: Signature,
-    /// What stands where its body should be.
-    pub(crate) instead_of_body: Option<Span>,
-}
-
-impl Parse for Handler {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
-        input.parse::<Visibility>()?;
-        if !looks_like_a_function(input) {
-            return Err(input.error("`#[immortal]` goes on a handler: an `async fn`"));
-        }
-        let signature: Signature = input.parse()?;
-        let instead_of_body = match input.parse::<TokenTree>()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => None,
-            other => Some(other.span()),
-        };
-        if !input.is_empty() {
-            return Err(input.error("`#[immortal]` goes on one handler"));
-        }
-        Ok(Self { attributes, signature, instead_of_body })
-    }
-}
-
-/// Whether `fn` comes before anything that no function begins with.
-fn looks_like_a_function(input: ParseStream<'_>) -> bool {
-    let ahead = input.fork();
-    loop {
-        if ahead.peek(Token![fn]) {
-            return true;
-        }
-        let qualifier = ahead.peek(Token![const])
-            || ahead.peek(Token![async])
-            || ahead.peek(Token![unsafe])
-            || ahead.peek(Token![extern])
-            || ahead.peek(syn::LitStr);
-        if !qualifier || ahead.parse::<TokenTree>().is_err() {
-            return false;
-        }
-    }
-}
+use crate::function::Function;
 
 /// The types of a handler, as the user wrote them; `None` where they can't be told from the tokens.
 pub(crate) struct Types<'a> {
@@ -60,13 +15,7 @@ pub(crate) struct Types<'a> {
     pub(crate) state: Option<&'a Type>,
 }
 
-impl Handler {
-    /// Whether it may be an item of a module. What has a `self`, or no body, is one of an `impl` block or a trait.
-    pub(crate) fn is_free(&self) -> bool {
-        self.instead_of_body.is_none()
-            && !self.signature.inputs.iter().any(|parameter| matches!(parameter, FnArg::Receiver(_)))
-    }
-
+impl Function {
     /// The types of a valid handler.
     pub(crate) fn types(&self) -> Option<Types<'_>> {
         let mut parameters = self.signature.inputs.iter().filter_map(|parameter| match parameter {

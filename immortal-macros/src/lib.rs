@@ -1,12 +1,15 @@
-//! The `#[immortal]` attribute of `immortal-lambda`, which re-exports it.
+//! The attributes of `immortal-lambda`, which re-exports them.
 //!
-//! It reads its arguments (`args`) and the handler's signature (`handler`), checks them (`validate`) and writes one
-//! `main` beside the untouched handler (`expand`).
+//! `#[immortal]` reads its arguments (`args`) and the handler's signature (`function`, `handler`), checks them
+//! (`validate`) and writes one `main` beside the untouched handler (`expand`). `#[immortal::main]` does the same around a
+//! `main` of the user's own (`own_main`).
 
 mod args;
 mod errors;
 mod expand;
+mod function;
 mod handler;
+mod own_main;
 mod task_size;
 #[cfg(test)]
 mod tests;
@@ -107,24 +110,10 @@ use proc_macro::TokenStream;
 /// # a_test();
 /// ```
 ///
-/// # Equivalent code without `#[immortal]`
+/// # A `main` of one's own
 ///
-/// The attribute is sugar. `immortal::run` takes the tower service that `lambda_runtime::run` takes, so layers and
-/// `lambda_http` work too; its tasks have the defaults above, and what `main` does before it, it does in every role:
-///
-/// ```no_run
-/// use immortal::{Error, LambdaEvent, service_fn};
-/// use serde_json::Value;
-///
-/// #[tokio::main]
-/// async fn main() -> Result<(), Error> {
-///     immortal::run(service_fn(ingest)).await
-/// }
-///
-/// async fn ingest(event: LambdaEvent<Value>) -> Result<Value, Error> {
-///     Ok(event.payload)
-/// }
-/// ```
+/// A function whose `main` does more, or whose handler is in a module, keeps its `main`, under
+/// [`#[immortal::main]`](macro@main). The attribute on the handler is sugar over that.
 ///
 /// # What it does not accept
 ///
@@ -132,11 +121,69 @@ use proc_macro::TokenStream;
 /// - a bare event (`event: Value`), and one that borrows (`&str`, `Visitor<'_>`)
 /// - a handler named `main`, or one under `#[tokio::main]`: the attribute writes `main`, and starts the runtime
 /// - outcomes that aren't a `Result`, and streamed responses
+/// - a handler in a module: move it to the crate's root file, or put [`#[immortal::main]`](macro@main) on `main`
 /// - two handlers in one binary: give each its own
+/// - a `main` that is there already: rustc says that `main` is defined twice (E0428) and marks both; remove your `main`, or
+///   remove `#[immortal]` and put [`#[immortal::main]`](macro@main) on it
 ///
 /// In a library, the `main` that it writes is nobody's: leave the handler plain there, and call `immortal::run` with
 /// it in the binary. The binary must unwind, as is the default: with `panic = "abort"` a panic ends the process.
 #[proc_macro_attribute]
 pub fn immortal(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(args.into(), &item.into()).into()
+    expand::immortal(args.into(), &item.into()).into()
+}
+
+/// Takes the place of `#[tokio::main]` on the `main` of an AWS Lambda function, and gives its failed events another life
+/// on AWS Fargate, without a time limit.
+///
+/// ```no_run
+/// use immortal::{Error, LambdaEvent, service_fn};
+/// use serde_json::Value;
+///
+/// struct Table(Vec<String>);
+///
+/// #[immortal::main(cpu = "1 vCPU", memory = "4 GB")]
+/// async fn main() -> Result<(), Error> {
+///     let table = Table(vec!["ash".to_owned(), "phoenix".to_owned()]);
+///     immortal::run(service_fn(|event| find(event, &table))).await
+/// }
+///
+/// async fn find(event: LambdaEvent<String>, table: &Table) -> Result<Option<usize>, Error> {
+///     Ok(table.0.iter().position(|word| *word == event.payload))
+/// }
+/// ```
+///
+/// Which of its lives a process is in is picked before anything of this `main` runs, and in any but the handler's none of
+/// it does: it may need variables that only the function has, print, and connect. `immortal::run` takes the tower service
+/// that `lambda_runtime::run` takes, layers included. A `main` that returns or panics before `immortal::run` ends the process as it would
+/// without the attribute; a second `immortal::run` in one process is an error.
+///
+/// An `async fn` runs on tokio's multi-thread runtime, as under `#[tokio::main]`. A plain `fn` gets no runtime, and makes
+/// its own:
+///
+/// ```no_run
+/// use immortal::{Error, LambdaEvent, service_fn};
+///
+/// #[immortal::main]
+/// fn main() -> Result<(), Error> {
+///     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+///     runtime.block_on(immortal::run(service_fn(greet)))
+/// }
+///
+/// async fn greet(event: LambdaEvent<String>) -> Result<String, Error> {
+///     Ok(format!("hello, {}", event.payload))
+/// }
+/// ```
+///
+/// # Arguments
+///
+/// Those of [`#[immortal]`](macro@immortal), without `init`: what is made once per process is made in `main`.
+///
+/// # What it does not accept
+///
+/// - another function than the crate's `main`; on a handler it is [`#[immortal]`](macro@immortal)
+/// - a `main` with parameters or generics, and one under `#[tokio::main]` as well
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    own_main::main(args.into(), &item.into()).into()
 }

@@ -2,16 +2,24 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Attribute, FnArg, GenericParam, PatType, ReturnType, Safety, Type, ext::IdentExt};
+use syn::{Attribute, FnArg, GenericParam, PatType, Path, ReturnType, Safety, Type};
 
 use crate::{
     args::{Args, Argument},
     errors::Errors,
-    handler::{Handler, peel},
+    function::Function,
+    handler::peel,
 };
 
-impl Handler {
-    pub(crate) fn validate(&self, args: &Args, errors: &mut Errors) {
+impl Function {
+    /// What is wrong with it as a handler.
+    pub(crate) fn validate_handler(&self, args: &Args, errors: &mut Errors) {
+        if self.is_main() && self.signature.inputs.is_empty() {
+            // All else that it lacks, it lacks because it is no handler.
+            let name = &self.signature.ident;
+            errors.at(name.span(), "`#[immortal]` goes on a handler; on `main` itself it is `#[immortal::main]`");
+            return;
+        }
         self.check_attributes(errors);
         self.check_qualifiers(errors);
         self.check_generics(errors);
@@ -23,7 +31,7 @@ impl Handler {
         for attribute in &self.attributes {
             let path = attribute.path();
             if path.segments.last().is_some_and(|last| last.ident == "main") {
-                let written: String = path.to_token_stream().into_iter().map(|token| token.to_string()).collect();
+                let written = as_text(path);
                 errors.on(path, format!("`#[immortal]` starts the runtime itself: remove `#[{written}]`"));
             } else if is_immortal(attribute) {
                 errors.on(path, "`#[immortal]` specified more than once");
@@ -33,7 +41,7 @@ impl Handler {
 
     fn check_qualifiers(&self, errors: &mut Errors) {
         let signature = &self.signature;
-        if signature.ident.unraw() == "main" {
+        if self.is_main() {
             errors.at(signature.ident.span(), "`#[immortal]` writes `main`: give the handler a name of its own");
         }
         if let Some(constness) = &signature.constness {
@@ -211,8 +219,13 @@ impl Borrow {
     }
 }
 
-fn is_immortal(attribute: &Attribute) -> bool {
+pub(crate) fn is_immortal(attribute: &Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "immortal")
+}
+
+/// A path without the spaces that tokens have between them.
+pub(crate) fn as_text(path: &Path) -> String {
+    path.to_token_stream().into_iter().map(|token| token.to_string()).collect()
 }
 
 fn opaque(tokens: TokenStream) -> Option<Span> {

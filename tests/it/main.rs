@@ -9,5 +9,6 @@ mod examples;
 mod first_life;
 mod histories;
 mod later_lives;
+mod own_main;
 mod permissions;
 mod runner;

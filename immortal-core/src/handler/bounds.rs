@@ -9,9 +9,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// What a handler takes: the event together with its context.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no event with its context",
-    label = "not a `LambdaEvent`",
-    note = "a handler takes `LambdaEvent<{Self}>`: the event is its `payload`, the context its `context`"
+    message = "a handler can't take `{Self}`",
+    label = "not a `LambdaEvent` of `lambda_runtime` 1",
+    note = "a handler takes `LambdaEvent<T>`: the event is its `payload`, of your type `T`, the context its `context`",
+    note = "the `LambdaEvent` of another version of `lambda_runtime` is another type: take `immortal::LambdaEvent`, or \
+            depend on `lambda_runtime = \"1\"`"
 )]
 pub trait Event {
     /// The event's own type.
@@ -82,7 +84,8 @@ impl<R: Serialize> Response for R {}
     message = "`{Self}` can't be reported to Lambda as an error",
     label = "doesn't implement `Into<immortal::Diagnostic>` and `Debug`",
     note = "return `immortal::Error`, into which `?` turns every error; or implement `From<{Self}>` for \
-            `immortal::Diagnostic`, and derive `Debug`"
+            `immortal::Diagnostic`, and derive `Debug`",
+    note = "the errors of `anyhow`, `eyre` and `miette` need the feature of that name of `immortal-lambda`"
 )]
 pub trait Failure: Into<Diagnostic> + Debug {}
 

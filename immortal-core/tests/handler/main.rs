@@ -4,5 +4,6 @@
 
 mod hand_over;
 mod long_errors;
+mod own_main;
 mod runtime_api;
 mod start;

@@ -83,7 +83,7 @@ async fn count(_: LambdaEvent<Value>, state: &u32) -> Result<u32, Error> {
 }
 
 /// Ends the process as `main` would.
-fn become_function(code: ExitCode) {
+pub(crate) fn become_function(code: ExitCode) {
     let code = if code == ExitCode::SUCCESS {
         0
     } else if code == ExitCode::from(2) {

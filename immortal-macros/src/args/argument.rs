@@ -1,5 +1,7 @@
 //! Which arguments there are.
 
+use super::AttributeKind;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Argument {
     Init,
@@ -31,6 +33,10 @@ impl Argument {
 
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|argument| argument.name() == name)
+    }
+
+    pub(super) fn is_of(self, kind: AttributeKind) -> bool {
+        self != Self::Init || kind == AttributeKind::Immortal
     }
 
     pub(super) const fn name(self) -> &'static str {

@@ -3,6 +3,8 @@
 mod argument;
 mod values;
 
+use std::fmt;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
     Error, ExprPath, Ident, Path, Result, Token,
@@ -38,6 +40,24 @@ pub(crate) struct Given<T> {
     pub(crate) span: Span,
 }
 
+/// Which attribute the arguments are of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AttributeKind {
+    /// On a handler.
+    Immortal,
+    /// On the user's own `main`.
+    Main,
+}
+
+impl fmt::Display for AttributeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Immortal => "`#[immortal]`",
+            Self::Main => "`#[immortal::main]`",
+        })
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum On {
     Any,
@@ -45,11 +65,11 @@ pub(crate) enum On {
 }
 
 impl Args {
-    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+    pub(crate) fn parse(kind: AttributeKind, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         let parsed = (|input: ParseStream<'_>| {
             while !input.is_empty() {
-                if let Err(error) = args.argument(input).and_then(|()| end_of_argument(input)) {
+                if let Err(error) = args.argument(kind, input).and_then(|()| end_of_argument(input)) {
                     errors.push(error);
                     skip_argument(input)?;
                 }
@@ -65,14 +85,22 @@ impl Args {
         args
     }
 
-    fn argument(&mut self, input: ParseStream<'_>) -> Result<()> {
+    fn argument(&mut self, kind: AttributeKind, input: ParseStream<'_>) -> Result<()> {
         let Ok(name) = input.call(Ident::parse_any) else {
-            return Err(input.error(format!("expected an argument of `#[immortal]`: {}", names())));
+            return Err(input.error(format!("expected an argument of {kind}: {}", names(kind))));
         };
         let text = name.unraw().to_string();
         let Some(argument) = Argument::named(&text) else {
-            return Err(Error::new(name.span(), format!("unknown argument `{text}`; the arguments are {}", names())));
+            return Err(Error::new(
+                name.span(),
+                format!("unknown argument `{text}`; the arguments are {}", names(kind)),
+            ));
         };
+        if !argument.is_of(kind) {
+            let problem =
+                "`#[immortal::main]` has no `init`, since `main` makes its own state; `#[immortal]` has, on a handler";
+            return Err(Error::new(name.span(), problem));
+        }
         if self.was_given(argument) {
             return Err(Error::new(name.span(), format!("`{text}` specified more than once")));
         }
@@ -122,8 +150,12 @@ impl Args {
     }
 }
 
-fn names() -> String {
-    let names: Vec<_> = Argument::ALL.iter().map(|argument| format!("`{}`", argument.name())).collect();
+fn names(kind: AttributeKind) -> String {
+    let names: Vec<_> = Argument::ALL
+        .iter()
+        .filter(|argument| argument.is_of(kind))
+        .map(|argument| format!("`{}`", argument.name()))
+        .collect();
     names.join(", ")
 }
 
@@ -147,7 +179,7 @@ mod tests {
     fn each_argument_sets_its_own_value() {
         for argument in Argument::ALL {
             let tokens = argument.example().parse().expect("an example is tokens");
-            let args = Args::parse(tokens, &mut Errors::default());
+            let args = Args::parse(AttributeKind::Immortal, tokens, &mut Errors::default());
             let set = [
                 (Argument::Init, args.init.is_some()),
                 (Argument::Cpu, args.cpu.is_some()),

@@ -4,10 +4,17 @@ use expect_test::{ExpectFile, expect_file};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::expand::expand;
+use crate::{expand, own_main};
 
 fn check(args: TokenStream, item: &TokenStream, expected: &ExpectFile) {
-    let expansion = expand(args, item);
+    check_expansion(expand::immortal(args, item), expected);
+}
+
+fn check_main(args: TokenStream, item: &TokenStream, expected: &ExpectFile) {
+    check_expansion(own_main::main(args, item), expected);
+}
+
+fn check_expansion(expansion: TokenStream, expected: &ExpectFile) {
     let file = syn::parse2(expansion).expect("an expansion is items");
     expected.assert_eq(&prettyplease::unparse(&file));
 }
@@ -105,5 +112,60 @@ fn named_main() {
             }
         },
         &expect_file!["named_main.rs"],
+    );
+}
+
+#[test]
+fn own_async_main() {
+    check_main(
+        quote! { cpu = 1024, memory = 4096, attempts = 5 },
+        &quote! {
+            /// Serves uploads.
+            #[allow(clippy::unused_async)]
+            pub async fn main() -> Result<(), Error> {
+                immortal::run(service_fn(ingest)).await
+            }
+        },
+        &expect_file!["own_async_main.rs"],
+    );
+}
+
+#[test]
+fn own_plain_main() {
+    check_main(
+        quote! { crate = crate::vendor::immortal },
+        &quote! {
+            fn main() {
+                serve()
+            }
+        },
+        &expect_file!["own_plain_main.rs"],
+    );
+}
+
+#[test]
+fn own_main_with_mistakes() {
+    check_main(
+        quote! { init = connect, attempts = 11 },
+        &quote! {
+            #[tokio::main]
+            async fn main(event: LambdaEvent<Upload>) {
+                serve()
+            }
+        },
+        &expect_file!["own_main_with_mistakes.rs"],
+    );
+}
+
+#[test]
+fn own_main_on_a_handler() {
+    check_main(
+        quote! {},
+        &quote! {
+            async fn ingest(event: LambdaEvent<Upload>) -> Result<Report, Error> {
+                summarise(event.payload).await
+            }
+        },
+        &expect_file!["own_main_on_a_handler.rs"],
     );
 }

@@ -1,0 +1,14 @@
+mod event_handler {
+    use immortal::{Error, LambdaEvent, immortal};
+    use serde_json::Value;
+
+    #[immortal]
+    pub(crate) async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+        Ok(event.payload)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), immortal::Error> {
+    immortal::run(immortal::service_fn(event_handler::handler)).await
+}

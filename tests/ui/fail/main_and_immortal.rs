@@ -1,0 +1,3 @@
+#[immortal::main]
+#[immortal::immortal]
+async fn main() {}

@@ -1,0 +1,6 @@
+struct Trouble;
+
+#[immortal::main]
+fn main() -> Result<(), Trouble> {
+    Err(Trouble)
+}

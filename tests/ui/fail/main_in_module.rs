@@ -1,0 +1,8 @@
+mod inner {
+    #[immortal::main]
+    pub async fn main() {}
+}
+
+fn main() {
+    inner::main();
+}

@@ -1,0 +1,2 @@
+#[immortal::main]
+struct Handler;

@@ -1,0 +1,6 @@
+struct Served;
+
+#[immortal::main]
+async fn main() -> Served {
+    Served
+}

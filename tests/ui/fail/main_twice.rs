@@ -1,0 +1,3 @@
+#[immortal::main]
+#[immortal::main]
+async fn main() {}

@@ -1,0 +1,12 @@
+use immortal::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[immortal::main]
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    immortal::run(service_fn(handler)).await
+}
+
+async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    Ok(event.payload)
+}

@@ -1,0 +1,2 @@
+#[immortal::main(attempts = 0)]
+const unsafe extern "C" fn main<T>(_: &T) {}

@@ -1,0 +1,6 @@
+use std::process::ExitCode;
+
+#[immortal::main]
+pub fn main() -> ExitCode {
+    ExitCode::FAILURE
+}

@@ -1,0 +1,4 @@
+#[immortal::main]
+fn main() -> ! {
+    std::process::exit(1)
+}

@@ -1,0 +1,2 @@
+#[immortal::main]
+async fn main() {}

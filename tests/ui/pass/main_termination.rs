@@ -1,0 +1,6 @@
+use std::process::{ExitCode, Termination};
+
+#[immortal::main]
+async fn main() -> impl Termination {
+    ExitCode::FAILURE
+}
