@@ -14,6 +14,7 @@
     clippy::used_underscore_items
 )]
 #![allow(clippy::cargo_common_metadata, clippy::multiple_crate_versions, reason = "of the package, not of this file")]
+#![allow(clippy::future_not_send, reason = "a `main` stays on its thread, and so may `immortal::run`")]
 
 use std::future::ready;
 
