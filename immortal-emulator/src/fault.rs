@@ -8,7 +8,7 @@ use crate::{StopCode, cloud::lock};
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The operation by its AWS name, as in [`What::Called`](crate::What::Called): `RunTask`, `DescribeTasks`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
+    /// `DescribeTaskDefinition`, `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
     /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
     /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
     /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
@@ -20,9 +20,10 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 23] = [
     "RunTask",
     "DescribeTasks",
+    "DescribeTaskDefinition",
     "ListTasks",
     "StopTask",
     "GetFunction",

@@ -43,7 +43,7 @@ pub use crate::{
     happening::{Happening, Place, Stream, What},
     model::{
         Attribute, FailureTarget, Function, Message, Options, Queue, Rate, Redrive, RuleTarget, StopCode,
-        TaskDefinition, TaskRule,
+        TaskDefinition, TaskLog, TaskRule,
     },
 };
 

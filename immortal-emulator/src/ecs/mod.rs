@@ -1,6 +1,7 @@
 //! ECS: clusters, task definitions, and tasks as processes.
 
 mod describe;
+mod describe_definition;
 mod event;
 pub(crate) mod metadata;
 mod overrides;
@@ -126,6 +127,7 @@ pub(crate) fn call(cloud: &Arc<Cloud>, operation: &str, body: &[u8], fault: Opti
     match operation {
         "RunTask" => run_task::run_task(cloud, body, fault),
         "DescribeTasks" => describe::describe_tasks(cloud, body, fault.as_ref()),
+        "DescribeTaskDefinition" => describe_definition::describe_task_definition(cloud, body),
         "ListTasks" => describe::list_tasks(cloud, body),
         "StopTask" => stop_task::stop_task(cloud, body),
         other => Err(ApiError::new(400, "UnknownOperationException", format!("the emulator's ECS has no {other}"))),
