@@ -1,11 +1,16 @@
 //! From what happened to what is shown: a line, or nothing.
 
+mod dispatcher;
+mod tasks;
+mod waits;
+
 use std::time::Duration;
 
 use immortal_core::names::HANDED_OVER;
-use immortal_emulator::{Happening, Place, What};
+use immortal_emulator::{Happening, Message, Place, What};
 
-use super::plan::Plan;
+use self::{tasks::Tasks, waits::Waits};
+use super::{dead_letter, plan::Plan};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,26 +36,21 @@ pub(crate) enum Kind {
     Note,
 }
 
-/// Knows the names, and which task is which attempt.
+/// Looks a message up in the dead-letter queue, by its id.
+pub(crate) type DeadLetters<'a> = &'a dyn Fn(&str) -> Option<Message>;
+
+/// Knows the names, which task is which attempt, and what waits.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     primary: String,
     dispatcher: String,
     dead_letter_queue: String,
     verbose: bool,
-    tasks: Vec<Task>,
+    tasks: Tasks,
+    waits: Waits,
     begin: Option<Duration>,
     /// What runs, each by its place, the latest last.
     running: Vec<String>,
-}
-
-/// A task, as far as its lines have to be told apart.
-#[derive(Debug)]
-struct Task {
-    arn: String,
-    attempt: Option<u32>,
-    /// Between the runner's `START` and `END`, lines are the handler's, its result the last of them.
-    in_handler: bool,
 }
 
 impl Timeline {
@@ -60,15 +60,16 @@ impl Timeline {
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
             verbose: plan.verbose,
-            tasks: Vec::new(),
+            tasks: Tasks::default(),
+            waits: Waits::default(),
             begin: None,
             running: Vec::new(),
         }
     }
 
-    /// What runs now, if anything does.
+    /// What runs or waits now, if anything does.
     pub(crate) fn status(&self) -> Option<&str> {
-        self.running.last().map(String::as_str)
+        self.waits.status().or_else(|| self.running.last().map(String::as_str))
     }
 
     /// How long it is since the first thing that happened.
@@ -76,17 +77,24 @@ impl Timeline {
         at.saturating_sub(self.begin.unwrap_or(at))
     }
 
+    /// The lines to show once this has happened: mostly one, or none.
+    pub(crate) fn lines(&mut self, happening: &Happening, dead_letters: DeadLetters<'_>) -> Vec<Line> {
+        let line = self.line(happening, dead_letters);
+        let lines = self.waits.pass(happening, line.clone());
+        if self.verbose { line.into_iter().collect() } else { lines }
+    }
+
     /// The line for the next thing that happened; `None` if it isn't worth one.
-    pub(crate) fn line(&mut self, happening: &Happening) -> Option<Line> {
+    fn line(&mut self, happening: &Happening, dead_letters: DeadLetters<'_>) -> Option<Line> {
         self.begin.get_or_insert(happening.at);
-        if let (Place::Task { arn, .. }, What::TaskStarted { attempt, .. }) = (&happening.place, &happening.what) {
-            self.tasks.push(Task { arn: arn.clone(), attempt: *attempt, in_handler: false });
+        if let Place::Task { arn, .. } = &happening.place {
+            self.tasks.note(arn, &happening.what);
         }
         let place = self.place(happening);
         let (kind, text) = match &happening.place {
             Place::Lambda { function, request_id } => self.lambda(function, request_id, &happening.what)?,
             Place::Task { arn, .. } => self.task(arn, &place, &happening.what)?,
-            Place::Queue { name } => self.queue(name, &happening.what)?,
+            Place::Queue { name } => self.queue(name, happening, dead_letters)?,
             Place::Api => self.call(&happening.what)?,
         };
         Some(Line { at: self.since_begin(happening.at), place, text, kind })
@@ -95,10 +103,7 @@ impl Timeline {
     fn place(&self, happening: &Happening) -> String {
         match (&happening.place, &happening.what) {
             (Place::Lambda { function, .. }, _) => format!("Lambda {function}"),
-            (Place::Task { arn, .. }, _) => match self.tasks.iter().find(|task| task.arn == *arn) {
-                Some(Task { attempt: Some(attempt), .. }) => format!("Fargate, attempt {attempt}"),
-                _ => format!("Fargate {}", arn.rsplit('/').next().unwrap_or_default()),
-            },
+            (Place::Task { arn, .. }, _) => format!("Fargate, {}", self.tasks.name(arn)),
             (Place::Queue { name }, _) => format!("SQS {name}"),
             (Place::Api, What::Called { service, .. }) => format!("API {service}"),
             (Place::Api, _) => "API".to_owned(),
@@ -107,8 +112,10 @@ impl Timeline {
 
     fn lambda(&mut self, function: &str, request_id: &str, what: &What) -> Option<(Kind, String)> {
         if let What::Log { line, .. } = what {
-            let kind = if function == self.dispatcher { Kind::Note } else { Kind::Log };
-            return Some((kind, text(line)));
+            let is_dispatcher = function == self.dispatcher;
+            let kind = if is_dispatcher { Kind::Note } else { Kind::Log };
+            let hidden = is_dispatcher && !self.verbose && dispatcher::is_metric(line);
+            return (!hidden).then(|| (kind, text(line)));
         }
         let status = || format!("{function} runs in Lambda");
         match what {
@@ -117,7 +124,7 @@ impl Timeline {
             _ => (),
         }
         if function == self.dispatcher {
-            return dispatcher(what);
+            return dispatcher::line(what, &self.waits);
         }
         Some(match what {
             What::Invoked => (Kind::Step, format!("takes the event: request {request_id}")),
@@ -142,24 +149,10 @@ impl Timeline {
             What::TaskStopped { .. } => self.ended(&status),
             _ => (),
         }
-        Some(match what {
-            What::Log { line, .. } => {
-                let task = self.tasks.iter_mut().find(|task| task.arn == arn);
-                let kind = task.map_or(Kind::Note, |task| task.kind(line));
-                return (!line.is_empty()).then(|| (kind, text(line)));
-            }
-            What::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
-            What::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
-            What::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
-            What::TaskStopped { exit_code: Some(0), .. } => (Kind::Good, "the handler succeeded: exit 0".to_owned()),
-            What::TaskStopped { exit_code: Some(code), stop_code, reason } => {
-                (Kind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
-            }
-            What::TaskStopped { exit_code: None, stop_code, reason } => {
-                (Kind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
-            }
-            _ => return None,
-        })
+        match what {
+            What::Log { line, .. } => self.tasks.log(arn, line),
+            _ => tasks::line(what),
+        }
     }
 
     fn ended(&mut self, status: &str) {
@@ -168,16 +161,33 @@ impl Timeline {
         }
     }
 
-    fn queue(&self, name: &str, what: &What) -> Option<(Kind, String)> {
-        let dead = name == self.dead_letter_queue;
-        Some(match what {
-            What::Queued { .. } if dead => (Kind::Bad, "the event rests here: given up".to_owned()),
+    fn queue(&mut self, name: &str, happening: &Happening, dead_letters: DeadLetters<'_>) -> Option<(Kind, String)> {
+        Some(match &happening.what {
+            What::Queued { message_id, .. } if name == self.dead_letter_queue => {
+                let reason = dead_letters(message_id).as_ref().and_then(dead_letter::reason);
+                let reason = reason.map_or_else(|| "given up".to_owned(), |reason| text(&reason));
+                (Kind::Bad, format!("the event rests here: {reason}"))
+            }
             What::DeadLettered { .. } => (Kind::Bad, "the event rests here: received too often".to_owned()),
-            What::Queued { .. } => (Kind::Step, "holds the failed event".to_owned()),
+            what if is_redrive(what) => {
+                let series = self.tasks.begin_series();
+                (Kind::Step, format!("holds the redriven event, which begins series {series}"))
+            }
+            What::Queued { .. } => match self.tasks.next_stop_event() {
+                Some(task) => (Kind::Step, format!("holds the stop event of {task}")),
+                None => (Kind::Step, "holds the failed event".to_owned()),
+            },
             What::Received { count, .. } if *count > 1 => {
                 (Kind::Step, format!("offers it for the {} time", nth(*count)))
             }
-            What::Returned { .. } => (Kind::Bad, "keeps it: it wasn't dispatched".to_owned()),
+            What::VisibilityChanged { timeout, .. } => {
+                let until = self.since_begin(happening.at) + *timeout;
+                let (seconds, until) = (timeout.as_secs(), until.as_secs_f64());
+                (Kind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
+            }
+            What::Returned { message_id } if !self.waits.hold(message_id) => {
+                (Kind::Bad, "keeps it: it wasn't dispatched".to_owned())
+            }
             _ => return None,
         })
     }
@@ -196,16 +206,9 @@ impl Timeline {
     }
 }
 
-impl Task {
-    /// Whose line it is.
-    fn kind(&mut self, line: &str) -> Kind {
-        let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
-        if platform.iter().any(|prefix| line.starts_with(prefix)) {
-            self.in_handler = line.starts_with(platform[0]);
-            return Kind::Note;
-        }
-        if self.in_handler { Kind::Log } else { Kind::Note }
-    }
+/// Whether a message that came into the failure queue was redriven: Lambda and EventBridge say whose request it is about.
+pub(crate) fn is_redrive(what: &What) -> bool {
+    matches!(what, What::Queued { request_id: None, .. })
 }
 
 /// An error's type as a prefix; the type of a boxed error, as Lambda knows it, says nothing.
@@ -216,27 +219,6 @@ fn type_of(error_type: &str) -> String {
 /// A line as it can be shown among others: Lambda's own have tabs.
 fn text(line: &str) -> String {
     line.trim_end().replace('\t', "  ")
-}
-
-fn dispatcher(what: &What) -> Option<(Kind, String)> {
-    Some(match what {
-        What::Started { .. } => (Kind::Step, "the dispatcher begins".to_owned()),
-        What::Answered { body } => match given_back(body) {
-            0 => (Kind::Step, "the dispatcher is done".to_owned()),
-            records => (Kind::Bad, format!("the dispatcher gives back {records} of its records")),
-        },
-        What::Failed { error_type, message } => (Kind::Bad, format!("the dispatcher failed: {error_type}: {message}")),
-        What::TimedOut { after } => (Kind::Bad, format!("the dispatcher was killed after {} s", after.as_secs())),
-        What::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
-        What::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
-        _ => return None,
-    })
-}
-
-/// How many records a partial batch response names.
-fn given_back(body: &[u8]) -> usize {
-    let response: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    response.get("batchItemFailures").and_then(serde_json::Value::as_array).map_or(0, Vec::len)
 }
 
 fn nth(number: u32) -> String {

@@ -1,3 +1,5 @@
+mod story;
+
 use bytes::Bytes;
 use immortal_emulator::{StopCode, Stream};
 
@@ -9,7 +11,8 @@ fn timeline(verbose: bool) -> Timeline {
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
         verbose,
-        tasks: Vec::new(),
+        tasks: Tasks::default(),
+        waits: Waits::default(),
         begin: None,
         running: Vec::new(),
     }
@@ -36,9 +39,15 @@ fn failed(error_type: &str) -> What {
     What::Failed { error_type: error_type.into(), message: "no".into() }
 }
 
+fn no_letter(_: &str) -> Option<Message> {
+    None
+}
+
 /// `place: text`, after a mark of its kind.
 fn shown(timeline: &mut Timeline, place: Place, what: What) -> Option<String> {
-    let line = timeline.line(&Happening { at: Duration::ZERO, place, what })?;
+    let lines = timeline.lines(&Happening { at: Duration::ZERO, place, what }, &no_letter);
+    assert!(lines.len() < 2, "{lines:?}");
+    let line = lines.into_iter().next()?;
     let mark = match line.kind {
         Kind::Step => ' ',
         Kind::Good => '+',
@@ -77,7 +86,7 @@ fn what_happens_to_functions_and_queues_is_a_line_or_nothing() {
         (lambda("ingest"), What::Retrying { after: second }, Some("  Lambda ingest: Lambda tries again in 1.0 s")),
         (
             queue("ingest-failures"),
-            What::Queued { message_id: message("m"), request_id: None },
+            What::Queued { message_id: message("m"), request_id: Some("r-1".into()) },
             Some("  SQS ingest-failures: holds the failed event"),
         ),
         (queue("ingest-failures"), What::Received { message_id: message("m"), count: 1 }, None),
@@ -131,7 +140,7 @@ fn what_happens_to_a_task_is_a_line_or_nothing() {
         reason: "why".into(),
     };
     check([
-        (task(), log(Stream::Stderr), Some(". Fargate abc: read it")),
+        (task(), log(Stream::Stderr), Some(". Fargate, task abc: read it")),
         (
             task(),
             What::TaskStarted { attempt: Some(2), spot: true },
@@ -166,7 +175,7 @@ fn times_begin_with_the_event() {
     let mut timeline = timeline(false);
     let mut at = |seconds, what| {
         let happening = Happening { at: Duration::from_secs(seconds), place: lambda("ingest"), what };
-        timeline.line(&happening).map(|line| line.at.as_secs())
+        timeline.lines(&happening, &no_letter).first().map(|line| line.at.as_secs())
     };
     assert_eq!(at(9, What::Invoked), Some(0));
     assert_eq!(at(12, What::TimedOut { after: Duration::ZERO }), Some(3));
@@ -176,7 +185,7 @@ fn times_begin_with_the_event() {
 fn the_status_is_what_runs() {
     let mut timeline = timeline(false);
     let mut status = |place, what| {
-        timeline.line(&Happening { at: Duration::ZERO, place, what });
+        timeline.lines(&Happening { at: Duration::ZERO, place, what }, &no_letter);
         timeline.status().map(str::to_owned)
     };
     let runs = |text: &str| Some(text.to_owned());
