@@ -29,7 +29,7 @@ mod server;
 mod sqs;
 
 pub use crate::{
-    ecs::TaskDefinition,
+    ecs::{TaskDefinition, TaskLog},
     emulator::Emulator,
     eventbridge::{RuleTarget, TaskRule},
     lambda::{FailureTarget, Function},

@@ -21,13 +21,13 @@ pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
 
 /// Stands in for the runner's image where the task itself is not what is tested. It ends as the event says for its
-/// attempt, and succeeds past the list: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
+/// attempt, and succeeds past the list and in every series but the first: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
 /// told to stop, then with exit code N, and it says when it waits.
 pub(crate) const ENDS: &[&str] = &[
     "/bin/sh",
     "-c",
     r#"ends=${AWS_LAMBDA_FUNCTION_EVENT##*\"ends\":\"}; set -- ${ends%%\"*}
-    [ "$IMMORTAL_ATTEMPT" -gt $# ] && exit 0
+    [ "$IMMORTAL_ATTEMPT" -gt $# ] || [ -n "$IMMORTAL_SERIES" ] && exit 0
     shift $((IMMORTAL_ATTEMPT - 1))
     case $1 in
         wait) sleep 60; exit 9 ;;

@@ -57,8 +57,8 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
         ("dead-letter-config", r#"{"ends":"0"}"#),
         ("destination", r#""requestPayload":{"ends":"0"}"#),
         ("topic-to-queue", r#""Type":"Notification""#),
-        ("used-up", "ECS Task State Change"),
-        ("never", "ECS Task State Change"),
+        ("used-up", "Immortal.GivenUp"),
+        ("never", "Immortal.GivenUp"),
         ("not-started", "ECS Task State Change"),
         ("invoked", "function:killedDlq"),
         ("topic", "aws:sns"),
@@ -69,7 +69,7 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
 #[tokio::test]
 async fn whatever_lies_there_runs_again_when_it_is_redriven() {
     let options = EmulatorOptions { run_task_rate: None, ..Setup::of("killed").options };
-    let chain = Setup { task: Some(ENDS), options, ..Setup::of("killed") }.start_unmapped().await;
+    let chain = Setup { task: Some(ENDS), options, receives: 3, ..Setup::of("killed") }.start_unmapped().await;
     let rows = give_up(&chain).await;
     for (request, shape) in &rows {
         assert!(chain.is_dead(request) && !chain.is_done(request), "{request}\n{}", chain.story_of(request));
@@ -118,13 +118,17 @@ async fn tasks_of_others_are_none_of_the_dispatchers_business() {
         ("another family, nothing told", stopped("web", none())),
         ("another container", stopped("web", order("web", "killed"))),
         ("a container that was told nothing", stopped("web", nothing_told)),
-        ("another function's order", stopped("runner", order("runner", "other"))),
     ] {
         chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
         chain.quiet().await;
         assert!(chain.calls("RunTask").is_empty(), "{what}\n{}", chain.story());
         assert!(chain.emulator.messages(DEAD_LETTERS).is_empty(), "{what}\n{}", chain.story());
     }
+    // An order of our family that names another function is refused, and rests as it came.
+    chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "other"))).await.expect("deployed");
+    chain.quiet().await;
+    assert!(chain.calls("RunTask").is_empty(), "{}", chain.story());
+    assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), 1, "{}", chain.story());
     // The same event about a task of ours is followed by the next attempt.
     chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "killed"))).await.expect("deployed");
     chain.quiet().await;

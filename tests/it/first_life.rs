@@ -100,7 +100,7 @@ async fn retries_come_before_the_failure_queue() {
 
 #[tokio::test]
 async fn without_permission_it_ends_in_the_dead_letter_queue() {
-    let chain = Setup::of("killed").start().await;
+    let chain = Setup { receives: 3, ..Setup::of("killed") }.start().await;
     chain.emulator.inject(immortal_emulator::Fault {
         operation: "RunTask",
         kind: FaultKind::AccessDenied,

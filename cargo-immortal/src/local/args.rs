@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// Kill the first N tasks, as if they ran out of memory
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) kill_attempts: u32,
+    /// Redrive the dead-letter queue once if the event is given up, as `aws sqs start-message-move-task` does
+    #[arg(long)]
+    pub(crate) redrive: bool,
     /// Show every call of an AWS API
     #[arg(short, long)]
     pub(crate) verbose: bool,

@@ -9,19 +9,14 @@ pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, code: &C
         emulator.put_object(&put.bucket, &put.key, bytes.clone());
     }
     emulator.create_bucket(&plan.event_bucket);
-    let dead_letter_queue = emulator.create_queue(plan.dead_letter_queue());
+    emulator.create_queue(plan.dead_letter_queue());
     let failure_queue = emulator.create_queue(plan.failure_queue());
     let task_definition = emulator.register_task_definition(plan.task_definition(std::env::vars()));
     let environment = emulator.environment();
-    emulator.deploy(plan.primary(code.primary.zip.clone(), &environment, failure_queue))?;
-    emulator.deploy(plan.dispatcher(
-        code.of_dispatcher().zip.clone(),
-        &environment,
-        task_definition,
-        dead_letter_queue,
-    ))?;
+    emulator.deploy(plan.primary(code.primary.zip.clone(), &environment, failure_queue.clone()))?;
+    emulator.deploy(plan.dispatcher(code.of_dispatcher().zip.clone(), &environment, task_definition))?;
     emulator.map_queue(&plan.failure_queue, &plan.dispatcher, 10)?;
-    emulator.watch_tasks(&plan.dispatcher, &["STOPPED"]);
+    emulator.put_task_rule(plan.task_rule(failure_queue));
     for fault in plan.faults() {
         emulator.inject(fault);
     }

@@ -3,7 +3,9 @@
 mod args;
 mod chain;
 mod code;
+mod dead_letter;
 mod inputs;
+mod last_words;
 mod outcome;
 mod plan;
 mod screen;
@@ -14,7 +16,15 @@ use std::process::ExitCode;
 use immortal_emulator::{Emulator, EmulatorError};
 
 pub(crate) use self::args::Args;
-use self::{code::Code, inputs::Inputs, outcome::Watch, plan::Plan, screen::Screen, timeline::Timeline};
+use self::{
+    code::Code,
+    inputs::Inputs,
+    last_words::last_words,
+    outcome::{Outcome, Watch},
+    plan::Plan,
+    screen::Screen,
+    timeline::Timeline,
+};
 use crate::{container, failure::Failure, output::say, package};
 
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -36,17 +46,25 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let mut timeline = Timeline::new(&plan);
     let mut watch = Watch::new(&plan);
+    let dead_letters = || emulator.messages(&plan.dead_letter_queue);
+    let dead_letter = |id: &str| dead_letters().into_iter().find(|message| message.id == id);
+    let mut redrives = u32::from(plan.redrive);
     let ended = emulator.until(|entry| {
-        if let Some(line) = timeline.line(entry) {
+        for line in timeline.lines(entry, &dead_letter) {
             screen.show(&line);
         }
         screen.status(timeline.status());
-        watch.see(entry).map(|outcome| (outcome, entry.at))
+        let outcome = watch.see(entry)?;
+        if matches!(outcome, Outcome::GivenUp { .. }) && redrives > 0 {
+            redrives -= 1;
+            let moved = emulator.redrive(&plan.dead_letter_queue, Some(&plan.failure_queue));
+            return moved.is_err().then_some((outcome, entry.at));
+        }
+        Some((outcome, entry.at))
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    let dead_letters = emulator.messages(&plan.dead_letter_queue);
-    say(outcome.last_words(&plan, timeline.since_begin(at), &dead_letters).trim_end());
+    say(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
     emulator.shutdown().await;
     Ok(outcome.exit_code())
 }

@@ -1,19 +1,19 @@
-//! How it ended: seen in what happened, and said as the last words.
+//! How it ended, seen in what happened.
 
-use std::{fmt::Write, process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use bytes::Bytes;
-use immortal_emulator::{ACCOUNT, EntryKind, EntrySource, JournalEntry, Message, OutputStream, REGION};
+use immortal_emulator::{EntryKind, EntrySource, JournalEntry, OutputStream};
 
-use super::plan::Plan;
+use super::{plan::Plan, timeline::is_redrive};
 
 /// How the event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Some life handled it; with the handler's answer.
-    Handled { attempt: u32, answer: Bytes },
-    /// It rests in the dead-letter queue.
-    GivenUp,
+    /// Some attempt handled it; with the handler's answer.
+    Handled { series: u32, attempt: u32, answer: Bytes },
+    /// It rests in the dead-letter queue, after so many tasks.
+    GivenUp { tasks: u32 },
     /// It is nowhere.
     Gone,
 }
@@ -31,30 +31,62 @@ struct Task {
 #[derive(Debug)]
 pub(crate) struct Watch {
     primary: String,
+    failure_queue: String,
     dead_letter_queue: String,
     tasks: Vec<Task>,
+    /// How often it was redriven.
+    series: u32,
+    /// The dispatcher sent a dead letter, and isn't done with the record yet.
+    is_sent: bool,
 }
 
 impl Watch {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Self { primary: plan.primary.clone(), dead_letter_queue: plan.dead_letter_queue.clone(), tasks: Vec::new() }
+        Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue)
+    }
+
+    fn named(primary: &str, failure_queue: &str, dead_letter_queue: &str) -> Self {
+        Self {
+            primary: primary.to_owned(),
+            failure_queue: failure_queue.to_owned(),
+            dead_letter_queue: dead_letter_queue.to_owned(),
+            tasks: Vec::new(),
+            series: 0,
+            is_sent: false,
+        }
     }
 
     /// The outcome, once this is what it follows from.
     pub(crate) fn see(&mut self, entry: &JournalEntry) -> Option<Outcome> {
         match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if *function == self.primary => {
-                Some(Outcome::Handled { attempt: 0, answer: body.clone() })
+                Some(Outcome::Handled { series: self.series, attempt: 0, answer: body.clone() })
             }
             (EntrySource::Lambda { .. }, EntryKind::Discarded) => Some(Outcome::Gone),
-            (EntrySource::Queue { name }, EntryKind::Queued { .. } | EntryKind::DeadLettered { .. })
-                if *name == self.dead_letter_queue =>
-            {
-                Some(Outcome::GivenUp)
-            }
+            (EntrySource::Queue { name }, what) => self.see_queue(name, what),
             (EntrySource::Task { arn, .. }, what) => self.see_task(arn, what),
             _ => None,
         }
+    }
+
+    fn see_queue(&mut self, name: &str, what: &EntryKind) -> Option<Outcome> {
+        let is_failure_queue = name == self.failure_queue;
+        let is_given_up = match what {
+            EntryKind::Queued { .. } if name == self.dead_letter_queue => {
+                self.is_sent = true;
+                false
+            }
+            EntryKind::DeadLettered { .. } => name == self.dead_letter_queue,
+            EntryKind::Deleted { .. } | EntryKind::Returned { .. } => {
+                is_failure_queue && std::mem::take(&mut self.is_sent)
+            }
+            what => {
+                self.series += u32::from(is_failure_queue && is_redrive(what));
+                false
+            }
+        };
+        let tasks = self.tasks.len().try_into().unwrap_or(u32::MAX);
+        is_given_up.then_some(Outcome::GivenUp { tasks })
     }
 
     fn see_task(&mut self, arn: &str, what: &EntryKind) -> Option<Outcome> {
@@ -70,7 +102,11 @@ impl Watch {
         match what {
             EntryKind::Log { stream: OutputStream::Stdout, line } => task.wrote(line),
             EntryKind::TaskStopped { exit_code: Some(0), .. } => {
-                return Some(Outcome::Handled { attempt: task.attempt, answer: task.lines.join("\n").into() });
+                return Some(Outcome::Handled {
+                    series: self.series,
+                    attempt: task.attempt,
+                    answer: task.lines.join("\n").into(),
+                });
             }
             _ => (),
         }
@@ -97,50 +133,21 @@ impl Outcome {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Handled { .. } => ExitCode::SUCCESS,
-            Self::GivenUp | Self::Gone => ExitCode::FAILURE,
-        }
-    }
-
-    /// What is said last: where it ended, and the handler's answer or what to do next.
-    pub(crate) fn last_words(&self, plan: &Plan, at: Duration, dead: &[Message]) -> String {
-        let seconds = at.as_secs_f64();
-        match self {
-            Self::Handled { attempt, answer } => {
-                let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
-                let answer = String::from_utf8_lossy(answer);
-                format!("\nhandled {place}, by attempt {attempt}, after {seconds:.1} s\n{}\n", answer.trim_end())
-            }
-            Self::GivenUp => {
-                let mut words = format!(
-                    "\ngiven up after {seconds:.1} s: the event is in the dead-letter queue {}\n",
-                    plan.dead_letter_queue
-                );
-                for message in dead {
-                    let _ = writeln!(words, "  message {}, {} bytes", message.id, message.body.len());
-                }
-                let arn = |queue: &str| format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
-                let _ = writeln!(
-                    words,
-                    "on AWS, this sends it through all its lives again:\n  aws sqs start-message-move-task \
-                     --source-arn {} --destination-arn {}",
-                    arn(&plan.dead_letter_queue),
-                    arn(&plan.failure_queue)
-                );
-                words
-            }
-            Self::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
+            Self::GivenUp { .. } | Self::Gone => ExitCode::FAILURE,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use immortal_emulator::StopCode;
 
     use super::*;
 
     fn watch() -> Watch {
-        Watch { primary: "ingest".into(), dead_letter_queue: "ingest-dead-letters".into(), tasks: Vec::new() }
+        Watch::named("ingest", "ingest-failures", "ingest-dead-letters")
     }
 
     fn seen(entries: impl IntoIterator<Item = (EntrySource, EntryKind)>) -> Option<Outcome> {
@@ -169,7 +176,7 @@ mod tests {
     #[test]
     fn an_answer_in_lambda_is_the_end() {
         let answered = || EntryKind::Answered { body: Bytes::from_static(b"42") };
-        let end = Some(Outcome::Handled { attempt: 0, answer: Bytes::from_static(b"42") });
+        let end = Some(Outcome::Handled { series: 0, attempt: 0, answer: Bytes::from_static(b"42") });
         assert_eq!(seen([(lambda("ingest"), answered())]), end);
         assert_eq!(seen([(lambda("ingestDlq"), answered())]), None);
     }
@@ -181,19 +188,40 @@ mod tests {
         let mut success = vec![started()];
         success.extend(lines());
         success.push(stopped(0));
-        let end = Outcome::Handled { attempt: 2, answer: Bytes::from_static(br#"{"n":1}"#) };
+        let end = Outcome::Handled { series: 0, attempt: 2, answer: Bytes::from_static(br#"{"n":1}"#) };
         assert_eq!(seen(success), Some(end));
         assert_eq!(seen([started(), stopped(1)]), None, "another attempt may follow");
     }
 
+    fn queue(name: &str, what: EntryKind) -> (EntrySource, EntryKind) {
+        (EntrySource::Queue { name: name.into() }, what)
+    }
+
+    fn queued(name: &str, request_id: Option<&str>) -> (EntrySource, EntryKind) {
+        queue(name, EntryKind::Queued { message_id: "m".into(), request_id: request_id.map(str::to_owned) })
+    }
+
+    fn deleted() -> (EntrySource, EntryKind) {
+        queue("ingest-failures", EntryKind::Deleted { message_id: "m".into() })
+    }
+
     #[test]
-    fn only_the_dead_letter_queue_is_the_end() {
-        let queued = |name: &str| {
-            let what = EntryKind::Queued { message_id: "m".into(), request_id: None };
-            seen([(EntrySource::Queue { name: name.into() }, what)])
-        };
-        assert_eq!(queued("ingest-failures"), None);
-        assert_eq!(queued("ingest-dead-letters"), Some(Outcome::GivenUp));
+    fn a_dead_letter_is_the_end_once_its_record_is_done() {
+        let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+        let given_up = |tasks| Some(Outcome::GivenUp { tasks });
+        assert_eq!(seen([queued("ingest-failures", Some("r-1")), deleted()]), None);
+        assert_eq!(seen([queued("ingest-dead-letters", None)]), None, "the dispatcher is at work on it");
+        assert_eq!(seen([started(), stopped(2), queued("ingest-dead-letters", None), deleted()]), given_up(1));
+        let moved = EntryKind::DeadLettered { message_id: "m".into(), from: "ingest-failures".into() };
+        assert_eq!(seen([queue("ingest-dead-letters", moved)]), given_up(0));
         assert_eq!(seen([(lambda("ingestDlq"), EntryKind::Discarded)]), Some(Outcome::Gone));
+    }
+
+    #[test]
+    fn a_redrive_begins_the_next_series() {
+        let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+        let end =
+            seen([queued("ingest-failures", Some("r-1")), queued("ingest-failures", None), started(), stopped(0)]);
+        assert_eq!(end, Some(Outcome::Handled { series: 1, attempt: 1, answer: Bytes::new() }));
     }
 }

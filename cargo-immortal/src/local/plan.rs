@@ -8,8 +8,8 @@ use immortal_core::{
     names::{DISPATCHER_SUFFIX, RESERVED, env},
 };
 use immortal_emulator::{
-    EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, RedrivePolicy, StopCode,
-    TaskDefinition,
+    ACCOUNT, EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, RedrivePolicy,
+    RuleTarget, StopCode, TaskDefinition, TaskLog, TaskRule,
 };
 
 use super::Args;
@@ -21,8 +21,13 @@ const SPEED: f64 = 20.0;
 const DISPATCHER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a task runs before `--kill-attempts` kills it.
 const KILLED_AFTER: Duration = Duration::from_secs(1);
-/// How often the failure queue offers a message before it goes to the dead-letter queue: few, since someone waits.
-const RECEIVES: u32 = 3;
+/// How often the failure queue offers a message before it goes to the dead-letter queue, as it is deployed. A record that
+/// waits is offered early here, again and again: the queue's time passes faster than the dispatcher's.
+const RECEIVES: u32 = 1000;
+
+/// How long a task has between SIGTERM and SIGKILL: the two minutes of Spot's warning, as they pass here. The runner has to
+/// know it, since it ends a handler in time that doesn't heed SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// How the emulator behaves.
 pub(crate) fn options() -> EmulatorOptions {
@@ -46,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) event_bucket: String,
     /// Whether to show every call.
     pub(crate) verbose: bool,
+    /// Whether a dead letter is redriven, once.
+    pub(crate) redrive: bool,
     command: Vec<String>,
     docker: bool,
     timeout: Duration,
@@ -90,6 +97,7 @@ impl Plan {
             family: format!("{name}-runner"),
             event_bucket: format!("{name}-events"),
             verbose: args.verbose,
+            redrive: args.redrive,
             command,
             docker: args.docker.is_some(),
             timeout: args.timeout,
@@ -157,22 +165,22 @@ impl Plan {
         zip: impl Into<Bytes>,
         environment: &[(String, String)],
         task_definition: String,
-        dead_letter_queue: String,
     ) -> Function {
+        let mut variables = endpoint(environment);
+        let endpoint = variables.get("AWS_ENDPOINT_URL").cloned().unwrap_or_default();
         let own = [
             (env::RUNNER, task_definition),
             (env::CONTAINER, self.family.clone()),
             (env::SUBNETS, "subnet-local".to_owned()),
             (env::EVENT_BUCKET, self.event_bucket.clone()),
+            (env::DEAD_LETTER_QUEUE, format!("{endpoint}/{ACCOUNT}/{}", self.dead_letter_queue)),
         ];
-        let mut variables = endpoint(environment);
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
         Function {
             timeout: DISPATCHER_TIMEOUT,
             memory: 256,
             retries: 0,
             environment: variables,
-            on_failure: Some(FailureTarget::OnFailure(dead_letter_queue)),
             ..Function::new(&self.dispatcher, zip)
         }
     }
@@ -181,8 +189,7 @@ impl Plan {
     ///
     /// `docker` is what the Docker client has to know of this process's environment.
     pub(crate) fn task_definition(&self, docker: impl IntoIterator<Item = (String, String)>) -> TaskDefinition {
-        let stop_timeout = Duration::from_secs(30);
-        let own = [(env::ROLE, "runner".to_owned()), (env::STOP_TIMEOUT, stop_timeout.as_secs().to_string())];
+        let own = [(env::ROLE, "runner".to_owned()), (env::STOP_TIMEOUT, STOP_TIMEOUT.as_secs().to_string())];
         let mut environment: BTreeMap<_, _> = own.map(|(name, value)| (name.to_owned(), value)).into();
         if self.docker {
             let known = |name: &str| name == "PATH" || name == "HOME" || name.starts_with("DOCKER_");
@@ -191,10 +198,27 @@ impl Plan {
         TaskDefinition {
             cpu: self.size.0,
             memory: self.size.1,
-            stop_timeout,
+            stop_timeout: STOP_TIMEOUT,
             environment,
+            // As it is deployed: here its lines are the timeline's.
+            log: Some(TaskLog { group: format!("/aws/ecs/{}", self.primary), stream_prefix: "task".to_owned() }),
             ..TaskDefinition::new(&self.family, &self.command)
         }
+    }
+
+    /// The rule that puts the events of stopped tasks into the failure queue of this ARN.
+    pub(crate) fn task_rule(&self, failure_queue: String) -> TaskRule {
+        TaskRule {
+            family: Some(self.family.clone()),
+            last_status: vec!["STOPPED".to_owned()],
+            target: RuleTarget::Queue(failure_queue),
+        }
+    }
+
+    /// How many of so many tasks `--kill-attempts` killed.
+    pub(crate) fn killed(&self, tasks: u32) -> u32 {
+        let interrupted = self.interruptions.map_or(0, |(tasks, _)| tasks);
+        tasks.saturating_sub(interrupted).min(self.kills)
     }
 
     /// What is to go wrong: the interruptions first, then the kills.
@@ -213,91 +237,4 @@ fn endpoint(environment: &[(String, String)]) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Typed {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn plan(flags: &[&str]) -> Plan {
-        let typed = ["local", "--event", "event.json"].iter().chain(flags);
-        let args = Typed::try_parse_from(typed).expect("good flags").args;
-        let candidate =
-            Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, role_features: None, here: true };
-        let manifest = Manifest::new("ingest", "jobs", "0.1.0");
-        Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
-    }
-
-    fn reached() -> Vec<(String, String)> {
-        let pairs = [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_REGION", "x"), ("AWS_ACCESS_KEY_ID", "x")];
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    #[test]
-    fn without_flags_the_primary_is_the_binary_and_is_killed_after_three_seconds() {
-        let plan = plan(&[]);
-        let primary = plan.primary(vec![1], &reached(), "arn:q".into());
-        assert_eq!((primary.name.as_str(), primary.timeout.as_secs(), primary.retries), ("ingest", 3, 0));
-        assert_eq!(primary.on_failure, Some(FailureTarget::OnFailure("arn:q".into())));
-        let variables: Vec<_> = primary.environment.keys().map(String::as_str).collect();
-        assert_eq!(variables, ["AWS_ENDPOINT_URL", "IMMORTAL_ROLE"], "a function may not set what Lambda sets");
-        assert!(plan.faults().is_empty());
-    }
-
-    #[test]
-    fn flags_change_the_primary() {
-        let flags = ["--timeout", "5s", "--retries", "2", "--dead-letter-config", "--memory", "1024", "--env", "AB=c"];
-        let primary = plan(&flags).primary(vec![1], &reached(), "arn:q".into());
-        assert_eq!((primary.timeout.as_secs(), primary.retries, primary.memory), (5, 2, 1024));
-        assert_eq!(primary.on_failure, Some(FailureTarget::DeadLetterConfig("arn:q".into())));
-        assert_eq!(primary.environment.get("AB").map(String::as_str), Some("c"));
-    }
-
-    #[test]
-    fn the_dispatcher_knows_the_runner_by_its_revision() {
-        let dispatcher = plan(&[]).dispatcher(vec![1], &reached(), "arn:t:1".into(), "arn:d".into());
-        assert_eq!(dispatcher.name, "ingestDlq");
-        let expected = [
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-            ("IMMORTAL_CONTAINER", "ingest-runner"),
-            ("IMMORTAL_EVENT_BUCKET", "ingest-events"),
-            ("IMMORTAL_RUNNER", "arn:t:1"),
-            ("IMMORTAL_SUBNETS", "subnet-local"),
-        ];
-        assert_eq!(dispatcher.environment, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-        assert_eq!(dispatcher.on_failure, Some(FailureTarget::OnFailure("arn:d".into())));
-    }
-
-    #[test]
-    fn the_task_is_the_same_binary_as_runner() {
-        let ours = ["HOME", "DOCKER_HOST", "AWS_PROFILE"].map(|name| (name.to_owned(), "x".to_owned()));
-        let definition = plan(&[]).task_definition(ours);
-        assert!(!definition.environment.contains_key("HOME"));
-        assert_eq!(definition.command, ["/t/ingest"]);
-        assert_eq!(definition.environment.get("IMMORTAL_ROLE").map(String::as_str), Some("runner"));
-        assert_eq!((definition.cpu, definition.memory), (256, 512));
-    }
-
-    #[test]
-    fn the_task_is_a_container_when_asked_for() {
-        let ours = ["HOME", "DOCKER_HOST", "AWS_PROFILE"].map(|name| (name.to_owned(), "x".to_owned()));
-        let definition = plan(&["--docker", "hello-runner"]).task_definition(ours);
-        let command = ["/t/cargo-immortal", "immortal", "container", "--image", "hello-runner"];
-        assert_eq!(definition.command, command);
-        let names: Vec<_> = definition.environment.keys().map(String::as_str).collect();
-        assert_eq!(names, ["DOCKER_HOST", "HOME", "IMMORTAL_ROLE", "IMMORTAL_STOP_TIMEOUT"]);
-    }
-
-    #[test]
-    fn interruptions_come_before_kills() {
-        let faults = plan(&["--interrupt-after", "2s", "--interruptions", "3", "--kill-attempts", "1"]).faults();
-        let expected = "[Fault { operation: \"RunTask\", kind: Interrupt { after: 2s, stop_code: SpotInterruption }, \
-             calls: Next(3) }, Fault { operation: \"RunTask\", kind: OutOfMemory { after: 1s }, calls: Next(1) }]";
-        assert_eq!(format!("{faults:?}"), expected);
-    }
-}
+pub(crate) mod tests;

@@ -72,9 +72,9 @@ impl Screen {
 fn plain(line: &Line) -> String {
     let at = line.at.as_secs_f64();
     match line.kind {
-        Kind::Log => format!("{at:>8.3}  {:<24}  | {}", line.place, line.text),
-        Kind::Note => format!("{at:>8.3}  {:<24}  · {}", line.place, line.text),
-        Kind::Step | Kind::Good | Kind::Bad => format!("{at:>8.3}  {:<24}  {}", line.place, line.text),
+        Kind::Log => format!("{at:>8.3}  {:<28}  | {}", line.place, line.text),
+        Kind::Note => format!("{at:>8.3}  {:<28}  · {}", line.place, line.text),
+        Kind::Step | Kind::Good | Kind::Bad => format!("{at:>8.3}  {:<28}  {}", line.place, line.text),
     }
 }
 
@@ -88,7 +88,7 @@ fn coloured(line: &Line) -> String {
         Kind::Log => ("36", "│ "),
         Kind::Note => ("2", "· "),
     };
-    format!("\x1b[2m{at:>8.3}  {:<24}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.place, line.text)
+    format!("\x1b[2m{at:>8.3}  {:<28}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.place, line.text)
 }
 
 #[cfg(test)]
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn logs_are_told_apart_without_colours() {
-        assert_eq!(plain(&line(Kind::Step)), "  12.345  Lambda ingest             hello");
-        assert_eq!(plain(&line(Kind::Log)), "  12.345  Lambda ingest             | hello");
+        assert_eq!(plain(&line(Kind::Step)), "  12.345  Lambda ingest                 hello");
+        assert_eq!(plain(&line(Kind::Log)), "  12.345  Lambda ingest                 | hello");
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! From what happened to what is shown: a line, or nothing.
 
+mod dispatcher;
+mod tasks;
+mod waits;
+
 use std::time::Duration;
 
 use immortal_core::names::HANDED_OVER;
-use immortal_emulator::{EntryKind, EntrySource, JournalEntry};
+use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
-use super::plan::Plan;
+use self::{tasks::Tasks, waits::Waits};
+use super::{dead_letter, plan::Plan};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,26 +36,21 @@ pub(crate) enum Kind {
     Note,
 }
 
-/// Knows the names, and which task is which attempt.
+/// Looks a message up in the dead-letter queue, by its id.
+pub(crate) type DeadLetters<'a> = &'a dyn Fn(&str) -> Option<Message>;
+
+/// Knows the names, which task is which attempt, and what waits.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     primary: String,
     dispatcher: String,
     dead_letter_queue: String,
     verbose: bool,
-    tasks: Vec<Task>,
+    tasks: Tasks,
+    waits: Waits,
     begin: Option<Duration>,
     /// What runs, each by its place, the latest last.
     running: Vec<String>,
-}
-
-/// A task, as far as its lines have to be told apart.
-#[derive(Debug)]
-struct Task {
-    arn: String,
-    attempt: Option<u32>,
-    /// Between the runner's `START` and `END`, lines are the handler's, its result the last of them.
-    in_handler: bool,
 }
 
 impl Timeline {
@@ -60,15 +60,16 @@ impl Timeline {
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
             verbose: plan.verbose,
-            tasks: Vec::new(),
+            tasks: Tasks::default(),
+            waits: Waits::default(),
             begin: None,
             running: Vec::new(),
         }
     }
 
-    /// What runs now, if anything does.
+    /// What runs or waits now, if anything does.
     pub(crate) fn status(&self) -> Option<&str> {
-        self.running.last().map(String::as_str)
+        self.waits.status().or_else(|| self.running.last().map(String::as_str))
     }
 
     /// How long it is since the first thing that happened.
@@ -76,17 +77,24 @@ impl Timeline {
         at.saturating_sub(self.begin.unwrap_or(at))
     }
 
+    /// The lines to show once this has happened: mostly one, or none.
+    pub(crate) fn lines(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Vec<Line> {
+        let line = self.line(entry, dead_letters);
+        let lines = self.waits.pass(entry, line.clone());
+        if self.verbose { line.into_iter().collect() } else { lines }
+    }
+
     /// The line for the next thing that happened; `None` if it isn't worth one.
-    pub(crate) fn line(&mut self, entry: &JournalEntry) -> Option<Line> {
+    fn line(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<Line> {
         self.begin.get_or_insert(entry.at);
-        if let (EntrySource::Task { arn, .. }, EntryKind::TaskStarted { attempt, .. }) = (&entry.source, &entry.kind) {
-            self.tasks.push(Task { arn: arn.clone(), attempt: *attempt, in_handler: false });
+        if let EntrySource::Task { arn, .. } = &entry.source {
+            self.tasks.note(arn, &entry.kind);
         }
         let place = self.place(entry);
         let (kind, text) = match &entry.source {
             EntrySource::Lambda { function, request_id } => self.lambda(function, request_id, &entry.kind)?,
             EntrySource::Task { arn, .. } => self.task(arn, &place, &entry.kind)?,
-            EntrySource::Queue { name } => self.queue(name, &entry.kind)?,
+            EntrySource::Queue { name } => self.queue(name, entry, dead_letters)?,
             EntrySource::Api => self.call(&entry.kind)?,
         };
         Some(Line { at: self.since_begin(entry.at), place, text, kind })
@@ -95,10 +103,7 @@ impl Timeline {
     fn place(&self, entry: &JournalEntry) -> String {
         match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { function, .. }, _) => format!("Lambda {function}"),
-            (EntrySource::Task { arn, .. }, _) => match self.tasks.iter().find(|task| task.arn == *arn) {
-                Some(Task { attempt: Some(attempt), .. }) => format!("Fargate, attempt {attempt}"),
-                _ => format!("Fargate {}", arn.rsplit('/').next().unwrap_or_default()),
-            },
+            (EntrySource::Task { arn, .. }, _) => format!("Fargate, {}", self.tasks.name(arn)),
             (EntrySource::Queue { name }, _) => format!("SQS {name}"),
             (EntrySource::Api, EntryKind::Called { service, .. }) => format!("API {service}"),
             (EntrySource::Api, _) => "API".to_owned(),
@@ -107,8 +112,10 @@ impl Timeline {
 
     fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(Kind, String)> {
         if let EntryKind::Log { line, .. } = what {
-            let kind = if function == self.dispatcher { Kind::Note } else { Kind::Log };
-            return Some((kind, text(line)));
+            let is_dispatcher = function == self.dispatcher;
+            let kind = if is_dispatcher { Kind::Note } else { Kind::Log };
+            let hidden = is_dispatcher && !self.verbose && dispatcher::is_metric(line);
+            return (!hidden).then(|| (kind, text(line)));
         }
         let status = || format!("{function} runs in Lambda");
         match what {
@@ -117,7 +124,7 @@ impl Timeline {
             _ => (),
         }
         if function == self.dispatcher {
-            return dispatcher(what);
+            return dispatcher::line(what, &self.waits);
         }
         Some(match what {
             EntryKind::Invoked => (Kind::Step, format!("takes the event: request {request_id}")),
@@ -146,26 +153,10 @@ impl Timeline {
             EntryKind::TaskStopped { .. } => self.ended(&status),
             _ => (),
         }
-        Some(match what {
-            EntryKind::Log { line, .. } => {
-                let task = self.tasks.iter_mut().find(|task| task.arn == arn);
-                let kind = task.map_or(Kind::Note, |task| task.kind(line));
-                return (!line.is_empty()).then(|| (kind, text(line)));
-            }
-            EntryKind::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
-            EntryKind::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
-            EntryKind::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
-            EntryKind::TaskStopped { exit_code: Some(0), .. } => {
-                (Kind::Good, "the handler succeeded: exit 0".to_owned())
-            }
-            EntryKind::TaskStopped { exit_code: Some(code), stop_code, reason } => {
-                (Kind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
-            }
-            EntryKind::TaskStopped { exit_code: None, stop_code, reason } => {
-                (Kind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
-            }
-            _ => return None,
-        })
+        match what {
+            EntryKind::Log { line, .. } => self.tasks.log(arn, line),
+            _ => tasks::line(what),
+        }
     }
 
     fn ended(&mut self, status: &str) {
@@ -174,16 +165,33 @@ impl Timeline {
         }
     }
 
-    fn queue(&self, name: &str, what: &EntryKind) -> Option<(Kind, String)> {
-        let dead = name == self.dead_letter_queue;
-        Some(match what {
-            EntryKind::Queued { .. } if dead => (Kind::Bad, "the event rests here: given up".to_owned()),
+    fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(Kind, String)> {
+        Some(match &entry.kind {
+            EntryKind::Queued { message_id, .. } if name == self.dead_letter_queue => {
+                let reason = dead_letters(message_id).as_ref().and_then(dead_letter::reason);
+                let reason = reason.map_or_else(|| "given up".to_owned(), |reason| text(&reason));
+                (Kind::Bad, format!("the event rests here: {reason}"))
+            }
             EntryKind::DeadLettered { .. } => (Kind::Bad, "the event rests here: received too often".to_owned()),
-            EntryKind::Queued { .. } => (Kind::Step, "holds the failed event".to_owned()),
+            what if is_redrive(what) => {
+                let series = self.tasks.begin_series();
+                (Kind::Step, format!("holds the redriven event, which begins series {series}"))
+            }
+            EntryKind::Queued { .. } => match self.tasks.next_stop_event() {
+                Some(task) => (Kind::Step, format!("holds the stop event of {task}")),
+                None => (Kind::Step, "holds the failed event".to_owned()),
+            },
             EntryKind::Received { count, .. } if *count > 1 => {
                 (Kind::Step, format!("offers it for the {} time", nth(*count)))
             }
-            EntryKind::Returned { .. } => (Kind::Bad, "keeps it: it wasn't dispatched".to_owned()),
+            EntryKind::VisibilityChanged { timeout, .. } => {
+                let until = self.since_begin(entry.at) + *timeout;
+                let (seconds, until) = (timeout.as_secs(), until.as_secs_f64());
+                (Kind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
+            }
+            EntryKind::Returned { message_id } if !self.waits.hold(message_id) => {
+                (Kind::Bad, "keeps it: it wasn't dispatched".to_owned())
+            }
             _ => return None,
         })
     }
@@ -202,16 +210,9 @@ impl Timeline {
     }
 }
 
-impl Task {
-    /// Whose line it is.
-    fn kind(&mut self, line: &str) -> Kind {
-        let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
-        if platform.iter().any(|prefix| line.starts_with(prefix)) {
-            self.in_handler = line.starts_with(platform[0]);
-            return Kind::Note;
-        }
-        if self.in_handler { Kind::Log } else { Kind::Note }
-    }
+/// Whether a message that came into the failure queue was redriven: Lambda and EventBridge say whose request it is about.
+pub(crate) fn is_redrive(what: &EntryKind) -> bool {
+    matches!(what, EntryKind::Queued { request_id: None, .. })
 }
 
 /// An error's type as a prefix; the type of a boxed error, as Lambda knows it, says nothing.
@@ -222,29 +223,6 @@ fn type_of(error_type: &str) -> String {
 /// A line as it can be shown among others: Lambda's own have tabs.
 fn text(line: &str) -> String {
     line.trim_end().replace('\t', "  ")
-}
-
-fn dispatcher(what: &EntryKind) -> Option<(Kind, String)> {
-    Some(match what {
-        EntryKind::Started { .. } => (Kind::Step, "the dispatcher begins".to_owned()),
-        EntryKind::Answered { body } => match given_back(body) {
-            0 => (Kind::Step, "the dispatcher is done".to_owned()),
-            records => (Kind::Bad, format!("the dispatcher gives back {records} of its records")),
-        },
-        EntryKind::Failed { error_type, message } => {
-            (Kind::Bad, format!("the dispatcher failed: {error_type}: {message}"))
-        }
-        EntryKind::TimedOut { after } => (Kind::Bad, format!("the dispatcher was killed after {} s", after.as_secs())),
-        EntryKind::Retrying { after } => (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64())),
-        EntryKind::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
-        _ => return None,
-    })
-}
-
-/// How many records a partial batch response names.
-fn given_back(body: &[u8]) -> usize {
-    let response: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    response.get("batchItemFailures").and_then(serde_json::Value::as_array).map_or(0, Vec::len)
 }
 
 fn nth(number: u32) -> String {

@@ -56,16 +56,28 @@ fn a_slim_package_has_all_its_lives_here() {
     assert!(shown.contains("the event is in the dead-letter queue slim-dead-letters\n"), "{shown}");
 }
 
-/// The README's second command, with less to compute.
-#[test]
-fn twice_interrupted_it_is_done_by_attempt_3() {
+/// Runs the README's second command with these flags too, and with less to compute; returns what it wrote.
+fn interrupted_twice(flags: &[&str], code: i32) -> String {
     let readme = include_str!("../../../README.md");
     let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo immortal local "));
     let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
-    let words: Vec<_> = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]).collect();
+    let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]);
+    let words: Vec<_> = words.chain(flags.iter().copied()).collect();
     let Output { status, stdout, stderr } = immortal(&words).output().expect("the command runs");
     let shown = String::from_utf8_lossy(&stdout).into_owned();
-    assert_eq!(status.code(), Some(0), "{shown}{}", String::from_utf8_lossy(&stderr));
+    assert_eq!(status.code(), Some(code), "{shown}{}", String::from_utf8_lossy(&stderr));
+    shown
+}
+
+/// When the first line with this text was written, in seconds.
+fn time_of(shown: &str, text: &str) -> f64 {
+    let line = shown.lines().find(|line| line.contains(text)).unwrap_or_else(|| panic!("no {text:?} in {shown}"));
+    line.split_whitespace().next().and_then(|time| time.parse().ok()).expect("a line begins with its time")
+}
+
+#[test]
+fn twice_interrupted_it_waits_and_is_done_by_attempt_3() {
+    let shown = interrupted_twice(&[], 0);
     assert!(shown.contains("hands the event over, before its deadline"), "{shown}");
     let is = |attempt: u32, text: &str| {
         let place = format!("Fargate, attempt {attempt} ");
@@ -79,7 +91,45 @@ fn twice_interrupted_it_is_done_by_attempt_3() {
         }
     }
     assert!(is(3, "the task begins") && !is(3, "on Spot"), "{shown}");
+    // The wait is a real one, and told once.
+    assert_eq!(shown.matches("the next attempt waits here for 5 s").count(), 1, "{shown}");
+    let waited = time_of(&shown, "Fargate, attempt 3 ") - time_of(&shown, "holds the stop event of attempt 2");
+    assert!(waited >= 4.9, "{waited} s\n{shown}");
     assert!(shown.contains("\nhandled on Fargate, by attempt 3, after "), "{shown}");
+}
+
+#[test]
+fn killed_nine_times_it_is_a_dead_letter_that_says_why_and_what_redrives_it() {
+    let shown = interrupted_twice(&["--kill-attempts", "9"], 1);
+    assert!(!shown.contains("attempt 6"), "{shown}");
+    let (_, last) = shown.split_once("\ngiven up after ").expect("it is given up");
+    for text in [
+        "ended with exit code 137 (EssentialContainerExited, \"OutOfMemoryError: Container killed due to memory usage\")",
+        "that was the last of 3 attempts, interruptions not counted",
+        "its log: group /aws/ecs/ingest, stream task/ingest-runner/",
+        "--kill-attempts 3 --redrive",
+    ] {
+        assert!(last.contains(text), "{text}\n{shown}");
+    }
+    assert!(last.lines().last().is_some_and(|line| line.starts_with("  aws sqs start-message-move-task ")), "{shown}");
+}
+
+#[test]
+fn redriven_it_is_done_by_the_next_series() {
+    let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
+    let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
+    let flags = ["--kill-attempts", "3", "--redrive", "--env", "RESAMPLES=3000"];
+    let Output { status, stdout, stderr } = immortal(&chain).args(flags).output().expect("the command runs");
+    let shown = String::from_utf8_lossy(&stdout).into_owned();
+    assert_eq!(status.code(), Some(0), "{shown}{}", String::from_utf8_lossy(&stderr));
+    let story = [
+        "Fargate, attempt 3 ",
+        "the event rests here: gave up on request ",
+        "holds the redriven event, which begins series 1",
+        "Fargate, series 1, attempt 1 ",
+    ];
+    assert!(story.map(|text| time_of(&shown, text)).is_sorted(), "{shown}");
+    assert!(shown.contains("\nhandled on Fargate, by attempt 1 of series 1, after "), "{shown}");
 }
 
 #[test]

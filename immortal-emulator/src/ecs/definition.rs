@@ -19,6 +19,19 @@ pub struct TaskDefinition {
     pub memory: u32,
     /// How long between SIGTERM and SIGKILL. Never scaled.
     pub stop_timeout: Duration,
+    /// Where the container logs to: described, not written.
+    pub log: Option<TaskLog>,
+}
+
+/// The `awslogs` configuration of a container: a task's stream is the prefix, the container's name, and the task's id.
+///
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
+#[derive(Clone, Debug)]
+pub struct TaskLog {
+    /// `awslogs-group`.
+    pub group: String,
+    /// `awslogs-stream-prefix`.
+    pub stream_prefix: String,
 }
 
 impl TaskDefinition {
@@ -33,6 +46,7 @@ impl TaskDefinition {
             cpu: 256,
             memory: 512,
             stop_timeout: Duration::from_secs(30),
+            log: None,
         }
     }
 }

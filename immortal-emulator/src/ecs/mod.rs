@@ -2,6 +2,7 @@
 
 mod definition;
 mod describe;
+mod describe_definition;
 mod metadata;
 mod overrides;
 mod reply;
@@ -18,7 +19,7 @@ use axum::{Router, routing::get};
 
 use crate::platform::{ApiError, CallOutcome, FaultKind};
 
-pub use self::definition::TaskDefinition;
+pub use self::definition::{TaskDefinition, TaskLog};
 pub(crate) use self::service::EcsService;
 
 /// What a container finds at its link-local addresses. Paths of the emulator's own begin with `/_/`.
@@ -40,6 +41,7 @@ pub(crate) fn call(
     match operation {
         "RunTask" => run_task::run_task(ecs, body, fault),
         "DescribeTasks" => describe::describe_tasks(ecs, body, fault),
+        "DescribeTaskDefinition" => describe_definition::describe_task_definition(ecs, body),
         "ListTasks" => describe::list_tasks(ecs, body),
         "StopTask" => stop_task::stop_task(ecs, body),
         other => Err(ApiError::new(400, "UnknownOperationException", format!("the emulator's ECS has no {other}"))),

@@ -8,6 +8,7 @@ use super::{locking::lock, stop_code::StopCode};
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
+    /// `DescribeTaskDefinition`,
     /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
     /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
     /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
@@ -20,9 +21,10 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 23] = [
     "RunTask",
     "DescribeTasks",
+    "DescribeTaskDefinition",
     "ListTasks",
     "StopTask",
     "GetFunction",

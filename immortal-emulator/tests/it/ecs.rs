@@ -6,11 +6,11 @@ use aws_sdk_ecs::{
     operation::run_task::builders::RunTaskFluentBuilder,
     types::{
         AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair, LaunchType,
-        NetworkConfiguration, TaskOverride, TaskStopCode as Code,
+        LogDriver, NetworkConfiguration, TaskOverride, TaskStopCode as Code,
     },
 };
 use immortal_emulator::{
-    Emulator, EmulatorOptions, EntryKind, Fault, FaultKind, FaultedCalls, StopCode, TaskDefinition,
+    Emulator, EmulatorOptions, EntryKind, Fault, FaultKind, FaultedCalls, StopCode, TaskDefinition, TaskLog,
 };
 use std::time::Duration;
 
@@ -77,6 +77,35 @@ async fn a_task_runs_to_its_end_and_can_be_described() {
     emulator.advance(Duration::from_hours(2));
     let described = client.describe_tasks().tasks(&arn).send().await.expect("described");
     assert_eq!(described.failures()[0].reason(), Some("MISSING"), "stopped tasks are forgotten");
+}
+
+#[tokio::test]
+async fn a_task_definition_says_where_its_tasks_log_to() {
+    let emulator = emulator().await;
+    emulator.register_task_definition(shell("exit 0"));
+    let log = Some(TaskLog { group: "/aws/ecs/ingest".into(), stream_prefix: "task".into() });
+    let arn = emulator.register_task_definition(TaskDefinition { log, ..shell("exit 0") });
+    let client = ecs(&emulator).await;
+    let describe = async |named: &str| {
+        let described = client.describe_task_definition().task_definition(named).send().await;
+        described.map(|described| described.task_definition.expect("a definition"))
+    };
+    for named in ["runner", "runner:2", &arn] {
+        let definition = describe(named).await.expect(named);
+        assert_eq!((definition.family(), definition.revision()), (Some("runner"), 2));
+        assert_eq!(definition.task_definition_arn(), Some(arn.as_str()));
+        let container = &definition.container_definitions()[0];
+        assert_eq!(container.name(), Some("runner"));
+        let logging = container.log_configuration().expect("it logs");
+        assert_eq!(logging.log_driver(), &LogDriver::Awslogs);
+        let options = logging.options().expect("it has options");
+        assert_eq!(options["awslogs-group"], "/aws/ecs/ingest");
+        assert_eq!(options["awslogs-stream-prefix"], "task");
+    }
+    let first = describe("runner:1").await.expect("the revision before");
+    assert!(first.container_definitions()[0].log_configuration().is_none());
+    let error = describe("none").await.expect_err("there is none");
+    assert_eq!(error.code(), Some("ClientException"));
 }
 
 #[tokio::test]

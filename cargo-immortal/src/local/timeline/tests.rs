@@ -1,3 +1,5 @@
+mod story;
+
 use bytes::Bytes;
 use immortal_emulator::{OutputStream, StopCode};
 
@@ -9,7 +11,8 @@ fn timeline(verbose: bool) -> Timeline {
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
         verbose,
-        tasks: Vec::new(),
+        tasks: Tasks::default(),
+        waits: Waits::default(),
         begin: None,
         running: Vec::new(),
     }
@@ -36,9 +39,15 @@ fn failed(error_type: &str) -> EntryKind {
     EntryKind::Failed { error_type: error_type.into(), message: "no".into() }
 }
 
+fn no_letter(_: &str) -> Option<Message> {
+    None
+}
+
 /// `place: text`, after a mark of its kind.
 fn shown(timeline: &mut Timeline, place: EntrySource, what: EntryKind) -> Option<String> {
-    let line = timeline.line(&JournalEntry { at: Duration::ZERO, source: place, kind: what })?;
+    let lines = timeline.lines(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
+    assert!(lines.len() < 2, "{lines:?}");
+    let line = lines.into_iter().next()?;
     let mark = match line.kind {
         Kind::Step => ' ',
         Kind::Good => '+',
@@ -85,7 +94,7 @@ fn what_happens_to_functions_and_queues_is_a_line_or_nothing() {
         (lambda("ingest"), EntryKind::Retrying { after: second }, Some("  Lambda ingest: Lambda tries again in 1.0 s")),
         (
             queue("ingest-failures"),
-            EntryKind::Queued { message_id: message("m"), request_id: None },
+            EntryKind::Queued { message_id: message("m"), request_id: Some("r-1".into()) },
             Some("  SQS ingest-failures: holds the failed event"),
         ),
         (queue("ingest-failures"), EntryKind::Received { message_id: message("m"), count: 1 }, None),
@@ -139,7 +148,7 @@ fn what_happens_to_a_task_is_a_line_or_nothing() {
         reason: "why".into(),
     };
     check([
-        (task(), log(OutputStream::Stderr), Some(". Fargate abc: read it")),
+        (task(), log(OutputStream::Stderr), Some(". Fargate, task abc: read it")),
         (
             task(),
             EntryKind::TaskStarted { attempt: Some(2), spot: true },
@@ -174,7 +183,7 @@ fn times_begin_with_the_event() {
     let mut timeline = timeline(false);
     let mut at = |seconds, what| {
         let entry = JournalEntry { at: Duration::from_secs(seconds), source: lambda("ingest"), kind: what };
-        timeline.line(&entry).map(|line| line.at.as_secs())
+        timeline.lines(&entry, &no_letter).first().map(|line| line.at.as_secs())
     };
     assert_eq!(at(9, EntryKind::Invoked), Some(0));
     assert_eq!(at(12, EntryKind::TimedOut { after: Duration::ZERO }), Some(3));
@@ -184,7 +193,7 @@ fn times_begin_with_the_event() {
 fn the_status_is_what_runs() {
     let mut timeline = timeline(false);
     let mut status = |place, what| {
-        timeline.line(&JournalEntry { at: Duration::ZERO, source: place, kind: what });
+        timeline.lines(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
         timeline.status().map(str::to_owned)
     };
     let runs = |text: &str| Some(text.to_owned());

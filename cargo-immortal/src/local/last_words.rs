@@ -1,0 +1,137 @@
+//! What is said last: where it ended, and the handler's answer or what to do next.
+
+use std::{fmt::Write, time::Duration};
+
+use immortal_emulator::{ACCOUNT, Message, REGION};
+
+use super::{dead_letter, outcome::Outcome, plan::Plan};
+
+/// The last words. `dead` is what lies in the dead-letter queue.
+pub(crate) fn last_words(outcome: &Outcome, plan: &Plan, at: Duration, dead: &[Message]) -> String {
+    let seconds = at.as_secs_f64();
+    match outcome {
+        Outcome::Handled { series, attempt, answer } => {
+            let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
+            let series = if *series == 0 { String::new() } else { format!(" of series {series}") };
+            let answer = String::from_utf8_lossy(answer);
+            format!("\nhandled {place}, by attempt {attempt}{series}, after {seconds:.1} s\n{}\n", answer.trim_end())
+        }
+        Outcome::GivenUp { tasks } => given_up(plan, seconds, *tasks, dead),
+        Outcome::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
+    }
+}
+
+fn given_up(plan: &Plan, seconds: f64, tasks: u32, dead: &[Message]) -> String {
+    let queue = &plan.dead_letter_queue;
+    let mut words = format!("\ngiven up after {seconds:.1} s: the event is in the dead-letter queue {queue}\n");
+    for message in dead {
+        let _ = writeln!(words, "  message {}, {} bytes", message.id, message.body.len());
+        for part in dead_letter::reason(message).iter().flat_map(|reason| reason.split("; ")) {
+            let _ = writeln!(words, "    {part}");
+        }
+    }
+    if let Some(flags) = redrive_flags(plan, tasks) {
+        let _ = writeln!(words, "here, where the queues end with this command, {flags} shows it redriven");
+    }
+    let arn = |queue: &str| format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+    let _ = writeln!(
+        words,
+        "on AWS, this redrives it, which begins a new series of attempts:\n  aws sqs start-message-move-task \
+         --source-arn {} --destination-arn {}",
+        arn(queue),
+        arn(&plan.failure_queue)
+    );
+    words
+}
+
+/// What shows a redrive that succeeds: as many kills as there were. Where none was asked for, another series would end
+/// as this one did.
+fn redrive_flags(plan: &Plan, tasks: u32) -> Option<String> {
+    let killed = plan.killed(tasks);
+    (killed > 0 && !plan.redrive).then(|| format!("--kill-attempts {killed} --redrive"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use expect_test::{Expect, expect};
+
+    use super::{
+        super::{dead_letter::example, plan::tests::plan},
+        *,
+    };
+
+    fn check(outcome: &Outcome, flags: &[&str], dead: &[Message], expected: &Expect) {
+        expected.assert_eq(&last_words(outcome, &plan(flags), Duration::from_millis(12_345), dead));
+    }
+
+    #[test]
+    fn a_success_is_told_with_its_answer() {
+        let handled = |series, attempt| Outcome::Handled { series, attempt, answer: Bytes::from_static(b"42\n") };
+        check(
+            &handled(0, 0),
+            &[],
+            &[],
+            &expect![[r#"
+
+            handled in Lambda, by attempt 0, after 12.3 s
+            42
+        "#]],
+        );
+        check(
+            &handled(1, 2),
+            &["--redrive"],
+            &[],
+            &expect![[r#"
+
+            handled on Fargate, by attempt 2 of series 1, after 12.3 s
+            42
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_dead_letter_is_told_with_its_reason_and_the_way_back() {
+        let reason = "gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 \
+                      attempts; its log: group /aws/ecs/ingest, stream task/ingest-runner/t; then redrive it";
+        let given_up = Outcome::GivenUp { tasks: 3 };
+        check(
+            &given_up,
+            &["--kill-attempts", "9"],
+            &[example(reason)],
+            &expect![[r#"
+
+                given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+                  message m-9, 279 bytes
+                    gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 attempts
+                    its log: group /aws/ecs/ingest, stream task/ingest-runner/t
+                    then redrive it
+                here, where the queues end with this command, --kill-attempts 3 --redrive shows it redriven
+                on AWS, this redrives it, which begins a new series of attempts:
+                  aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
+            "#]],
+        );
+        check(
+            &given_up,
+            &["--kill-attempts", "9", "--redrive"],
+            &[],
+            &expect![[r#"
+
+            given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+            on AWS, this redrives it, which begins a new series of attempts:
+              aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
+        "#]],
+        );
+        check(
+            &given_up,
+            &[],
+            &[],
+            &expect![[r#"
+
+            given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+            on AWS, this redrives it, which begins a new series of attempts:
+              aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
+        "#]],
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The tasks of the timeline: which is which, and whose lines are whose.
+
+use immortal_emulator::EntryKind;
+
+use super::{Kind, text};
+
+/// All tasks, in the order in which they were seen.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: Vec<Task>,
+    series: u32,
+}
+
+/// A task, as far as its lines have to be told apart.
+#[derive(Debug)]
+struct Task {
+    arn: String,
+    /// `None` for one that never ran.
+    attempt: Option<u32>,
+    series: u32,
+    /// Between the runner's `START` and `END`, lines are the handler's, its result the last of them.
+    in_handler: bool,
+    /// It stopped, and the event of that isn't in the queue yet.
+    stop_is_news: bool,
+}
+
+impl Tasks {
+    /// Notes that a redrive begins the next series, and returns its number.
+    pub(super) fn begin_series(&mut self) -> u32 {
+        self.series += 1;
+        self.series
+    }
+
+    /// Keeps track of what happens to a task.
+    pub(super) fn note(&mut self, arn: &str, what: &EntryKind) {
+        match what {
+            EntryKind::TaskStarted { attempt, .. } => self.task(arn).attempt = *attempt,
+            EntryKind::TaskStopped { .. } => self.task(arn).stop_is_news = true,
+            _ => (),
+        }
+    }
+
+    /// What the timeline calls the task.
+    pub(super) fn name(&self, arn: &str) -> String {
+        let id = || format!("task {}", arn.rsplit('/').next().unwrap_or_default());
+        self.find(arn).and_then(Task::name).unwrap_or_else(id)
+    }
+
+    /// The task whose stop event comes into the queue next.
+    pub(super) fn next_stop_event(&mut self) -> Option<String> {
+        let task = self.tasks.iter_mut().find(|task| task.stop_is_news)?;
+        task.stop_is_news = false;
+        let arn = task.arn.clone();
+        Some(self.name(&arn))
+    }
+
+    /// A line that a task wrote.
+    pub(super) fn log(&mut self, arn: &str, line: &str) -> Option<(Kind, String)> {
+        let task = self.tasks.iter_mut().find(|task| task.arn == arn);
+        let kind = task.map_or(Kind::Note, |task| task.kind(line));
+        (!line.is_empty()).then(|| (kind, text(line)))
+    }
+
+    fn find(&self, arn: &str) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.arn == arn)
+    }
+
+    fn task(&mut self, arn: &str) -> &mut Task {
+        let known = self.tasks.iter().position(|task| task.arn == arn);
+        let at = known.unwrap_or(self.tasks.len());
+        if known.is_none() {
+            let (arn, series) = (arn.to_owned(), self.series);
+            self.tasks.push(Task { arn, attempt: None, series, in_handler: false, stop_is_news: false });
+        }
+        &mut self.tasks[at]
+    }
+}
+
+impl Task {
+    fn name(&self) -> Option<String> {
+        match (self.series, self.attempt?) {
+            (0, attempt) => Some(format!("attempt {attempt}")),
+            (series, attempt) => Some(format!("series {series}, attempt {attempt}")),
+        }
+    }
+
+    /// Whose line it is.
+    fn kind(&mut self, line: &str) -> Kind {
+        let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
+        if platform.iter().any(|prefix| line.starts_with(prefix)) {
+            self.in_handler = line.starts_with(platform[0]);
+            return Kind::Note;
+        }
+        if self.in_handler { Kind::Log } else { Kind::Note }
+    }
+}
+
+pub(super) fn line(what: &EntryKind) -> Option<(Kind, String)> {
+    Some(match what {
+        EntryKind::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
+        EntryKind::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
+        EntryKind::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
+        EntryKind::TaskStopped { exit_code: Some(0), .. } => (Kind::Good, "the handler succeeded: exit 0".to_owned()),
+        EntryKind::TaskStopped { exit_code: Some(code), stop_code, reason } => {
+            (Kind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
+        }
+        EntryKind::TaskStopped { exit_code: None, stop_code, reason } => {
+            (Kind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
+        }
+        _ => return None,
+    })
+}
