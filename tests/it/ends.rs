@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{EntryKind, Fault, FaultKind, FaultedCalls, StopCode};
+use immortal_emulator::{Fault, FaultKind, FaultedCalls, StopCode};
 use serde_json::json;
 
 use crate::chain::{DEAD_LETTERS, ENDS, Error, FAILURES, Setup};

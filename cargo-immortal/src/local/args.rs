@@ -9,6 +9,7 @@ use crate::{
 
 /// One event, and what it meets on its way.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) selection: Selection,

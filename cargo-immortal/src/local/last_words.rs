@@ -48,10 +48,11 @@ fn given_up(plan: &Plan, seconds: f64, tasks: u32, dead: &[Message]) -> String {
 /// as this one did.
 fn redrive_flags(plan: &Plan, tasks: u32) -> Option<String> {
     let killed = plan.killed(tasks);
-    (killed > 0 && !plan.redrive).then(|| format!("--kill-attempts {killed} --redrive"))
+    (killed > 0 && plan.redrives == 0).then(|| format!("--kill-attempts {killed} --redrive"))
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "as expect-test writes them")]
 mod tests {
     use bytes::Bytes;
     use expect_test::{Expect, expect};

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mut watch = Watch::new(&plan);
     let dead_letters = || emulator.messages(&plan.dead_letter_queue);
     let dead_letter = |id: &str| dead_letters().into_iter().find(|message| message.id == id);
-    let mut redrives = u32::from(plan.redrive);
+    let mut redrives = plan.redrives;
     let ended = emulator.until(|entry| {
         for line in timeline.lines(entry, &dead_letter) {
             screen.show(&line);

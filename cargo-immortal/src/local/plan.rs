@@ -51,8 +51,8 @@ pub(crate) struct Plan {
     pub(crate) event_bucket: String,
     /// Whether to show every call.
     pub(crate) verbose: bool,
-    /// Whether a dead letter is redriven, once.
-    pub(crate) redrive: bool,
+    /// How often the dead-letter queue is redriven.
+    pub(crate) redrives: u32,
     command: Vec<String>,
     docker: bool,
     timeout: Duration,
@@ -97,7 +97,7 @@ impl Plan {
             family: format!("{name}-runner"),
             event_bucket: format!("{name}-events"),
             verbose: args.verbose,
-            redrive: args.redrive,
+            redrives: u32::from(args.redrive),
             command,
             docker: args.docker.is_some(),
             timeout: args.timeout,

@@ -4,7 +4,7 @@ use immortal_emulator::EntryKind;
 
 use super::{Kind, waits::Waits};
 
-/// Whether a line is in the embedded metric format, which is for CloudWatch and not for a person:
+/// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 pub(super) fn is_metric(line: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["_aws"]["CloudWatchMetrics"].is_array())

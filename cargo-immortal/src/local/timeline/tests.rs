@@ -1,3 +1,4 @@
+#[expect(clippy::needless_raw_string_hashes, reason = "as expect-test writes them")]
 mod story;
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! Whole stories, as they are shown.
 
+use std::fmt::Write as _;
+
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -15,7 +17,7 @@ fn check(verbose: bool, entries: Vec<Entry>, expected: &Expect) {
     for (at, place, what) in entries {
         let entry = JournalEntry { at: Duration::from_millis(at), source: place, kind: what };
         for line in timeline.lines(&entry, &letter) {
-            shown.push_str(&format!("{:>6.3} {}: {}\n", line.at.as_secs_f64(), line.place, line.text));
+            let _ = writeln!(shown, "{:.3} {}: {}", line.at.as_secs_f64(), line.place, line.text);
         }
     }
     expected.assert_eq(&shown);
