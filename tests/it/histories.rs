@@ -62,7 +62,7 @@ impl Seen {
 async fn run(number: u64, histories: &[History]) -> Seen {
     let chain = Setup {
         dead_letter_config: number % 2 == 1,
-        receives: 20,
+        receives: 5,
         task: (number != 7).then_some(ENDS),
         options: EmulatorOptions { seed: number, time_scale: 0.002, run_task_rate: None, ..EmulatorOptions::default() },
         ..Setup::of("killed")

@@ -137,7 +137,7 @@ fn not_found() -> FaultKind {
 async fn interruptions_do_not_count_and_spot_is_left_after_two() {
     let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("spot") }.start().await;
     inject(&chain, interrupt(StopCode::SpotInterruption), FaultedCalls::Next(2));
-    let request = chain.invoke(r#"{"lambda":"spin","tasks":["hang","hang","fail","fail","succeed"]}"#).await;
+    let request = chain.invoke(r#"{"lambda":"spin","tasks":["hang","hang","exit","exit","succeed"]}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
     // Of five tasks two were interruptions: three attempts, as many as there are.
     let expected = [(Some(1), true), (Some(2), true), (Some(3), false), (Some(4), false), (Some(5), false)];

@@ -104,8 +104,10 @@ fn killed_nine_times_it_is_a_dead_letter_that_says_why_and_what_redrives_it() {
     assert!(!shown.contains("attempt 6"), "{shown}");
     let (_, last) = shown.split_once("\ngiven up after ").expect("it is given up");
     for text in [
-        "ended with exit code 137 (EssentialContainerExited, \"OutOfMemoryError: Container killed due to memory usage\")",
+        "ended with exit code 137 (EssentialContainerExited, ",
+        "OutOfMemoryError: Container killed due to memory usage",
         "that was the last of 3 attempts, interruptions not counted",
+        "raise `memory`",
         "its log: group /aws/ecs/ingest, stream task/ingest-runner/",
         "--kill-attempts 3 --redrive",
     ] {

@@ -83,7 +83,8 @@ pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifes
     }
     if !is_interrupted && order.attempt.saturating_sub(order.interruptions) >= manifest.attempts {
         let attempts = manifest.attempts;
-        return give_up(&format!("that was the last of {attempts} attempts, interruptions not counted"));
+        let fix = if is_memory_kill(task, container) { "raise `memory`" } else { "its log says why" };
+        return give_up(&format!("that was the last of {attempts} attempts, interruptions not counted; {fix}"));
     }
     NextStep::Attempt(NextAttempt {
         attempt: order.attempt.saturating_add(1),
@@ -136,6 +137,13 @@ fn task_end(task: &Task) -> TaskEnd {
         "UserInitiated" => TaskEnd::StoppedByPerson,
         _ => TaskEnd::Exited,
     }
+}
+
+/// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.
+fn is_memory_kill(task: &Task, container: &str) -> bool {
+    let ours = task.containers.iter().find(|other| other.name == container);
+    let is_named = ours.is_some_and(|ours| ours.reason.as_deref().is_some_and(|reason| reason.contains("OutOfMemory")));
+    is_named || task.exit_code(container) == Some(137)
 }
 
 fn has_no_capacity(task: &Task) -> bool {

@@ -175,4 +175,5 @@ fn a_kill_for_memory_is_named() {
         panic!("it is the last")
     };
     assert!(text.contains("OutOfMemoryError: Container killed due to memory usage"), "{text}");
+    assert!(text.contains("raise `memory`"), "{text}");
 }

@@ -139,7 +139,7 @@ impl SqsService {
             );
             return Err(invalid(&timeout.as_secs().to_string(), "VisibilityTimeout", &reason));
         }
-        stored.visible_at = now + self.platform.scaled(timeout);
+        stored.visible_at = now + timeout;
         let what = EntryKind::VisibilityChanged { message_id: stored.message.id.clone(), timeout };
         self.platform.journal.note(source_of(name), what);
         drop(queues);

@@ -29,6 +29,12 @@ enum Life {
     Never,
 }
 
+impl Life {
+    fn is_interruption(&self) -> bool {
+        matches!(self, Self::Never | Self::Ended(FaultKind::Interrupt { .. }))
+    }
+}
+
 impl History {
     pub(super) fn of(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
@@ -36,7 +42,11 @@ impl History {
         let lives: Vec<_> = (0..random.usize(0..=4)).map(|_| life(&mut random)).collect();
         let mut faults = Vec::new();
         let (mut ends, mut tasks) = (String::new(), String::new());
+        let mut interruptions = 0;
         for (number, life) in (1..).zip(lives) {
+            interruptions += u32::from(life.is_interruption());
+            // The third would wait for half a minute.
+            let life = if life.is_interruption() && interruptions > 2 { Life::Ends("101", "abort") } else { life };
             let (end, task, kind) = match life {
                 Life::Ends(end, task) => (end, task, None),
                 Life::Ended(kind) => ("wait", "hang", Some(kind)),

@@ -98,7 +98,7 @@ fn the_task_is_a_container_when_asked_for() {
 #[test]
 fn interruptions_come_before_kills() {
     let faults = plan(&["--interrupt-after", "2s", "--interruptions", "3", "--kill-attempts", "1"]).faults();
-    let expected = "[Fault { operation: \"RunTask\", how: Interrupt { after: 2s, stop_code: SpotInterruption }, \
-         calls: Next(3) }, Fault { operation: \"RunTask\", how: OutOfMemory { after: 1s }, calls: Next(1) }]";
+    let expected = "[Fault { operation: \"RunTask\", kind: Interrupt { after: 2s, stop_code: SpotInterruption }, \
+         calls: Next(3) }, Fault { operation: \"RunTask\", kind: OutOfMemory { after: 1s }, calls: Next(1) }]";
     assert_eq!(format!("{faults:?}"), expected);
 }
