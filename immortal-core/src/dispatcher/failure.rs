@@ -56,16 +56,18 @@ impl Refusal {
     }
 }
 
-/// Refuses what would end a header, or a line of the log, before its end.
-pub(super) fn refuse_controls(what: &str, text: &str) -> Result<(), Refusal> {
-    if text.chars().any(char::is_control) {
-        return Err(Refusal::new(format!(
-            "the {what} {} holds control characters, which neither a header nor a line of the log can hold; Lambda \
-             writes none, so find out who sent it",
-            shown(text)
-        )));
+/// Refuses what a header or a line of the log can't hold: the runner sends it as one and writes it into the other.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
+pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), Refusal> {
+    if text.chars().all(|character| matches!(character, ' '..='~')) {
+        return Ok(());
     }
-    Ok(())
+    Err(Refusal::new(format!(
+        "the {what} {} holds other characters than printable ASCII, which neither a header nor a line of the log can \
+         hold; Lambda writes none, so find out who sent it",
+        shown(text)
+    )))
 }
 
 /// A text from outside, as it is logged: quoted, escaped, and not endless.
@@ -110,7 +112,7 @@ pub(super) fn from_dead_letter(
     if request_id.is_empty() {
         return Err(Refusal::new("its RequestID attribute is empty"));
     }
-    refuse_controls("request id", request_id)?;
+    refuse_unprintable("request id", request_id)?;
     if !is_json(event) {
         return Err(Refusal::new(format!(
             "the event of request {request_id} is not valid JSON; Lambda writes the event itself into the body"
@@ -130,7 +132,7 @@ pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Re
     if request_id.is_empty() {
         return Err(Refusal::new("its destination record has no requestContext.requestId"));
     }
-    refuse_controls("request id", &request_id)?;
+    refuse_unprintable("request id", &request_id)?;
     let answer = record.object("responsePayload");
     let said = |key: &str| answer.as_ref().and_then(|answer| answer.text(key));
     let (error_type, message) = (said("errorType"), said("errorMessage").unwrap_or_default());
@@ -201,7 +203,7 @@ fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunction
         .or_else(|| qualifier(&handed.invoked_function_arn))
         .or_else(|| functions.primary.qualifier.clone())
         .unwrap_or_else(|| "$LATEST".to_owned());
-    refuse_controls(&format!("version of request {}", named.request_id), &version)?;
+    refuse_unprintable(&format!("version of request {}", named.request_id), &version)?;
     let arn = (named.arn.and_then(filled))
         .or_else(|| filled(handed.invoked_function_arn))
         .unwrap_or_else(|| functions.primary.to_string());

@@ -239,7 +239,7 @@ fn destination_of(
     wrapping: Wrapping,
 ) -> Result<Reading, Refusal> {
     let request_id = request.text("requestId").unwrap_or_default();
-    failure::refuse_controls("request id", &request_id)?;
+    failure::refuse_unprintable("request id", &request_id)?;
     if request.text("condition").as_deref() == Some("Success") {
         return Err(Refusal::new(format!(
             "request {request_id} succeeded; make this the function's OnFailure destination, not its OnSuccess one"

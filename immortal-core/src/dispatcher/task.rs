@@ -76,8 +76,10 @@ impl Task {
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
         let task = Self::from(serde_json::from_str::<Described>(detail)?);
         for (name, value) in [("taskArn", &task.arn), ("lastStatus", &task.status)] {
-            if value.is_empty() || value.contains(char::is_control) {
-                return Err(serde_json::Error::custom(format_args!("{name} is missing, or holds control characters")));
+            if value.is_empty() || !value.chars().all(|character| matches!(character, ' '..='~')) {
+                return Err(serde_json::Error::custom(format_args!(
+                    "{name} is missing, or holds other characters than printable ASCII"
+                )));
             }
         }
         Ok(task)

@@ -2,7 +2,7 @@
 
 use super::{
     config::{Config, family},
-    failure::{KnownFunctions, Refusal, another_function, refuse_controls},
+    failure::{KnownFunctions, Refusal, another_function, refuse_unprintable},
     ladder,
     task::Task,
     token,
@@ -75,8 +75,8 @@ fn whole(event: &EventForm) -> Result<(), String> {
 
 /// Refuses request ids and versions that could forge lines of the log.
 pub fn refuse_forged(order: &Order) -> Result<(), Refusal> {
-    refuse_controls("request id", &order.context.aws_request_id)?;
-    refuse_controls("version", &order.context.function_version)
+    refuse_unprintable("request id", &order.context.aws_request_id)?;
+    refuse_unprintable("version", &order.context.function_version)
 }
 
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses

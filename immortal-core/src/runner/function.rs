@@ -21,8 +21,12 @@ pub(super) struct Function {
     pub(super) log_group: Option<String>,
     /// The function's own variables.
     pub(super) variables: Secret<BTreeMap<String, String>>,
-    /// Why the variables couldn't be read.
-    pub(super) variables_error: Option<String>,
+    /// Why the variables couldn't be decrypted.
+    pub(super) variables_error: Option<DecryptionError>,
+    /// Why the code couldn't be decrypted.
+    pub(super) code_error: Option<DecryptionError>,
+    /// The ARN of the customer's key that the code is encrypted with.
+    pub(super) code_key: Option<String>,
     pub(super) is_image: bool,
     pub(super) is_durable: bool,
     pub(super) has_file_system: bool,
@@ -37,6 +41,35 @@ impl Function {
     /// The runtime's name, unless the function brings its own.
     pub(super) fn managed(&self) -> Option<&str> {
         self.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))
+    }
+}
+
+/// Why Lambda couldn't decrypt a part of the function for the caller of `GetFunction`.
+///
+/// Shapes: `botocore:lambda:EnvironmentError`, `FunctionCodeLocationError`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct DecryptionError {
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+impl DecryptionError {
+    /// Whether the key service refused, which no later attempt changes; else it was busy, or failed.
+    ///
+    /// Source of the codes: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>, its KMS errors.
+    fn is_refusal(&self) -> bool {
+        const REFUSALS: [&str; 4] = ["AccessDenied", "Disabled", "InvalidState", "NotFound"];
+        REFUSALS.iter().any(|refusal| self.code.contains(refusal))
+    }
+}
+
+impl fmt::Display for DecryptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code.as_str(), self.message.as_str()) {
+            (code, "") => f.write_str(code),
+            ("", message) => f.write_str(message),
+            (code, message) => write!(f, "{code}: {message}"),
+        }
     }
 }
 
@@ -61,15 +94,18 @@ impl<T> fmt::Debug for Secret<T> {
 
 /// Which function `GetFunction` is asked for, and which version of it.
 ///
-/// The version that failed is the context's; without one, it is what the ARN names that was invoked.
-pub(super) fn wanted(context: &Context) -> Result<(String, Option<String>), Obstacle> {
+/// The function is the one that the context's ARN names, so that its account and region hold; without an ARN it is the
+/// one of the context's name. The version that failed is the context's; without one, it is what was invoked.
+pub(super) fn requested(context: &Context) -> Result<(String, Option<String>), Obstacle> {
+    let version = Some(context.function_version.clone()).filter(|version| !version.is_empty());
+    if let Ok(invoked) = context.invoked_function_arn.parse::<FunctionArn>() {
+        return Ok((invoked.unqualified().to_string(), version.or(invoked.qualifier)));
+    }
     let text = if context.function_name.is_empty() { &context.invoked_function_arn } else { &context.function_name };
     let named: FunctionName =
         text.parse().map_err(|error| Obstacle::Never(format!("the order can't be run: {error}")))?;
-    let invoked = context.invoked_function_arn.parse::<FunctionArn>().ok().and_then(|arn| arn.qualifier);
-    let version = Some(context.function_version.clone()).filter(|version| !version.is_empty());
     let name = named.to_arn().map_or(named.name, |arn| arn.unqualified().to_string());
-    Ok((name, version.or(named.qualifier).or(invoked)))
+    Ok((name, version.or(named.qualifier)))
 }
 
 /// Refuses what can't run here, in the words of what to do instead.
@@ -97,10 +133,11 @@ pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obst
         ));
     }
     if let Some(error) = &function.variables_error {
-        return never(format!(
-            "the environment of function {name} can't be decrypted ({error}); \
-             allow the task role kms:Decrypt on the function's key"
-        ));
+        return Err(undecrypted(&format!("the environment of function {name}"), error, "the function's KMS key"));
+    }
+    if let Some(error) = &function.code_error {
+        let key = function.code_key.as_deref().unwrap_or("the KMS key of the function's code");
+        return Err(undecrypted(&format!("the code of function {name}"), error, key));
     }
     let own = match architecture {
         "aarch64" => "arm64",
@@ -118,6 +155,16 @@ pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obst
     Ok(())
 }
 
+fn undecrypted(what: &str, error: &DecryptionError, key: &str) -> Obstacle {
+    if error.is_refusal() {
+        Obstacle::Never(format!(
+            "{what} can't be decrypted ({error}); allow the task role kms:Decrypt on {key}, and see that the key is enabled"
+        ))
+    } else {
+        Obstacle::NotNow(format!("{what} can't be decrypted now ({error}); the next attempt may succeed"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +179,6 @@ mod tests {
             (Function { is_image: true, ..plain() }, "deploy it as a zip"),
             (Function { is_durable: true, ..plain() }, "into a function of its own"),
             (Function { has_file_system: true, ..plain() }, "(EFS)"),
-            (Function { variables_error: Some("AccessDenied".into()), ..plain() }, "kms:Decrypt"),
             (
                 Function { architectures: vec!["arm64".into()], ..plain() },
                 "cpuArchitecture of the task definition to ARM64",
@@ -149,14 +195,46 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_refuses_is_permanent_and_one_that_is_busy_is_not() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/1";
+        let table = [
+            ("AccessDeniedException", true),
+            ("KMSAccessDeniedException", true),
+            ("KMSDisabledException", true),
+            ("KMSInvalidStateException", true),
+            ("KMSNotFoundException", true),
+            ("ThrottlingException", false),
+            ("KMSInternalException", false),
+            ("InternalError", false),
+            ("", false),
+        ];
+        for (code, is_refusal) in table {
+            let error = Some(DecryptionError { code: code.into(), message: "said".into() });
+            let function = Function { name: "ingest".into(), ..Function::default() };
+            let variables = Function { variables_error: error.clone(), ..function.clone() };
+            let code = Function { code_error: error, code_key: Some(KEY.into()), ..function };
+            for (function, key) in [(variables, "the function's KMS key"), (code, KEY)] {
+                match refuse(&function, "x86_64") {
+                    Err(Obstacle::Never(message)) if is_refusal => {
+                        assert!(message.contains(&format!("kms:Decrypt on {key}")), "{message}");
+                    }
+                    Err(Obstacle::NotNow(message)) if !is_refusal => assert!(message.contains("said"), "{message}"),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_version_that_failed_is_asked_for() {
         const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:ingest";
         for (name, arn, version, expected) in [
             ("ingest", "", "", ("ingest", None)),
             ("ingest", "", "7", ("ingest", Some("7"))),
-            ("ingest", &format!("{ARN}:prod"), "7", ("ingest", Some("7"))),
-            ("ingest", &format!("{ARN}:prod"), "", ("ingest", Some("prod"))),
-            ("ingest", ARN, "$LATEST", ("ingest", Some("$LATEST"))),
+            ("ingest", &format!("{ARN}:prod"), "7", (ARN, Some("7"))),
+            ("ingest", &format!("{ARN}:prod"), "", (ARN, Some("prod"))),
+            ("ingest", ARN, "$LATEST", (ARN, Some("$LATEST"))),
+            ("ingest", "ingest:prod", "", ("ingest", None)),
             ("", &format!("{ARN}:prod"), "7", (ARN, Some("7"))),
             ("", &format!("{ARN}:prod"), "", (ARN, Some("prod"))),
             ("ingest:3", "", "", ("ingest", Some("3"))),
@@ -168,10 +246,10 @@ mod tests {
                 ..Context::default()
             };
             let expected = Ok((expected.0.to_owned(), expected.1.map(str::to_owned)));
-            assert_eq!(wanted(&context), expected, "{name:?} {arn:?} {version:?}");
+            assert_eq!(requested(&context), expected, "{name:?} {arn:?} {version:?}");
         }
         let context = Context { function_name: "no function".into(), ..Context::default() };
-        assert!(matches!(wanted(&context), Err(Obstacle::Never(_))));
+        assert!(matches!(requested(&context), Err(Obstacle::Never(_))));
     }
 
     #[test]

@@ -5,12 +5,12 @@
 use aws_sdk_lambda::{
     Client,
     operation::get_function::GetFunctionOutput,
-    types::{EnvironmentError, PackageType},
+    types::{EnvironmentError, FunctionCodeLocationError, PackageType},
 };
 
 use super::{
     exit::Obstacle,
-    function::{Function, Package, Secret},
+    function::{DecryptionError, Function, Package, Secret},
     retry::{Failed, failed, patiently},
 };
 use crate::aws::{Aws, AwsError};
@@ -68,14 +68,13 @@ fn refused(error: AwsError, what: &str, permission: &str) -> Failed {
 }
 
 fn plain(answer: GetFunctionOutput) -> Option<Function> {
-    let location = answer.code.and_then(|code| code.location);
+    let code = answer.code;
+    let (location, code_error, code_key) =
+        code.map(|code| (code.location, code.error, code.source_kms_key_arn)).unwrap_or_default();
     let configuration = answer.configuration?;
     let (variables, error) = match configuration.environment {
         Some(environment) => (environment.variables, environment.error),
         None => (None, None),
-    };
-    let text = |EnvironmentError { error_code, message, .. }: EnvironmentError| {
-        [error_code, message].into_iter().flatten().collect::<Vec<_>>().join(": ")
     };
     let architectures = configuration.architectures.unwrap_or_default().into_iter();
     Some(Function {
@@ -86,7 +85,9 @@ fn plain(answer: GetFunctionOutput) -> Option<Function> {
         handler: configuration.handler,
         memory_mb: configuration.memory_size.and_then(|size| u32::try_from(size).ok()),
         log_group: configuration.logging_config.and_then(|logging| logging.log_group),
-        variables_error: error.map(text),
+        variables_error: error.map(DecryptionError::from),
+        code_error: code_error.map(DecryptionError::from),
+        code_key,
         variables: Secret(variables.unwrap_or_default().into_iter().collect()),
         is_image: configuration.package_type == Some(PackageType::Image),
         is_durable: configuration.durable_config.is_some(),
@@ -97,6 +98,18 @@ fn plain(answer: GetFunctionOutput) -> Option<Function> {
             .zip(configuration.code_sha256)
             .map(|(location, sha256)| Package { location: Secret(location), sha256 }),
     })
+}
+
+impl From<EnvironmentError> for DecryptionError {
+    fn from(EnvironmentError { error_code, message, .. }: EnvironmentError) -> Self {
+        Self { code: error_code.unwrap_or_default(), message: message.unwrap_or_default() }
+    }
+}
+
+impl From<FunctionCodeLocationError> for DecryptionError {
+    fn from(FunctionCodeLocationError { error_code, message, .. }: FunctionCodeLocationError) -> Self {
+        Self { code: error_code.unwrap_or_default(), message: message.unwrap_or_default() }
+    }
 }
 
 #[cfg(test)]
@@ -150,10 +163,14 @@ mod tests {
             .durable_config(DurableConfig::builder().execution_timeout(9).build())
             .file_system_configs(file_system)
             .environment(EnvironmentResponse::builder().error(error).build());
-        let code = FunctionCodeLocation::builder().image_uri("i").build();
+        let error = FunctionCodeLocationError::builder().error_code("AccessDeniedException").message("key").build();
+        let code = FunctionCodeLocation::builder().image_uri("i").source_kms_key_arn("k").error(error).build();
         let function = plain(answer(configuration.build(), code)).expect("a configuration");
         assert!(function.is_image && function.is_durable && function.has_file_system && function.package.is_none());
-        assert_eq!(function.variables_error.as_deref(), Some("AccessDenied: kms"));
+        let text = |error: Option<DecryptionError>| error.map(|error| error.to_string());
+        assert_eq!(text(function.variables_error).as_deref(), Some("AccessDenied: kms"));
+        assert_eq!(text(function.code_error).as_deref(), Some("AccessDeniedException: key"));
+        assert_eq!(function.code_key.as_deref(), Some("k"));
         assert!(plain(GetFunctionOutput::builder().build()).is_none());
     }
 }

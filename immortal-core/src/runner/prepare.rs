@@ -17,7 +17,7 @@ use super::{
     event,
     exit::Obstacle,
     extract::{self, CallOff, UnpackBudget},
-    function::{Function, refuse, wanted},
+    function::{Function, refuse, requested},
     lambda::Lambda,
 };
 use crate::{
@@ -50,7 +50,7 @@ async fn code(
     lambda: &Lambda,
     downloader: &Downloader,
 ) -> Result<(Function, PathBuf), Obstacle> {
-    let (name, qualifier) = wanted(&order.context)?;
+    let (name, qualifier) = requested(&order.context)?;
     let (name, qualifier) = (name.as_str(), qualifier.as_deref());
     let function = lambda.function(name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;

@@ -103,7 +103,7 @@ fn another_functions_hand_over_passed_on_as_an_error_is_dropped_and_the_event_is
 }
 
 #[test]
-fn control_characters_are_refused_and_never_logged_as_they_are() {
+fn unprintable_characters_are_refused_and_never_logged_as_they_are() {
     let forged = "r-1\\nEND RequestId: forged";
     let of_record = |id: &str, version: &str| {
         record(&format!(
@@ -115,6 +115,7 @@ fn control_characters_are_refused_and_never_logged_as_they_are() {
     let table = [
         from_dead_letter("1", "r-1\nEND RequestId: forged", "", &functions()),
         from_dead_letter("1", "r-1\u{7f}", "", &functions()),
+        from_dead_letter("1", "r-ä", "", &functions()),
         from_dead_letter("1", "r-1", version, &functions()),
         of_record(forged, "7"),
         of_record("r-1\\r", "7"),
@@ -123,7 +124,7 @@ fn control_characters_are_refused_and_never_logged_as_they_are() {
     ];
     for failure in table {
         let refusal = failure.expect_err("it holds one").to_string();
-        assert!(refusal.contains("control characters") && !refusal.contains(char::is_control), "{refusal}");
+        assert!(refusal.contains("printable ASCII") && !refusal.contains(char::is_control), "{refusal}");
     }
     assert!(shown(&"x".repeat(1_000)).len() < 300);
 }

@@ -265,7 +265,7 @@ fn what_is_none_of_them_is_refused_by_name() {
 }
 
 #[test]
-fn control_characters_are_refused_in_every_shape() {
+fn unprintable_characters_are_refused_in_every_shape() {
     let forged = |text: &str| text.replace("r-1", r"r-1\nEND RequestId: r-9").replace("r-3", r"r-3\u0085");
     let record = |text: &str| text.replace("r-2", r"r-2\r\nEND");
     let version = |text: &str| text.replace(r#""executedVersion":"$LATEST""#, r#""executedVersion":"7\n""#);
@@ -285,7 +285,7 @@ fn control_characters_are_refused_in_every_shape() {
     ];
     for payload in payloads {
         let read = summary(&payload);
-        assert!(read[0].contains("refused: ") && read[0].contains("control characters"), "{read:?}");
+        assert!(read[0].contains("refused: ") && read[0].contains("printable ASCII"), "{read:?}");
         assert!(!read[0].contains(char::is_control), "{read:?}");
     }
 }
