@@ -11,10 +11,10 @@ pub mod dispatcher;
 pub mod event_gzip;
 pub mod function;
 pub mod handler;
+mod lambda_errors;
 pub mod manifest;
 pub mod names;
 pub mod order;
-mod post;
 pub mod role;
 #[cfg(feature = "runner")]
 pub mod runner;

@@ -149,7 +149,7 @@ pub(crate) fn manifest(new: &TokenStream, args: &Args, span: Span) -> TokenStrea
         On::Killed => quote_spanned! {span=> Killed },
     });
     if let Some(on) = on {
-        manifest.extend(quote_spanned! {span=> .on(__private::On::#on) });
+        manifest.extend(quote_spanned! {span=> .on(__private::DispatchOn::#on) });
     }
     if let Some(milliseconds) = grace.map(unsuffixed) {
         manifest.extend(quote_spanned! {span=> .grace(#milliseconds) });

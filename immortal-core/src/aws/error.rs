@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub enum AwsError {
     /// The service answered with an error.
     #[error("refused with {0}")]
-    Refused(Refusal),
+    Refused(ServiceError),
     /// No whole answer came: a timeout, a reset, half an answer. The call may have taken effect.
     #[error("not answered")]
     Unanswered(#[source] Arc<dyn Error + Send + Sync>),
@@ -22,7 +22,7 @@ pub enum AwsError {
 
 /// A service's error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ServiceError {
     /// The HTTP status.
     pub status: u16,
     /// The error's code; empty where the answer has none.
@@ -84,7 +84,7 @@ where
             SdkError::ServiceError(answered) if !answered.raw().status().is_success() => {
                 let metadata = answered.err().meta();
                 let message = metadata.message().unwrap_or_default();
-                Self::Refused(Refusal {
+                Self::Refused(ServiceError {
                     status: answered.raw().status().as_u16(),
                     code: metadata.code().unwrap_or_default().to_owned(),
                     message: message.lines().next().unwrap_or_default().to_owned(),
@@ -124,7 +124,7 @@ impl IntoError for String {
 }
 
 /// The service's own words.
-impl fmt::Display for Refusal {
+impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, .. } = self;
         match code.as_str() {
@@ -135,7 +135,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Refusal {
+impl ServiceError {
     /// Source of the codes: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
     fn retry_reason(&self) -> Option<RetryReason> {
         const THROTTLES: [&str; 8] = [

@@ -10,14 +10,14 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
-pub use self::error::{AwsError, Refusal, RetryReason};
+pub use self::error::{AwsError, RetryReason, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
 pub(crate) use self::{error::error_chain, http::HttpClient};
 
 /// AWS as one process asks it; a clone shares connections and credentials.
 #[derive(Clone, Debug)]
-pub(crate) struct Aws {
+pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
     #[cfg(feature = "runner")]
     pub(crate) http: HttpClient,
@@ -28,7 +28,7 @@ pub(crate) struct Aws {
 #[error("there is no region; set AWS_REGION")]
 pub(crate) struct MissingRegion;
 
-impl Aws {
+impl AwsClients {
     /// Takes region, endpoints and credentials from where AWS's SDKs look for them.
     ///
     /// Every call is made once. Retries are the roles' own, which know their deadlines; the SDK's would multiply them.

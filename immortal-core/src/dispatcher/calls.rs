@@ -10,15 +10,15 @@ use tracing::info;
 
 use super::{
     answer::{RunTaskOutput, error_line},
-    config::Config,
+    config::DispatcherConfig,
     dead_letter::DeadLetter,
     deadline::{Deadline, backoff, within},
-    ecs::{Ecs, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
-    pace::Gate,
-    sqs::{QueueArn, Sqs},
+    ecs::{EcsClient, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
+    pace::PaceGate,
+    sqs::{QueueArn, SqsClient},
     task::Task,
 };
-use crate::aws::{Aws, AwsError, RetryReason, s3::ObjectStore};
+use crate::aws::{AwsClients, AwsError, RetryReason, s3::ObjectStore};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;
@@ -28,24 +28,24 @@ const DESCRIBE_LAG: Duration = Duration::from_secs(30);
 
 /// AWS, as one dispatcher process calls it.
 #[derive(Debug)]
-pub(super) struct Calls {
+pub(super) struct AwsCalls {
     /// What an error names: the value that is wrong.
-    config: Arc<Config>,
-    ecs: Ecs,
-    sqs: Sqs,
+    config: Arc<DispatcherConfig>,
+    ecs: EcsClient,
+    sqs: SqsClient,
     objects: ObjectStore,
-    gate: Gate,
+    gate: PaceGate,
     permits: Semaphore,
 }
 
-impl Calls {
-    pub(super) async fn new(config: Arc<Config>, aws: &Aws) -> Self {
+impl AwsCalls {
+    pub(super) async fn new(config: Arc<DispatcherConfig>, aws: &AwsClients) -> Self {
         Self {
             config,
-            ecs: Ecs::new(aws),
-            sqs: Sqs::new(aws).await,
+            ecs: EcsClient::new(aws),
+            sqs: SqsClient::new(aws).await,
             objects: ObjectStore::new(aws),
-            gate: Gate::new(),
+            gate: PaceGate::new(),
             permits: Semaphore::new(IN_FLIGHT),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
 
 /// What the dispatcher was told, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct DispatcherConfig {
     /// The primary.
     pub primary: FunctionName,
     /// The dispatcher's own name.
@@ -20,9 +20,9 @@ pub struct Config {
     /// The cluster.
     pub cluster: String,
     /// Where tasks may run.
-    pub network: Network,
+    pub network: NetworkConfig,
     /// Which forms an event may travel in.
-    pub transport: Transport,
+    pub transport: EventTransport,
     /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
     pub dead_letter_queue: Option<String>,
     /// About so many tasks of this function at a time; `None`: no bound of ours.
@@ -31,7 +31,7 @@ pub struct Config {
 
 /// The network of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct NetworkConfig {
     /// The subnets, in the order in which they are configured.
     pub subnets: Vec<String>,
     /// The security groups; none: the VPC's default.
@@ -42,7 +42,7 @@ pub struct Network {
 
 /// Which forms an event may travel in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub enum EventTransport {
     /// In the order itself, and through this bucket where it is too large for that.
     Inline {
         /// The bucket; without one, an event too large for the order is refused.
@@ -52,7 +52,7 @@ pub enum Transport {
     Bucket(String),
 }
 
-impl Transport {
+impl EventTransport {
     /// Whether an event may go on in the form that it has.
     #[must_use]
     pub fn takes(&self, form: &EventForm) -> bool {
@@ -75,11 +75,11 @@ impl Transport {
 /// All that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the dispatcher can't start: {}; set these variables of the Lambda function", .0.join("; "))]
-pub struct Misconfigured(pub Vec<String>);
+pub struct ConfigProblems(pub Vec<String>);
 
-impl Config {
+impl DispatcherConfig {
     /// Reads the configuration of a Lambda function, which must be one: `lambda_runtime` can't start elsewhere.
-    pub fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    pub fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let needed =
             [env::RUNTIME_API, env::FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
         let missing: Vec<_> = needed.into_iter().filter(|name| lookup(name).is_none()).collect();
@@ -89,12 +89,12 @@ impl Config {
         }
         let mut problems =
             vec![format!("{}, which Lambda sets, is missing (it runs in Lambda only)", missing.join(", "))];
-        problems.extend(config.err().unwrap_or_else(|| Misconfigured(Vec::new())).0);
-        Err(Misconfigured(problems))
+        problems.extend(config.err().unwrap_or_else(|| ConfigProblems(Vec::new())).0);
+        Err(ConfigProblems(problems))
     }
 
     /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
         let own_name = lookup(env::FUNCTION_NAME).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Config {
                 dead_letter_queue,
                 max_tasks,
             }),
-            _ => Err(Misconfigured(problems)),
+            _ => Err(ConfigProblems(problems)),
         }
     }
 }
@@ -149,7 +149,7 @@ fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) ->
     Some(primary)
 }
 
-fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<Network> {
+fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<NetworkConfig> {
     let subnets = list(lookup(env::SUBNETS).or_else(|| lookup(env::SUBNETS_ARTICLE)));
     if subnets.is_empty() {
         problems.push(format!("{} is missing (comma-separated subnet ids)", env::SUBNETS));
@@ -162,10 +162,10 @@ fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>)
             return None;
         }
     };
-    Some(Network { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
+    Some(NetworkConfig { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
 }
 
-fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<String>) -> Option<Transport> {
+fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<String>) -> Option<EventTransport> {
     if let Some(bucket) = &bucket
         && (bucket.contains(['/', ':']) || bucket.contains(char::is_whitespace))
     {
@@ -173,8 +173,8 @@ fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<St
         return None;
     }
     match (inline, bucket) {
-        (None | Some("true"), bucket) => Some(Transport::Inline { bucket }),
-        (Some("false"), Some(bucket)) => Some(Transport::Bucket(bucket)),
+        (None | Some("true"), bucket) => Some(EventTransport::Inline { bucket }),
+        (Some("false"), Some(bucket)) => Some(EventTransport::Bucket(bucket)),
         (Some("false"), None) => {
             problems.push(format!("{} is false, and {} is missing", env::INLINE_EVENTS, env::EVENT_BUCKET));
             None
@@ -213,8 +213,10 @@ fn list(text: Option<String>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Config, Misconfigured> {
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    fn read(variables: &[(&str, &str)]) -> Result<DispatcherConfig, ConfigProblems> {
+        DispatcherConfig::read(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -224,9 +226,9 @@ mod tests {
         assert_eq!(config.primary.name, "ingest");
         assert_eq!((config.task_definition.as_str(), config.container.as_str()), ("runner:3", "runner"));
         assert_eq!(config.cluster, "default");
-        let network = Network { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
+        let network = NetworkConfig { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
         assert_eq!(config.network, network);
-        assert_eq!(config.transport, Transport::Inline { bucket: None });
+        assert_eq!(config.transport, EventTransport::Inline { bucket: None });
     }
 
     #[test]
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(config.network.subnets, ["subnet-1", "subnet-2"]);
         assert_eq!(config.network.security_groups, ["sg-1", "sg-2"]);
         assert!(!config.network.public_ip);
-        assert_eq!(config.transport, Transport::Bucket("events".into()));
+        assert_eq!(config.transport, EventTransport::Bucket("events".into()));
     }
 
     #[test]
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn outside_of_lambda_it_is_said_with_all_the_rest() {
-        let Misconfigured(problems) = Config::read_in_lambda(|_| None).expect_err("nothing is there");
+        let ConfigProblems(problems) = DispatcherConfig::read_in_lambda(|_| None).expect_err("nothing is there");
         assert_eq!(problems.len(), 4, "{problems:?}");
         assert!(problems[0].contains("AWS_LAMBDA_RUNTIME_API"), "{problems:?}");
     }
@@ -295,7 +297,7 @@ mod tests {
         ];
         for (name, value) in table {
             let variables = [complete.as_slice(), &[(name, value)]].concat();
-            let Misconfigured(problems) = read(&variables).expect_err(name);
+            let ConfigProblems(problems) = read(&variables).expect_err(name);
             assert!(problems.len() == 1 && problems[0].contains(name), "{problems:?}");
         }
     }

@@ -69,7 +69,7 @@ impl std::fmt::Debug for GivenUpEvent<'_> {
 /// How a redriven job goes on; beside the fields of Lambda's record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Continuation {
+pub struct DeadLetterMark {
     /// The series that the redrive begins.
     pub series: u32,
     /// The context of attempt 0.
@@ -89,7 +89,7 @@ struct FailureRecord<'a> {
     request_payload: Option<&'a RawValue>,
     response_context: ResponseContext<'a>,
     response_payload: ResponsePayload<'a>,
-    immortal: Continuation,
+    immortal: DeadLetterMark,
 }
 
 #[derive(Serialize)]
@@ -142,7 +142,7 @@ impl DeadLetter {
                 function_error: "Unhandled",
             },
             response_payload: ResponsePayload { error_type: GIVEN_UP, error_message: job.reason },
-            immortal: Continuation {
+            immortal: DeadLetterMark {
                 series: job.series.saturating_add(1),
                 context: Some(context.clone()),
                 event_object: object,

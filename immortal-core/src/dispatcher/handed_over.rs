@@ -1,6 +1,6 @@
 //! The message by which a primary gives an event up itself, and the context that it carries.
 
-use super::cause::is_handed_over;
+use super::failure_cause::is_handed_over;
 use crate::{context::Context, names::HANDED_OVER};
 
 /// The context in a hand-over's message, from its first brace on.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    failure::{self, Failure, KnownFunctions, Refusal},
-    object::{self, Object},
+    invocation_failure::{self, InvocationFailure, KnownFunctions, RefusedRecord},
+    json_object::{self, JsonObject},
     task::Task,
 };
 
@@ -12,19 +12,19 @@ mod refused;
 
 /// An input, as records that stand for themselves.
 #[derive(Debug)]
-pub enum Input {
+pub enum DispatcherInput {
     /// Messages of a queue: those that fail go back to it, one by one.
-    Batch(Vec<(Option<Message>, Reading)>),
+    Batch(Vec<(Option<QueueMessage>, RecordReading)>),
     /// What has no queue behind it: the invocation fails with what fails in it.
-    Single(Reading),
+    Single(RecordReading),
 }
 
 /// What a record turned out to be: one thing as a rule, several where it wraps a list, and each stands alone.
-pub type Reading = Vec<Result<Subject, Refusal>>;
+pub type RecordReading = Vec<Result<RecordContent, RefusedRecord>>;
 
 /// An SQS message.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct QueueMessage {
     /// The message's id.
     pub id: String,
     /// When it was sent, in Unix milliseconds.
@@ -42,14 +42,14 @@ pub struct Message {
 }
 
 /// A body holds an event, which is never shown.
-impl std::fmt::Debug for Message {
+impl std::fmt::Debug for QueueMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Message({}, received {} times)", self.id, self.receive_count)
     }
 }
 
-impl Message {
-    fn read(record: &Object<'_>) -> Option<Self> {
+impl QueueMessage {
+    fn read(record: &JsonObject<'_>) -> Option<Self> {
         let attributes = record.object("attributes");
         let attribute = |name: &str| attributes.as_ref().and_then(|attributes| attributes.text(name));
         Some(Self {
@@ -64,7 +64,7 @@ impl Message {
     }
 }
 
-fn dead_letter_attributes(record: &Object<'_>) -> Vec<(&'static str, String)> {
+fn dead_letter_attributes(record: &JsonObject<'_>) -> Vec<(&'static str, String)> {
     let attributes = record.object("messageAttributes");
     let value = |name: &'static str| Some((name, attributes.as_ref()?.object(name)?.text("stringValue")?));
     ["RequestID", "ErrorCode", "ErrorMessage"].into_iter().filter_map(value).collect()
@@ -72,9 +72,9 @@ fn dead_letter_attributes(record: &Object<'_>) -> Vec<(&'static str, String)> {
 
 /// Something to handle.
 #[derive(Debug)]
-pub enum Subject {
+pub enum RecordContent {
     /// A failed invocation of the primary.
-    Failure(Box<Failure>),
+    Failure(Box<InvocationFailure>),
     /// A task that changed its state.
     Task {
         /// The task.
@@ -101,36 +101,36 @@ const DEEPEST: u32 = 32;
 
 /// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
-pub fn read(payload: &str, functions: &KnownFunctions) -> Input {
-    let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(Object::read).collect();
+pub fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
+    let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
     if !records.iter().flatten().any(is_message) {
-        return Input::Single(each(value(payload, functions, Wrapping::default())));
+        return DispatcherInput::Single(each(value(payload, functions, RecordWrapping::default())));
     }
     let messages = records.iter().map(|record| {
         let Some(record) = record else { return (None, each(Err(refused::not_an_object()))) };
-        let message = Message::read(record);
-        let wrapping = Wrapping { channel: EventChannel::Queue, depth: 0 };
+        let message = QueueMessage::read(record);
+        let wrapping = RecordWrapping { channel: EventChannel::Queue, depth: 0 };
         (message, each(self::record(record, functions, wrapping)))
     });
-    Input::Batch(messages.collect())
+    DispatcherInput::Batch(messages.collect())
 }
 
 /// What is refused as a whole is one thing that is refused.
-fn each(reading: Result<Reading, Refusal>) -> Reading {
+fn each(reading: Result<RecordReading, RefusedRecord>) -> RecordReading {
     reading.unwrap_or_else(|refusal| vec![Err(refusal)])
 }
 
 /// What a value came in.
 #[derive(Clone, Copy, Default)]
-struct Wrapping {
+struct RecordWrapping {
     channel: EventChannel,
     depth: u32,
 }
 
-impl Wrapping {
-    fn deeper(self) -> Result<Self, Refusal> {
+impl RecordWrapping {
+    fn deeper(self) -> Result<Self, RefusedRecord> {
         if self.depth >= DEEPEST {
-            return Err(Refusal::new("it is wrapped more than 32 times; send what is innermost"));
+            return Err(RefusedRecord::new("it is wrapped more than 32 times; send what is innermost"));
         }
         let channel = if self.channel == EventChannel::Queue { self.channel } else { EventChannel::Relayed };
         Ok(Self { channel, depth: self.depth + 1 })
@@ -141,22 +141,22 @@ impl Wrapping {
 ///
 /// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
 fn records_of(json: &str) -> Option<Vec<&str>> {
-    Object::read(json).map_or_else(|| object::items(json), |object| object.list("Records"))
+    JsonObject::read(json).map_or_else(|| json_object::items(json), |object| object.list("Records"))
 }
 
-fn is_message(record: &Object<'_>) -> bool {
+fn is_message(record: &JsonObject<'_>) -> bool {
     record.text("eventSource").as_deref() == Some("aws:sqs")
 }
 
-fn value(json: &str, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn value(json: &str, functions: &KnownFunctions, wrapping: RecordWrapping) -> Result<RecordReading, RefusedRecord> {
     if let Some(records) = records_of(json) {
-        let read = |json| match Object::read(json) {
+        let read = |json| match JsonObject::read(json) {
             Some(record) => each(self::record(&record, functions, wrapping)),
             None => each(Err(refused::not_an_object())),
         };
         return Ok(records.into_iter().flat_map(read).collect());
     }
-    let Some(object) = Object::read(json) else { return Err(refused::bare_event(functions)) };
+    let Some(object) = JsonObject::read(json) else { return Err(refused::bare_event(functions)) };
     if let Some(reading) = destination(&object, functions, wrapping) {
         return reading;
     }
@@ -172,7 +172,11 @@ fn value(json: &str, functions: &KnownFunctions, wrapping: Wrapping) -> Result<R
     Err(refused::unknown(&object, functions))
 }
 
-fn record(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
+fn record(
+    record: &JsonObject<'_>,
+    functions: &KnownFunctions,
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
     if is_message(record) {
         return message(record, functions, wrapping);
     }
@@ -185,8 +189,12 @@ fn record(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -
     Err(refused::record(record, functions))
 }
 
-fn message(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
+fn message(
+    record: &JsonObject<'_>,
+    functions: &KnownFunctions,
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
+    let Some(body) = record.text("body") else { return Err(RefusedRecord::new("it is an SQS message without a body")) };
     let attributes = record.object("messageAttributes");
     let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
     match attribute("RequestID") {
@@ -196,11 +204,11 @@ fn message(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) 
 }
 
 fn notification(
-    sns: &Object<'_>,
+    sns: &JsonObject<'_>,
     message: &str,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
     let attributes = sns.object("MessageAttributes");
     let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("Value").unwrap_or_default());
     match attribute("RequestID") {
@@ -214,34 +222,34 @@ fn dead_letter(
     request_id: &str,
     message: Option<String>,
     functions: &KnownFunctions,
-) -> Result<Reading, Refusal> {
-    let failure = failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), functions)?;
-    Ok(vec![Ok(Subject::Failure(Box::new(failure)))])
+) -> Result<RecordReading, RefusedRecord> {
+    let failure = invocation_failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), functions)?;
+    Ok(vec![Ok(RecordContent::Failure(Box::new(failure)))])
 }
 
 /// A destination record; `None` where it isn't one. One of the primary is never unwrapped further: an event may look
 /// like anything.
 fn destination(
-    record: &Object<'_>,
+    record: &JsonObject<'_>,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Option<Result<Reading, Refusal>> {
+    wrapping: RecordWrapping,
+) -> Option<Result<RecordReading, RefusedRecord>> {
     let request = record.object("requestContext")?;
     let arn = request.text("functionArn")?;
     Some(destination_of(record, &request, &arn, functions, wrapping))
 }
 
 fn destination_of(
-    record: &Object<'_>,
-    request: &Object<'_>,
+    record: &JsonObject<'_>,
+    request: &JsonObject<'_>,
     arn: &str,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
     let request_id = request.text("requestId").unwrap_or_default();
-    failure::refuse_unprintable("request id", &request_id)?;
+    invocation_failure::refuse_unprintable("request id", &request_id)?;
     if request.text("condition").as_deref() == Some("Success") {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "request {request_id} succeeded; make this the function's OnFailure destination, not its OnSuccess one"
         )));
     }
@@ -252,13 +260,13 @@ fn destination_of(
         return Err(batch);
     }
     if functions.is_primary(arn) {
-        return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, functions)?)))]);
+        return Ok(vec![Ok(RecordContent::Failure(Box::new(invocation_failure::from_record(record, functions)?)))]);
     }
     if !functions.is_own(arn) {
-        return Err(failure::another_function(&request_id, arn, functions));
+        return Err(invocation_failure::another_function(&request_id, arn, functions));
     }
     let Some(payload) = payload else {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "the record of the dispatcher's own request {request_id} has no requestPayload"
         )));
     };
@@ -269,18 +277,18 @@ fn destination_of(
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 fn bus_event(
-    event: &Object<'_>,
+    event: &JsonObject<'_>,
     kind: &str,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
     let source = event.text("source").unwrap_or_default();
     match source.as_str() {
         "aws.ecs" if kind == "ECS Task State Change" => {
             let task = Task::from_event(event.raw("detail").unwrap_or_default()).map_err(|error| {
-                Refusal::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
+                RefusedRecord::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
             })?;
-            Ok(vec![Ok(Subject::Task { task: Box::new(task), channel: wrapping.channel })])
+            Ok(vec![Ok(RecordContent::Task { task: Box::new(task), channel: wrapping.channel })])
         }
         "lambda" => {
             let detail = event.object("detail");

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    config::Config,
-    failure::KnownFunctions,
+    config::DispatcherConfig,
+    invocation_failure::KnownFunctions,
     task::Task,
     task_order::{self, TaskOrder},
 };
@@ -71,7 +71,7 @@ pub struct PlannedTask<'a> {
 impl PlannedTask<'_> {
     /// Whether a task means that this one needs no start: it is at work on the same job, or was started as this attempt.
     #[must_use]
-    pub fn is_started_as(&self, task: &Task, config: &Config, functions: &KnownFunctions) -> bool {
+    pub fn is_started_as(&self, task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> bool {
         if self.previous == Some(task.arn.as_str()) {
             return false;
         }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::{
         context::Context,
-        dispatcher::{failure::tests::functions, task::Override},
+        dispatcher::{invocation_failure::tests::functions, task::RunningOverride},
         order::{EventForm, Order},
     };
 
@@ -113,8 +113,9 @@ mod tests {
     #[test]
     fn a_task_at_work_on_the_job_or_started_as_the_attempt_is_it() {
         let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner"), ("SUBNET", "s")];
-        let config =
-            Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
+        let config = DispatcherConfig::read(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        });
         let config = config.expect("complete");
         let task = |request: &str, series, attempt, status: &str| {
             let order = Order {
@@ -134,7 +135,7 @@ mod tests {
             Task {
                 arn: "arn:task".into(),
                 status: status.into(),
-                overrides: vec![Override { name: "runner".into(), environment }],
+                overrides: vec![RunningOverride { name: "runner".into(), environment }],
                 ..Task::default()
             }
         };

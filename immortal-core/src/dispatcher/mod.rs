@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 use tracing::{error, warn};
 
 use crate::{
-    aws::Aws,
-    handler::{erase, serve_erased},
+    aws::AwsClients,
+    handler::{json_handler, serve_json},
+    lambda_errors,
     manifest::Manifest,
-    post,
 };
 
 mod batch;
@@ -28,35 +28,35 @@ mod ecs;
 mod failed_invocation;
 mod give_up;
 mod hint;
+mod json_object;
 mod launch;
 mod metric;
-mod object;
 mod sqs;
 mod stopped_task;
 mod unfinished;
 
 pub mod answer;
-pub mod cause;
 pub mod config;
 pub mod dead_letter;
-pub mod failure;
+pub mod event_form;
+pub mod failure_cause;
 pub mod handed_over;
 pub mod input;
+pub mod invocation_failure;
 pub mod known_tasks;
-pub mod ladder;
 pub mod next_step;
-pub mod overrides;
 pub mod pace;
 pub mod response;
 pub mod task;
 pub mod task_order;
+pub mod task_overrides;
 pub mod token;
 
 #[cfg(test)]
 mod tests;
 
 use batch::Dispatcher;
-use config::Config;
+use config::DispatcherConfig;
 use deadline::Deadline;
 
 /// The grace of the dispatcher's own invocations, whose failures are its queue's to keep.
@@ -79,7 +79,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
         Err(problems) => {
             error!("{problems}");
             let diagnostic = Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems };
-            if let Err(unsent) = post::init_error(&diagnostic) {
+            if let Err(unsent) = lambda_errors::init_error(&diagnostic) {
                 error!(error = %unsent, "Lambda couldn't be told");
             }
             return MISCONFIGURED;
@@ -92,7 +92,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
         );
     }
     let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws).await);
-    let handler = erase::handler(move |event: LambdaEvent<Box<RawValue>>| {
+    let handler = json_handler::of_function(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
             let LambdaEvent { payload, context } = event;
@@ -107,7 +107,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
             })
         }
     });
-    match serve_erased(NO_HAND_OVER, handler).await {
+    match serve_json(NO_HAND_OVER, handler).await {
         Ok(()) => 0,
         Err(stopped) => {
             error!(error = %stopped, "the dispatcher stopped serving");
@@ -116,8 +116,10 @@ pub async fn run(manifest: &Manifest) -> u8 {
     }
 }
 
-async fn set_up() -> Result<(Config, Aws), String> {
-    let config = Config::read_in_lambda(|name| std::env::var(name).ok()).map_err(|problems| problems.to_string())?;
-    let aws = Aws::from_environment().await.map_err(|missing| format!("the dispatcher can't start: {missing}"))?;
+async fn set_up() -> Result<(DispatcherConfig, AwsClients), String> {
+    let config =
+        DispatcherConfig::read_in_lambda(|name| std::env::var(name).ok()).map_err(|problems| problems.to_string())?;
+    let aws =
+        AwsClients::from_environment().await.map_err(|missing| format!("the dispatcher can't start: {missing}"))?;
     Ok((config, aws))
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    failure::shown,
-    task::{Container, Task},
+    invocation_failure::shown,
+    task::{Task, TaskContainer},
 };
 use crate::{
-    manifest::{Manifest, On},
+    manifest::{DispatchOn, Manifest},
     order::Order,
 };
 
@@ -69,7 +69,7 @@ pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifes
             return give_up("it ran for as long as `limit` allows; raise `limit`, or make the work shorter");
         }
         (_, TaskEnd::StoppedByPerson) => return give_up("somebody stopped the task"),
-        (Some(1), TaskEnd::Exited) if manifest.on == On::Killed => {
+        (Some(1), TaskEnd::Exited) if manifest.on == DispatchOn::Killed => {
             return give_up("the handler returned an error, and `on = \"killed\"`; fix the handler or the event");
         }
         _ => {}
@@ -157,7 +157,7 @@ fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
     let code = task.stop_code.as_deref().unwrap_or("no stop code");
     let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
     // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
-    let of_container = |it: &Container| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
+    let of_container = |it: &TaskContainer| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
     let reasons: String = task.containers.iter().filter_map(of_container).collect();
     format!("attempt {}, task {}, ended with {exit} ({code}, {reason}{reasons}): {why}", order.attempt, task.arn)
 }

@@ -11,8 +11,8 @@ fn task(exit_code: Option<i64>, stop_code: &str, reason: &str) -> Task {
         stop_code: some(stop_code),
         stopped_reason: some(reason),
         containers: vec![
-            Container { name: "log".into(), exit_code: Some(0), reason: None },
-            Container { name: "runner".into(), exit_code, reason: None },
+            TaskContainer { name: "log".into(), exit_code: Some(0), reason: None },
+            TaskContainer { name: "runner".into(), exit_code, reason: None },
         ],
         ..Task::default()
     }
@@ -99,7 +99,7 @@ fn by_exit_code_then_by_stop_code_and_reason() {
 
 #[test]
 fn on_killed_gives_the_handlers_own_error_up_at_once() {
-    let killed = Manifest { on: On::Killed, ..MANIFEST };
+    let killed = Manifest { on: DispatchOn::Killed, ..MANIFEST };
     let table = [
         (Some(1), EXITED, Err("given up")),
         (Some(1), "SpotInterruption", Ok((2, 1))),

@@ -34,15 +34,15 @@ const QUIET: f64 = 10.0;
 
 /// The pace as a pure state: every time is a duration since its start.
 #[derive(Clone, Debug)]
-pub struct Pace {
+pub struct CallPace {
     next: Duration,
     credit: f64,
     credited: Duration,
-    cut: Option<Cut>,
+    cut: Option<RateCut>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Cut {
+struct RateCut {
     /// The rate that was too much.
     from: f64,
     /// How much of it is left.
@@ -52,7 +52,7 @@ struct Cut {
     successes: f64,
 }
 
-impl Pace {
+impl CallPace {
     /// The pace of a process that wasn't throttled yet.
     #[must_use]
     pub fn new() -> Self {
@@ -100,7 +100,7 @@ impl Pace {
             Some(_) => (self.rate(now), CUT),
             None => (MOST * FIRST_CUT / CUT, CUT),
         };
-        self.cut = Some(Cut { from, left, at: now, last_throttle: now, successes: 0.0 });
+        self.cut = Some(RateCut { from, left, at: now, last_throttle: now, successes: 0.0 });
         self.credit = 0.0;
         self.credited = now;
         self.next = self.next.max(now + Duration::from_secs_f64((0.5 + random) / self.rate(now)));
@@ -119,7 +119,7 @@ impl Pace {
     }
 }
 
-impl Default for Pace {
+impl Default for CallPace {
     fn default() -> Self {
         Self::new()
     }
@@ -131,15 +131,15 @@ fn seconds(from: Duration, to: Duration) -> f64 {
 
 /// The gate through which all calls of the process go, first come, first served.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct PaceGate {
     start: Instant,
-    pace: Mutex<Pace>,
+    pace: Mutex<CallPace>,
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Gate {
+impl PaceGate {
     pub(super) fn new() -> Self {
-        Self { start: Instant::now(), pace: Mutex::new(Pace::new()), turn: tokio::sync::Mutex::new(()) }
+        Self { start: Instant::now(), pace: Mutex::new(CallPace::new()), turn: tokio::sync::Mutex::new(()) }
     }
 
     /// The time of the pace.
@@ -170,7 +170,7 @@ impl Gate {
     }
 
     pub(super) fn answered(&self) {
-        self.with(Pace::answered);
+        self.with(CallPace::answered);
     }
 
     pub(super) fn throttled(&self, sent: Duration) {
@@ -178,7 +178,7 @@ impl Gate {
         self.with(|pace| pace.throttled(sent, now, fastrand::f64()));
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Pace) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut CallPace) -> T) -> T {
         act(&mut self.pace.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         const EVENTS: usize = 1_000;
         let mut random = fastrand::Rng::with_seed(seed);
         let mut bucket = Bucket { tokens: 20.0, at: Duration::ZERO };
-        let mut paces = vec![Pace::new(); dispatchers];
+        let mut paces = vec![CallPace::new(); dispatchers];
         let (mut waiting, mut open) = (vec![0_usize; dispatchers], vec![0_usize; dispatchers]);
         let (mut queued, mut done, mut throttled) = (EVENTS, 0_usize, 0_usize);
         let mut steps = BinaryHeap::new();
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_batch_goes_at_once_and_the_next_one_evenly() {
-        let mut pace = Pace::new();
+        let mut pace = CallPace::new();
         for call in 0..10 {
             assert_eq!(pace.ready(), Duration::ZERO, "call {call}");
             pace.sent(Duration::ZERO, 0.5);
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_throttle_slows_all_that_follows_and_calls_under_way_count_once() {
-        let mut pace = Pace::new();
+        let mut pace = CallPace::new();
         let second = Duration::from_secs(1);
         pace.sent(second, 0.5);
         pace.throttled(second, second * 2, 0.5);
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn after_some_quiet_all_is_as_at_the_start() {
-        let mut pace = Pace::new();
+        let mut pace = CallPace::new();
         pace.throttled(Duration::ZERO, Duration::ZERO, 0.5);
         let later = Duration::from_secs(11);
         pace.sent(later, 0.5);
@@ -316,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_gate_lets_nobody_through_after_the_deadline() {
-        let gate = Gate::new();
+        let gate = PaceGate::new();
         assert!(gate.pass(Instant::now() + Duration::from_mins(1)).await.is_some());
         gate.throttled(Duration::ZERO);
         assert_eq!(gate.pass(Instant::now()).await, None);

@@ -6,14 +6,14 @@ use tracing::{Span, info, warn};
 
 use super::{
     batch::{Dispatcher, RecordScope},
-    failure::{Refusal, shown},
     input::EventChannel,
+    invocation_failure::{RefusedRecord, shown},
     launch::{LaunchPlan, event_object},
     next_step::{NextAttempt, NextStep, next_order, next_step},
     task::Task,
     task_order::{self, TaskOrder},
-    token::Origin,
-    unfinished::{RecordResult, Unfinished},
+    token::TokenOrigin,
+    unfinished::{RecordResult, UnfinishedRecord},
 };
 use crate::order::Order;
 
@@ -69,20 +69,20 @@ impl Dispatcher {
             );
             info!(request_id, task = task.arn, decision = "waits", "{why}");
             if scope.message.is_some() {
-                return Err(Unfinished::Waiting { delay: left, why });
+                return Err(UnfinishedRecord::Waiting { delay: left, why });
             }
             tokio::time::sleep(left.min(LONGEST_SLEEP).min(scope.deadline.left() / 2)).await;
         }
         if stopped_for > SHORTEST_TOKEN_LIFE
             && let Some((bucket, key)) = event_object(&order.event)
-            && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(Unfinished::Returned)?
+            && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
         {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
             return Ok(());
         }
         info!(request_id, task = task.arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
         let plan = LaunchPlan {
-            origin: Origin::Task(task.arn.clone()),
+            origin: TokenOrigin::Task(task.arn.clone()),
             order: next_order(order, next),
             formed: true,
             spot: next.spot,
@@ -103,7 +103,7 @@ impl Dispatcher {
     }
 
     /// The order of a stopped task, asked for where the event's can't be read; `None` where there is nothing to do.
-    async fn order_of(&self, scope: &RecordScope, task: &Task) -> Result<Option<Order>, Unfinished> {
+    async fn order_of(&self, scope: &RecordScope, task: &Task) -> Result<Option<Order>, UnfinishedRecord> {
         let arn = task.arn.as_str();
         let first = match self.order_in(scope, task)? {
             Ok(order) => return Ok(order),
@@ -112,7 +112,7 @@ impl Dispatcher {
         info!(task = arn, "the order in its event can't be read, so DescribeTasks is asked: {first}");
         let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
         let found = self.calls.find_task(cluster, arn, scope.deadline).await;
-        let problem = match found.map_err(Unfinished::Returned)? {
+        let problem = match found.map_err(UnfinishedRecord::Returned)? {
             Some(task) => match self.order_in(scope, &task)? {
                 Ok(order) => return Ok(order),
                 Err(problem) => format!("ECS's own description has the same fault ({problem})"),
@@ -125,12 +125,12 @@ impl Dispatcher {
              read ({first}): {problem}; find that request in the log, and invoke the function with its event again",
             shown(started_by)
         );
-        Err(refused(scope, &Refusal(why), started_by))
+        Err(refused(scope, &RefusedRecord(why), started_by))
     }
 
     /// The order in one description of a stopped task: `None` where there is nothing to do, the inner error where it
     /// can't be read and is needed.
-    fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, Unfinished> {
+    fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, UnfinishedRecord> {
         let arn = task.arn.as_str();
         match task_order::read(task, &self.config, &scope.functions) {
             TaskOrder::Ours(order) => return Ok(Ok(Some(*order))),
@@ -146,7 +146,7 @@ impl Dispatcher {
 }
 
 /// A record that is refused rests as it came.
-pub(super) fn refused(scope: &RecordScope, refusal: &Refusal, request_id: &str) -> Unfinished {
+pub(super) fn refused(scope: &RecordScope, refusal: &RefusedRecord, request_id: &str) -> UnfinishedRecord {
     warn!(decision = "refused", "{refusal}");
-    Unfinished::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
+    UnfinishedRecord::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
 }

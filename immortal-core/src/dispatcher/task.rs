@@ -23,15 +23,15 @@ pub struct Task {
     /// Why it stopped, in ECS's words.
     pub stopped_reason: Option<String>,
     /// Its containers.
-    pub containers: Vec<Container>,
+    pub containers: Vec<TaskContainer>,
     /// What its containers were told, container by container.
-    pub overrides: Vec<Override>,
+    pub overrides: Vec<RunningOverride>,
 }
 
 /// A container of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Container {
+pub struct TaskContainer {
     /// Its name in the task definition.
     #[serde(deserialize_with = "lenient")]
     pub name: String,
@@ -44,7 +44,7 @@ pub struct Container {
 
 /// What a container was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Override {
+pub struct RunningOverride {
     /// Its name in the task definition.
     pub name: String,
     /// Its variables.
@@ -74,7 +74,7 @@ impl Task {
 
     /// Reads the `detail` of an `ECS Task State Change` event.
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
-        let task = Self::from(serde_json::from_str::<Described>(detail)?);
+        let task = Self::from(serde_json::from_str::<TaskDescription>(detail)?);
         for (name, value) in [("taskArn", &task.arn), ("lastStatus", &task.status)] {
             if value.is_empty() || !value.chars().all(|character| matches!(character, ' '..='~')) {
                 return Err(serde_json::Error::custom(format_args!(
@@ -86,8 +86,8 @@ impl Task {
     }
 }
 
-impl From<Described> for Task {
-    fn from(task: Described) -> Self {
+impl From<TaskDescription> for Task {
+    fn from(task: TaskDescription) -> Self {
         Self {
             arn: task.task_arn,
             cluster: task.cluster_arn,
@@ -106,7 +106,7 @@ impl From<Described> for Task {
 /// A task as an event describes it. One odd value doesn't hide the others.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Described {
+struct TaskDescription {
     #[serde(deserialize_with = "lenient")]
     task_arn: String,
     #[serde(deserialize_with = "lenient")]
@@ -124,7 +124,7 @@ struct Described {
     #[serde(deserialize_with = "lenient")]
     stopped_reason: Option<String>,
     #[serde(deserialize_with = "readable_items")]
-    containers: Vec<Container>,
+    containers: Vec<TaskContainer>,
     #[serde(deserialize_with = "lenient")]
     overrides: DescribedOverrides,
 }
@@ -142,12 +142,12 @@ struct DescribedOverride {
     #[serde(deserialize_with = "lenient")]
     name: String,
     #[serde(deserialize_with = "readable_items")]
-    environment: Vec<Variable>,
+    environment: Vec<DescribedVariable>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Variable {
+struct DescribedVariable {
     #[serde(deserialize_with = "lenient")]
     name: String,
     #[serde(deserialize_with = "lenient")]
@@ -155,9 +155,9 @@ struct Variable {
 }
 
 impl DescribedOverride {
-    fn into_override(self) -> Override {
-        let variables = self.environment.into_iter().map(|Variable { name, value }| (name, value));
-        Override { name: self.name, environment: variables.collect() }
+    fn into_override(self) -> RunningOverride {
+        let variables = self.environment.into_iter().map(|DescribedVariable { name, value }| (name, value));
+        RunningOverride { name: self.name, environment: variables.collect() }
     }
 }
 

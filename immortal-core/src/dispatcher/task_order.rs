@@ -1,9 +1,9 @@
 //! Whose task it is, and what it was started for: read from the task itself, event or `DescribeTasks`.
 
 use super::{
-    config::{Config, family},
-    failure::{KnownFunctions, Refusal, another_function, refuse_unprintable},
-    ladder,
+    config::{DispatcherConfig, family},
+    event_form,
+    invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
     token,
 };
@@ -21,14 +21,14 @@ pub enum TaskOrder {
     /// The task is somebody else's: of another family or container.
     OtherTask(&'static str),
     /// It is of our family, and its order names another function.
-    OtherFunction(Refusal),
+    OtherFunction(RefusedRecord),
     /// It may be ours, and its order is missing, cut or masked.
     Unreadable(String),
 }
 
 /// Reads the order of a task.
 #[must_use]
-pub fn read(task: &Task, config: &Config, functions: &KnownFunctions) -> TaskOrder {
+pub fn read(task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> TaskOrder {
     let container = config.container.as_str();
     let of_another_family = |definition| family(definition) != family(&config.task_definition);
     if task.definition.as_deref().is_some_and(of_another_family) {
@@ -67,21 +67,21 @@ const MASK: &str = "HIDDEN_";
 /// Whether an event is there to its end, as far as its form shows it.
 fn whole(event: &EventForm) -> Result<(), String> {
     match event {
-        EventForm::Gzip(_) => ladder::event_of(event).map(drop).map_err(|error| error.to_string()),
+        EventForm::Gzip(_) => event_form::event_of(event).map(drop).map_err(|error| error.to_string()),
         EventForm::S3(uri) if !uri.starts_with("s3://") => Err(format!("{} is cut", env::EVENT_S3)),
         EventForm::Inline(_) | EventForm::S3(_) => Ok(()),
     }
 }
 
 /// Refuses request ids and versions that could forge lines of the log.
-pub fn refuse_forged(order: &Order) -> Result<(), Refusal> {
+pub fn refuse_forged(order: &Order) -> Result<(), RefusedRecord> {
     refuse_unprintable("request id", &order.context.aws_request_id)?;
     refuse_unprintable("version", &order.context.function_version)
 }
 
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses
 /// the event, never the code, the handler, or an object of another's.
-pub fn restrict(order: Order, config: &Config, functions: &KnownFunctions) -> Result<Order, Refusal> {
+pub fn restrict(order: Order, config: &DispatcherConfig, functions: &KnownFunctions) -> Result<Order, RefusedRecord> {
     refuse_other_object(&order.event, &order.context.aws_request_id, config, functions)?;
     Ok(Order { handler_path: None, ..order })
 }
@@ -90,16 +90,16 @@ pub fn restrict(order: Order, config: &Config, functions: &KnownFunctions) -> Re
 pub fn refuse_other_object(
     event: &EventForm,
     request_id: &str,
-    config: &Config,
+    config: &DispatcherConfig,
     functions: &KnownFunctions,
-) -> Result<(), Refusal> {
+) -> Result<(), RefusedRecord> {
     let EventForm::S3(uri) = event else { return Ok(()) };
     let function = &functions.primary.name;
     let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
     if config.transport.bucket().is_some_and(is_own) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
+    Err(RefusedRecord::new(format!(
         "what came of request {request_id} through a queue or a topic names the object {uri:?}, which is not one that \
          this dispatcher put there for it; it may only name one under immortal/{function}/{}/ in the bucket of {}",
         token::started_by(request_id),
@@ -111,20 +111,22 @@ pub fn refuse_other_object(
 mod tests {
     use super::{
         super::{
-            failure::tests::{PRIMARY, functions},
-            task::{Container, Override},
+            invocation_failure::tests::{PRIMARY, functions},
+            task::{RunningOverride, TaskContainer},
         },
         *,
     };
 
     const CONTEXT: &str = r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":"7"}"#;
 
-    fn config(bucket: Option<&str>) -> Config {
+    fn config(bucket: Option<&str>) -> DispatcherConfig {
         let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "jobs:3"), ("SUBNET", "s")];
         let bucket = bucket.map(|bucket| (env::EVENT_BUCKET, bucket));
         let variables: Vec<_> = variables.into_iter().chain(bucket).chain([(env::CONTAINER, "runner")]).collect();
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-            .expect("complete")
+        DispatcherConfig::read(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+        .expect("complete")
     }
 
     fn task(variables: &[(&str, &str)]) -> Task {
@@ -132,8 +134,8 @@ mod tests {
         Task {
             arn: "t".into(),
             definition: Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/jobs:2".into()),
-            containers: vec![Container { name: "runner".into(), exit_code: Some(1), reason: None }],
-            overrides: vec![Override { name: "runner".into(), environment }],
+            containers: vec![TaskContainer { name: "runner".into(), exit_code: Some(1), reason: None }],
+            overrides: vec![RunningOverride { name: "runner".into(), environment }],
             ..Task::default()
         }
     }
@@ -198,9 +200,12 @@ mod tests {
         let named = |containers: &[&str], overrides: &[&str]| Task {
             containers: containers
                 .iter()
-                .map(|name| Container { name: (*name).into(), exit_code: None, reason: None })
+                .map(|name| TaskContainer { name: (*name).into(), exit_code: None, reason: None })
                 .collect(),
-            overrides: overrides.iter().map(|name| Override { name: (*name).into(), environment: vec![] }).collect(),
+            overrides: overrides
+                .iter()
+                .map(|name| RunningOverride { name: (*name).into(), environment: vec![] })
+                .collect(),
             ..ours()
         };
         let of_family = |definition: Option<&str>| Task { definition: definition.map(str::to_owned), ..ours() };

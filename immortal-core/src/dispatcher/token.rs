@@ -6,7 +6,7 @@ use crate::function::FunctionArn;
 
 /// What one task is started for: the same origin is the same token, and the same token is the same task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum TokenOrigin {
     /// A failed invocation, to be run as this attempt.
     Invocation {
         /// The function; its qualifier doesn't count.
@@ -22,7 +22,7 @@ pub enum Origin {
     Task(String),
 }
 
-impl Origin {
+impl TokenOrigin {
     /// The task that stopped, where there was one.
     #[must_use]
     pub fn task(&self) -> Option<&str> {
@@ -91,9 +91,9 @@ fn hex_sha256(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn invocation(function: &str, request_id: &str, attempt: u32, series: u32) -> Origin {
+    fn invocation(function: &str, request_id: &str, attempt: u32, series: u32) -> TokenOrigin {
         let function = function.parse().expect("an ARN");
-        Origin::Invocation { function, request_id: request_id.to_owned(), attempt, series }
+        TokenOrigin::Invocation { function, request_id: request_id.to_owned(), attempt, series }
     }
 
     const INGEST: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_differs_has_another_token() {
-        let task = Origin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
+        let task = TokenOrigin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
         let tokens = [
             invocation(INGEST, "r-1", 1, 0).token(false),
             invocation(INGEST, "r-1", 2, 0).token(false),

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::{cell::Cell, rc::Rc};
 
-use super::{bounds::Failure, erase::read, failure::HandlerFailure};
+use super::{bounds::HandlerError, failure::HandlerFailure, json_handler::read};
 
 /// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
 pub(super) struct SkippedPayload;
@@ -53,12 +53,12 @@ impl<S, A> TypedService<S, A> {
 
 impl<S, A> Service<LambdaEvent<SkippedPayload>> for TypedService<S, A>
 where
-    S: Service<LambdaEvent<A>, Error: Failure>,
+    S: Service<LambdaEvent<A>, Error: HandlerError>,
     A: DeserializeOwned,
 {
     type Response = S::Response;
     type Error = HandlerFailure;
-    type Future = Pin<Box<Running<S::Future>>>;
+    type Future = Pin<Box<ServiceFuture<S::Future>>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), HandlerFailure>> {
         self.inner.poll_ready(cx).map_err(HandlerFailure::of_handler)
@@ -66,8 +66,8 @@ where
 
     fn call(&mut self, LambdaEvent { context, .. }: LambdaEvent<SkippedPayload>) -> Self::Future {
         Box::pin(match read(&self.bytes.take()) {
-            Ok(payload) => Running::Service { future: self.inner.call(LambdaEvent { payload, context }) },
-            Err(failure) => Running::Unreadable { failure: Some(failure) },
+            Ok(payload) => ServiceFuture::Service { future: self.inner.call(LambdaEvent { payload, context }) },
+            Err(failure) => ServiceFuture::Unreadable { failure: Some(failure) },
         })
     }
 }
@@ -75,13 +75,13 @@ where
 pin_project! {
     /// What a service does with an event, if it could be read.
     #[project = RunningProjection]
-    pub(super) enum Running<F> {
+    pub(super) enum ServiceFuture<F> {
         Service { #[pin] future: F },
         Unreadable { failure: Option<HandlerFailure> },
     }
 }
 
-impl<R, E: Failure, F: Future<Output = Result<R, E>>> Future for Running<F> {
+impl<R, E: HandlerError, F: Future<Output = Result<R, E>>> Future for ServiceFuture<F> {
     type Output = Result<R, HandlerFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {

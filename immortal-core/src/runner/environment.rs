@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
-use super::{config::Config, function::Function};
+use super::{config::RunnerConfig, deployed_function::DeployedFunction};
 use crate::{
     names::{RESERVED, env},
     order::Order,
@@ -38,7 +38,7 @@ pub(super) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// What the context and `GetFunction` together say of the function; where both know a value, the context wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct FunctionIdentity {
     pub(super) name: String,
     pub(super) version: String,
     pub(super) arn: String,
@@ -48,8 +48,8 @@ pub(super) struct Identity {
     pub(super) handler: String,
 }
 
-impl Identity {
-    pub(super) fn of(order: &Order, function: &Function) -> Self {
+impl FunctionIdentity {
+    pub(super) fn of(order: &Order, function: &DeployedFunction) -> Self {
         let context = &order.context;
         let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
         let name = first(&context.function_name, &function.name);
@@ -73,12 +73,12 @@ impl Identity {
 /// The child's whole environment.
 pub(super) fn of_child(
     order: &Order,
-    function: &Function,
-    config: &Config,
+    function: &DeployedFunction,
+    config: &RunnerConfig,
     runtime_api: SocketAddr,
     own: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
-    let identity = Identity::of(order, function);
+    let identity = FunctionIdentity::of(order, function);
     let mut environment = ordinary(function, config);
     let dropped = |name: &str| RESERVED.contains(&name) || DROPPED.contains(&name);
     environment.extend(function.variables.0.iter().filter(|(name, _)| !dropped(name)).map(owned));
@@ -126,7 +126,7 @@ fn is_version(text: &str) -> bool {
 }
 
 /// The variables that Lambda sets and a function may set otherwise.
-fn ordinary(function: &Function, config: &Config) -> BTreeMap<String, String> {
+fn ordinary(function: &DeployedFunction, config: &RunnerConfig) -> BTreeMap<String, String> {
     let (task, layers, runtime) = (text(&config.task_root), text(&config.layer_root), text(&config.runtime_root));
     // A managed runtime has its language under /var/lang.
     let (lang_bin, lang_lib) =
@@ -157,7 +157,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{context::Context, order::EventForm, runner::function::Secret};
+    use crate::{context::Context, order::EventForm, runner::deployed_function::SecretValue};
 
     fn order(context: Context) -> Order {
         Order {
@@ -171,23 +171,23 @@ mod tests {
         }
     }
 
-    fn function(variables: &[(&str, &str)]) -> Function {
-        Function {
+    fn function(variables: &[(&str, &str)]) -> DeployedFunction {
+        DeployedFunction {
             name: "ingest".into(),
             arn: "arn:aws:lambda:eu-west-1:123456789012:function:ingest".into(),
             version: "7".into(),
             runtime: Some("provided.al2023".into()),
             handler: Some("bootstrap".into()),
             memory_mb: Some(512),
-            variables: Secret(
+            variables: SecretValue(
                 variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             ),
-            ..Function::default()
+            ..DeployedFunction::default()
         }
     }
 
-    fn config() -> Config {
-        Config {
+    fn config() -> RunnerConfig {
+        RunnerConfig {
             task_root: "/var/task".into(),
             layer_root: "/opt".into(),
             runtime_root: "/var/runtime".into(),
@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    fn environment(order: &Order, function: &Function, own: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn environment(order: &Order, function: &DeployedFunction, own: &[(&str, &str)]) -> BTreeMap<String, String> {
         let own = |name: &str| own.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         of_child(order, function, &config(), SocketAddr::from(([127, 0, 0, 1], 9001)), own)
     }
@@ -269,7 +269,7 @@ mod tests {
             assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
         }
         let unknown = Context { memory_limit_in_mb: "plenty".into(), ..Context::default() };
-        let identity = Identity::of(&order(unknown), &Function::default());
+        let identity = FunctionIdentity::of(&order(unknown), &DeployedFunction::default());
         assert_eq!((identity.version.as_str(), identity.memory_mb), ("$LATEST", 128));
     }
 
@@ -285,8 +285,8 @@ mod tests {
             ("", "", "$LATEST"),
         ] {
             let order = order(Context { function_version: context.into(), ..Context::default() });
-            let function = Function { version: function.into(), ..Function::default() };
-            assert_eq!(Identity::of(&order, &function).version, expected, "{context:?}");
+            let function = DeployedFunction { version: function.into(), ..DeployedFunction::default() };
+            assert_eq!(FunctionIdentity::of(&order, &function).version, expected, "{context:?}");
         }
     }
 
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_managed_runtime_has_its_language() {
-        let python = Function { runtime: Some("python3.13".into()), ..function(&[]) };
+        let python = DeployedFunction { runtime: Some("python3.13".into()), ..function(&[]) };
         let environment = environment(&order(Context::default()), &python, &[]);
         assert_eq!(environment["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13");
         assert!(environment["PATH"].starts_with("/var/lang/bin:"), "{}", environment["PATH"]);

@@ -5,18 +5,18 @@
 
 mod attempt;
 mod bootstrap;
-mod child;
+mod child_process;
 mod config;
+mod deployed_function;
 mod download;
 mod environment;
+mod error;
 mod event;
-mod exit;
 #[doc(hidden)]
 pub mod extract;
-mod function;
-mod group;
 mod lambda;
 mod prepare;
+mod process_group;
 mod report;
 mod retry;
 mod stop;
@@ -29,67 +29,67 @@ use tracing::Instrument as _;
 use crate::{
     manifest::Manifest,
     order::Order,
-    runtime_api::{Answer, FunctionNames, Invocation, RuntimeApi},
+    runtime_api::{FunctionNames, Invocation, InvocationAnswer, RuntimeApi},
 };
-use attempt::{Bounds, End, Outcome};
-use config::{Config, Variables};
-use environment::Identity;
-pub use exit::{Exit, Obstacle};
-use prepare::Prepared;
-use stop::Stop;
+use attempt::{AttemptEnd, AttemptLimits, AttemptOutcome};
+use config::{RunnerConfig, TaskEnvironment};
+use environment::FunctionIdentity;
+pub use error::{RunnerError, RunnerExit};
+use prepare::PreparedAttempt;
+use stop::StopSignal;
 
 /// Runs one attempt of the order in the environment, and returns the exit code.
 ///
 /// The manifest isn't asked: the order holds all that was decided for this attempt.
 pub async fn run(_manifest: &Manifest) -> u8 {
-    let variables = Variables::read();
+    let variables = TaskEnvironment::read();
     let ended = match read(&variables) {
         Ok((order, config)) => {
             let span = tracing::info_span!("request", id = order.context.aws_request_id);
             let attempt = async { attempt(&order, &config, &variables).await.inspect_err(log) };
             attempt.instrument(span).await
         }
-        Err(obstacle) => Err(obstacle).inspect_err(log),
+        Err(error) => Err(error).inspect_err(log),
     };
-    ended.unwrap_or_else(|obstacle| Exit::from(&obstacle)).into()
+    ended.unwrap_or_else(|error| RunnerExit::from(&error)).into()
 }
 
-fn log(obstacle: &Obstacle) {
-    tracing::error!("{obstacle}");
+fn log(error: &RunnerError) {
+    tracing::error!("{error}");
 }
 
-async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Result<Exit, Obstacle> {
+async fn attempt(order: &Order, config: &RunnerConfig, variables: &TaskEnvironment) -> Result<RunnerExit, RunnerError> {
     let started = Instant::now();
-    let broken = |error: std::io::Error| Obstacle::Broken(format!("the runner itself failed: {error}"));
-    let mut stop = Stop::listen().map_err(broken)?;
+    let broken = |error: std::io::Error| RunnerError::Internal(format!("the runner itself failed: {error}"));
+    let mut stop = StopSignal::listen().map_err(broken)?;
     let limit = order.limit.map(|seconds| started + Duration::from_secs(seconds));
     let prepared = tokio::select! {
         biased;
         () = stop.told() => {
             tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
-            return Ok(Exit::Stopped);
+            return Ok(RunnerExit::Stopped);
         }
         () = until(limit) => {
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
-            return Ok(Exit::LimitReached);
+            return Ok(RunnerExit::LimitReached);
         }
         prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
     };
-    let bounds = Bounds { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
+    let bounds = AttemptLimits { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
     let api = RuntimeApi::bind().await.map_err(broken)?;
     invoke(order, config, prepared, variables, &api, &mut stop, bounds).await
 }
 
 /// Reads order and configuration, or says all that is wrong with both.
-fn read(variables: &Variables) -> Result<(Order, Config), Obstacle> {
+fn read(variables: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerError> {
     let lookup = |name: &str| variables.get(name);
-    match (Order::from_variables(lookup), Config::read(lookup)) {
+    match (Order::from_variables(lookup), RunnerConfig::read(lookup)) {
         (Ok(order), Ok(config)) => Ok((order, config)),
-        (Err(malformed), Ok(_)) => Err(Obstacle::Never(malformed.to_string())),
+        (Err(malformed), Ok(_)) => Err(RunnerError::Permanent(malformed.to_string())),
         (order, Err(problems)) => {
             let mut all: Vec<String> = order.err().map(|malformed| malformed.to_string()).into_iter().collect();
             all.push(format!("the runner is misconfigured: {}; set these in the task definition", problems.join("; ")));
-            Err(Obstacle::Never(all.join("; ")))
+            Err(RunnerError::Permanent(all.join("; ")))
         }
     }
 }
@@ -103,15 +103,15 @@ async fn until(moment: Option<Instant>) {
 
 async fn invoke(
     order: &Order,
-    config: &Config,
-    prepared: Prepared,
-    variables: &Variables,
+    config: &RunnerConfig,
+    prepared: PreparedAttempt,
+    variables: &TaskEnvironment,
     api: &RuntimeApi,
-    stop: &mut Stop,
-    bounds: Bounds,
-) -> Result<Exit, Obstacle> {
-    let Prepared { event, function, bootstrap } = prepared;
-    let identity = Identity::of(order, &function);
+    stop: &mut StopSignal,
+    bounds: AttemptLimits,
+) -> Result<RunnerExit, RunnerError> {
+    let PreparedAttempt { event, function, bootstrap } = prepared;
+    let identity = FunctionIdentity::of(order, &function);
     let (context, request_id) = (&order.context, order.context.aws_request_id.as_str());
     api.describe(FunctionNames {
         name: identity.name.clone(),
@@ -132,7 +132,7 @@ async fn invoke(
     // What stdout does with these lines doesn't change what the handler did: errors of it have no one to go to.
     let _ = report::start(&mut stdout().lock(), request_id, &identity.version);
     let started = Instant::now();
-    let report = |max_memory_mb| report::Report {
+    let report = |max_memory_mb| report::InvocationReport {
         request_id,
         duration: started.elapsed(),
         memory_mb: identity.memory_mb,
@@ -141,14 +141,14 @@ async fn invoke(
     };
     let child = match attempt::start(&bootstrap, &config.task_root, &environment) {
         Ok(child) => child,
-        Err(obstacle) => {
+        Err(error) => {
             let _ = report::end(&mut stdout().lock(), None, 0, &report(None));
-            return Err(obstacle);
+            return Err(error);
         }
     };
     let outcome = attempt::run(api, invocation, child, stop, bounds).await;
     let (result, length) = match &outcome.end {
-        End::Answered(Answer::Response(body)) => (Some(&*body.bytes), body.length),
+        AttemptEnd::Answered(InvocationAnswer::Response(body)) => (Some(&*body.bytes), body.length),
         _ => (None, 0),
     };
     let _ = report::end(&mut stdout().lock(), result, length, &report(outcome.max_memory_mb));
@@ -157,17 +157,23 @@ async fn invoke(
 }
 
 /// One line on stderr for an attempt that didn't succeed.
-fn tell(outcome: &Outcome, name: &str, request_id: &str) {
+fn tell(outcome: &AttemptOutcome, name: &str, request_id: &str) {
     let what = match &outcome.end {
-        End::Answered(Answer::Response(_)) => return,
-        End::Answered(Answer::Error(failure)) => format!("returned {}", attempt::words(failure)),
-        End::Answered(Answer::Missing(_)) => "asked for the next event without a whole answer to this one".to_owned(),
-        End::Answered(Answer::InitError(failure)) => format!("couldn't start: {}", attempt::words(failure)),
-        End::Exited(child::Ended::Code(code)) => format!("exited with {code}, without an answer"),
-        End::Exited(child::Ended::Signal(9)) if matches!(outcome.exit, Exit::Killed(_)) => {
+        AttemptEnd::Answered(InvocationAnswer::Response(_)) => return,
+        AttemptEnd::Answered(InvocationAnswer::Error(failure)) => format!("returned {}", attempt::words(failure)),
+        AttemptEnd::Answered(InvocationAnswer::Missing(_)) => {
+            "asked for the next event without a whole answer to this one".to_owned()
+        }
+        AttemptEnd::Answered(InvocationAnswer::InitError(failure)) => {
+            format!("couldn't start: {}", attempt::words(failure))
+        }
+        AttemptEnd::Exited(child_process::ProcessEnd::Code(code)) => format!("exited with {code}, without an answer"),
+        AttemptEnd::Exited(child_process::ProcessEnd::Signal(9)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
             "was killed by signal 9, as for want of memory: give the task more of it".to_owned()
         }
-        End::Exited(child::Ended::Signal(signal)) => format!("was killed by signal {signal}, without an answer"),
+        AttemptEnd::Exited(child_process::ProcessEnd::Signal(signal)) => {
+            format!("was killed by signal {signal}, without an answer")
+        }
     };
     tracing::error!("function {name}, request {request_id}: the handler {what}");
 }

@@ -17,7 +17,7 @@ pub(super) fn start(out: &mut impl Write, request_id: &str, version: &str) -> io
 
 /// What the lines after it say.
 #[derive(Clone, Debug)]
-pub(super) struct Report<'a> {
+pub(super) struct InvocationReport<'a> {
     pub(super) request_id: &'a str,
     pub(super) duration: Duration,
     pub(super) memory_mb: u32,
@@ -28,7 +28,12 @@ pub(super) struct Report<'a> {
 /// The result, where there is one, and the two lines at the end.
 ///
 /// It begins with a line break: the handler's process writes to the same stdout, and may have left a line open.
-pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, report: &Report<'_>) -> io::Result<()> {
+pub(super) fn end(
+    out: &mut impl Write,
+    result: Option<&[u8]>,
+    length: u64,
+    report: &InvocationReport<'_>,
+) -> io::Result<()> {
     writeln!(out)?;
     if let Some(result) = result {
         out.write_all(&result[..result.len().min(MAX_RESULT)])?;
@@ -37,7 +42,7 @@ pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, repo
             writeln!(out, "(the result has {length} bytes, of which the first {MAX_RESULT} are above)")?;
         }
     }
-    let Report { duration, memory_mb, attempt, .. } = report;
+    let InvocationReport { duration, memory_mb, attempt, .. } = report;
     let request_id = OneLine(report.request_id);
     writeln!(out, "END RequestId: {request_id}")?;
     let milliseconds = duration.as_secs_f64() * 1000.0;
@@ -66,7 +71,7 @@ mod tests {
     use super::*;
 
     fn written(result: Option<&[u8]>, length: u64) -> String {
-        let report = Report {
+        let report = InvocationReport {
             request_id: "r-1",
             duration: Duration::from_micros(1_234_567),
             memory_mb: 512,
@@ -95,8 +100,13 @@ mod tests {
     #[test]
     fn no_request_id_and_no_version_makes_a_line_of_its_own() {
         let forged = "r-1\r\nEND RequestId: forged\u{1b}[2K";
-        let report =
-            Report { request_id: forged, duration: Duration::ZERO, memory_mb: 512, max_memory_mb: None, attempt: 1 };
+        let report = InvocationReport {
+            request_id: forged,
+            duration: Duration::ZERO,
+            memory_mb: 512,
+            max_memory_mb: None,
+            attempt: 1,
+        };
         let mut out = Vec::new();
         start(&mut out, forged, "7\nEND RequestId: forged").expect("memory");
         end(&mut out, None, 0, &report).expect("memory");

@@ -4,40 +4,40 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::exit::Obstacle;
-use crate::aws::{AwsError, Refusal, error_chain};
+use super::error::RunnerError;
+use crate::aws::{AwsError, ServiceError, error_chain};
 
 /// How long throttling and server errors are ridden out before the attempt is given up.
-pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(20);
 
 /// What a call that didn't succeed came to.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum CallError {
     /// Worth another try: throttled, a server error, no answer.
-    Again(String),
+    Transient(String),
     /// Not worth one.
-    For(Obstacle),
+    Permanent(RunnerError),
 }
 
 /// Makes a call until it succeeds, is refused for good, or patience runs out.
-pub(super) async fn patiently<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, Obstacle>
+pub(super) async fn with_retries<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, RunnerError>
 where
-    F: Future<Output = Result<T, Failed>>,
+    F: Future<Output = Result<T, CallError>>,
 {
-    patiently_for(PATIENCE, CALL, what, call).await
+    with_retries_for(RETRY_FOR, CALL, what, call).await
 }
 
-async fn patiently_for<T, F>(
+async fn with_retries_for<T, F>(
     patience: Duration,
     each: Duration,
     what: &str,
     mut call: impl FnMut() -> F,
-) -> Result<T, Obstacle>
+) -> Result<T, RunnerError>
 where
-    F: Future<Output = Result<T, Failed>>,
+    F: Future<Output = Result<T, CallError>>,
 {
     let end = Instant::now() + patience;
     let mut round = 0;
@@ -45,13 +45,13 @@ where
         let each = each.min(end.saturating_duration_since(Instant::now()));
         let reason = match timeout(each, call()).await {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(Failed::For(obstacle))) => return Err(obstacle),
-            Ok(Err(Failed::Again(reason))) => reason,
+            Ok(Err(CallError::Permanent(error))) => return Err(error),
+            Ok(Err(CallError::Transient(reason))) => reason,
             Err(_) => format!("no answer within {} s", each.as_secs()),
         };
         let pause = pause(round, fastrand::f64());
         if Instant::now() + pause >= end {
-            return Err(Obstacle::NotNow(format!(
+            return Err(RunnerError::Transient(format!(
                 "{what} failed for {} s, last with: {reason}; the next attempt may fare better",
                 patience.as_secs()
             )));
@@ -69,14 +69,14 @@ pub(super) fn pause(round: u32, chance: f64) -> Duration {
 }
 
 /// What an error of a service comes to, where `refused` says what a refusal for good does.
-pub(super) fn failed(error: AwsError, what: &str, refused: impl FnOnce(Refusal) -> Obstacle) -> Failed {
+pub(super) fn failed(error: AwsError, what: &str, refused: impl FnOnce(ServiceError) -> RunnerError) -> CallError {
     let text = error_chain(&error);
     match error {
-        error if error.retry_reason().is_some() => Failed::Again(text),
-        AwsError::Refused(refusal) => Failed::For(refused(refusal)),
-        AwsError::Unsent(_) | AwsError::Unanswered(_) => {
-            Failed::For(Obstacle::NotNow(format!("{what} was {text}; give the task a role, and set AWS_REGION")))
-        }
+        error if error.retry_reason().is_some() => CallError::Transient(text),
+        AwsError::Refused(refusal) => CallError::Permanent(refused(refusal)),
+        AwsError::Unsent(_) | AwsError::Unanswered(_) => CallError::Permanent(RunnerError::Transient(format!(
+            "{what} was {text}; give the task a role, and set AWS_REGION"
+        ))),
     }
 }
 
@@ -97,15 +97,16 @@ mod tests {
         let patience = Duration::from_millis(500);
         let start = Instant::now();
         let result: Result<(), _> =
-            patiently_for(patience, CALL, "GetFunction", async || Err(Failed::Again("throttled".into()))).await;
-        assert!(matches!(&result, Err(Obstacle::NotNow(message)) if message.contains("throttled")), "{result:?}");
+            with_retries_for(patience, CALL, "GetFunction", async || Err(CallError::Transient("throttled".into())))
+                .await;
+        assert!(matches!(&result, Err(RunnerError::Transient(message)) if message.contains("throttled")), "{result:?}");
         assert!(start.elapsed() >= Duration::from_millis(100), "it paused at least once");
     }
 
     #[tokio::test]
     async fn a_call_without_an_answer_is_made_again() {
         let mut calls = 0;
-        let result = patiently_for(PATIENCE, Duration::from_millis(10), "GetFunction", || {
+        let result = with_retries_for(RETRY_FOR, Duration::from_millis(10), "GetFunction", || {
             calls += 1;
             let first = calls == 1;
             async move {
@@ -122,11 +123,11 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_for_good_is_the_last_word() {
         let mut calls = 0;
-        let result: Result<(), _> = patiently("GetFunction", || {
+        let result: Result<(), _> = with_retries("GetFunction", || {
             calls += 1;
-            async { Err(Failed::For(Obstacle::Never("no such function".into()))) }
+            async { Err(CallError::Permanent(RunnerError::Permanent("no such function".into()))) }
         })
         .await;
-        assert_eq!((result, calls), (Err(Obstacle::Never("no such function".into())), 1));
+        assert_eq!((result, calls), (Err(RunnerError::Permanent("no such function".into())), 1));
     }
 }

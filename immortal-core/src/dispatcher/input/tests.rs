@@ -1,7 +1,7 @@
 use super::{
     super::{
-        cause::Cause,
-        failure::tests::{PRIMARY, functions},
+        failure_cause::FailureCause,
+        invocation_failure::tests::{PRIMARY, functions},
     },
     *,
 };
@@ -80,20 +80,21 @@ fn own() -> String {
 /// What an input is, in short: per record its message and what it holds.
 fn summary(payload: &str) -> Vec<String> {
     let readings = match read(payload, &functions()) {
-        Input::Batch(records) => records
+        DispatcherInput::Batch(records) => records
             .into_iter()
             .map(|(message, reading)| (message.map_or("?".to_owned(), |message| message.id), reading))
             .collect(),
-        Input::Single(reading) => vec![("-".to_owned(), reading)],
+        DispatcherInput::Single(reading) => vec![("-".to_owned(), reading)],
     };
-    let one = |subject: Subject| match subject {
-        Subject::Failure(failure) => {
+    let one = |subject: RecordContent| match subject {
+        RecordContent::Failure(failure) => {
             format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, text(&failure.event))
         }
-        Subject::Task { task, channel } => format!("task {} {channel:?}", task.arn),
+        RecordContent::Task { task, channel } => format!("task {} {channel:?}", task.arn),
     };
-    let told = |read: Result<Subject, _>| read.map_or_else(|refusal: Refusal| format!("refused: {refusal}"), one);
-    let all = |reading: Reading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
+    let told =
+        |read: Result<RecordContent, _>| read.map_or_else(|refusal: RefusedRecord| format!("refused: {refusal}"), one);
+    let all = |reading: RecordReading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
     readings.into_iter().map(|(id, reading)| format!("{id}: {}", all(reading))).collect()
 }
 
@@ -292,7 +293,9 @@ fn unprintable_characters_are_refused_in_every_shape() {
 
 #[test]
 fn a_message_brings_its_time() {
-    let Input::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &functions()) else { panic!("a batch") };
+    let DispatcherInput::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &functions()) else {
+        panic!("a batch")
+    };
     let (message, _) = &records[0];
     assert_eq!(message.as_ref().and_then(|message| message.sent), Some(1_700_000_000_000));
     let record = message.as_ref().map(|message| message.id.as_str());
@@ -308,7 +311,7 @@ fn a_topic_may_hold_several() {
     let bad = two.replacen("aws:sns", "aws:ses", 1);
     let read = summary(&bad);
     assert!(read[0].starts_with("-: refused: ") && read[0].ends_with(", r-3 Crash 1"), "each stands alone: {read:?}");
-    assert_eq!(Cause::of_text("x"), Cause::Handler);
+    assert_eq!(FailureCause::of_text("x"), FailureCause::Handler);
 }
 
 fn text(event: &crate::order::EventForm) -> &str {

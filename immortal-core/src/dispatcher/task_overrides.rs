@@ -21,7 +21,7 @@ const MOST_SERIES: u32 = 9_999;
 /// Its JSON is what the SDK sends of it: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Overrides {
+pub struct TaskOverrides {
     #[serde(rename = "containerOverrides")]
     containers: [ContainerOverride; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,12 +38,12 @@ pub struct ContainerOverride {
     /// The container.
     pub name: String,
     /// The order.
-    pub environment: Vec<Variable>,
+    pub environment: Vec<OrderVariable>,
 }
 
 /// A variable of the order.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct Variable {
+pub struct OrderVariable {
     /// Its name.
     pub name: &'static str,
     /// Its value.
@@ -65,20 +65,20 @@ impl std::fmt::Debug for ContainerOverride {
     }
 }
 
-impl std::fmt::Debug for Variable {
+impl std::fmt::Debug for OrderVariable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Variable({}, {} bytes)", self.name, self.value.len())
     }
 }
 
-impl Overrides {
+impl TaskOverrides {
     /// The overrides for an order, in the size that the manifest asks for.
     ///
     /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
     pub fn new(container: &str, order: &Order, manifest: &Manifest) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
-        let variables = order.to_variables().into_iter().map(|(name, value)| Variable { name, value });
+        let variables = order.to_variables().into_iter().map(|(name, value)| OrderVariable { name, value });
         Self {
             containers: [ContainerOverride { name: container.to_owned(), environment: variables.collect() }],
             cpu: manifest.cpu.map(|cpu| cpu.to_string()),
@@ -108,10 +108,10 @@ impl Overrides {
             (env::INTERRUPTIONS, MOST_INTERRUPTIONS),
             (env::SERIES, MOST_SERIES),
         ];
-        let with_comma = |variable: &Variable| json_length(variable).saturating_add(1);
+        let with_comma = |variable: &OrderVariable| json_length(variable).saturating_add(1);
         let own = self.container().environment.iter().filter(|own| largest.iter().any(|(name, _)| *name == own.name));
         let own: usize = own.map(with_comma).sum();
-        let reserved = largest.map(|(name, value)| Variable { name, value: value.to_string() });
+        let reserved = largest.map(|(name, value)| OrderVariable { name, value: value.to_string() });
         self.length().saturating_add(reserved.iter().map(with_comma).sum::<usize>().saturating_sub(own))
     }
 
@@ -162,7 +162,7 @@ mod tests {
     fn the_size_is_the_tasks_and_not_the_containers() {
         let manifest =
             Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
-        let overrides = Overrides::new("runner", &order("1"), &manifest);
+        let overrides = TaskOverrides::new("runner", &order("1"), &manifest);
         let json = serde_json::to_string(&overrides).expect("plain data");
         assert!(json.starts_with(
             r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
@@ -173,13 +173,13 @@ mod tests {
 
     #[test]
     fn what_the_task_definition_says_is_left_to_it() {
-        let json = serde_json::to_string(&Overrides::new("runner", &order("1"), &Manifest::new("h", "p", "1")));
+        let json = serde_json::to_string(&TaskOverrides::new("runner", &order("1"), &Manifest::new("h", "p", "1")));
         assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
     }
 
     #[test]
     fn escaping_and_bytes_count() {
-        let length = |event: &str| Overrides::new("r", &order(event), &Manifest::new("h", "p", "1")).length();
+        let length = |event: &str| TaskOverrides::new("r", &order(event), &Manifest::new("h", "p", "1")).length();
         let plain = length("0");
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
@@ -190,9 +190,9 @@ mod tests {
     fn what_fits_as_attempt_1_fits_as_the_last_one() {
         let manifest = Manifest::new("h", "p", "1");
         let overrides = |attempt, interruptions, event: &str| {
-            Overrides::new("runner", &Order { attempt, interruptions, ..order(event) }, &manifest)
+            TaskOverrides::new("runner", &Order { attempt, interruptions, ..order(event) }, &manifest)
         };
-        let series = serde_json::to_string(&Variable { name: env::SERIES, value: MOST_SERIES.to_string() });
+        let series = serde_json::to_string(&OrderVariable { name: env::SERIES, value: MOST_SERIES.to_string() });
         let series = series.expect("plain data").len() + 1;
         let (mut fitting, mut too_long) = (0, 0);
         for length in 7_400..7_800 {

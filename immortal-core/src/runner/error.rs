@@ -2,17 +2,17 @@
 
 /// How an attempt ended; the dispatcher decides on the code that it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum RunnerExit {
     /// The handler succeeded.
     Succeeded,
     /// The handler returned an error or panicked.
-    Failed,
+    CallError,
     /// It can never run.
-    Never,
+    CannotRun,
     /// Its process ended without an answer, or never asked for the event.
     Unanswered,
     /// It couldn't be fetched this time.
-    NotNow,
+    Unavailable,
     /// The attempt's limit was reached.
     LimitReached,
     /// A signal killed the process.
@@ -20,46 +20,46 @@ pub enum Exit {
     /// The runner was told to stop, and no answer came.
     Stopped,
     /// The runner itself failed.
-    Broken,
+    InternalError,
 }
 
-impl From<Exit> for u8 {
-    fn from(exit: Exit) -> Self {
+impl From<RunnerExit> for u8 {
+    fn from(exit: RunnerExit) -> Self {
         const SIGTERM: u8 = 15;
         match exit {
-            Exit::Succeeded => 0,
-            Exit::Failed => 1,
-            Exit::Never => 2,
-            Exit::Unanswered => 3,
-            Exit::Broken => 70,
-            Exit::NotNow => 75,
-            Exit::LimitReached => 124,
-            Exit::Killed(signal) => signal.saturating_add(128),
-            Exit::Stopped => 128 + SIGTERM,
+            RunnerExit::Succeeded => 0,
+            RunnerExit::CallError => 1,
+            RunnerExit::CannotRun => 2,
+            RunnerExit::Unanswered => 3,
+            RunnerExit::InternalError => 70,
+            RunnerExit::Unavailable => 75,
+            RunnerExit::LimitReached => 124,
+            RunnerExit::Killed(signal) => signal.saturating_add(128),
+            RunnerExit::Stopped => 128 + SIGTERM,
         }
     }
 }
 
 /// Why the handler couldn't be run, by what comes next; each says what to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Obstacle {
+pub enum RunnerError {
     /// It can never run: the event is given up at once.
     #[error("{0}")]
-    Never(String),
+    Permanent(String),
     /// It couldn't be had this time: the next attempt may have it.
     #[error("{0}")]
-    NotNow(String),
+    Transient(String),
     /// The runner itself failed.
     #[error("{0}")]
-    Broken(String),
+    Internal(String),
 }
 
-impl From<&Obstacle> for Exit {
-    fn from(obstacle: &Obstacle) -> Self {
-        match obstacle {
-            Obstacle::Never(_) => Self::Never,
-            Obstacle::NotNow(_) => Self::NotNow,
-            Obstacle::Broken(_) => Self::Broken,
+impl From<&RunnerError> for RunnerExit {
+    fn from(error: &RunnerError) -> Self {
+        match error {
+            RunnerError::Permanent(_) => Self::CannotRun,
+            RunnerError::Transient(_) => Self::Unavailable,
+            RunnerError::Internal(_) => Self::InternalError,
         }
     }
 }
@@ -71,16 +71,16 @@ mod tests {
     #[test]
     fn the_codes_are_the_documented_ones() {
         for (exit, code) in [
-            (Exit::Succeeded, 0),
-            (Exit::Failed, 1),
-            (Exit::Never, 2),
-            (Exit::Unanswered, 3),
-            (Exit::Broken, 70),
-            (Exit::NotNow, 75),
-            (Exit::LimitReached, 124),
-            (Exit::Killed(9), 137),
-            (Exit::Killed(11), 139),
-            (Exit::Stopped, 143),
+            (RunnerExit::Succeeded, 0),
+            (RunnerExit::CallError, 1),
+            (RunnerExit::CannotRun, 2),
+            (RunnerExit::Unanswered, 3),
+            (RunnerExit::InternalError, 70),
+            (RunnerExit::Unavailable, 75),
+            (RunnerExit::LimitReached, 124),
+            (RunnerExit::Killed(9), 137),
+            (RunnerExit::Killed(11), 139),
+            (RunnerExit::Stopped, 143),
         ] {
             assert_eq!(u8::from(exit), code, "{exit:?}");
         }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report<'a> {
+struct ErrorReport<'a> {
     error_message: &'a str,
     error_type: &'a str,
     stack_trace: [&'a str; 0],
@@ -37,7 +37,7 @@ pub(crate) fn init_error(diagnostic: &Diagnostic) -> io::Result<()> {
 pub(crate) fn error(path: &str, error_type: &str, message: &str, headers: &[(&str, &str)]) -> io::Result<()> {
     let api = std::env::var(env::RUNTIME_API).map_err(io::Error::other)?;
     let (host, base) = origin(&api);
-    let body = serde_json::to_vec(&Report { error_message: message, error_type, stack_trace: [] })?;
+    let body = serde_json::to_vec(&ErrorReport { error_message: message, error_type, stack_trace: [] })?;
     let error_type: String = error_type.chars().map(|char| if char.is_ascii_graphic() { char } else { '_' }).collect();
     let mut request = format!(
         "POST {base}{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{
-    cause::Cause,
-    dead_letter::Continuation,
+    dead_letter::DeadLetterMark,
+    failure_cause::FailureCause,
     handed_over,
-    object::{Object, is_json},
+    json_object::{JsonObject, is_json},
 };
 use crate::{
     context::Context,
@@ -26,19 +26,19 @@ pub struct KnownFunctions {
 
 /// A failed invocation of the primary.
 #[derive(Clone)]
-pub struct Failure {
+pub struct InvocationFailure {
     /// The event, byte for byte: itself, or where a dead letter has left it.
     pub event: EventForm,
     /// The context.
     pub context: Context,
     /// How the invocation ended.
-    pub cause: Cause,
+    pub cause: FailureCause,
     /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
     pub series: u32,
 }
 
 /// An event is never logged, so it isn't shown here either.
-impl fmt::Debug for Failure {
+impl fmt::Debug for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { event, context, cause, series } = self;
         write!(f, "Failure({}, {event:?}, {cause:?}, series {series})", context.aws_request_id)
@@ -48,9 +48,9 @@ impl fmt::Debug for Failure {
 /// A record that the dispatcher doesn't take: why, and what to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refusal(pub String);
+pub struct RefusedRecord(pub String);
 
-impl Refusal {
+impl RefusedRecord {
     pub(super) fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
@@ -59,11 +59,11 @@ impl Refusal {
 /// Refuses what a header or a line of the log can't hold: the runner sends it as one and writes it into the other.
 ///
 /// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
-pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), Refusal> {
+pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), RefusedRecord> {
     if text.chars().all(|character| matches!(character, ' '..='~')) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
+    Err(RefusedRecord::new(format!(
         "the {what} {} holds other characters than printable ASCII, which neither a header nor a line of the log can \
          hold; Lambda writes none, so find out who sent it",
         shown(text)
@@ -108,29 +108,37 @@ pub(super) fn from_dead_letter(
     request_id: &str,
     message: &str,
     functions: &KnownFunctions,
-) -> Result<Failure, Refusal> {
+) -> Result<InvocationFailure, RefusedRecord> {
     if request_id.is_empty() {
-        return Err(Refusal::new("its RequestID attribute is empty"));
+        return Err(RefusedRecord::new("its RequestID attribute is empty"));
     }
     refuse_unprintable("request id", request_id)?;
     if !is_json(event) {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "the event of request {request_id} is not valid JSON; Lambda writes the event itself into the body"
         )));
     }
     let named = Named { request_id: request_id.to_owned(), arn: None, version: None };
     let handed_over = handed_over::context(None, message, request_id);
     let context = context(named, handed_over, functions)?;
-    Ok(Failure { event: EventForm::Inline(event.to_owned()), context, cause: Cause::of_text(message), series: 0 })
+    Ok(InvocationFailure {
+        event: EventForm::Inline(event.to_owned()),
+        context,
+        cause: FailureCause::of_text(message),
+        series: 0,
+    })
 }
 
 /// A destination record that names the primary.
-pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Result<Failure, Refusal> {
+pub(super) fn from_record(
+    record: &JsonObject<'_>,
+    functions: &KnownFunctions,
+) -> Result<InvocationFailure, RefusedRecord> {
     let request = record.object("requestContext");
     let text = |key: &str| request.as_ref().and_then(|request| request.text(key)).unwrap_or_default();
     let request_id = text("requestId");
     if request_id.is_empty() {
-        return Err(Refusal::new("its destination record has no requestContext.requestId"));
+        return Err(RefusedRecord::new("its destination record has no requestContext.requestId"));
     }
     refuse_unprintable("request id", &request_id)?;
     let answer = record.object("responsePayload");
@@ -157,26 +165,28 @@ pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Re
         version: response.as_ref().filter(|_| !is_whole).and_then(|response| response.text("executedVersion")),
     };
     let cause = match redrive {
-        Some(_) => Cause::Redriven,
-        None => Cause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
+        Some(_) => FailureCause::Redriven,
+        None => FailureCause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     };
     let series = redrive.map_or(0, |redrive| redrive.series);
-    Ok(Failure { event, context: context(named, carried, functions)?, cause, series })
+    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series })
 }
 
 /// How a dead letter that was redriven goes on; `None` where it doesn't say, as one of the first version.
-fn redrive(record: &Object<'_>, request_id: &str) -> Result<Option<Continuation>, Refusal> {
+fn redrive(record: &JsonObject<'_>, request_id: &str) -> Result<Option<DeadLetterMark>, RefusedRecord> {
     let Some(json) = record.raw("immortal").filter(|json| *json != "null") else { return Ok(None) };
-    let read = serde_json::from_str::<Continuation>(json);
+    let read = serde_json::from_str::<DeadLetterMark>(json);
     let continuation = read.map_err(|error| {
-        Refusal::new(format!("the dead letter of request {request_id} can't be read in its field immortal: {error}"))
+        RefusedRecord::new(format!(
+            "the dead letter of request {request_id} can't be read in its field immortal: {error}"
+        ))
     })?;
     Ok(Some(continuation).filter(|continuation| continuation.series > 0))
 }
 
-fn payload<'a>(record: &Object<'a>, request_id: &str) -> Result<&'a str, Refusal> {
+fn payload<'a>(record: &JsonObject<'a>, request_id: &str) -> Result<&'a str, RefusedRecord> {
     record.raw("requestPayload").ok_or_else(|| {
-        Refusal::new(format!(
+        RefusedRecord::new(format!(
             "the destination record of request {request_id} has no requestPayload, so its event is lost to it; \
              a topic takes 256 KB, a queue 1 MB: send failures to a queue"
         ))
@@ -190,7 +200,7 @@ struct Named {
     version: Option<String>,
 }
 
-fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunctions) -> Result<Context, Refusal> {
+fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunctions) -> Result<Context, RefusedRecord> {
     let handed = handed_over.unwrap_or_default();
     if let Some(name) = functions.foreign_name(&handed) {
         return Err(another_function(&named.request_id, name, functions));
@@ -216,8 +226,8 @@ fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunction
     })
 }
 
-pub(super) fn another_function(request_id: &str, named: &str, functions: &KnownFunctions) -> Refusal {
-    Refusal::new(format!(
+pub(super) fn another_function(request_id: &str, named: &str, functions: &KnownFunctions) -> RefusedRecord {
+    RefusedRecord::new(format!(
         "request {} is of the function {}, and this dispatcher is that of {}; give each function its own failure queue, \
          or set IMMORTAL_FUNCTION",
         shown(request_id),

@@ -1,17 +1,17 @@
-//! The three forms in which an event travels: the first that fits, from the rung on which the service left us.
+//! The three forms in which an event travels, and the first of them that fits.
 
 use super::{
-    config::Transport,
-    overrides::{LONGEST, Overrides},
+    config::EventTransport,
+    task_overrides::{LONGEST, TaskOverrides},
 };
 use crate::{
     event_gzip::{GzipError, gunzip, gzip},
     order::EventForm,
 };
 
-/// A rung of the ladder.
+/// A form in which an event can travel; the later ones hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
+pub enum EventFormKind {
     /// The event itself.
     Inline,
     /// The event, gzipped.
@@ -20,8 +20,8 @@ pub enum Rung {
     S3,
 }
 
-impl Rung {
-    /// The rung below; `None` at the bottom.
+impl EventFormKind {
+    /// The next form; `None` after the last.
     #[must_use]
     pub fn below(self) -> Option<Self> {
         match self {
@@ -32,9 +32,9 @@ impl Rung {
     }
 }
 
-/// An event for which there is no rung.
+/// An event that fits in no form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRung {
+pub enum DoesNotFit {
     /// It would have to go through S3, and there is no bucket.
     #[error("the event of {0} bytes doesn't fit into a task's overrides, gzipped neither; set IMMORTAL_EVENT_BUCKET")]
     NoBucket(usize),
@@ -45,35 +45,35 @@ pub enum NoRung {
     TooLong(usize),
 }
 
-/// The first form that fits, from this rung down.
-pub fn climb_down(
+/// The first form that fits, from this one on.
+pub fn first_fitting(
     event: &str,
-    transport: &Transport,
+    transport: &EventTransport,
     key: &str,
-    from: Rung,
-    overrides: impl Fn(EventForm) -> Overrides,
-) -> Result<(Rung, Overrides), NoRung> {
+    from: EventFormKind,
+    overrides: impl Fn(EventForm) -> TaskOverrides,
+) -> Result<(EventFormKind, TaskOverrides), DoesNotFit> {
     let bucket = match transport {
-        Transport::Bucket(bucket) => Some(bucket),
-        Transport::Inline { bucket } => {
-            if from <= Rung::Inline && event.len() <= LONGEST {
+        EventTransport::Bucket(bucket) => Some(bucket),
+        EventTransport::Inline { bucket } => {
+            if from <= EventFormKind::Inline && event.len() <= LONGEST {
                 let inline = overrides(EventForm::Inline(event.to_owned()));
                 if inline.fit() {
-                    return Ok((Rung::Inline, inline));
+                    return Ok((EventFormKind::Inline, inline));
                 }
             }
-            if from <= Rung::Gzip {
+            if from <= EventFormKind::Gzip {
                 let gzip = overrides(EventForm::Gzip(gzip(event)));
                 if gzip.fit() {
-                    return Ok((Rung::Gzip, gzip));
+                    return Ok((EventFormKind::Gzip, gzip));
                 }
             }
             bucket.as_ref()
         }
     };
-    let Some(bucket) = bucket else { return Err(NoRung::NoBucket(event.len())) };
+    let Some(bucket) = bucket else { return Err(DoesNotFit::NoBucket(event.len())) };
     let pointer = overrides(EventForm::S3(format!("s3://{bucket}/{key}")));
-    if pointer.fit() { Ok((Rung::S3, pointer)) } else { Err(NoRung::TooLong(pointer.length())) }
+    if pointer.fit() { Ok((EventFormKind::S3, pointer)) } else { Err(DoesNotFit::TooLong(pointer.length())) }
 }
 
 /// The event that a form holds; `None` where it lies in S3.
@@ -85,13 +85,13 @@ pub fn event_of(form: &EventForm) -> Result<Option<String>, GzipError> {
     }
 }
 
-/// The rung of a form.
+/// Which form it is.
 #[must_use]
-pub fn rung_of(form: &EventForm) -> Rung {
+pub fn kind_of(form: &EventForm) -> EventFormKind {
     match form {
-        EventForm::Inline(_) => Rung::Inline,
-        EventForm::Gzip(_) => Rung::Gzip,
-        EventForm::S3(_) => Rung::S3,
+        EventForm::Inline(_) => EventFormKind::Inline,
+        EventForm::Gzip(_) => EventFormKind::Gzip,
+        EventForm::S3(_) => EventFormKind::S3,
     }
 }
 
@@ -100,10 +100,14 @@ mod tests {
     use super::*;
     use crate::{context::Context, manifest::Manifest, order::Order};
 
-    fn down(event: &str, transport: &Transport, from: Rung) -> Result<(Rung, EventForm), NoRung> {
+    fn down(
+        event: &str,
+        transport: &EventTransport,
+        from: EventFormKind,
+    ) -> Result<(EventFormKind, EventForm), DoesNotFit> {
         let context = Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() };
         let manifest = Manifest::new("h", "p", "1");
-        let (rung, overrides) = climb_down(event, transport, "immortal/ingest/r-1", from, |event| {
+        let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |event| {
             let order = Order {
                 event,
                 context: context.clone(),
@@ -113,12 +117,12 @@ mod tests {
                 limit: None,
                 series: 0,
             };
-            Overrides::new("runner", &order, &manifest)
+            TaskOverrides::new("runner", &order, &manifest)
         })?;
         assert!(overrides.fit());
         let environment = &overrides.container().environment;
         let lookup = |name: &str| environment.iter().find(|one| one.name == name).map(|one| one.value.clone());
-        Ok((rung, Order::from_variables(lookup).expect("our own order").event))
+        Ok((kind, Order::from_variables(lookup).expect("our own order").event))
     }
 
     fn noise(length: usize) -> String {
@@ -128,20 +132,20 @@ mod tests {
 
     #[test]
     fn the_first_rung_that_fits() {
-        let transport = Transport::Inline { bucket: Some("events".into()) };
+        let transport = EventTransport::Inline { bucket: Some("events".into()) };
         let text = format!("\"{}\"", "a".repeat(20_000));
         let table = [
-            ("{}".to_owned(), Rung::Inline, Rung::Inline),
-            (noise(7_000), Rung::Inline, Rung::Inline),
-            (format!("[{}1]", "\"\",".repeat(1_800)), Rung::Inline, Rung::Gzip),
-            (text, Rung::Inline, Rung::Gzip),
-            (noise(9_000), Rung::Inline, Rung::S3),
-            ("{}".to_owned(), Rung::Gzip, Rung::Gzip),
-            ("{}".to_owned(), Rung::S3, Rung::S3),
+            ("{}".to_owned(), EventFormKind::Inline, EventFormKind::Inline),
+            (noise(7_000), EventFormKind::Inline, EventFormKind::Inline),
+            (format!("[{}1]", "\"\",".repeat(1_800)), EventFormKind::Inline, EventFormKind::Gzip),
+            (text, EventFormKind::Inline, EventFormKind::Gzip),
+            (noise(9_000), EventFormKind::Inline, EventFormKind::S3),
+            ("{}".to_owned(), EventFormKind::Gzip, EventFormKind::Gzip),
+            ("{}".to_owned(), EventFormKind::S3, EventFormKind::S3),
         ];
         for (event, from, expected) in table {
-            let (rung, form) = down(&event, &transport, from).expect("a rung");
-            assert_eq!((rung, rung_of(&form)), (expected, expected), "{} bytes", event.len());
+            let (kind, form) = down(&event, &transport, from).expect("it fits");
+            assert_eq!((kind, kind_of(&form)), (expected, expected), "{} bytes", event.len());
             match form {
                 EventForm::S3(uri) => assert_eq!(uri, "s3://events/immortal/ingest/r-1"),
                 form => assert_eq!(event_of(&form).expect("our own").as_deref(), Some(event.as_str())),
@@ -151,15 +155,18 @@ mod tests {
 
     #[test]
     fn without_a_bucket_there_is_no_third_rung() {
-        let transport = Transport::Inline { bucket: None };
-        assert!(down(&noise(9_000), &transport, Rung::Inline).is_err_and(|error| error == NoRung::NoBucket(9_002)));
-        assert!(down("{}", &transport, Rung::Gzip).is_ok());
-        assert!(down("{}", &transport, Rung::S3).is_err());
+        let transport = EventTransport::Inline { bucket: None };
+        assert!(
+            down(&noise(9_000), &transport, EventFormKind::Inline)
+                .is_err_and(|error| error == DoesNotFit::NoBucket(9_002))
+        );
+        assert!(down("{}", &transport, EventFormKind::Gzip).is_ok());
+        assert!(down("{}", &transport, EventFormKind::S3).is_err());
     }
 
     #[test]
     fn a_bucket_alone_takes_every_event() {
-        let (rung, _) = down("{}", &Transport::Bucket("events".into()), Rung::Inline).expect("a rung");
-        assert_eq!((rung, rung.below()), (Rung::S3, None));
+        let (kind, _) = down("{}", &EventTransport::Bucket("events".into()), EventFormKind::Inline).expect("it fits");
+        assert_eq!((kind, kind.below()), (EventFormKind::S3, None));
     }
 }

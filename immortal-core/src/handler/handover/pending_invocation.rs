@@ -16,7 +16,7 @@ static CLIENT_CONTEXT: HeaderName = HeaderName::from_static(header::CLIENT_CONTE
 static COGNITO_IDENTITY: HeaderName = HeaderName::from_static(header::COGNITO_IDENTITY);
 
 #[derive(Default)]
-pub(super) struct Notice {
+pub(super) struct PendingInvocation {
     request_id: String,
     function_arn: String,
     xray_trace_id: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Notice {
     identity: Option<HeaderValue>,
 }
 
-impl Notice {
+impl PendingInvocation {
     /// Keeps what an invocation says, in the room of the one before it: most are never handed over. Headers that most
     /// don't have aren't looked for where the context is without them.
     pub(super) fn keep(&mut self, LambdaInvocation { parts, context, .. }: &LambdaInvocation) {
@@ -115,12 +115,12 @@ mod tests {
             ),
             (&[], None, [None; 4]),
         ];
-        let mut notice = Notice::default();
+        let mut pending = PendingInvocation::default();
         for (headers, invocation_id, expected) in table {
-            notice.keep(&invocation("r-1", &all));
-            notice.keep(&invocation("r-2", headers));
-            assert_eq!((notice.request_id(), notice.invocation_id()), ("r-2", invocation_id));
-            let context = std::mem::take(&mut notice).into_context();
+            pending.keep(&invocation("r-1", &all));
+            pending.keep(&invocation("r-2", headers));
+            assert_eq!((pending.request_id(), pending.invocation_id()), ("r-2", invocation_id));
+            let context = std::mem::take(&mut pending).into_context();
             let json = |raw: &Option<Box<RawValue>>| raw.as_ref().map(|raw| raw.get().to_owned());
             let said = [
                 context.xray_trace_id.clone(),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::exit::Obstacle;
+use super::error::RunnerError;
 use crate::{
     context::Context,
     function::{FunctionArn, FunctionName},
@@ -10,7 +10,7 @@ use crate::{
 
 /// A function as `GetFunction` tells of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Function {
+pub(super) struct DeployedFunction {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) version: String,
@@ -20,7 +20,7 @@ pub(super) struct Function {
     pub(super) memory_mb: Option<u32>,
     pub(super) log_group: Option<String>,
     /// The function's own variables.
-    pub(super) variables: Secret<BTreeMap<String, String>>,
+    pub(super) variables: SecretValue<BTreeMap<String, String>>,
     /// Why the variables couldn't be decrypted.
     pub(super) variables_error: Option<DecryptionError>,
     /// Why the code couldn't be decrypted.
@@ -34,10 +34,10 @@ pub(super) struct Function {
     pub(super) architectures: Vec<String>,
     /// The ARNs of the layers' versions, in order.
     pub(super) layers: Vec<String>,
-    pub(super) package: Option<Package>,
+    pub(super) package: Option<CodePackage>,
 }
 
-impl Function {
+impl DeployedFunction {
     /// The runtime's name, unless the function brings its own.
     pub(super) fn managed(&self) -> Option<&str> {
         self.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))
@@ -75,18 +75,18 @@ impl fmt::Display for DecryptionError {
 
 /// A zip file to fetch: where it lies, and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Package {
+pub(super) struct CodePackage {
     /// A presigned URL.
-    pub(super) location: Secret<String>,
+    pub(super) location: SecretValue<String>,
     /// Base64 of the zip's SHA-256.
     pub(super) sha256: String,
 }
 
 /// A value that no log may show.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Secret<T>(pub(super) T);
+pub(super) struct SecretValue<T>(pub(super) T);
 
-impl<T> fmt::Debug for Secret<T> {
+impl<T> fmt::Debug for SecretValue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }
@@ -96,14 +96,14 @@ impl<T> fmt::Debug for Secret<T> {
 ///
 /// The function is the one that the context's ARN names, so that its account and region hold; without an ARN it is the
 /// one of the context's name. The version that failed is the context's; without one, it is what was invoked.
-pub(super) fn requested(context: &Context) -> Result<(String, Option<String>), Obstacle> {
+pub(super) fn requested(context: &Context) -> Result<(String, Option<String>), RunnerError> {
     let version = Some(context.function_version.clone()).filter(|version| !version.is_empty());
     if let Ok(invoked) = context.invoked_function_arn.parse::<FunctionArn>() {
         return Ok((invoked.unqualified().to_string(), version.or(invoked.qualifier)));
     }
     let text = if context.function_name.is_empty() { &context.invoked_function_arn } else { &context.function_name };
     let named: FunctionName =
-        text.parse().map_err(|error| Obstacle::Never(format!("the order can't be run: {error}")))?;
+        text.parse().map_err(|error| RunnerError::Permanent(format!("the order can't be run: {error}")))?;
     let name = named.to_arn().map_or(named.name, |arn| arn.unqualified().to_string());
     Ok((name, version.or(named.qualifier)))
 }
@@ -111,9 +111,9 @@ pub(super) fn requested(context: &Context) -> Result<(String, Option<String>), O
 /// Refuses what can't run here, in the words of what to do instead.
 ///
 /// `architecture` is this machine's, as Rust names it.
-pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obstacle> {
+pub(super) fn refuse(function: &DeployedFunction, architecture: &str) -> Result<(), RunnerError> {
     let name = &function.name;
-    let never = |why: String| Err(Obstacle::Never(why));
+    let never = |why: String| Err(RunnerError::Permanent(why));
     if function.is_image {
         return never(format!(
             "function {name} is a container image, and the runner unpacks zip files only; deploy it as a zip, \
@@ -155,13 +155,13 @@ pub(super) fn refuse(function: &Function, architecture: &str) -> Result<(), Obst
     Ok(())
 }
 
-fn undecrypted(what: &str, error: &DecryptionError, key: &str) -> Obstacle {
+fn undecrypted(what: &str, error: &DecryptionError, key: &str) -> RunnerError {
     if error.is_refusal() {
-        Obstacle::Never(format!(
+        RunnerError::Permanent(format!(
             "{what} can't be decrypted ({error}); allow the task role kms:Decrypt on {key}, and see that the key is enabled"
         ))
     } else {
-        Obstacle::NotNow(format!("{what} can't be decrypted now ({error}); the next attempt may succeed"))
+        RunnerError::Transient(format!("{what} can't be decrypted now ({error}); the next attempt may succeed"))
     }
 }
 
@@ -171,22 +171,26 @@ mod tests {
 
     #[test]
     fn each_refusal_says_what_to_do_instead() {
-        let plain = || Function { name: "ingest".into(), architectures: vec!["x86_64".into()], ..Function::default() };
+        let plain = || DeployedFunction {
+            name: "ingest".into(),
+            architectures: vec!["x86_64".into()],
+            ..DeployedFunction::default()
+        };
         assert_eq!(refuse(&plain(), "x86_64"), Ok(()));
-        assert_eq!(refuse(&Function { architectures: vec![], ..plain() }, "x86_64"), Ok(()));
-        assert_eq!(refuse(&Function { architectures: vec!["arm64".into()], ..plain() }, "aarch64"), Ok(()));
+        assert_eq!(refuse(&DeployedFunction { architectures: vec![], ..plain() }, "x86_64"), Ok(()));
+        assert_eq!(refuse(&DeployedFunction { architectures: vec!["arm64".into()], ..plain() }, "aarch64"), Ok(()));
         let table = [
-            (Function { is_image: true, ..plain() }, "deploy it as a zip"),
-            (Function { is_durable: true, ..plain() }, "into a function of its own"),
-            (Function { has_file_system: true, ..plain() }, "(EFS)"),
+            (DeployedFunction { is_image: true, ..plain() }, "deploy it as a zip"),
+            (DeployedFunction { is_durable: true, ..plain() }, "into a function of its own"),
+            (DeployedFunction { has_file_system: true, ..plain() }, "(EFS)"),
             (
-                Function { architectures: vec!["arm64".into()], ..plain() },
+                DeployedFunction { architectures: vec!["arm64".into()], ..plain() },
                 "cpuArchitecture of the task definition to ARM64",
             ),
         ];
         for (function, remedy) in table {
             match refuse(&function, "x86_64") {
-                Err(Obstacle::Never(message)) => {
+                Err(RunnerError::Permanent(message)) => {
                     assert!(message.contains(remedy) && message.contains("ingest"), "{message}");
                 }
                 other => panic!("{remedy}: {other:?}"),
@@ -210,15 +214,17 @@ mod tests {
         ];
         for (code, is_refusal) in table {
             let error = Some(DecryptionError { code: code.into(), message: "said".into() });
-            let function = Function { name: "ingest".into(), ..Function::default() };
-            let variables = Function { variables_error: error.clone(), ..function.clone() };
-            let code = Function { code_error: error, code_key: Some(KEY.into()), ..function };
+            let function = DeployedFunction { name: "ingest".into(), ..DeployedFunction::default() };
+            let variables = DeployedFunction { variables_error: error.clone(), ..function.clone() };
+            let code = DeployedFunction { code_error: error, code_key: Some(KEY.into()), ..function };
             for (function, key) in [(variables, "the function's KMS key"), (code, KEY)] {
                 match refuse(&function, "x86_64") {
-                    Err(Obstacle::Never(message)) if is_refusal => {
+                    Err(RunnerError::Permanent(message)) if is_refusal => {
                         assert!(message.contains(&format!("kms:Decrypt on {key}")), "{message}");
                     }
-                    Err(Obstacle::NotNow(message)) if !is_refusal => assert!(message.contains("said"), "{message}"),
+                    Err(RunnerError::Transient(message)) if !is_refusal => {
+                        assert!(message.contains("said"), "{message}");
+                    }
                     other => panic!("{other:?}"),
                 }
             }
@@ -249,12 +255,13 @@ mod tests {
             assert_eq!(requested(&context), expected, "{name:?} {arn:?} {version:?}");
         }
         let context = Context { function_name: "no function".into(), ..Context::default() };
-        assert!(matches!(requested(&context), Err(Obstacle::Never(_))));
+        assert!(matches!(requested(&context), Err(RunnerError::Permanent(_))));
     }
 
     #[test]
     fn secrets_arent_shown() {
-        let package = Package { location: Secret("https://host/?X-Amz-Signature=1".into()), sha256: "h".into() };
+        let package =
+            CodePackage { location: SecretValue("https://host/?X-Amz-Signature=1".into()), sha256: "h".into() };
         assert!(!format!("{package:?}").contains("Amz"));
     }
 }
