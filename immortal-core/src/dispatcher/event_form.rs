@@ -1,4 +1,6 @@
-//! The three forms in which an event travels, and the first of them that fits.
+//! A job's event, the three forms in which it travels, and the first of them that fits.
+
+use std::{borrow::Cow, fmt};
 
 use super::{
     config::EventTransport,
@@ -8,6 +10,50 @@ use crate::{
     event_gzip::{GzipError, gunzip, gzip},
     order::EventForm,
 };
+
+/// The event of a job on its way into a task.
+#[derive(Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// Its text, byte for byte, for which a form is still to be chosen.
+    Text(String),
+    /// The form in which it travelled before.
+    Formed(EventForm),
+}
+
+impl JobEvent {
+    /// The text; `None` where it lies in S3.
+    pub fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
+        match self {
+            Self::Text(event) => Ok(Some(Cow::Borrowed(event))),
+            Self::Formed(form) => form.text(),
+        }
+    }
+
+    /// The `s3://` address of the object that holds it, where one does.
+    #[must_use]
+    pub fn object_uri(&self) -> Option<&str> {
+        match self {
+            Self::Formed(EventForm::S3(uri)) => Some(uri),
+            Self::Formed(EventForm::Inline(_) | EventForm::Gzip(_)) | Self::Text(_) => None,
+        }
+    }
+
+    /// The bucket and key of that object.
+    #[must_use]
+    pub fn object(&self) -> Option<(&str, &str)> {
+        self.object_uri()?.strip_prefix("s3://")?.split_once('/')
+    }
+}
+
+/// An event is never logged, so it isn't shown here either.
+impl fmt::Debug for JobEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(event) => write!(f, "Text({} bytes)", event.len()),
+            Self::Formed(form) => form.fmt(f),
+        }
+    }
+}
 
 /// A form in which an event can travel; the later ones hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,19 +97,19 @@ pub fn first_fitting(
     transport: &EventTransport,
     key: &str,
     from: EventFormKind,
-    overrides: impl Fn(EventForm) -> TaskOverrides,
+    overrides: impl Fn(&EventForm) -> TaskOverrides,
 ) -> Result<(EventFormKind, TaskOverrides), DoesNotFit> {
     let bucket = match transport {
         EventTransport::Bucket(bucket) => Some(bucket),
         EventTransport::Inline { bucket } => {
             if from <= EventFormKind::Inline && event.len() <= LONGEST {
-                let inline = overrides(EventForm::Inline(event.to_owned()));
+                let inline = overrides(&EventForm::Inline(event.to_owned()));
                 if inline.fit() {
                     return Ok((EventFormKind::Inline, inline));
                 }
             }
             if from <= EventFormKind::Gzip {
-                let gzip = overrides(EventForm::Gzip(gzip(event)));
+                let gzip = overrides(&EventForm::Gzip(gzip(event)));
                 if gzip.fit() {
                     return Ok((EventFormKind::Gzip, gzip));
                 }
@@ -72,26 +118,28 @@ pub fn first_fitting(
         }
     };
     let Some(bucket) = bucket else { return Err(DoesNotFit::NoBucket(event.len())) };
-    let pointer = overrides(EventForm::S3(format!("s3://{bucket}/{key}")));
+    let pointer = overrides(&EventForm::S3(format!("s3://{bucket}/{key}")));
     if pointer.fit() { Ok((EventFormKind::S3, pointer)) } else { Err(DoesNotFit::TooLong(pointer.length())) }
 }
 
-/// The event that a form holds; `None` where it lies in S3.
-pub fn event_of(form: &EventForm) -> Result<Option<String>, GzipError> {
-    match form {
-        EventForm::Inline(event) => Ok(Some(event.clone())),
-        EventForm::Gzip(text) => gunzip(text).map(Some),
-        EventForm::S3(_) => Ok(None),
+impl EventForm {
+    /// The text that it holds; `None` where it lies in S3.
+    pub fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
+        match self {
+            Self::Inline(event) => Ok(Some(Cow::Borrowed(event))),
+            Self::Gzip(text) => gunzip(text).map(|event| Some(Cow::Owned(event))),
+            Self::S3(_) => Ok(None),
+        }
     }
-}
 
-/// Which form it is.
-#[must_use]
-pub fn kind_of(form: &EventForm) -> EventFormKind {
-    match form {
-        EventForm::Inline(_) => EventFormKind::Inline,
-        EventForm::Gzip(_) => EventFormKind::Gzip,
-        EventForm::S3(_) => EventFormKind::S3,
+    /// Which form it is.
+    #[must_use]
+    pub fn kind(&self) -> EventFormKind {
+        match self {
+            Self::Inline(_) => EventFormKind::Inline,
+            Self::Gzip(_) => EventFormKind::Gzip,
+            Self::S3(_) => EventFormKind::S3,
+        }
     }
 }
 
@@ -107,17 +155,10 @@ mod tests {
     ) -> Result<(EventFormKind, EventForm), DoesNotFit> {
         let context = Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() };
         let manifest = Manifest::new("h", "p", "1");
-        let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |event| {
-            let order = Order {
-                event,
-                context: context.clone(),
-                handler_path: None,
-                attempt: 1,
-                interruptions: 0,
-                limit: None,
-                series: 0,
-            };
-            TaskOverrides::new("runner", &order, &manifest)
+        let order =
+            Order { event: (), context, handler_path: None, attempt: 1, interruptions: 0, limit: None, series: 0 };
+        let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |form| {
+            TaskOverrides::new("runner", &order, form, &manifest)
         })?;
         assert!(overrides.fit());
         let environment = &overrides.container().environment;
@@ -145,10 +186,10 @@ mod tests {
         ];
         for (event, from, expected) in table {
             let (kind, form) = down(&event, &transport, from).expect("it fits");
-            assert_eq!((kind, kind_of(&form)), (expected, expected), "{} bytes", event.len());
+            assert_eq!((kind, form.kind()), (expected, expected), "{} bytes", event.len());
             match form {
                 EventForm::S3(uri) => assert_eq!(uri, "s3://events/immortal/ingest/r-1"),
-                form => assert_eq!(event_of(&form).expect("our own").as_deref(), Some(event.as_str())),
+                form => assert_eq!(form.text().expect("our own").as_deref(), Some(event.as_str())),
             }
         }
     }

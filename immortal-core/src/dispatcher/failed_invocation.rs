@@ -13,7 +13,7 @@ use super::{
     token::TokenOrigin,
     unfinished::RecordResult,
 };
-use crate::order::{EventForm, Order};
+use crate::order::Order;
 
 impl Dispatcher {
     /// A failed invocation becomes attempt 1 of its series.
@@ -21,9 +21,8 @@ impl Dispatcher {
         let InvocationFailure { event, context, cause, series } = failure;
         let request_id = context.aws_request_id.clone();
         Span::current().record("request_id", &request_id);
-        task_order::refuse_other_object(&event, &request_id, &self.config, &scope.functions)
+        task_order::refuse_other_object(event.object_uri(), &request_id, &self.config, &scope.functions)
             .map_err(|refusal| refused(scope, &refusal, &request_id))?;
-        let formed = matches!(event, EventForm::S3(_));
         let order = Order {
             event,
             context,
@@ -38,7 +37,7 @@ impl Dispatcher {
         }
         let origin =
             TokenOrigin::Invocation { function: scope.functions.primary.unqualified(), request_id, attempt: 1, series };
-        let plan = LaunchPlan { origin, order, formed, spot: begins_on_spot(&self.manifest), age: scope.age() };
+        let plan = LaunchPlan { origin, order, spot: begins_on_spot(&self.manifest), age: scope.age() };
         let result = self.launch(scope, &plan).await;
         self.unless_too_old(scope, &plan.order, 0, result).await
     }

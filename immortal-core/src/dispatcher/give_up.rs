@@ -8,16 +8,13 @@ use tracing::warn;
 use super::{
     batch::{Dispatcher, RecordScope},
     dead_letter::{DeadLetter, GivenUpEvent, GivenUpJob},
-    event_form,
+    event_form::JobEvent,
     launch::event_key,
     sqs::QueueArn,
     task::Task,
     unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::{
-    aws,
-    order::{EventForm, Order},
-};
+use crate::{aws, order::Order};
 
 /// A record that was sent so long ago and still can't start is given up: SQS drops it after 14 days.
 ///
@@ -32,7 +29,7 @@ impl Dispatcher {
     pub(super) async fn give_up(
         &self,
         scope: &RecordScope,
-        order: &Order,
+        order: &Order<JobEvent>,
         attempts: u32,
         task: Option<&Task>,
         why: &str,
@@ -56,10 +53,10 @@ impl Dispatcher {
             reason: &reason,
         };
         let timestamp = aws::timestamp(scope.now);
-        if let EventForm::S3(uri) = &order.event {
+        if let Some(uri) = order.event.object_uri() {
             return given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(uri)), &timestamp));
         }
-        let text = event_form::event_of(&order.event).ok().flatten();
+        let text = order.event.text().ok().flatten();
         let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
             return given_up(scope.as_it_came(&reason, request_id));
         };
@@ -96,7 +93,7 @@ impl Dispatcher {
     pub(super) async fn unless_too_old(
         &self,
         scope: &RecordScope,
-        order: &Order,
+        order: &Order<JobEvent>,
         attempts: u32,
         result: RecordResult,
     ) -> RecordResult {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     dead_letter::DeadLetterMark,
+    event_form::JobEvent,
     failure_cause::FailureCause,
     handed_over,
     json_object::{JsonObject, is_json},
@@ -28,7 +29,7 @@ pub struct KnownFunctions {
 #[derive(Clone)]
 pub struct InvocationFailure {
     /// The event, byte for byte: itself, or where a dead letter has left it.
-    pub event: EventForm,
+    pub event: JobEvent,
     /// The context.
     pub context: Context,
     /// How the invocation ended.
@@ -122,7 +123,7 @@ pub(super) fn from_dead_letter(
     let handed_over = handed_over::context(None, message, request_id);
     let context = context(named, handed_over, functions)?;
     Ok(InvocationFailure {
-        event: EventForm::Inline(event.to_owned()),
+        event: JobEvent::Text(event.to_owned()),
         context,
         cause: FailureCause::of_text(message),
         series: 0,
@@ -149,8 +150,8 @@ pub(super) fn from_record(
         _ => None,
     };
     let event = match redrive.as_ref().and_then(|redrive| redrive.event_object.clone()) {
-        Some(uri) => EventForm::S3(uri),
-        None => EventForm::Inline(payload(record, &request_id)?.to_owned()),
+        Some(uri) => JobEvent::Formed(EventForm::S3(uri)),
+        None => JobEvent::Text(payload(record, &request_id)?.to_owned()),
     };
     let response = record.object("responseContext");
     let carried = match &redrive {

@@ -131,7 +131,8 @@ mod tests {
                 limit: None,
                 series,
             };
-            let environment = order.to_variables().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let environment =
+                order.to_variables(&order.event).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             Task {
                 arn: "arn:task".into(),
                 status: status.into(),

@@ -15,7 +15,7 @@ use super::{
     config::{EventTransport, family},
     deadline::backoff,
     ecs::{RunTaskRequest, TaskFilter, TaskStatus},
-    event_form::{self, EventFormKind},
+    event_form::{self, EventFormKind, JobEvent},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
     task_overrides::{LONGEST, TaskOverrides},
     token::{self, TokenOrigin},
@@ -26,9 +26,7 @@ use crate::order::{EventForm, Order};
 /// What is to be started.
 pub(super) struct LaunchPlan {
     pub(super) origin: TokenOrigin,
-    pub(super) order: Order,
-    /// Whether the order's event already has the form in which it travels.
-    pub(super) formed: bool,
+    pub(super) order: Order<JobEvent>,
     pub(super) spot: bool,
     /// How long ago the failure's message was sent, or the task before this one stopped.
     pub(super) age: Duration,
@@ -175,17 +173,16 @@ impl Dispatcher {
         plan: &LaunchPlan,
         floor: Option<EventFormKind>,
     ) -> Result<(EventFormKind, TaskOverrides), String> {
-        let with = |event| {
-            let order = Order { event, ..plan.order.clone() };
-            TaskOverrides::new(&self.config.container, &order, &self.manifest)
-        };
-        if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
-            let overrides = with(plan.order.event.clone());
+        let with = |form: &EventForm| TaskOverrides::new(&self.config.container, &plan.order, form, &self.manifest);
+        if let (JobEvent::Formed(form), None) = (&plan.order.event, floor)
+            && self.config.transport.takes(form)
+        {
+            let overrides = with(form);
             if overrides.length() <= LONGEST {
-                return Ok((event_form::kind_of(&plan.order.event), overrides));
+                return Ok((form.kind(), overrides));
             }
         }
-        let event = match event_form::event_of(&plan.order.event) {
+        let event = match plan.order.event.text() {
             Ok(Some(event)) => event,
             Ok(None) => return Err("its order is too long even with the event in S3; shorten its context".to_owned()),
             Err(error) => return Err(format!("its event can't be read: {error}")),
@@ -205,14 +202,6 @@ impl Dispatcher {
 }
 
 /// The key of the object for a job's event.
-pub(super) fn event_key(scope: &RecordScope, order: &Order, event: &str) -> String {
+pub(super) fn event_key<E>(scope: &RecordScope, order: &Order<E>, event: &str) -> String {
     token::object_key(&scope.functions.primary.name, &order.context.aws_request_id, event)
-}
-
-/// The bucket and key of an order's event, where it is in S3.
-pub(super) fn event_object(event: &EventForm) -> Option<(&str, &str)> {
-    match event {
-        EventForm::S3(uri) => uri.strip_prefix("s3://")?.split_once('/'),
-        EventForm::Inline(_) | EventForm::Gzip(_) => None,
-    }
 }

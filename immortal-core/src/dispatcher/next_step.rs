@@ -116,7 +116,7 @@ pub fn start_delay(interruptions: u32) -> Duration {
 
 /// An order for the next attempt: the same, with its number.
 #[must_use]
-pub fn next_order(order: &Order, next: &NextAttempt) -> Order {
+pub fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Order<E> {
     Order { attempt: next.attempt, interruptions: next.interruptions, ..order.clone() }
 }
 

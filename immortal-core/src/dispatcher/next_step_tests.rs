@@ -164,7 +164,7 @@ fn the_next_order_is_the_same_with_its_number() {
     let after = next_order(&before, &next);
     assert_eq!((after.attempt, after.interruptions), (2, 1));
     let same = Order { attempt: 1, interruptions: 0, ..after };
-    assert_eq!(same.to_variables(), before.to_variables());
+    assert_eq!(same.to_variables(&same.event), before.to_variables(&before.event));
 }
 
 #[test]

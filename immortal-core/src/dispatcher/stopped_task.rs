@@ -6,9 +6,10 @@ use tracing::{Span, info, warn};
 
 use super::{
     batch::{Dispatcher, RecordScope},
+    event_form::JobEvent,
     input::EventChannel,
     invocation_failure::{RefusedRecord, shown},
-    launch::{LaunchPlan, event_object},
+    launch::LaunchPlan,
     next_step::{NextAttempt, NextStep, next_order, next_step},
     task::Task,
     task_order::{self, TaskOrder},
@@ -42,6 +43,7 @@ impl Dispatcher {
                     .map_err(|refusal| refused(scope, &refusal, request_id))?
             }
         };
+        let restricted = restricted.map_event(JobEvent::Formed);
         match next_step(&task, &self.config.container, &order, &self.manifest) {
             NextStep::Done => {
                 info!(request_id, task = arn, decision = "done", attempt = order.attempt, "the handler succeeded");
@@ -56,7 +58,13 @@ impl Dispatcher {
         }
     }
 
-    async fn next_attempt(&self, scope: &RecordScope, task: &Task, order: &Order, next: &NextAttempt) -> RecordResult {
+    async fn next_attempt(
+        &self,
+        scope: &RecordScope,
+        task: &Task,
+        order: &Order<JobEvent>,
+        next: &NextAttempt,
+    ) -> RecordResult {
         let request_id = order.context.aws_request_id.as_str();
         let stopped_for = scope.since(task.stopped_at);
         let left = next.delay.saturating_sub(stopped_for);
@@ -74,7 +82,7 @@ impl Dispatcher {
             tokio::time::sleep(left.min(LONGEST_SLEEP).min(scope.deadline.left() / 2)).await;
         }
         if stopped_for > SHORTEST_TOKEN_LIFE
-            && let Some((bucket, key)) = event_object(&order.event)
+            && let Some((bucket, key)) = order.event.object()
             && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
         {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
@@ -84,7 +92,6 @@ impl Dispatcher {
         let plan = LaunchPlan {
             origin: TokenOrigin::Task(task.arn.clone()),
             order: next_order(order, next),
-            formed: true,
             spot: next.spot,
             age: stopped_for.max(scope.age()),
         };
@@ -92,8 +99,8 @@ impl Dispatcher {
     }
 
     /// Deletes what was kept for a job that has succeeded. What can't be deleted expires with the bucket's rule.
-    async fn clean_up(&self, scope: &RecordScope, order: &Order) {
-        let Some((bucket, key)) = event_object(&order.event) else { return };
+    async fn clean_up(&self, scope: &RecordScope, order: &Order<JobEvent>) {
+        let Some((bucket, key)) = order.event.object() else { return };
         if let Err(error) = self.calls.delete_object(bucket, key, scope.deadline).await {
             warn!(
                 request_id = order.context.aws_request_id,

@@ -2,7 +2,6 @@
 
 use super::{
     config::{DispatcherConfig, family},
-    event_form,
     invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
     token,
@@ -67,7 +66,7 @@ const MASK: &str = "HIDDEN_";
 /// Whether an event is there to its end, as far as its form shows it.
 fn whole(event: &EventForm) -> Result<(), String> {
     match event {
-        EventForm::Gzip(_) => event_form::event_of(event).map(drop).map_err(|error| error.to_string()),
+        EventForm::Gzip(_) => event.text().map(drop).map_err(|error| error.to_string()),
         EventForm::S3(uri) if !uri.starts_with("s3://") => Err(format!("{} is cut", env::EVENT_S3)),
         EventForm::Inline(_) | EventForm::S3(_) => Ok(()),
     }
@@ -82,18 +81,22 @@ pub fn refuse_forged(order: &Order) -> Result<(), RefusedRecord> {
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses
 /// the event, never the code, the handler, or an object of another's.
 pub fn restrict(order: Order, config: &DispatcherConfig, functions: &KnownFunctions) -> Result<Order, RefusedRecord> {
-    refuse_other_object(&order.event, &order.context.aws_request_id, config, functions)?;
+    let object = match &order.event {
+        EventForm::S3(uri) => Some(uri.as_str()),
+        EventForm::Inline(_) | EventForm::Gzip(_) => None,
+    };
+    refuse_other_object(object, &order.context.aws_request_id, config, functions)?;
     Ok(Order { handler_path: None, ..order })
 }
 
 /// Refuses an event in an object that this dispatcher didn't put there for this request.
 pub fn refuse_other_object(
-    event: &EventForm,
+    event_object: Option<&str>,
     request_id: &str,
     config: &DispatcherConfig,
     functions: &KnownFunctions,
 ) -> Result<(), RefusedRecord> {
-    let EventForm::S3(uri) = event else { return Ok(()) };
+    let Some(uri) = event_object else { return Ok(()) };
     let function = &functions.primary.name;
     let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
     if config.transport.bucket().is_some_and(is_own) {

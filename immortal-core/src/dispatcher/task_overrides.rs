@@ -6,7 +6,7 @@ use super::next_step::MOST_INTERRUPTIONS;
 use crate::{
     manifest::{MOST_ATTEMPTS, Manifest},
     names::env,
-    order::Order,
+    order::{EventForm, Order},
 };
 
 /// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
@@ -76,9 +76,9 @@ impl TaskOverrides {
     ///
     /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
-    pub fn new(container: &str, order: &Order, manifest: &Manifest) -> Self {
+    pub fn new<E>(container: &str, order: &Order<E>, event: &EventForm, manifest: &Manifest) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
-        let variables = order.to_variables().into_iter().map(|(name, value)| OrderVariable { name, value });
+        let variables = order.to_variables(event).into_iter().map(|(name, value)| OrderVariable { name, value });
         Self {
             containers: [ContainerOverride { name: container.to_owned(), environment: variables.collect() }],
             cpu: manifest.cpu.map(|cpu| cpu.to_string()),
@@ -144,7 +144,11 @@ impl std::io::Write for Counter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Context, order::EventForm};
+    use crate::context::Context;
+
+    fn of(order: &Order, manifest: &Manifest) -> TaskOverrides {
+        TaskOverrides::new("runner", order, &order.event, manifest)
+    }
 
     fn order(event: &str) -> Order {
         Order {
@@ -162,7 +166,7 @@ mod tests {
     fn the_size_is_the_tasks_and_not_the_containers() {
         let manifest =
             Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
-        let overrides = TaskOverrides::new("runner", &order("1"), &manifest);
+        let overrides = of(&order("1"), &manifest);
         let json = serde_json::to_string(&overrides).expect("plain data");
         assert!(json.starts_with(
             r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
@@ -173,13 +177,13 @@ mod tests {
 
     #[test]
     fn what_the_task_definition_says_is_left_to_it() {
-        let json = serde_json::to_string(&TaskOverrides::new("runner", &order("1"), &Manifest::new("h", "p", "1")));
+        let json = serde_json::to_string(&of(&order("1"), &Manifest::new("h", "p", "1")));
         assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
     }
 
     #[test]
     fn escaping_and_bytes_count() {
-        let length = |event: &str| TaskOverrides::new("r", &order(event), &Manifest::new("h", "p", "1")).length();
+        let length = |event: &str| of(&order(event), &Manifest::new("h", "p", "1")).length();
         let plain = length("0");
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
@@ -189,9 +193,8 @@ mod tests {
     #[test]
     fn what_fits_as_attempt_1_fits_as_the_last_one() {
         let manifest = Manifest::new("h", "p", "1");
-        let overrides = |attempt, interruptions, event: &str| {
-            TaskOverrides::new("runner", &Order { attempt, interruptions, ..order(event) }, &manifest)
-        };
+        let overrides =
+            |attempt, interruptions, event: &str| of(&Order { attempt, interruptions, ..order(event) }, &manifest);
         let series = serde_json::to_string(&OrderVariable { name: env::SERIES, value: MOST_SERIES.to_string() });
         let series = series.expect("plain data").len() + 1;
         let (mut fitting, mut too_long) = (0, 0);

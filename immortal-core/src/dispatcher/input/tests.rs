@@ -314,9 +314,9 @@ fn a_topic_may_hold_several() {
     assert_eq!(FailureCause::of_text("x"), FailureCause::Handler);
 }
 
-fn text(event: &crate::order::EventForm) -> &str {
+fn text(event: &crate::dispatcher::event_form::JobEvent) -> &str {
     match event {
-        crate::order::EventForm::Inline(event) => event,
+        crate::dispatcher::event_form::JobEvent::Text(event) => event,
         other => panic!("{other:?}"),
     }
 }

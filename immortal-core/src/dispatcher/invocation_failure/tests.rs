@@ -6,8 +6,8 @@ pub(in crate::dispatcher) fn functions() -> KnownFunctions {
     KnownFunctions { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
 }
 
-fn inline(event: &str) -> EventForm {
-    EventForm::Inline(event.to_owned())
+fn inline(event: &str) -> JobEvent {
+    JobEvent::Text(event.to_owned())
 }
 
 fn record(json: &str) -> Result<InvocationFailure, RefusedRecord> {
@@ -197,7 +197,7 @@ fn a_redriven_dead_letter_begins_the_next_series_with_the_same_context() {
 
     let stored = format!(r#"{{"series":1,"context":{context},"eventObject":"s3://events/k"}}"#);
     let failure = letter(&stored, "null", given_up).expect("a failure");
-    assert_eq!(failure.event, EventForm::S3("s3://events/k".into()));
+    assert_eq!(failure.event, JobEvent::Formed(EventForm::S3("s3://events/k".into())));
 
     let other_request = format!(r#"{{"series":1,"context":{}}}"#, context.replace("r-1", "r-2"));
     assert_eq!(letter(&other_request, "5", given_up).expect("a failure").context.log_stream_name, "");

@@ -69,7 +69,8 @@ async fn what_is_measured_is_what_is_sent() {
     let call: Value = serde_json::from_str(&text).expect("JSON");
     let lookup = |name: &str| variable(&call, name);
     let order = crate::order::Order::from_variables(lookup).expect("our own order");
-    let mirror = serde_json::to_string(&TaskOverrides::new("runner", &order, &manifest)).expect("plain data");
+    let mirror =
+        serde_json::to_string(&TaskOverrides::new("runner", &order, &order.event, &manifest)).expect("plain data");
     assert!(text.contains(&format!("\"overrides\":{mirror}")), "{text}\n{mirror}");
     assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
     assert_eq!((order.attempt, order.limit), (1, Some(2)));
