@@ -12,7 +12,7 @@ use std::{
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 
-use crate::names::{env, header};
+use crate::names::{env, header, path};
 
 /// How long the Runtime API, on the same host, may take for one step of a request.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ struct ErrorReport<'a> {
 
 /// Reports that the function can't start.
 pub(crate) fn init_error(diagnostic: &Diagnostic) -> io::Result<()> {
-    error("/2018-06-01/runtime/init/error", &diagnostic.error_type, &diagnostic.error_message, &[])
+    error(path::INIT_ERROR, &diagnostic.error_type, &diagnostic.error_message, &[])
 }
 
 /// Posts an error to a path of the Runtime API, and waits until it is accepted.

@@ -9,6 +9,8 @@ pub mod context;
 pub mod dispatcher;
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 pub mod event_gzip;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub mod exit;
 pub mod function;
 pub mod handler;
 mod lambda_errors;

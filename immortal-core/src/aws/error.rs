@@ -58,10 +58,10 @@ impl AwsError {
         Self::Unanswered(Arc::new(error))
     }
 
-    /// A call that was not answered within this many milliseconds.
+    /// A call that was not answered in time.
     #[cfg(feature = "dispatcher")]
-    pub(crate) fn timed_out(milliseconds: u128) -> Self {
-        Self::Unanswered(format!("no answer within {milliseconds} ms").into_error())
+    pub(crate) fn timed_out(bound: std::time::Duration) -> Self {
+        Self::Unanswered(format!("no answer within {} ms", bound.as_millis()).into_error())
     }
 
     /// Why another try may succeed; `None` where it can't without a change of configuration.

@@ -4,6 +4,7 @@
 
 mod error;
 mod http;
+mod retry;
 pub(crate) mod s3;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
@@ -13,7 +14,13 @@ pub(crate) use self::error::is_capacity;
 pub use self::error::{AwsError, RetryReason, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
-pub(crate) use self::{error::error_chain, http::HttpClient};
+#[cfg(feature = "dispatcher")]
+pub(crate) use self::retry::within;
+pub(crate) use self::{
+    error::error_chain,
+    http::HttpClient,
+    retry::{RetryEnd, WorkDeadline, backoff, with_retries},
+};
 
 /// AWS as one process asks it; a clone shares connections and credentials.
 #[derive(Clone, Debug)]

@@ -171,7 +171,7 @@ mod tests {
             (refused(500, "ServerException", ""), RetryReason::Transient),
             (refused(400, "ServerException", ""), RetryReason::Transient),
             (refused(503, "", ""), RetryReason::Transient),
-            (Err(AwsError::timed_out(750)), RetryReason::Transient),
+            (Err(AwsError::timed_out(std::time::Duration::from_millis(750))), RetryReason::Transient),
             (Ok(RunTaskOutput::default()), RetryReason::Transient),
             (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), RetryReason::NoCapacity),
             (Ok(failed("RESOURCE:CPU", "")), RetryReason::NoCapacity),

@@ -16,7 +16,6 @@ use super::{
     calls::AwsCalls,
     config::DispatcherConfig,
     dead_letter::DeadLetter,
-    deadline::Deadline,
     input::{self, DispatcherInput, QueueMessage, RecordContent, RecordReading},
     invocation_failure::{KnownFunctions, RefusedRecord},
     launch::TaskCount,
@@ -24,7 +23,11 @@ use super::{
     response::{BatchFailed, BatchResponse, RecordOutcome, of_batch, of_single},
     stopped_task::refused,
 };
-use crate::{aws::AwsClients, function::FunctionArn, manifest::Manifest};
+use crate::{
+    aws::{AwsClients, WorkDeadline},
+    function::FunctionArn,
+    manifest::Manifest,
+};
 
 /// The dispatcher, made once per process.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(super) struct RecordScope {
     pub(super) message: Option<QueueMessage>,
     /// The record's body as it came; without a queue, the whole payload.
     pub(super) original: Arc<str>,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: WorkDeadline,
     /// The time of day at which the invocation began, in Unix milliseconds.
     pub(super) now: i64,
     pub(super) tasks: Arc<TaskCount>,
@@ -89,7 +92,7 @@ impl Dispatcher {
         self: Arc<Self>,
         payload: &RawValue,
         own_arn: &str,
-        deadline: Deadline,
+        deadline: WorkDeadline,
         now: i64,
     ) -> Result<BatchResponse, BatchFailed> {
         let scope = RecordScope {

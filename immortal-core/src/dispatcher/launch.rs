@@ -13,7 +13,6 @@ use super::{
     batch::{Dispatcher, RecordScope},
     calls::no_time,
     config::{EventTransport, family},
-    deadline::backoff,
     ecs::{RunTaskRequest, TaskFilter, TaskStatus},
     event_form::{self, EventFormKind, JobEvent},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
@@ -21,7 +20,10 @@ use super::{
     token::{self, TokenOrigin},
     unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::order::{EventForm, Order};
+use crate::{
+    aws::backoff,
+    order::{EventForm, Order},
+};
 
 /// What is to be started.
 pub(super) struct LaunchPlan {

@@ -57,7 +57,6 @@ mod tests;
 
 use batch::Dispatcher;
 use config::DispatcherConfig;
-use deadline::Deadline;
 
 /// The grace of the dispatcher's own invocations, whose failures are its queue's to keep.
 const NO_HAND_OVER: u64 = 0;
@@ -98,7 +97,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
             let LambdaEvent { payload, context } = event;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let now = u64::try_from(now).unwrap_or(u64::MAX);
-            let deadline = Deadline::new(context.deadline, now);
+            let deadline = deadline::of_invocation(context.deadline, now);
             let now = i64::try_from(now).unwrap_or(i64::MAX);
             let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline, now).await;
             handled.map_err(|failed| Diagnostic {

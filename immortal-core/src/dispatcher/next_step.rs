@@ -7,6 +7,7 @@ use super::{
     task::{Task, TaskContainer},
 };
 use crate::{
+    exit::RunnerExit,
     manifest::{DispatchOn, Manifest},
     order::Order,
 };
@@ -55,21 +56,21 @@ enum TaskEnd {
 /// Decides by exit code, then by `stopCode` and `stoppedReason`.
 #[must_use]
 pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
-    let exit = task.exit_code(container);
+    let exit = task.exit_code(container).and_then(RunnerExit::from_code);
     let give_up = |why: &str| NextStep::GiveUp(given_up(task, container, order, why));
     let end = task_end(task);
     match (exit, end) {
-        (Some(0), _) => return NextStep::Done,
-        (Some(2), _) => {
+        (Some(RunnerExit::Succeeded), _) => return NextStep::Done,
+        (Some(RunnerExit::CannotRun), _) => {
             return give_up(
                 "the runner, or the handler's own check of the event, refused it for good; its log says why",
             );
         }
-        (Some(124), _) => {
+        (Some(RunnerExit::LimitReached), _) => {
             return give_up("it ran for as long as `limit` allows; raise `limit`, or make the work shorter");
         }
         (_, TaskEnd::StoppedByPerson) => return give_up("somebody stopped the task"),
-        (Some(1), TaskEnd::Exited) if manifest.on == DispatchOn::Killed => {
+        (Some(RunnerExit::HandlerFailed), TaskEnd::Exited) if manifest.on == DispatchOn::Killed => {
             return give_up("the handler returned an error, and `on = \"killed\"`; fix the handler or the event");
         }
         _ => {}
@@ -139,11 +140,13 @@ fn task_end(task: &Task) -> TaskEnd {
     }
 }
 
+const SIGKILL: u8 = 9;
+
 /// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.
 fn is_memory_kill(task: &Task, container: &str) -> bool {
     let ours = task.containers.iter().find(|other| other.name == container);
     let is_named = ours.is_some_and(|ours| ours.reason.as_deref().is_some_and(|reason| reason.contains("OutOfMemory")));
-    is_named || task.exit_code(container) == Some(137)
+    is_named || task.exit_code(container).and_then(RunnerExit::from_code) == Some(RunnerExit::Killed(SIGKILL))
 }
 
 fn has_no_capacity(task: &Task) -> bool {

@@ -16,7 +16,7 @@ use super::{
     token::TokenOrigin,
     unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::order::Order;
+use crate::{exit::RunnerExit, order::Order};
 
 /// An event whose task stopped so long ago may have been handled since: its client token is forgotten by then.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
@@ -143,7 +143,10 @@ impl Dispatcher {
             TaskOrder::Ours(order) => return Ok(Ok(Some(*order))),
             TaskOrder::OtherTask(why) => info!(task = arn, decision = "ignored", "{why}"),
             TaskOrder::OtherFunction(refusal) => return Err(refused(scope, &refusal, "")),
-            TaskOrder::Unreadable(problem) if task.exit_code(&self.config.container) == Some(0) => {
+            TaskOrder::Unreadable(problem)
+                if task.exit_code(&self.config.container).and_then(RunnerExit::from_code)
+                    == Some(RunnerExit::Succeeded) =>
+            {
                 info!(task = arn, decision = "done", "the handler succeeded, and its order can't be read: {problem}");
             }
             TaskOrder::Unreadable(problem) => return Ok(Err(problem)),

@@ -26,7 +26,7 @@ pub(super) use self::guard::Guarded;
 use self::{claim::AnswerClaim, pending_invocation::PendingInvocation, timer::HandOverTimer};
 use crate::{
     lambda_errors,
-    names::{HANDED_OVER, env, header},
+    names::{HANDED_OVER, env, header, path::INVOCATION},
     stderr,
 };
 
@@ -108,7 +108,7 @@ fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Durat
 fn hand_over(pending: PendingInvocation) {
     let request_id = pending.request_id().to_owned();
     let invocation_id = pending.invocation_id().map(str::to_owned);
-    let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
+    let path = format!("{INVOCATION}{request_id}/error");
     let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
     if let Err(error) = lambda_errors::error(&path, HANDED_OVER, &message::write(pending.into_context()), &headers) {
         stderr::line(format_args!("RequestId: {request_id} can't be handed over, so the process ends: {error}"));

@@ -1,21 +1,19 @@
 //! One run of the handler: its process beside the Runtime API, until there is an answer or there can't be one.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{
     child_process::{ChildProcess, LOOK_AGAIN, LOOK_EVERY, ProcessEnd},
-    error::RunnerExit,
+    error::RunnerError,
+    reported_error::error_type,
     stop::StopSignal,
 };
 use crate::{
+    exit::RunnerExit,
     names::{UNREADABLE_EVENT, env},
-    runtime_api::{Invocation, InvocationAnswer, ReportedError, RuntimeApi},
+    runtime_api::{Invocation, InvocationAnswer, RuntimeApi},
 };
 
 /// How long a process has to end by itself once it is asked to.
@@ -23,10 +21,6 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How long before the stop timeout is over a process is ended that doesn't heed SIGTERM.
 const LAST_CALL: Duration = Duration::from_secs(5);
-
-/// How far ahead the deadline lies that the handler sees: farther overflows Node's timers, and Fargate promises no
-/// more.
-const DEADLINE: Duration = Duration::from_hours(14 * 24);
 
 /// When an attempt has to end.
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +53,6 @@ enum CutShort {
     Told,
     Limit,
     NeverAsked,
-}
-
-/// The deadline that goes with an invocation, in Unix milliseconds.
-pub(super) fn deadline_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + DEADLINE;
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs a bootstrap for one invocation.
@@ -152,7 +140,9 @@ fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
         {
             RunnerExit::CannotRun
         }
-        (AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_)), _) => RunnerExit::CallError,
+        (AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_)), _) => {
+            RunnerExit::HandlerFailed
+        }
         (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Told)) => {
             RunnerExit::Stopped
         }
@@ -179,9 +169,7 @@ pub(super) fn start(
     bootstrap: &Path,
     directory: &Path,
     environment: &BTreeMap<String, String>,
-) -> Result<ChildProcess, super::error::RunnerError> {
-    use super::error::RunnerError;
-
+) -> Result<ChildProcess, RunnerError> {
     const ENOENT: i32 = 2;
     const ENOEXEC: i32 = 8;
     const EACCES: i32 = 13;
@@ -194,25 +182,6 @@ pub(super) fn start(
         )),
         _ => RunnerError::Internal(format!("{program} can't be started: {error}")),
     })
-}
-
-/// An error in a few words: its type, and its message where it has one.
-pub(super) fn words(failure: &ReportedError) -> String {
-    const MOST: usize = 2000;
-    let error_type = error_type(failure).unwrap_or_else(|| "an error".into());
-    let message = reported(failure, "errorMessage").unwrap_or_default();
-    let words: String = format!("{error_type}: {message}").chars().take(MOST).collect();
-    words.trim_end_matches([':', ' ']).replace(char::is_control, " ")
-}
-
-fn error_type(failure: &ReportedError) -> Option<String> {
-    reported(failure, "errorType").or_else(|| failure.error_type.clone())
-}
-
-/// A text in the JSON of a runtime's error.
-fn reported(failure: &ReportedError, key: &str) -> Option<String> {
-    let report: serde_json::Value = serde_json::from_slice(&failure.body).ok()?;
-    report.get(key)?.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

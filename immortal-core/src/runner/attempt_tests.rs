@@ -6,7 +6,8 @@ use bytes::Bytes;
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::sync::Mutex;
 
-use super::*;
+use super::{super::reported_error::summary, *};
+use crate::runtime_api::ReportedError;
 
 /// Functions for scripts in bash, which speaks TCP by itself.
 const PRELUDE: &str = r#"#!/bin/bash
@@ -78,14 +79,14 @@ async fn an_answer_decides_and_the_process_is_ended() {
 
     let error = "next; answer error '{\"errorType\":\"Bad\",\"errorMessage\":\"no\"}'; sleep 60";
     let (outcome, _) = attempt(error, PLAIN).await;
-    assert_eq!(outcome.exit, RunnerExit::CallError);
+    assert_eq!(outcome.exit, RunnerExit::HandlerFailed);
     assert!(
-        matches!(&outcome.end, AttemptEnd::Answered(InvocationAnswer::Error(failure)) if words(failure) == "Bad: no")
+        matches!(&outcome.end, AttemptEnd::Answered(InvocationAnswer::Error(failure)) if summary(failure) == "Bad: no")
     );
 
     let init = "call POST /2018-06-01/runtime/init/error '{}' > /dev/null; exit 1";
     let (outcome, _) = attempt(init, PLAIN).await;
-    assert_eq!(outcome.exit, RunnerExit::CallError);
+    assert_eq!(outcome.exit, RunnerExit::HandlerFailed);
     assert!(matches!(outcome.end, AttemptEnd::Answered(InvocationAnswer::InitError(_))));
 }
 
@@ -243,15 +244,15 @@ fn how_it_ends_by_answer_process_and_cut() {
         (response(), None, RunnerExit::Succeeded),
         (response(), Some(CutShort::Told), RunnerExit::Succeeded),
         (response(), Some(CutShort::Limit), RunnerExit::Succeeded),
-        (error(), None, RunnerExit::CallError),
+        (error(), None, RunnerExit::HandlerFailed),
         (unreadable, None, RunnerExit::CannotRun),
-        (error(), Some(CutShort::Told), RunnerExit::CallError),
+        (error(), Some(CutShort::Told), RunnerExit::HandlerFailed),
         (error(), Some(CutShort::Limit), RunnerExit::LimitReached),
         (missing(), None, RunnerExit::Unanswered),
         (missing(), Some(CutShort::Told), RunnerExit::Stopped),
         (missing(), Some(CutShort::Limit), RunnerExit::LimitReached),
         (response(), Some(CutShort::NeverAsked), RunnerExit::Succeeded),
-        (error(), Some(CutShort::NeverAsked), RunnerExit::CallError),
+        (error(), Some(CutShort::NeverAsked), RunnerExit::HandlerFailed),
         (AttemptEnd::Exited(ProcessEnd::Signal(15)), Some(CutShort::NeverAsked), RunnerExit::Unanswered),
         (AttemptEnd::Exited(ProcessEnd::Code(0)), None, RunnerExit::Unanswered),
         (AttemptEnd::Exited(ProcessEnd::Code(1)), None, RunnerExit::Unanswered),
@@ -262,17 +263,5 @@ fn how_it_ends_by_answer_process_and_cut() {
         (AttemptEnd::Exited(ProcessEnd::Signal(9)), None, RunnerExit::Killed(9)),
     ] {
         assert_eq!(exit(&end, cut), expected, "{end:?} {cut:?}");
-    }
-}
-
-#[test]
-fn an_error_is_told_in_a_few_words() {
-    for (error_type, body, expected) in [
-        (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
-        (Some("unhandled"), "no json", "unhandled"),
-        (None, "", "an error"),
-    ] {
-        let failure = ReportedError { error_type: error_type.map(str::to_owned), body: body.to_owned().into() };
-        assert_eq!(words(&failure), expected);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{
     error::RunnerError,
-    retry::{CallError, failed, with_retries},
+    retry::{CallError, call_error, with_retries},
 };
 use crate::{
     aws::{AwsClients, AwsError, s3::ObjectStore},
@@ -63,7 +63,7 @@ async fn fetch(aws: &AwsClients, uri: &str, bucket: &str, key: &str) -> Result<B
 }
 
 fn refused(error: AwsError, what: &str, uri: &str) -> CallError {
-    failed(error, what, |refusal| match refusal.code.as_str() {
+    call_error(error, what, |refusal| match refusal.code.as_str() {
         "NoSuchKey" | "NoSuchBucket" => RunnerError::Permanent(format!(
             "the event is gone: {uri} {refusal}; keep events for longer than the attempts may take, in the lifecycle \
              rule of the bucket"

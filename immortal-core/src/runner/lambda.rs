@@ -11,7 +11,7 @@ use aws_sdk_lambda::{
 use super::{
     deployed_function::{CodePackage, DecryptionError, DeployedFunction, SecretValue},
     error::RunnerError,
-    retry::{CallError, failed, with_retries},
+    retry::{CallError, call_error, with_retries},
 };
 use crate::aws::{AwsClients, AwsError};
 
@@ -58,7 +58,7 @@ impl LambdaClient {
 }
 
 fn refused(error: AwsError, what: &str, permission: &str) -> CallError {
-    failed(error, what, |refusal| match refusal.code.as_str() {
+    call_error(error, what, |refusal| match refusal.code.as_str() {
         "ResourceNotFoundException" => RunnerError::Permanent(format!(
             "{what} found nothing: {refusal}; the function or this version of it was deleted, or lies in another region"
         )),

@@ -14,75 +14,58 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod extract;
+mod identity;
+mod invocation;
 mod lambda;
 mod prepare;
 mod process_group;
 mod report;
+mod reported_error;
 mod retry;
 mod stop;
 
-use std::{io::stdout, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use crate::{
+    exit::RunnerExit,
     manifest::Manifest,
     order::Order,
-    runtime_api::{FunctionNames, Invocation, InvocationAnswer, RuntimeApi},
+    runtime_api::{FunctionNames, RuntimeApi},
 };
-use attempt::{AttemptEnd, AttemptLimits, AttemptOutcome};
+use attempt::AttemptLimits;
 use config::{RunnerConfig, TaskEnvironment};
-use environment::FunctionIdentity;
-pub use error::{RunnerError, RunnerExit};
-use prepare::PreparedAttempt;
+pub use error::RunnerError;
+use prepare::{PreparedAttempt, prepare};
+use report::AttemptReport;
 use stop::StopSignal;
 
 /// Runs one attempt of the order in the environment, and returns the exit code.
 ///
 /// The manifest isn't asked: the order holds all that was decided for this attempt.
 pub async fn run(_manifest: &Manifest) -> u8 {
-    let variables = TaskEnvironment::read();
-    let ended = match read(&variables) {
+    let environment = TaskEnvironment::read();
+    let exit = match read(&environment) {
         Ok((order, config)) => {
             let span = tracing::info_span!("request", id = order.context.aws_request_id);
-            let attempt = async { attempt(&order, &config, &variables).await.inspect_err(log) };
-            attempt.instrument(span).await
+            let ran = async { run_order(&order, &config, &environment).await.unwrap_or_else(|error| failed(&error)) };
+            ran.instrument(span).await
         }
-        Err(error) => Err(error).inspect_err(log),
+        Err(error) => failed(&error),
     };
-    ended.unwrap_or_else(|error| RunnerExit::from(&error)).into()
+    exit.into()
 }
 
-fn log(error: &RunnerError) {
+fn failed(error: &RunnerError) -> RunnerExit {
     tracing::error!("{error}");
-}
-
-async fn attempt(order: &Order, config: &RunnerConfig, variables: &TaskEnvironment) -> Result<RunnerExit, RunnerError> {
-    let started = Instant::now();
-    let broken = |error: std::io::Error| RunnerError::Internal(format!("the runner itself failed: {error}"));
-    let mut stop = StopSignal::listen().map_err(broken)?;
-    let limit = order.limit.map(|seconds| started + Duration::from_secs(seconds));
-    let prepared = tokio::select! {
-        biased;
-        () = stop.told() => {
-            tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
-            return Ok(RunnerExit::Stopped);
-        }
-        () = until(limit) => {
-            tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
-            return Ok(RunnerExit::LimitReached);
-        }
-        prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
-    };
-    let bounds = AttemptLimits { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
-    let api = RuntimeApi::bind().await.map_err(broken)?;
-    invoke(order, config, prepared, variables, &api, &mut stop, bounds).await
+    error.into()
 }
 
 /// Reads order and configuration, or says all that is wrong with both.
-fn read(variables: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerError> {
-    let lookup = |name: &str| variables.get(name);
+fn read(environment: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerError> {
+    let lookup = |name: &str| environment.get(name);
     match (Order::from_variables(lookup), RunnerConfig::read(lookup)) {
         (Ok(order), Ok(config)) => Ok((order, config)),
         (Err(malformed), Ok(_)) => Err(RunnerError::Permanent(malformed.to_string())),
@@ -94,86 +77,64 @@ fn read(variables: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerErro
     }
 }
 
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
+/// Prepares the attempt, unless the task is told to stop or the limit is reached before that is done, and makes it.
+async fn run_order(
+    order: &Order,
+    config: &RunnerConfig,
+    environment: &TaskEnvironment,
+) -> Result<RunnerExit, RunnerError> {
+    let begun = Instant::now();
+    let mut stop = StopSignal::listen().map_err(|error| internal(&error))?;
+    let limit = order.limit.map(|seconds| begun + Duration::from_secs(seconds));
+    let prepared = tokio::select! {
+        biased;
+        () = stop.told() => {
+            tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
+            return Ok(RunnerExit::Stopped);
+        }
+        () = until(limit) => {
+            tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
+            return Ok(RunnerExit::LimitReached);
+        }
+        prepared = Box::pin(prepare(order, config)) => prepared?,
+    };
+    let limits = AttemptLimits { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
+    invoke(order, config, environment, prepared, &mut stop, limits).await
 }
 
+/// Makes the attempt, and reports it.
 async fn invoke(
     order: &Order,
     config: &RunnerConfig,
-    prepared: PreparedAttempt,
-    variables: &TaskEnvironment,
-    api: &RuntimeApi,
+    environment: &TaskEnvironment,
+    PreparedAttempt { event, function, identity, bootstrap }: PreparedAttempt,
     stop: &mut StopSignal,
-    bounds: AttemptLimits,
+    limits: AttemptLimits,
 ) -> Result<RunnerExit, RunnerError> {
-    let PreparedAttempt { event, function, bootstrap } = prepared;
-    let identity = FunctionIdentity::of(order, &function);
-    let (context, request_id) = (&order.context, order.context.aws_request_id.as_str());
+    let api = RuntimeApi::bind().await.map_err(|error| internal(&error))?;
     api.describe(FunctionNames {
         name: identity.name.clone(),
         version: identity.version.clone(),
         handler: identity.handler.clone(),
     });
-    let invocation = Invocation {
-        request_id: request_id.to_owned(),
-        event,
-        deadline_ms: attempt::deadline_ms(),
-        function_arn: identity.arn.clone(),
-        trace_id: context.xray_trace_id.clone(),
-        client_context: context.client_context.as_ref().map(|json| json.get().to_owned()),
-        cognito_identity: context.identity.as_ref().map(|json| json.get().to_owned()),
-        tenant_id: context.tenant_id.clone(),
-    };
-    let environment = environment::of_child(order, &function, config, api.address(), |name| variables.get(name));
-    // What stdout does with these lines doesn't change what the handler did: errors of it have no one to go to.
-    let _ = report::start(&mut stdout().lock(), request_id, &identity.version);
-    let started = Instant::now();
-    let report = |max_memory_mb| report::InvocationReport {
-        request_id,
-        duration: started.elapsed(),
-        memory_mb: identity.memory_mb,
-        max_memory_mb,
-        attempt: order.attempt,
-    };
-    let child = match attempt::start(&bootstrap, &config.task_root, &environment) {
-        Ok(child) => child,
-        Err(error) => {
-            let _ = report::end(&mut stdout().lock(), None, 0, &report(None));
-            return Err(error);
-        }
-    };
-    let outcome = attempt::run(api, invocation, child, stop, bounds).await;
-    let (result, length) = match &outcome.end {
-        AttemptEnd::Answered(InvocationAnswer::Response(body)) => (Some(&*body.bytes), body.length),
-        _ => (None, 0),
-    };
-    let _ = report::end(&mut stdout().lock(), result, length, &report(outcome.max_memory_mb));
-    tell(&outcome, &identity.name, request_id);
+    let own = |name: &str| environment.get(name);
+    let variables = environment::of_child(order, &function, &identity, config, api.address(), own);
+    let report = AttemptReport::begin(order, &identity);
+    let child =
+        attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
+    let invocation = invocation::of(&order.context, &identity, event);
+    let outcome = attempt::run(&api, invocation, child, stop, limits).await;
+    report.end(&outcome);
     Ok(outcome.exit)
 }
 
-/// One line on stderr for an attempt that didn't succeed.
-fn tell(outcome: &AttemptOutcome, name: &str, request_id: &str) {
-    let what = match &outcome.end {
-        AttemptEnd::Answered(InvocationAnswer::Response(_)) => return,
-        AttemptEnd::Answered(InvocationAnswer::Error(failure)) => format!("returned {}", attempt::words(failure)),
-        AttemptEnd::Answered(InvocationAnswer::Missing(_)) => {
-            "asked for the next event without a whole answer to this one".to_owned()
-        }
-        AttemptEnd::Answered(InvocationAnswer::InitError(failure)) => {
-            format!("couldn't start: {}", attempt::words(failure))
-        }
-        AttemptEnd::Exited(child_process::ProcessEnd::Code(code)) => format!("exited with {code}, without an answer"),
-        AttemptEnd::Exited(child_process::ProcessEnd::Signal(9)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
-            "was killed by signal 9, as for want of memory: give the task more of it".to_owned()
-        }
-        AttemptEnd::Exited(child_process::ProcessEnd::Signal(signal)) => {
-            format!("was killed by signal {signal}, without an answer")
-        }
-    };
-    tracing::error!("function {name}, request {request_id}: the handler {what}");
+fn internal(error: &io::Error) -> RunnerError {
+    RunnerError::Internal(format!("the runner itself failed: {error}"))
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }

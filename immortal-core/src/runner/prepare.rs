@@ -18,6 +18,7 @@ use super::{
     error::RunnerError,
     event,
     extract::{self, CallOff, UnpackBudget},
+    identity::FunctionIdentity,
     lambda::LambdaClient,
 };
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
 pub(super) struct PreparedAttempt {
     pub(super) event: Bytes,
     pub(super) function: DeployedFunction,
+    pub(super) identity: FunctionIdentity,
     pub(super) bootstrap: PathBuf,
 }
 
@@ -41,7 +43,8 @@ pub(super) async fn prepare(order: &Order, config: &RunnerConfig) -> Result<Prep
     let event = event::read(&order.event, &aws);
     let code = code(order, config, &lambda, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
-    Ok(PreparedAttempt { event, function, bootstrap })
+    let identity = FunctionIdentity::of(order, &function);
+    Ok(PreparedAttempt { event, function, identity, bootstrap })
 }
 
 async fn code(

@@ -33,13 +33,10 @@ use super::{
     headers,
     state::{AnswerRefusal, ApiState, OfferedInvocation},
 };
-use crate::names::header;
-
-const NEXT: &str = "/2018-06-01/runtime/invocation/next";
-const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
-const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
-const REGISTER: &str = "/2020-01-01/extension/register";
-const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
+use crate::names::{
+    header,
+    path::{EVENT_NEXT, INIT_ERROR, INVOCATION, NEXT, REGISTER},
+};
 
 const EXTENSION_NAME: &str = "lambda-extension-name";
 const EXTENSION_IDENTIFIER: &str = "lambda-extension-identifier";

@@ -317,6 +317,6 @@ fn a_topic_may_hold_several() {
 fn text(event: &crate::dispatcher::event_form::JobEvent) -> &str {
     match event {
         crate::dispatcher::event_form::JobEvent::Text(event) => event,
-        other => panic!("{other:?}"),
+        other @ crate::dispatcher::event_form::JobEvent::Formed(_) => panic!("{other:?}"),
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     dispatcher::{
         batch::Dispatcher,
         config::DispatcherConfig,
-        deadline::Deadline,
+        deadline,
         invocation_failure::tests::PRIMARY,
         response::{BatchFailed, BatchResponse},
     },
@@ -154,7 +154,7 @@ async fn handle(
 ) -> Result<BatchResponse, BatchFailed> {
     let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
     let own = format!("{PRIMARY}Dlq");
-    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(time, 0), now).await
+    Arc::clone(dispatcher).handle(&payload, &own, deadline::of_invocation(time, 0), now).await
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;

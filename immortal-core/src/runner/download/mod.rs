@@ -12,8 +12,8 @@ use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use super::{deployed_function::CodePackage, error::RunnerError, retry::pause};
-use crate::aws::{HttpClient, HttpResponse, error_chain};
+use super::{deployed_function::CodePackage, error::RunnerError};
+use crate::aws::{HttpClient, HttpResponse, backoff, error_chain};
 
 /// How often in a row a stream may fail without a byte of progress.
 const FAILURES: u32 = 5;
@@ -146,7 +146,7 @@ impl CodeDownloader {
             return Err(RangeError::For(RunnerError::Transient(message)));
         }
         tracing::warn!("a download broke off, and is resumed: {reason}");
-        tokio::time::sleep(pause(failures, fastrand::f64()).min(self.stall)).await;
+        tokio::time::sleep(backoff(failures, fastrand::f64()).min(self.stall)).await;
         Ok(())
     }
 
