@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use super::{
     invocation_failure::{self, InvocationFailure, KnownFunctions, RefusedRecord},
-    json_object::{self, JsonObject},
+    json_object::JsonObject,
     task::Task,
 };
 
 mod refused;
+mod shape;
+
+use shape::{DestinationRecord, InputShape};
 
 /// An input, as records that stand for themselves.
 #[derive(Debug)]
@@ -102,15 +105,14 @@ const DEEPEST: u32 = 32;
 /// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
 pub fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
-    let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
-    if !records.iter().flatten().any(is_message) {
+    let records: Vec<_> = shape::records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
+    if !records.iter().flatten().any(shape::is_message) {
         return DispatcherInput::Single(each(value(payload, functions, RecordWrapping::default())));
     }
-    let messages = records.iter().map(|record| {
-        let Some(record) = record else { return (None, each(Err(refused::not_an_object()))) };
-        let message = QueueMessage::read(record);
-        let wrapping = RecordWrapping { channel: EventChannel::Queue, depth: 0 };
-        (message, each(self::record(record, functions, wrapping)))
+    let wrapping = RecordWrapping { channel: EventChannel::Queue, depth: 0 };
+    let messages = records.into_iter().map(|read| {
+        let message = read.as_ref().and_then(QueueMessage::read);
+        (message, record(read, functions, wrapping))
     });
     DispatcherInput::Batch(messages.collect())
 }
@@ -137,112 +139,50 @@ impl RecordWrapping {
     }
 }
 
-/// The records of a list: Lambda's event source mappings send an object that holds it, EventBridge Pipes the bare list.
-///
-/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
-fn records_of(json: &str) -> Option<Vec<&str>> {
-    JsonObject::read(json).map_or_else(|| json_object::items(json), |object| object.list("Records"))
-}
-
-fn is_message(record: &JsonObject<'_>) -> bool {
-    record.text("eventSource").as_deref() == Some("aws:sqs")
-}
-
+/// What a value means, and where it wraps others, what each of them does.
 fn value(json: &str, functions: &KnownFunctions, wrapping: RecordWrapping) -> Result<RecordReading, RefusedRecord> {
-    if let Some(records) = records_of(json) {
-        let read = |json| match JsonObject::read(json) {
-            Some(record) => each(self::record(&record, functions, wrapping)),
-            None => each(Err(refused::not_an_object())),
-        };
-        return Ok(records.into_iter().flat_map(read).collect());
-    }
-    let Some(object) = JsonObject::read(json) else { return Err(refused::bare_event(functions)) };
-    if let Some(reading) = destination(&object, functions, wrapping) {
-        return reading;
-    }
-    if let Some(kind) = object.text("detail-type") {
-        return bus_event(&object, &kind, functions, wrapping);
-    }
-    if object.has("TopicArn")
-        && let Some(message) = object.text("Message")
-        && object.text("Type").as_deref() == Some("Notification")
-    {
-        return notification(&object, &message, functions, wrapping);
-    }
-    Err(refused::unknown(&object, functions))
+    meaning(shape::of_value(json), functions, wrapping)
 }
 
-fn record(
-    record: &JsonObject<'_>,
+fn record(record: Option<JsonObject<'_>>, functions: &KnownFunctions, wrapping: RecordWrapping) -> RecordReading {
+    each(match record {
+        Some(record) => meaning(shape::of_record(record), functions, wrapping),
+        None => Err(refused::not_an_object()),
+    })
+}
+
+fn meaning(
+    shape: InputShape<'_>,
     functions: &KnownFunctions,
     wrapping: RecordWrapping,
 ) -> Result<RecordReading, RefusedRecord> {
-    if is_message(record) {
-        return message(record, functions, wrapping);
-    }
-    if record.text("EventSource").as_deref() == Some("aws:sns")
-        && let Some(sns) = record.object("Sns")
-        && let Some(message) = sns.text("Message")
-    {
-        return notification(&sns, &message, functions, wrapping);
-    }
-    Err(refused::record(record, functions))
-}
-
-fn message(
-    record: &JsonObject<'_>,
-    functions: &KnownFunctions,
-    wrapping: RecordWrapping,
-) -> Result<RecordReading, RefusedRecord> {
-    let Some(body) = record.text("body") else { return Err(RefusedRecord::new("it is an SQS message without a body")) };
-    let attributes = record.object("messageAttributes");
-    let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
-    match attribute("RequestID") {
-        Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), functions),
-        None => value(&body, functions, wrapping.deeper()?),
+    match shape {
+        InputShape::Records(records) => {
+            let read = |json| record(JsonObject::read(json), functions, wrapping);
+            Ok(records.into_iter().flat_map(read).collect())
+        }
+        InputShape::FailedEvent { event, request_id, error_message } => {
+            let message = error_message.unwrap_or_default();
+            let failure = invocation_failure::from_dead_letter(&event, &request_id, &message, functions)?;
+            Ok(vec![Ok(RecordContent::Failure(Box::new(failure)))])
+        }
+        InputShape::Destination(record) => destination(&record, functions, wrapping),
+        InputShape::BusDestination(record) => destination(&record, functions, wrapping.deeper()?),
+        InputShape::Wrapped(text) => value(&text, functions, wrapping.deeper()?),
+        InputShape::StateChange(detail) => {
+            let task = Task::from_event(detail).map_err(|error| {
+                RefusedRecord::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
+            })?;
+            Ok(vec![Ok(RecordContent::Task { task: Box::new(task), channel: wrapping.channel })])
+        }
+        InputShape::Unknown(unknown) => Err(refused::unknown(&unknown, functions)),
     }
 }
 
-fn notification(
-    sns: &JsonObject<'_>,
-    message: &str,
-    functions: &KnownFunctions,
-    wrapping: RecordWrapping,
-) -> Result<RecordReading, RefusedRecord> {
-    let attributes = sns.object("MessageAttributes");
-    let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("Value").unwrap_or_default());
-    match attribute("RequestID") {
-        Some(id) => dead_letter(message, &id, attribute("ErrorMessage"), functions),
-        None => value(message, functions, wrapping.deeper()?),
-    }
-}
-
-fn dead_letter(
-    event: &str,
-    request_id: &str,
-    message: Option<String>,
-    functions: &KnownFunctions,
-) -> Result<RecordReading, RefusedRecord> {
-    let failure = invocation_failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), functions)?;
-    Ok(vec![Ok(RecordContent::Failure(Box::new(failure)))])
-}
-
-/// A destination record; `None` where it isn't one. One of the primary is never unwrapped further: an event may look
-/// like anything.
+/// A destination record of the primary is a failure and never unwrapped further: an event may look like anything. One of
+/// the dispatcher itself is a dead letter of its own, and holds what it failed with.
 fn destination(
-    record: &JsonObject<'_>,
-    functions: &KnownFunctions,
-    wrapping: RecordWrapping,
-) -> Option<Result<RecordReading, RefusedRecord>> {
-    let request = record.object("requestContext")?;
-    let arn = request.text("functionArn")?;
-    Some(destination_of(record, &request, &arn, functions, wrapping))
-}
-
-fn destination_of(
-    record: &JsonObject<'_>,
-    request: &JsonObject<'_>,
-    arn: &str,
+    DestinationRecord { record, request, function_arn }: &DestinationRecord<'_>,
     functions: &KnownFunctions,
     wrapping: RecordWrapping,
 ) -> Result<RecordReading, RefusedRecord> {
@@ -259,11 +199,11 @@ fn destination_of(
     {
         return Err(batch);
     }
-    if functions.is_primary(arn) {
+    if functions.is_primary(function_arn) {
         return Ok(vec![Ok(RecordContent::Failure(Box::new(invocation_failure::from_record(record, functions)?)))]);
     }
-    if !functions.is_own(arn) {
-        return Err(invocation_failure::another_function(&request_id, arn, functions));
+    if !functions.is_own(function_arn) {
+        return Err(invocation_failure::another_function(&request_id, function_arn, functions));
     }
     let Some(payload) = payload else {
         return Err(RefusedRecord::new(format!(
@@ -271,33 +211,6 @@ fn destination_of(
         )));
     };
     value(payload, functions, wrapping.deeper()?)
-}
-
-/// An event of a bus: a task that changed its state, or the record that Lambda sends to a bus as destination.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
-fn bus_event(
-    event: &JsonObject<'_>,
-    kind: &str,
-    functions: &KnownFunctions,
-    wrapping: RecordWrapping,
-) -> Result<RecordReading, RefusedRecord> {
-    let source = event.text("source").unwrap_or_default();
-    match source.as_str() {
-        "aws.ecs" if kind == "ECS Task State Change" => {
-            let task = Task::from_event(event.raw("detail").unwrap_or_default()).map_err(|error| {
-                RefusedRecord::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
-            })?;
-            Ok(vec![Ok(RecordContent::Task { task: Box::new(task), channel: wrapping.channel })])
-        }
-        "lambda" => {
-            let detail = event.object("detail");
-            let wrapping = wrapping.deeper()?;
-            let reading = detail.and_then(|record| destination(&record, functions, wrapping));
-            reading.unwrap_or_else(|| Err(refused::bus_event(&source, kind)))
-        }
-        _ => Err(refused::bus_event(&source, kind)),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::super::{
     invocation_failure::{KnownFunctions, RefusedRecord, shown},
     json_object::JsonObject,
 };
+use super::shape::UnknownInput;
 
 /// What a dispatcher takes, as a sentence's end.
 const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, and ECS Task \
@@ -13,8 +14,19 @@ pub(super) fn not_an_object() -> RefusedRecord {
     named("a record that is not a JSON object")
 }
 
+/// What has none of the shapes.
+pub(super) fn unknown(unknown: &UnknownInput<'_>, functions: &KnownFunctions) -> RefusedRecord {
+    match unknown {
+        UnknownInput::NotAnObject => bare_event(functions),
+        UnknownInput::EmptyMessage => RefusedRecord::new("it is an SQS message without a body"),
+        UnknownInput::Record(record) => of_record(record, functions),
+        UnknownInput::BusEvent { source, kind } => bus_event(source, kind),
+        UnknownInput::Object(object) => of_object(object, functions),
+    }
+}
+
 /// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
-pub(super) fn record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
+fn of_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     match record.text("eventSource").or_else(|| record.text("EventSource")) {
         Some(source) => RefusedRecord::new(format!(
             "it is a record of {}, and not a failed event; let that source trigger {}, whose failures come here",
@@ -26,7 +38,7 @@ pub(super) fn record(record: &JsonObject<'_>, functions: &KnownFunctions) -> Ref
 }
 
 /// JSON of none of the shapes.
-pub(super) fn unknown(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
+fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     if object.text("Event").as_deref() == Some("s3:TestEvent") {
         return RefusedRecord::new(format!(
             "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \
@@ -39,7 +51,7 @@ pub(super) fn unknown(object: &JsonObject<'_>, functions: &KnownFunctions) -> Re
 }
 
 /// An event without anything that tells of an invocation: most likely a person sent it.
-pub(super) fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
+fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
     RefusedRecord::new(format!(
         "nothing in it tells of a failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
          asynchronously, or send it to the failure queue with a message attribute RequestID",
@@ -65,7 +77,7 @@ pub(super) fn stream(record: &JsonObject<'_>, request: &JsonObject<'_>) -> Optio
     )))
 }
 
-pub(super) fn bus_event(source: &str, kind: &str) -> RefusedRecord {
+fn bus_event(source: &str, kind: &str) -> RefusedRecord {
     RefusedRecord::new(format!(
         "it is the bus event {} of the source {}, and not a failed event; let the rule match only ECS Task State Change \
          events of aws.ecs, and the failure records of the source lambda",
