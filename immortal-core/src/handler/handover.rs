@@ -10,17 +10,14 @@ mod pending_invocation;
 mod timer;
 
 use std::{
-    convert::Infallible,
-    ffi::{CString, NulError, OsString},
     io,
-    os::unix::ffi::OsStringExt as _,
-    process::exit,
+    os::unix::process::CommandExt as _,
+    process::{Command, exit},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use lambda_runtime::LambdaInvocation;
-use nix::unistd::execve;
 
 pub(super) use self::guard::Guarded;
 use self::{claim::AnswerClaim, pending_invocation::PendingInvocation, timer::HandOverTimer};
@@ -117,30 +114,23 @@ fn hand_over(pending: PendingInvocation) {
     stderr::line(format_args!(
         "RequestId: {request_id} was handed over, since its deadline is near; the process begins anew"
     ));
-    let Err(error) = re_exec();
+    let error = re_exec();
     stderr::line(format_args!("the process can't begin anew, so it ends: {error}"));
     exit(1);
 }
 
-/// Replaces this process, and with it all its threads, by a fresh one of the same binary.
-///
-/// With `execve` itself: each function of libc that a binary names is looked up at its start, and the standard
-/// library's `Command` names a dozen more.
-fn re_exec() -> io::Result<Infallible> {
-    let arguments = std::env::args_os().map(c_string).collect::<Result<Vec<_>, _>>()?;
-    let variable = |(mut variable, value): (OsString, OsString)| {
-        // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
-        let restored = variable == INITIALIZATION_TYPE && value == "snap-start";
-        variable.push("=");
-        variable.push(if restored { "on-demand".into() } else { value });
-        c_string(variable)
-    };
-    let environment = std::env::vars_os().map(variable).collect::<Result<Vec<_>, _>>()?;
-    Ok(execve(c"/proc/self/exe", &arguments, &environment)?)
-}
-
-fn c_string(text: OsString) -> Result<CString, NulError> {
-    CString::new(text.into_vec())
+/// Replaces this process, and with it all its threads, by a fresh one of the same binary. It returns only what went wrong.
+fn re_exec() -> io::Error {
+    let mut arguments = std::env::args_os();
+    let mut fresh = Command::new("/proc/self/exe");
+    if let Some(name) = arguments.next() {
+        fresh.arg0(name);
+    }
+    // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
+    if std::env::var_os(INITIALIZATION_TYPE).is_some_and(|value| value == "snap-start") {
+        fresh.env(INITIALIZATION_TYPE, "on-demand");
+    }
+    fresh.args(arguments).exec()
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 //! The handler without its types, so that everything that runs it is compiled once, in this crate.
 
-use std::{
-    pin::Pin,
-    task::{self, Poll},
-};
+use std::pin::Pin;
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
 use super::{
@@ -33,7 +29,10 @@ where
     F: Future<Output: HandlerOutput<Response: HandlerResponse, Failure: HandlerError>> + 'static,
 {
     Box::new(move |event, context| match read(event) {
-        Ok(payload) => Box::pin(AnsweringFuture { running: handler(V::of(LambdaEvent { payload, context })) }),
+        Ok(payload) => {
+            let running = handler(V::of(LambdaEvent { payload, context }));
+            Box::pin(async move { answer(running.await.into_result()) })
+        }
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
     })
 }
@@ -50,22 +49,6 @@ where
         let state: &'static S = Box::leak(Box::new(init.make().await?));
         Ok(of_function(move |event| given(event, state)))
     })
-}
-
-pin_project! {
-    /// A handler at work, whose outcome is written as JSON. An `async` block would hold its future twice.
-    struct AnsweringFuture<F> {
-        #[pin]
-        running: F,
-    }
-}
-
-impl<F: Future<Output: HandlerOutput<Response: HandlerResponse, Failure: HandlerError>>> Future for AnsweringFuture<F> {
-    type Output = Result<Box<RawValue>, HandlerFailure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        self.project().running.poll(cx).map(|outcome| answer(outcome.into_result()))
-    }
 }
 
 pub(super) fn read<T: EventPayload>(event: &[u8]) -> Result<T, HandlerFailure> {

@@ -1,9 +1,11 @@
 //! The user's tower service as `lambda_runtime` gets it: it reads its event itself, and names its own failures.
 
 use std::{
+    cell::Cell,
     marker::PhantomData,
     mem,
     pin::Pin,
+    rc::Rc,
     task::{self, Poll, ready},
 };
 
@@ -11,11 +13,12 @@ use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Service};
 use pin_project_lite::pin_project;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use std::{cell::Cell, rc::Rc};
 
 use super::{bounds::HandlerError, failure::HandlerFailure, json_handler::read};
 
-/// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
+/// An event that `lambda_runtime` leaves as it is: the handler's own type is read from its bytes.
+///
+/// That saves reading each event twice, and makes the error of an unreadable one ours.
 pub(super) struct SkippedPayload;
 
 impl<'de> Deserialize<'de> for SkippedPayload {
@@ -74,6 +77,8 @@ where
 
 pin_project! {
     /// What a service does with an event, if it could be read.
+    ///
+    /// Named, and not boxed as `dyn Future`: a service may borrow from `main`, as it may for `lambda_runtime`.
     #[project = RunningProjection]
     pub(super) enum ServiceFuture<F> {
         Service { #[pin] future: F },
