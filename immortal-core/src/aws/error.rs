@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// Why a call has no result.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum AwsError {
+pub(crate) enum AwsError {
     /// The service answered with an error.
     #[error("refused with {0}")]
     Refused(ServiceError),
@@ -22,21 +22,21 @@ pub enum AwsError {
 
 /// A service's error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServiceError {
+pub(crate) struct ServiceError {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The error's code; empty where the answer has none.
-    pub code: String,
+    pub(crate) code: String,
     /// The first line of the error's message. Behind it some services show the signed request, and with it the
     /// session's token.
-    pub message: String,
+    pub(crate) message: String,
     /// The tasks that a `ConflictException` names.
-    pub resource_ids: Vec<String>,
+    pub(crate) resource_ids: Vec<String>,
 }
 
 /// Why a call is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryReason {
+pub(crate) enum RetryReason {
     /// The service wants fewer calls.
     Throttled,
     /// Fargate has no capacity.
@@ -66,7 +66,7 @@ impl AwsError {
 
     /// Why another try may succeed; `None` where it can't without a change of configuration.
     #[must_use]
-    pub fn retry_reason(&self) -> Option<RetryReason> {
+    pub(crate) fn retry_reason(&self) -> Option<RetryReason> {
         match self {
             Self::Unanswered(_) => Some(RetryReason::Transient),
             Self::Unsent(_) => None,

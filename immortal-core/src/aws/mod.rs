@@ -10,12 +10,12 @@ pub(crate) mod s3;
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
 #[cfg(feature = "dispatcher")]
+pub(crate) use self::error::RetryReason;
+#[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
-pub use self::error::{AwsError, RetryReason, ServiceError};
+pub(crate) use self::error::{AwsError, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
-#[cfg(feature = "dispatcher")]
-pub(crate) use self::retry::within;
 pub(crate) use self::{
     error::error_chain,
     http::HttpClient,

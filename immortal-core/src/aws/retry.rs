@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
-
-use super::AwsError;
+use tokio::time::Instant;
 
 /// No call is begun with less time than this.
 const SHORTEST_CALL: Duration = Duration::from_millis(100);
@@ -84,11 +82,6 @@ pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, E>>>(
         }
         retry += 1;
     }
-}
-
-/// A call that isn't answered in time may have taken effect all the same.
-pub(crate) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
-    timeout(bound, call).await.unwrap_or_else(|_| Err(AwsError::timed_out(bound)))
 }
 
 /// How long to wait before the nth retry: exponentially longer up to 5 s, with full jitter, and never at once. `random` is

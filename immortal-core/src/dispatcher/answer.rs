@@ -1,32 +1,32 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
 use super::{config::DispatcherConfig, hint};
-pub use crate::aws::{AwsError, RetryReason, ServiceError};
+pub(crate) use crate::aws::{AwsError, RetryReason, ServiceError};
 use crate::aws::{error_chain, is_capacity};
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunTaskFailure {
+pub(crate) struct RunTaskFailure {
     /// The ARN of what it is about: for `MISSING`, of what ECS did not find.
-    pub arn: String,
+    pub(crate) arn: String,
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
-    pub reason: String,
+    pub(crate) reason: String,
     /// More of it.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// A 200 of `RunTask`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunTaskOutput {
+pub(crate) struct RunTaskOutput {
     /// The ARNs of its tasks: one, or none.
-    pub tasks: Vec<String>,
+    pub(crate) tasks: Vec<String>,
     /// Its `failures`.
-    pub failures: Vec<RunTaskFailure>,
+    pub(crate) failures: Vec<RunTaskFailure>,
 }
 
 /// What to do about an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunTaskOutcome {
+pub(crate) enum RunTaskOutcome {
     /// The task of this ARN has the event.
     Started(String),
     /// Once more, after a pause.
@@ -39,16 +39,16 @@ pub enum RunTaskOutcome {
 
 /// Why a call is made once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryableFailure {
+pub(crate) struct RetryableFailure {
     /// In words.
-    pub why: String,
+    pub(crate) why: String,
     /// What it was.
-    pub kind: RetryReason,
+    pub(crate) kind: RetryReason,
 }
 
 /// Judges what `RunTask` answered.
 #[must_use]
-pub fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
+pub(crate) fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
     match answer {
         Ok(RunTaskOutput { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
@@ -69,7 +69,7 @@ pub fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig)
 
 /// An error in one line, with what to fix.
 #[must_use]
-pub fn error_line(call: &str, error: &AwsError, config: &DispatcherConfig) -> String {
+pub(crate) fn error_line(call: &str, error: &AwsError, config: &DispatcherConfig) -> String {
     let hint = match error {
         AwsError::Refused(_) if error.retry_reason().is_some() => {
             "this passes by itself; a longer timeout of the dispatcher gives it more tries".to_owned()

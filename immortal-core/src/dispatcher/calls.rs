@@ -12,14 +12,13 @@ use super::{
     answer::{RunTaskOutput, error_line},
     config::DispatcherConfig,
     dead_letter::DeadLetter,
+    deadline::within,
     ecs::{EcsClient, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
     pace::PaceGate,
     sqs::{QueueArn, SqsClient},
     task::Task,
 };
-use crate::aws::{
-    AwsClients, AwsError, RetryEnd, RetryReason, WorkDeadline, backoff, s3::ObjectStore, with_retries, within,
-};
+use crate::aws::{AwsClients, AwsError, RetryEnd, RetryReason, WorkDeadline, backoff, s3::ObjectStore, with_retries};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;

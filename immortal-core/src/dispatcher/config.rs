@@ -8,41 +8,41 @@ use crate::{
 
 /// What the dispatcher was told, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DispatcherConfig {
+pub(crate) struct DispatcherConfig {
     /// The primary.
-    pub primary: FunctionName,
+    pub(crate) primary: FunctionName,
     /// The dispatcher's own name.
-    pub own_name: String,
+    pub(crate) own_name: String,
     /// The task definition: a family, a family with revision, or an ARN.
-    pub task_definition: String,
+    pub(crate) task_definition: String,
     /// The container that the order is for.
-    pub container: String,
+    pub(crate) container: String,
     /// The cluster.
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// Where tasks may run.
-    pub network: NetworkConfig,
+    pub(crate) network: NetworkConfig,
     /// Which forms an event may travel in.
-    pub transport: EventTransport,
+    pub(crate) transport: EventTransport,
     /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
-    pub dead_letter_queue: Option<String>,
+    pub(crate) dead_letter_queue: Option<String>,
     /// About so many tasks of this function at a time; `None`: no bound of ours.
-    pub max_tasks: Option<u32>,
+    pub(crate) max_tasks: Option<u32>,
 }
 
 /// The network of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkConfig {
+pub(crate) struct NetworkConfig {
     /// The subnets, in the order in which they are configured.
-    pub subnets: Vec<String>,
+    pub(crate) subnets: Vec<String>,
     /// The security groups; none: the VPC's default.
-    pub security_groups: Vec<String>,
+    pub(crate) security_groups: Vec<String>,
     /// Whether a task has a public address.
-    pub public_ip: bool,
+    pub(crate) public_ip: bool,
 }
 
 /// Which forms an event may travel in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventTransport {
+pub(crate) enum EventTransport {
     /// In the order itself, and through this bucket where it is too large for that.
     Inline {
         /// The bucket; without one, an event too large for the order is refused.
@@ -55,7 +55,7 @@ pub enum EventTransport {
 impl EventTransport {
     /// Whether an event may go on in the form that it has.
     #[must_use]
-    pub fn takes(&self, form: &EventForm) -> bool {
+    pub(crate) fn takes(&self, form: &EventForm) -> bool {
         match self {
             Self::Inline { .. } => true,
             Self::Bucket(_) => matches!(form, EventForm::S3(_)),
@@ -64,7 +64,7 @@ impl EventTransport {
 
     /// The bucket, where there is one.
     #[must_use]
-    pub fn bucket(&self) -> Option<&str> {
+    pub(crate) fn bucket(&self) -> Option<&str> {
         match self {
             Self::Inline { bucket } => bucket.as_deref(),
             Self::Bucket(bucket) => Some(bucket),
@@ -75,11 +75,11 @@ impl EventTransport {
 /// All that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the dispatcher can't start: {}; set these variables of the Lambda function", .0.join("; "))]
-pub struct ConfigProblems(pub Vec<String>);
+pub(crate) struct ConfigProblems(pub Vec<String>);
 
 impl DispatcherConfig {
     /// Reads the configuration of a Lambda function, which must be one: `lambda_runtime` can't start elsewhere.
-    pub fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+    pub(crate) fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let needed =
             [env::RUNTIME_API, env::FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
         let missing: Vec<_> = needed.into_iter().filter(|name| lookup(name).is_none()).collect();
@@ -94,7 +94,7 @@ impl DispatcherConfig {
     }
 
     /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
         let own_name = lookup(env::FUNCTION_NAME).unwrap_or_default();
@@ -126,7 +126,7 @@ impl DispatcherConfig {
 
 /// The family of a task definition: what an ARN ends in, without the revision.
 #[must_use]
-pub fn family(task_definition: &str) -> &str {
+pub(crate) fn family(task_definition: &str) -> &str {
     let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
     name.split(':').next().unwrap_or(name)
 }

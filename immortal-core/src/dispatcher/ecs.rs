@@ -17,10 +17,11 @@ use aws_sdk_ecs::{
 use super::{
     answer::{RunTaskFailure, RunTaskOutput},
     config::DispatcherConfig,
+    deadline::within,
     task::{RunningOverride, Task, TaskContainer},
     task_overrides::TaskOverrides,
 };
-use crate::aws::{AwsClients, AwsError, within};
+use crate::aws::{AwsClients, AwsError};
 
 /// One task to be started.
 #[derive(Debug)]

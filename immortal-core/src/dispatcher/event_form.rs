@@ -13,7 +13,7 @@ use crate::{
 
 /// The event of a job on its way into a task.
 #[derive(Clone, PartialEq, Eq)]
-pub enum JobEvent {
+pub(crate) enum JobEvent {
     /// Its text, byte for byte, for which a form is still to be chosen.
     Text(String),
     /// The form in which it travelled before.
@@ -22,7 +22,7 @@ pub enum JobEvent {
 
 impl JobEvent {
     /// The text; `None` where it lies in S3.
-    pub fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
+    pub(crate) fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
         match self {
             Self::Text(event) => Ok(Some(Cow::Borrowed(event))),
             Self::Formed(form) => form.text(),
@@ -31,7 +31,7 @@ impl JobEvent {
 
     /// The `s3://` address of the object that holds it, where one does.
     #[must_use]
-    pub fn object_uri(&self) -> Option<&str> {
+    pub(crate) fn object_uri(&self) -> Option<&str> {
         match self {
             Self::Formed(EventForm::S3(uri)) => Some(uri),
             Self::Formed(EventForm::Inline(_) | EventForm::Gzip(_)) | Self::Text(_) => None,
@@ -40,7 +40,7 @@ impl JobEvent {
 
     /// The bucket and key of that object.
     #[must_use]
-    pub fn object(&self) -> Option<(&str, &str)> {
+    pub(crate) fn object(&self) -> Option<(&str, &str)> {
         self.object_uri()?.strip_prefix("s3://")?.split_once('/')
     }
 }
@@ -57,7 +57,7 @@ impl fmt::Debug for JobEvent {
 
 /// A form in which an event can travel; the later ones hold more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EventFormKind {
+pub(crate) enum EventFormKind {
     /// The event itself.
     Inline,
     /// The event, gzipped.
@@ -69,7 +69,7 @@ pub enum EventFormKind {
 impl EventFormKind {
     /// The next form; `None` after the last.
     #[must_use]
-    pub fn below(self) -> Option<Self> {
+    pub(crate) fn below(self) -> Option<Self> {
         match self {
             Self::Inline => Some(Self::Gzip),
             Self::Gzip => Some(Self::S3),
@@ -80,7 +80,7 @@ impl EventFormKind {
 
 /// An event that fits in no form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DoesNotFit {
+pub(crate) enum DoesNotFit {
     /// It would have to go through S3, and there is no bucket.
     #[error("the event of {0} bytes doesn't fit into a task's overrides, gzipped neither; set IMMORTAL_EVENT_BUCKET")]
     NoBucket(usize),
@@ -92,7 +92,7 @@ pub enum DoesNotFit {
 }
 
 /// The first form that fits, from this one on.
-pub fn first_fitting(
+pub(crate) fn first_fitting(
     event: &str,
     transport: &EventTransport,
     key: &str,
@@ -124,7 +124,7 @@ pub fn first_fitting(
 
 impl EventForm {
     /// The text that it holds; `None` where it lies in S3.
-    pub fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
+    pub(crate) fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
         match self {
             Self::Inline(event) => Ok(Some(Cow::Borrowed(event))),
             Self::Gzip(text) => gunzip(text).map(|event| Some(Cow::Owned(event))),
@@ -134,7 +134,7 @@ impl EventForm {
 
     /// Which form it is.
     #[must_use]
-    pub fn kind(&self) -> EventFormKind {
+    pub(crate) fn kind(&self) -> EventFormKind {
         match self {
             Self::Inline(_) => EventFormKind::Inline,
             Self::Gzip(_) => EventFormKind::Gzip,

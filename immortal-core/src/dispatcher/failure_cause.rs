@@ -7,7 +7,7 @@ use crate::{
 
 /// What ended an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureCause {
+pub(crate) enum FailureCause {
     /// Its time was up: Lambda killed it, or it gave the event up itself shortly before.
     Time,
     /// Its memory was used up.
@@ -27,7 +27,7 @@ pub enum FailureCause {
 impl FailureCause {
     /// Whether the manifest gives a failure of this cause another attempt.
     #[must_use]
-    pub fn is_for(self, on: DispatchOn) -> bool {
+    pub(crate) fn is_for(self, on: DispatchOn) -> bool {
         match self {
             Self::Handler => on == DispatchOn::Any,
             Self::UnreadableEvent => false,
@@ -40,7 +40,7 @@ impl FailureCause {
     /// What the primary writes itself begins the text; what Lambda writes stands anywhere in it, after a request id or a
     /// time that differ from one age of Lambda to the next.
     #[must_use]
-    pub fn of_text(text: &str) -> Self {
+    pub(crate) fn of_text(text: &str) -> Self {
         if begins_with(text, UNREADABLE_EVENT) {
             return Self::UnreadableEvent;
         }
@@ -56,7 +56,7 @@ impl FailureCause {
     /// A type decides alone, so that a handler's own error may speak of a time-out; only a panic has no type of its
     /// own, and what Lambda itself writes of a crash may have no type at all.
     #[must_use]
-    pub fn of_record(condition: &str, ran: bool, error_type: Option<&str>, message: &str) -> Self {
+    pub(crate) fn of_record(condition: &str, ran: bool, error_type: Option<&str>, message: &str) -> Self {
         if condition == "EventAgeExceeded" || !ran {
             return Self::NeverRan;
         }

@@ -15,7 +15,7 @@ use shape::{DestinationRecord, InputShape};
 
 /// An input, as records that stand for themselves.
 #[derive(Debug)]
-pub enum DispatcherInput {
+pub(crate) enum DispatcherInput {
     /// Messages of a queue: those that fail go back to it, one by one.
     Batch(Vec<(Option<QueueMessage>, RecordReading)>),
     /// What has no queue behind it: the invocation fails with what fails in it.
@@ -23,25 +23,25 @@ pub enum DispatcherInput {
 }
 
 /// What a record turned out to be: one thing as a rule, several where it wraps a list, and each stands alone.
-pub type RecordReading = Vec<Result<RecordContent, RefusedRecord>>;
+pub(crate) type RecordReading = Vec<Result<RecordContent, RefusedRecord>>;
 
 /// An SQS message.
 #[derive(Clone, PartialEq, Eq)]
-pub struct QueueMessage {
+pub(crate) struct QueueMessage {
     /// The message's id.
-    pub id: String,
+    pub(crate) id: String,
     /// When it was sent, in Unix milliseconds.
-    pub sent: Option<i64>,
+    pub(crate) sent: Option<i64>,
     /// How many times it was received, this time included.
-    pub receive_count: u32,
+    pub(crate) receive_count: u32,
     /// The ARN of its queue.
-    pub queue: Option<String>,
+    pub(crate) queue: Option<String>,
     /// What SQS knows this delivery by.
-    pub receipt: Option<String>,
+    pub(crate) receipt: Option<String>,
     /// The body as it came.
-    pub original: Arc<str>,
+    pub(crate) original: Arc<str>,
     /// The attributes that a `DeadLetterConfig` writes, as far as they are there: what tells the body's shape.
-    pub attributes: Vec<(&'static str, String)>,
+    pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
 /// A body holds an event, which is never shown.
@@ -75,7 +75,7 @@ fn dead_letter_attributes(record: &JsonObject<'_>) -> Vec<(&'static str, String)
 
 /// Something to handle.
 #[derive(Debug)]
-pub enum RecordContent {
+pub(crate) enum RecordContent {
     /// A failed invocation of the primary.
     Failure(Box<InvocationFailure>),
     /// A task that changed its state.
@@ -89,7 +89,7 @@ pub enum RecordContent {
 
 /// How a state change came, and so who may have written it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EventChannel {
+pub(crate) enum EventChannel {
     /// As the invocation itself, from EventBridge: the order in it is what ECS says it is.
     #[default]
     Direct,
@@ -104,7 +104,7 @@ const DEEPEST: u32 = 32;
 
 /// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
-pub fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
+pub(crate) fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
     let records: Vec<_> = shape::records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
     if !records.iter().flatten().any(shape::is_message) {
         return DispatcherInput::Single(each(value(payload, functions, RecordWrapping::default())));

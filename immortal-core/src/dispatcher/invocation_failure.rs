@@ -18,24 +18,24 @@ use crate::{
 
 /// Who the dispatcher is, and whose failures it handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownFunctions {
+pub(crate) struct KnownFunctions {
     /// The dispatcher itself.
-    pub own: FunctionArn,
+    pub(crate) own: FunctionArn,
     /// The primary; a qualifier is the version to run where a failure names none.
-    pub primary: FunctionArn,
+    pub(crate) primary: FunctionArn,
 }
 
 /// A failed invocation of the primary.
 #[derive(Clone)]
-pub struct InvocationFailure {
+pub(crate) struct InvocationFailure {
     /// The event, byte for byte: itself, or where a dead letter has left it.
-    pub event: JobEvent,
+    pub(crate) event: JobEvent,
     /// The context.
-    pub context: Context,
+    pub(crate) context: Context,
     /// How the invocation ended.
-    pub cause: FailureCause,
+    pub(crate) cause: FailureCause,
     /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
-    pub series: u32,
+    pub(crate) series: u32,
 }
 
 /// An event is never logged, so it isn't shown here either.
@@ -49,7 +49,7 @@ impl fmt::Debug for InvocationFailure {
 /// A record that the dispatcher doesn't take: why, and what to mend.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct RefusedRecord(pub String);
+pub(crate) struct RefusedRecord(pub String);
 
 impl RefusedRecord {
     pub(super) fn new(why: impl Into<String>) -> Self {
@@ -83,7 +83,7 @@ pub(super) fn shown(text: &str) -> String {
 impl KnownFunctions {
     /// Whether a text names the primary, by name or in full.
     #[must_use]
-    pub fn is_primary(&self, text: &str) -> bool {
+    pub(crate) fn is_primary(&self, text: &str) -> bool {
         self.resolve(text).is_some_and(|function| function.is_same_function(&self.primary))
     }
 
@@ -93,7 +93,7 @@ impl KnownFunctions {
 
     /// The first name in a context that isn't the primary's; what is empty names nothing.
     #[must_use]
-    pub fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
+    pub(crate) fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
         let names = [context.invoked_function_arn.as_str(), context.function_name.as_str()];
         names.into_iter().find(|name| !name.is_empty() && !self.is_primary(name))
     }

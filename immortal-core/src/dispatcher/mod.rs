@@ -35,22 +35,22 @@ mod sqs;
 mod stopped_task;
 mod unfinished;
 
-pub mod answer;
-pub mod config;
-pub mod dead_letter;
-pub mod event_form;
-pub mod failure_cause;
-pub mod handed_over;
-pub mod input;
-pub mod invocation_failure;
-pub mod known_tasks;
-pub mod next_step;
-pub mod pace;
-pub mod response;
-pub mod task;
-pub mod task_order;
-pub mod task_overrides;
-pub mod token;
+pub(crate) mod answer;
+pub(crate) mod config;
+pub(crate) mod dead_letter;
+pub(crate) mod event_form;
+pub(crate) mod failure_cause;
+pub(crate) mod handed_over;
+pub(crate) mod input;
+pub(crate) mod invocation_failure;
+pub(crate) mod known_tasks;
+pub(crate) mod next_step;
+pub(crate) mod pace;
+pub(crate) mod response;
+pub(crate) mod task;
+pub(crate) mod task_order;
+pub(crate) mod task_overrides;
+pub(crate) mod token;
 
 #[cfg(test)]
 mod tests;
@@ -69,7 +69,7 @@ const MISCONFIGURED: u8 = 2;
 ///
 /// It reads the configuration once; what is wrong with it is logged, and reported to Lambda as the init error, in one
 /// message. Without a tracing subscriber it sets `lambda_runtime`'s.
-pub async fn run(manifest: &Manifest) -> u8 {
+pub(crate) async fn run(manifest: &Manifest) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// At most so many interruptions, then a job is given up: something else than bad luck is wrong.
-pub const MOST_INTERRUPTIONS: u32 = 20;
+pub(crate) const MOST_INTERRUPTIONS: u32 = 20;
 
 /// After so many interruptions Spot is left for `FARGATE`.
 const SPOT_INTERRUPTIONS: u32 = 2;
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextStep {
+pub(crate) enum NextStep {
     /// Nothing: the handler succeeded.
     Done,
     /// Another task.
@@ -31,15 +31,15 @@ pub enum NextStep {
 
 /// Another task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextAttempt {
+pub(crate) struct NextAttempt {
     /// Its number.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// How many attempts before it were interrupted.
-    pub interruptions: u32,
+    pub(crate) interruptions: u32,
     /// How long after the stop it is due.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Whether it goes to Spot.
-    pub spot: bool,
+    pub(crate) spot: bool,
 }
 
 /// How a task ended, as ECS tells of it.
@@ -55,7 +55,7 @@ enum TaskEnd {
 
 /// Decides by exit code, then by `stopCode` and `stoppedReason`.
 #[must_use]
-pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
+pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
     let exit = task.exit_code(container).and_then(RunnerExit::from_code);
     let give_up = |why: &str| NextStep::GiveUp(given_up(task, container, order, why));
     let end = task_end(task);
@@ -97,14 +97,14 @@ pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifes
 
 /// Whether the first attempt of a job goes to Spot.
 #[must_use]
-pub fn begins_on_spot(manifest: &Manifest) -> bool {
+pub(crate) fn begins_on_spot(manifest: &Manifest) -> bool {
     manifest.spot
 }
 
 /// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes where
 /// the same keeps happening, as with an image that can't be pulled.
 #[must_use]
-pub fn start_delay(interruptions: u32) -> Duration {
+pub(crate) fn start_delay(interruptions: u32) -> Duration {
     match interruptions {
         0 | 1 => Duration::ZERO,
         2 => Duration::from_secs(5),
@@ -117,7 +117,7 @@ pub fn start_delay(interruptions: u32) -> Duration {
 
 /// An order for the next attempt: the same, with its number.
 #[must_use]
-pub fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Order<E> {
+pub(crate) fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Order<E> {
     Order { attempt: next.attempt, interruptions: next.interruptions, ..order.clone() }
 }
 

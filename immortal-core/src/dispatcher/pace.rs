@@ -34,7 +34,7 @@ const QUIET: f64 = 10.0;
 
 /// The pace as a pure state: every time is a duration since its start.
 #[derive(Clone, Debug)]
-pub struct CallPace {
+pub(crate) struct CallPace {
     next: Duration,
     credit: f64,
     credited: Duration,
@@ -55,18 +55,18 @@ struct RateCut {
 impl CallPace {
     /// The pace of a process that wasn't throttled yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: Duration::ZERO, credit: BURST, credited: Duration::ZERO, cut: None }
     }
 
     /// When the next call may be sent.
     #[must_use]
-    pub fn ready(&self) -> Duration {
+    pub(crate) fn ready(&self) -> Duration {
         self.next
     }
 
     /// A call is sent; `random` is from 0 to 1.
-    pub fn sent(&mut self, now: Duration, random: f64) {
+    pub(crate) fn sent(&mut self, now: Duration, random: f64) {
         self.cut = self.cut.filter(|cut| seconds(cut.last_throttle, now) <= QUIET);
         self.credit = (self.credit + seconds(self.credited, now) * MOST).min(BURST);
         self.credited = now;
@@ -82,14 +82,14 @@ impl CallPace {
     }
 
     /// A call was answered by anything but a throttle.
-    pub fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         if let Some(cut) = &mut self.cut {
             cut.successes += 1.0;
         }
     }
 
     /// A call was throttled. Calls sent before the last cut were too many by the old rate, and don't count again.
-    pub fn throttled(&mut self, sent: Duration, now: Duration, random: f64) {
+    pub(crate) fn throttled(&mut self, sent: Duration, now: Duration, random: f64) {
         if let Some(cut) = &mut self.cut {
             cut.last_throttle = now;
             if sent < cut.at {

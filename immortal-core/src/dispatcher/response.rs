@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>; an empty list is a success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
+pub(crate) struct BatchResponse {
     batch_item_failures: Vec<BatchItemFailure>,
 }
 
@@ -20,13 +20,13 @@ struct BatchItemFailure {
 /// The invocation fails: there is no queue, or a record has no name by which it could go back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BatchFailed(pub String);
+pub(crate) struct BatchFailed(pub String);
 
 /// How a record ended: well, or with the reason for which it goes back.
-pub type RecordOutcome = Result<(), String>;
+pub(crate) type RecordOutcome = Result<(), String>;
 
 /// The answer to a batch; each outcome goes with its message's id, and a message may have several.
-pub fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchResponse, BatchFailed> {
+pub(crate) fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchResponse, BatchFailed> {
     let mut response = BatchResponse::default();
     for (id, outcome) in outcomes {
         match (id, outcome) {
@@ -44,7 +44,7 @@ pub fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchR
 }
 
 /// The answer where there is no queue: all is well, or the first reason why not.
-pub fn of_single(outcomes: Vec<RecordOutcome>) -> Result<BatchResponse, BatchFailed> {
+pub(crate) fn of_single(outcomes: Vec<RecordOutcome>) -> Result<BatchResponse, BatchFailed> {
     match outcomes.into_iter().find_map(Result::err) {
         Some(why) => Err(BatchFailed(why)),
         None => Ok(BatchResponse::default()),

@@ -5,68 +5,68 @@ use serde_json::value::RawValue;
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Task {
+pub(crate) struct Task {
     /// The task's ARN.
-    pub arn: String,
+    pub(crate) arn: String,
     /// The ARN of its cluster.
-    pub cluster: Option<String>,
+    pub(crate) cluster: Option<String>,
     /// The ARN of its task definition.
-    pub definition: Option<String>,
+    pub(crate) definition: Option<String>,
     /// `PROVISIONING`, …, `RUNNING`, …, `STOPPED`.
-    pub status: String,
+    pub(crate) status: String,
     /// What it was started with as `startedBy`: the request id, as a rule.
-    pub started_by: Option<String>,
+    pub(crate) started_by: Option<String>,
     /// When it stopped, in Unix milliseconds.
-    pub stopped_at: Option<i64>,
+    pub(crate) stopped_at: Option<i64>,
     /// Why it stopped, as ECS's code.
-    pub stop_code: Option<String>,
+    pub(crate) stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
-    pub stopped_reason: Option<String>,
+    pub(crate) stopped_reason: Option<String>,
     /// Its containers.
-    pub containers: Vec<TaskContainer>,
+    pub(crate) containers: Vec<TaskContainer>,
     /// What its containers were told, container by container.
-    pub overrides: Vec<RunningOverride>,
+    pub(crate) overrides: Vec<RunningOverride>,
 }
 
 /// A container of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct TaskContainer {
+pub(crate) struct TaskContainer {
     /// Its name in the task definition.
     #[serde(deserialize_with = "lenient")]
-    pub name: String,
+    pub(crate) name: String,
     /// Its exit code; `None` where it never ran.
     #[serde(deserialize_with = "number")]
-    pub exit_code: Option<i64>,
+    pub(crate) exit_code: Option<i64>,
     /// What ECS says of its end: `OutOfMemoryError: Container killed due to memory usage`.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// What a container was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunningOverride {
+pub(crate) struct RunningOverride {
     /// Its name in the task definition.
-    pub name: String,
+    pub(crate) name: String,
     /// Its variables.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Task {
     /// Whether it has stopped.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.status == "STOPPED"
     }
 
     /// The exit code of a container; `None` where it never ran.
     #[must_use]
-    pub fn exit_code(&self, container: &str) -> Option<i64> {
+    pub(crate) fn exit_code(&self, container: &str) -> Option<i64> {
         self.containers.iter().find(|other| other.name == container)?.exit_code
     }
 
     /// The variables that a container was told; `None` where the task doesn't say.
     #[must_use]
-    pub fn environment(&self, container: &str) -> Option<&[(String, String)]> {
+    pub(crate) fn environment(&self, container: &str) -> Option<&[(String, String)]> {
         let told = self.overrides.iter().find(|other| other.name == container)?;
         // Names without values say nothing either.
         told.environment.iter().any(|(_, value)| !value.is_empty()).then_some(&told.environment)

@@ -14,7 +14,7 @@ use crate::{
 
 /// What a task says of its order.
 #[derive(Debug)]
-pub enum TaskOrder {
+pub(crate) enum TaskOrder {
     /// An order of the primary.
     Ours(Box<Order>),
     /// The task is somebody else's: of another family or container.
@@ -27,7 +27,7 @@ pub enum TaskOrder {
 
 /// Reads the order of a task.
 #[must_use]
-pub fn read(task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> TaskOrder {
+pub(crate) fn read(task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> TaskOrder {
     let container = config.container.as_str();
     let of_another_family = |definition| family(definition) != family(&config.task_definition);
     if task.definition.as_deref().is_some_and(of_another_family) {
@@ -73,14 +73,18 @@ fn whole(event: &EventForm) -> Result<(), String> {
 }
 
 /// Refuses request ids and versions that could forge lines of the log.
-pub fn refuse_forged(order: &Order) -> Result<(), RefusedRecord> {
+pub(crate) fn refuse_forged(order: &Order) -> Result<(), RefusedRecord> {
     refuse_unprintable("request id", &order.context.aws_request_id)?;
     refuse_unprintable("version", &order.context.function_version)
 }
 
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses
 /// the event, never the code, the handler, or an object of another's.
-pub fn restrict(order: Order, config: &DispatcherConfig, functions: &KnownFunctions) -> Result<Order, RefusedRecord> {
+pub(crate) fn restrict(
+    order: Order,
+    config: &DispatcherConfig,
+    functions: &KnownFunctions,
+) -> Result<Order, RefusedRecord> {
     let object = match &order.event {
         EventForm::S3(uri) => Some(uri.as_str()),
         EventForm::Inline(_) | EventForm::Gzip(_) => None,
@@ -90,7 +94,7 @@ pub fn restrict(order: Order, config: &DispatcherConfig, functions: &KnownFuncti
 }
 
 /// Refuses an event in an object that this dispatcher didn't put there for this request.
-pub fn refuse_other_object(
+pub(crate) fn refuse_other_object(
     event_object: Option<&str>,
     request_id: &str,
     config: &DispatcherConfig,

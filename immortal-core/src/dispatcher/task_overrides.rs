@@ -11,7 +11,7 @@ use crate::{
 
 /// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
 /// are characters or bytes is not documented, so bytes are counted, and the last few are left alone.
-pub const LONGEST: usize = 7_900;
+pub(crate) const LONGEST: usize = 7_900;
 
 /// The last series for which there is room: each begins with a redrive, which a person makes.
 const MOST_SERIES: u32 = 9_999;
@@ -21,7 +21,7 @@ const MOST_SERIES: u32 = 9_999;
 /// Its JSON is what the SDK sends of it: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TaskOverrides {
+pub(crate) struct TaskOverrides {
     #[serde(rename = "containerOverrides")]
     containers: [ContainerOverride; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,20 +34,20 @@ pub struct TaskOverrides {
 
 /// What the container is told.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct ContainerOverride {
+pub(crate) struct ContainerOverride {
     /// The container.
-    pub name: String,
+    pub(crate) name: String,
     /// The order.
-    pub environment: Vec<OrderVariable>,
+    pub(crate) environment: Vec<OrderVariable>,
 }
 
 /// A variable of the order.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct OrderVariable {
+pub(crate) struct OrderVariable {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its value.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -76,7 +76,7 @@ impl TaskOverrides {
     ///
     /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
-    pub fn new<E>(container: &str, order: &Order<E>, event: &EventForm, manifest: &Manifest) -> Self {
+    pub(crate) fn new<E>(container: &str, order: &Order<E>, event: &EventForm, manifest: &Manifest) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
         let variables = order.to_variables(event).into_iter().map(|(name, value)| OrderVariable { name, value });
         Self {
@@ -89,20 +89,20 @@ impl TaskOverrides {
 
     /// The container's part.
     #[must_use]
-    pub fn container(&self) -> &ContainerOverride {
+    pub(crate) fn container(&self) -> &ContainerOverride {
         let [container] = &self.containers;
         container
     }
 
     /// How many bytes of JSON these overrides are.
     #[must_use]
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         json_length(self)
     }
 
     /// How many bytes they are in the longest order of the same job: what fits as attempt 1 fits as the last one.
     #[must_use]
-    pub fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         let largest = [
             (env::ATTEMPT, MOST_ATTEMPTS + MOST_INTERRUPTIONS),
             (env::INTERRUPTIONS, MOST_INTERRUPTIONS),
@@ -117,7 +117,7 @@ impl TaskOverrides {
 
     /// Whether they are short enough to be sent, in this attempt and in each later one.
     #[must_use]
-    pub fn fit(&self) -> bool {
+    pub(crate) fn fit(&self) -> bool {
         self.longest() <= LONGEST
     }
 }

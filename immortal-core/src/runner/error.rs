@@ -4,7 +4,7 @@ use crate::exit::RunnerExit;
 
 /// Why the handler couldn't be run, by what comes next; each message says what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RunnerError {
+pub(crate) enum RunnerError {
     /// It can never run: the event is given up at once.
     #[error("{0}")]
     Permanent(String),

@@ -37,7 +37,7 @@ use crate::{
 };
 use attempt::AttemptLimits;
 use config::{RunnerConfig, TaskEnvironment};
-pub use error::RunnerError;
+pub(crate) use error::RunnerError;
 use prepare::{PreparedAttempt, prepare};
 use report::AttemptReport;
 use stop::StopSignal;
@@ -45,7 +45,7 @@ use stop::StopSignal;
 /// Runs one attempt of the order in the environment, and returns the exit code.
 ///
 /// The manifest isn't asked: the order holds all that was decided for this attempt.
-pub async fn run(_manifest: &Manifest) -> u8 {
+pub(crate) async fn run(_manifest: &Manifest) -> u8 {
     let environment = TaskEnvironment::read();
     let exit = match read(&environment) {
         Ok((order, config)) => {
