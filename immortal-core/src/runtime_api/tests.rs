@@ -1,13 +1,13 @@
 //! The server against raw sockets: what goes over the wire, to the byte.
 
-use std::{future::poll_fn, task::Poll};
-
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 use super::*;
+
+mod extensions;
 
 async fn connect(api: &RuntimeApi) -> TcpStream {
     TcpStream::connect(api.address()).await.expect("the server listens")
@@ -243,7 +243,7 @@ async fn a_held_request_that_is_given_up_costs_no_answer() {
         let mut stream = connect(&api).await;
         ask(&mut stream, GET_NEXT).await;
         let mut held = connect(&api).await;
-        send(&mut held, &format!("GET {} HTTP/1.1\r\n", server_path::EVENT_NEXT)).await;
+        send(&mut held, &format!("GET {} HTTP/1.1\r\n", crate::names::path::EVENT_NEXT)).await;
         send(&mut held, "Host: x\r\nLambda-Extension-Identifier: x\r\n\r\n").await;
         held.shutdown().await.expect("it is open");
         until_closed(&mut held).await;
@@ -329,59 +329,6 @@ async fn serves_six_megabytes_and_refuses_more() {
         let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
         assert_eq!(matches!(answer, InvocationAnswer::Response(_)), status == "202", "{answer:?}");
     }
-}
-
-#[tokio::test]
-async fn graceful_shutdown_helpers_find_their_extension_calls() {
-    let api = RuntimeApi::bind().await.expect("loopback");
-    api.describe(FunctionNames { name: "ingest".into(), version: "7".into(), handler: "bootstrap".into() });
-    let mut stream = connect(&api).await;
-    let body = r#"{"events":[]}"#;
-    let (head, _) = ask(&mut stream, &post(server_path::REGISTER, "", body)).await;
-    assert!(head.starts_with("http/1.1 403"), "{head}");
-    let named = "Lambda-Extension-Name: helper\r\n";
-    let (head, body) = ask(&mut stream, &post(server_path::REGISTER, named, body)).await;
-    assert!(head.starts_with("http/1.1 200") && head.contains("lambda-extension-identifier: "), "{head}");
-    assert_eq!(body, r#"{"functionName":"ingest","functionVersion":"7","handler":"bootstrap"}"#);
-    let next = format!("GET {} HTTP/1.1\r\nHost: lambda\r\n", server_path::EVENT_NEXT);
-    let (head, _) = ask(&mut stream, &format!("{next}\r\n")).await;
-    assert!(head.starts_with("http/1.1 403"), "{head}");
-    send(&mut stream, &format!("{next}Lambda-Extension-Identifier: x\r\n\r\n")).await;
-    // It is held: another call on another connection comes and goes meanwhile.
-    let mut other = connect(&api).await;
-    ask(&mut other, &post("/unknown", "", "")).await;
-    let mut byte = [0];
-    let silent = poll_fn(|cx| {
-        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
-        Poll::Ready(stream.poll_peek(cx, &mut buffer).is_pending())
-    });
-    assert!(silent.await);
-}
-
-/// Source: `errAgentRegistrationClosed` in <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
-#[tokio::test]
-async fn extensions_register_before_the_first_next_only() {
-    let api = RuntimeApi::bind().await.expect("loopback");
-    let register = post(server_path::REGISTER, "Lambda-Extension-Name: helper\r\n", r#"{"events":[]}"#);
-    let mut stream = connect(&api).await;
-    let (head, _) = ask(&mut stream, &register).await;
-    assert!(head.starts_with("http/1.1 200"), "{head}");
-    let client = async {
-        let (head, body) = {
-            ask(&mut stream, GET_NEXT).await;
-            ask(&mut stream, &register).await
-        };
-        assert!(head.starts_with("http/1.1 403") && body.contains("Extension.RegistrationClosed"), "{head} {body}");
-        ask(&mut stream, &post_response("r-1", "1")).await;
-    };
-    // It is refused while the runtime works, and costs the invocation nothing.
-    let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-    assert!(matches!(answer, InvocationAnswer::Response(_)), "{answer:?}");
-}
-
-mod server_path {
-    pub(super) const REGISTER: &str = "/2020-01-01/extension/register";
-    pub(super) const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
 }
 
 #[tokio::test]
