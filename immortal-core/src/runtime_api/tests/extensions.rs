@@ -17,7 +17,7 @@ async fn graceful_shutdown_helpers_find_their_extension_calls() {
     let (head, body) = ask(&mut stream, &post(REGISTER, named, body)).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("lambda-extension-identifier: "), "{head}");
     assert_eq!(body, r#"{"functionName":"ingest","functionVersion":"7","handler":"bootstrap"}"#);
-    let next = format!("GET {} HTTP/1.1\r\nHost: lambda\r\n", EVENT_NEXT);
+    let next = format!("GET {EVENT_NEXT} HTTP/1.1\r\nHost: lambda\r\n");
     let (head, _) = ask(&mut stream, &format!("{next}\r\n")).await;
     assert!(head.starts_with("http/1.1 403"), "{head}");
     send(&mut stream, &format!("{next}Lambda-Extension-Identifier: x\r\n\r\n")).await;
