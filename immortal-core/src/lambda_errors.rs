@@ -89,7 +89,7 @@ fn exchange(host: &str, request: &[u8]) -> io::Result<u16> {
 
 fn connect(host: &str) -> io::Result<TcpStream> {
     let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    let mut last = io::Error::other(format!("{host} is no address"));
+    let mut last = io::Error::other(format!("{host} is not a valid address"));
     for address in with_port.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(stream) => return Ok(stream),

@@ -55,9 +55,9 @@ pub mod env {
     pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";
     /// Runner: seconds between SIGTERM and SIGKILL, as the task definition's `stopTimeout`.
     pub const STOP_TIMEOUT: &str = "IMMORTAL_STOP_TIMEOUT";
-    /// Runner: for how many seconds a download may stand still before it is begun anew; 30 without it.
+    /// Runner: seconds without a byte after which a download is requested again; default 30.
     pub const STALL_TIMEOUT: &str = "IMMORTAL_STALL_TIMEOUT";
-    /// Runner: within how many seconds the handler's process asks for the event; 900 without it.
+    /// Runner: seconds within which the handler's process must ask for the event; default 900.
     pub const START_TIMEOUT: &str = "IMMORTAL_START_TIMEOUT";
 
     /// Lambda: the Runtime API's host and port.

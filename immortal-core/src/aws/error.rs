@@ -95,7 +95,7 @@ where
             SdkError::DispatchFailure(failure) if failure.is_user() || lacks_credentials(&error) => {
                 Self::Unsent(Arc::new(error))
             }
-            // What can't be read is no answer, and is not quoted: it may hold an event.
+            // An answer that can't be read counts as none, and is not quoted: it may hold an event.
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
                 let status = error.raw_response().map(|answer| answer.status().as_u16()).unwrap_or_default();
                 Self::Unanswered(format!("an answer of status {status} that can't be read").into_error())
@@ -174,8 +174,8 @@ impl ServiceError {
     }
 }
 
-/// What there is no room for now may fit later: Fargate's own capacity, the account's count of running tasks, and that of
-/// tasks which ECS is about to start ("Tasks provisioning capacity limit exceeded.").
+/// Whether a text names a limit that may pass: Fargate's capacity, the account's number of running tasks, or the number of
+/// tasks that ECS is about to start ("Tasks provisioning capacity limit exceeded.").
 pub(crate) fn is_capacity(text: &str) -> bool {
     const SAID: [&str; 3] =
         ["capacity is unavailable", "reached the limit on the number of", "provisioning capacity limit exceeded"];

@@ -1,4 +1,4 @@
-//! AWS's services through AWS's SDK: one configuration, one set of connections, one reading of what went wrong.
+//! AWS's services through AWS's SDK: one configuration, one set of connections, one classification of errors.
 //!
 //! What a role asks of a service is in that role's adapters; what both ask of S3 is here.
 
@@ -32,7 +32,7 @@ pub(crate) struct AwsClients {
 
 /// Nothing says in which region the process is, so that no request can be signed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("there is no region; set AWS_REGION")]
+#[error("no AWS region is configured; set AWS_REGION")]
 pub(crate) struct MissingRegion;
 
 impl AwsClients {

@@ -31,9 +31,9 @@ pub(crate) enum RunTaskOutcome {
     Started(String),
     /// Once more, after a pause.
     Retry(RetryableFailure),
-    /// Once more, one kind down.
+    /// Once more, with the event in the next form.
     OverridesTooLong(String),
-    /// Back to the queue at once; the text says what to mend.
+    /// Back to the queue at once; the text says what to fix.
     BackToQueue(String),
 }
 

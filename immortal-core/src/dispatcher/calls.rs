@@ -69,7 +69,7 @@ impl AwsCalls {
         Some(answer)
     }
 
-    /// A task by its ARN; `None` where ECS hasn't known it for so long that it is no lag.
+    /// A task by its ARN; `None` where ECS doesn't know it, longer than `DescribeTasks` lags.
     pub(super) async fn find_task(
         &self,
         cluster: &str,
@@ -90,7 +90,7 @@ impl AwsCalls {
             let pause = backoff(asked + 3, fastrand::f64()).max(Duration::from_millis(200)).min(left);
             if !deadline.pause(pause).await {
                 return Err(format!(
-                    "there was no time left to look the task {arn} up; give the dispatcher a timeout of a minute"
+                    "there was no time left to look up the task {arn}; set the dispatcher's timeout to a minute"
                 ));
             }
             asked += 1;
@@ -217,5 +217,5 @@ impl AwsCalls {
 
 /// There was no time for a call: what to fix.
 pub(super) fn no_time(call: &str) -> String {
-    format!("there was no time left for {call}; give the dispatcher a timeout of a minute, and it is tried again")
+    format!("there was no time left for {call}; set the dispatcher's timeout to a minute; it is tried again")
 }

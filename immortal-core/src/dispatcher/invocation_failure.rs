@@ -46,7 +46,7 @@ impl fmt::Debug for InvocationFailure {
     }
 }
 
-/// A record that the dispatcher doesn't take: why, and what to mend.
+/// A record that the dispatcher doesn't take: why, and what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct RefusedRecord(pub String);

@@ -64,7 +64,7 @@ pub(crate) struct PlannedTask<'a> {
     pub(crate) series: u32,
     /// The attempt.
     pub(crate) attempt: u32,
-    /// The ARN of the task before it, which is no answer.
+    /// The ARN of the task before it, which doesn't count.
     pub(crate) previous: Option<&'a str>,
 }
 

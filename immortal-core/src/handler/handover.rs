@@ -100,8 +100,8 @@ fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Durat
     left.checked_sub(grace.min(left / 10))
 }
 
-/// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
-/// isn't lost either.
+/// Gives the event up, and restarts the process. When that fails the process ends, which Lambda takes for a crash, so the
+/// event isn't lost either.
 fn hand_over(pending: PendingInvocation) {
     let request_id = pending.request_id().to_owned();
     let invocation_id = pending.invocation_id().map(str::to_owned);
@@ -112,10 +112,10 @@ fn hand_over(pending: PendingInvocation) {
         exit(1);
     }
     stderr::line(format_args!(
-        "RequestId: {request_id} was handed over, since its deadline is near; the process begins anew"
+        "RequestId: {request_id} was handed over, since its deadline is near; the process restarts"
     ));
     let error = re_exec();
-    stderr::line(format_args!("the process can't begin anew, so it ends: {error}"));
+    stderr::line(format_args!("the process can't restart itself, so it ends: {error}"));
     exit(1);
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn read(form: &EventForm, aws: &AwsClients) -> Result<Bytes, Ru
         }
     };
     if serde_json::from_slice::<&RawValue>(&event).is_err() {
-        return Err(RunnerError::Permanent("the order's event is no JSON".into()));
+        return Err(RunnerError::Permanent("the order's event is not valid JSON".into()));
     }
     Ok(event)
 }

@@ -116,7 +116,7 @@ async fn what_can_never_run_is_refused_with_what_to_do_instead() {
         ("in a directory", function(zip_of([("hello/bootstrap", 0o755, b"".as_slice())])), r#""hello/bootstrap""#),
         ("CR LF", function(zip_of([("bootstrap", 0o755, b"#!/bin/sh\r\n".as_slice())])), "CR LF"),
         ("a method", function(lzma), r#""bootstrap" is compressed with"#),
-        ("no zip", function(b"this is no zip".to_vec()), "not a readable zip"),
+        ("no zip", function(b"this is not a zip".to_vec()), "not a readable zip"),
         ("include", function(zip_of([("../config/a", 0o644, b"".as_slice())])), "--include config:../config"),
         ("zip slip", function(zip_of([("../../evil", 0o755, b"evil".as_slice())])), r#""../../evil" leads out"#),
         ("a bomb", function(bomb()), "larger than 250 MB"),

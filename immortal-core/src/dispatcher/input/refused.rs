@@ -1,4 +1,4 @@
-//! What is no failed event, by its name, and the way to do it right.
+//! Input that is not a failed event: what it is, and what to do instead.
 
 use super::super::{
     invocation_failure::{KnownFunctions, RefusedRecord, shown},
@@ -53,7 +53,7 @@ fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedReco
 /// An event without anything that tells of an invocation: most likely a person sent it.
 fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
     RefusedRecord::new(format!(
-        "nothing in it tells of a failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
+        "it names no failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
          asynchronously, or send it to the failure queue with a message attribute RequestID",
         functions.primary
     ))
@@ -70,7 +70,7 @@ pub(super) fn stream(record: &JsonObject<'_>, request: &JsonObject<'_>) -> Optio
     }
     let stream = batch.and_then(JsonObject::read).and_then(|batch| batch.text("streamArn"));
     Some(RefusedRecord::new(format!(
-        "it tells of a batch of {}, and holds no event: Lambda reads streams synchronously, and its record says only \
+        "it is the record of a batch of {}, which holds no event: Lambda reads streams synchronously, and its record says only \
          where the batch lies; read the stream with an EventBridge pipe whose target is the function with invocation \
          type FIRE_AND_FORGET, so that each failure is that of an asynchronous invocation",
         stream.map_or_else(|| "a stream".to_owned(), |arn| format!("the stream {}", shown(&arn)))

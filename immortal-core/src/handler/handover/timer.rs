@@ -57,7 +57,7 @@ impl TimerThread {
     fn run(&self, fire: impl Fn()) {
         let mut state = self.lock();
         loop {
-            // Claimed under the lock: what is due belongs to the claim, until the timer is armed anew.
+            // Claimed under the lock: what is due belongs to the claim, until the timer is armed again.
             if state.due.take_if(|due| *due <= Instant::now()).is_some() && self.claim.take() {
                 drop(state);
                 fire();

@@ -57,7 +57,7 @@ impl CodeDownloader {
     {
         match self.download(package).await {
             Err(RangeError::Expired(status)) => {
-                tracing::warn!("the address of {what} is refused with {status}, and asked for anew");
+                tracing::warn!("the address of {what} is refused with {status}; requesting a new one");
                 self.download(&again().await?).await
             }
             done => done,
