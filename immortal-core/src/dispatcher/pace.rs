@@ -6,7 +6,7 @@
 //! throttle cuts its rate, each success brings it back to where it was, and then beyond, faster and faster. As growth is
 //! counted in calls, processes of different rates are throttled equally often, and together they stay at the limit.
 //!
-//! The SDK's adaptive retry mode in this place takes 0.54 of the limit with 2 dispatchers and 0.59 with 5, with 6 % and 9 %
+//! The SDK's adaptive retry mode in this place takes 0.64 of the limit with 2 dispatchers and 0.55 with 5, with 5 % and 9 %
 //! of the calls throttled; this takes 0.99 and 0.99, with 5 % and 12 % throttled (`cargo figures dispatcher`).
 
 use std::{
