@@ -30,7 +30,7 @@ async fn a_process_that_never_answers_ends_the_attempt_with_its_own_end() {
         ("exit 0", 3, "exited with 0, without an answer"),
         ("exit 124", 3, "exited with 124"),
         (broken_off.as_str(), 3, "without a whole answer"),
-        ("next; kill -KILL $$", 137, "want of memory"),
+        ("next; kill -KILL $$", 137, "ran out of memory"),
         ("next; kill -SEGV $$", 139, "signal 11"),
     ] {
         let end = Bench::of(runtime(bootstrap)).await.run().await;
