@@ -147,6 +147,14 @@ impl Emulator {
         Ok(self.services.sqs.start_move_task(&source, destination.as_deref())?)
     }
 
+    /// How long the next message of a queue is still hidden: nothing for one that can be received, `None` where none
+    /// waits. What a mapped function is at work on doesn't wait.
+    #[must_use]
+    pub fn hidden_for(&self, queue: &str) -> Option<Duration> {
+        let left = self.services.sqs.next_visible(queue)?.duration_since(self.platform.now());
+        Some(Duration::try_from(left).unwrap_or_default())
+    }
+
     /// Creates a cluster with these capacity providers (`FARGATE`, `FARGATE_SPOT`).
     pub fn create_cluster(&self, name: &str, capacity_providers: &[&str]) {
         self.services.ecs.create(name, capacity_providers);
@@ -209,6 +217,11 @@ impl Emulator {
     /// If there is no such operation: the fault would never be seen.
     pub fn inject_for(&self, request_id: &str, fault: Fault) {
         self.platform.faults.inject(fault, Some(request_id.to_owned()));
+    }
+
+    /// Ends what was injected into the calls of an operation.
+    pub fn end_faults(&self, operation: &str) {
+        self.platform.faults.end(operation);
     }
 
     /// Everything that happened so far, in order.

@@ -1,5 +1,6 @@
 //! The whole chain as it is deployed: primary, failure queue, dispatcher, cluster, dead-letter queue.
 
+mod clock;
 mod journal;
 mod seen;
 
@@ -46,6 +47,10 @@ pub(crate) struct Setup {
     pub(crate) primary: &'static str,
     /// The binary of dispatcher and runner, for a primary that knows nothing of immortal.
     pub(crate) roles: Option<&'static str>,
+    /// The binary of the dispatcher alone.
+    pub(crate) dispatcher_binary: Option<&'static str>,
+    /// How long an invocation of the dispatcher may take.
+    pub(crate) dispatcher_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) retries: u8,
     /// The failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
@@ -66,6 +71,8 @@ impl Setup {
         Self {
             primary,
             roles: None,
+            dispatcher_binary: None,
+            dispatcher_timeout: Duration::from_mins(1),
             timeout: Duration::from_secs(1),
             retries: 0,
             dead_letter_config: false,
@@ -126,19 +133,19 @@ impl Setup {
         ]);
         variables.extend(self.dispatcher);
         let dispatcher = format!("{}Dlq", self.primary);
-        let function = Function {
-            timeout: Duration::from_mins(1),
+        let dispatcher = Function {
+            timeout: self.dispatcher_timeout,
             environment: variables,
             on_failure: Some(FailureTarget::OnFailure(dead_letters)),
-            ..Function::new(&dispatcher, package(roles))
+            ..Function::new(&dispatcher, package(self.dispatcher_binary.unwrap_or(roles)))
         };
-        emulator.deploy(function).expect("a sound function");
+        emulator.deploy(dispatcher.clone()).expect("a sound function");
         emulator.put_task_rule(TaskRule {
             family: Some(RUNNER.into()),
             last_status: vec!["STOPPED".into()],
             target: RuleTarget::Queue(failures),
         });
-        Chain { emulator, primary: self.primary, function: primary }
+        Chain { emulator, primary: self.primary, function: primary, dispatcher }
     }
 }
 
@@ -147,6 +154,7 @@ pub(crate) struct Chain {
     pub(crate) emulator: Emulator,
     primary: &'static str,
     function: Function,
+    dispatcher: Function,
 }
 
 /// An invocation's error as a destination record has it: type, where it has one, and message.
@@ -172,6 +180,12 @@ impl Chain {
     /// Deploys other code under the primary's name.
     pub(crate) fn redeploy(&self, zip: Vec<u8>) {
         self.emulator.deploy(Function { zip: zip.into(), ..self.function.clone() }).expect("a sound function");
+    }
+
+    /// Deploys other code as the dispatcher, or none: then it is as it was in the beginning.
+    pub(crate) fn redeploy_dispatcher(&self, zip: Option<Vec<u8>>) {
+        let zip = zip.map_or_else(|| self.dispatcher.zip.clone(), Into::into);
+        self.emulator.deploy(Function { zip, ..self.dispatcher.clone() }).expect("a sound function");
     }
 
     /// Starts the event source mapping.

@@ -9,6 +9,7 @@ mod examples;
 mod first_life;
 mod histories;
 mod later_lives;
+mod moved_time;
 mod own_main;
 mod permissions;
 mod runner;

@@ -70,6 +70,14 @@ const MISCONFIGURED: u8 = 2;
 /// It reads the configuration once; what is wrong with it is logged, and reported to Lambda as the init error, in one
 /// message. Without a tracing subscriber it sets `lambda_runtime`'s.
 pub(crate) async fn run(manifest: &Manifest) -> u8 {
+    run_with_clock(manifest, SystemTime::now).await
+}
+
+/// As [`run`], with a clock for the time of day, by which records are old and attempts are due.
+///
+/// How long an invocation may work is by the machine's clock all the same, as Lambda's deadline is.
+#[doc(hidden)]
+pub async fn run_with_clock(manifest: &Manifest, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }
@@ -91,14 +99,13 @@ pub(crate) async fn run(manifest: &Manifest) -> u8 {
         );
     }
     let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws).await);
+    let clock = Arc::new(clock);
     let handler = json_handler::of_function(move |event: LambdaEvent<Box<RawValue>>| {
-        let dispatcher = Arc::clone(&dispatcher);
+        let (dispatcher, clock) = (Arc::clone(&dispatcher), Arc::clone(&clock));
         async move {
             let LambdaEvent { payload, context } = event;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            let now = u64::try_from(now).unwrap_or(u64::MAX);
-            let deadline = deadline::of_invocation(context.deadline, now);
-            let now = i64::try_from(now).unwrap_or(i64::MAX);
+            let deadline = deadline::of_invocation(context.deadline, unix_milliseconds(SystemTime::now()));
+            let now = i64::try_from(unix_milliseconds(clock())).unwrap_or(i64::MAX);
             let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline, now).await;
             handled.map_err(|failed| Diagnostic {
                 error_type: "Immortal.NotDispatched".to_owned(),
@@ -113,6 +120,11 @@ pub(crate) async fn run(manifest: &Manifest) -> u8 {
             STOPPED
         }
     }
+}
+
+fn unix_milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 async fn set_up() -> Result<(DispatcherConfig, AwsClients), String> {

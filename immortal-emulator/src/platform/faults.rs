@@ -159,6 +159,11 @@ impl FaultScript {
         lock(&self.0).0.push(ScriptedFault { fault, of, seen: 0 });
     }
 
+    /// Ends the faults of this operation.
+    pub(crate) fn end(&self, operation: &str) {
+        lock(&self.0).0.retain(|scripted| scripted.fault.operation != operation);
+    }
+
     /// Counts a call of this operation, about the event of this request, and says how it is to fail.
     pub(crate) fn hit(&self, operation: &str, of: Option<&str>) -> Option<FaultKind> {
         let mut guard = lock(&self.0);
@@ -218,6 +223,16 @@ mod tests {
         let hits = ["r-1", "r-2", "r-2", "r-1"].map(|of| faults.hit("RunTask", Some(of)).is_some());
         assert_eq!(hits, [false, false, false, true]);
         assert!(faults.hit("RunTask", None).is_none());
+    }
+
+    #[test]
+    fn the_faults_of_an_operation_come_to_an_end() {
+        let faults = FaultScript::new(0);
+        for operation in ["RunTask", "ListTasks"] {
+            faults.inject(Fault { operation, kind: FaultKind::Empty, calls: FaultedCalls::All }, None);
+        }
+        faults.end("RunTask");
+        assert!(faults.hit("RunTask", None).is_none() && faults.hit("ListTasks", None).is_some());
     }
 
     #[test]

@@ -85,6 +85,8 @@ impl SqsService {
                 let copy = &mut stored.messages[at];
                 copy.visible_at = self.platform.now() + self.platform.scaled(stored.queue.visibility_timeout);
                 copy.held = false;
+                let message_id = copy.message.id.clone();
+                self.platform.journal.note(source_of(name), EntryKind::Returned { message_id });
                 drop(queues);
                 return self.wake();
             }
