@@ -118,14 +118,26 @@ impl Dispatcher {
         };
         info!(task = arn, "the order in its event can't be read, so DescribeTasks is asked: {first}");
         let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
-        let found = self.calls.find_task(cluster, arn, scope.deadline).await;
-        let problem = match found.map_err(UnfinishedRecord::Returned)? {
+        let exit = task.exit_code(&self.config.container).and_then(RunnerExit::from_code);
+        let succeeded = exit == Some(RunnerExit::Succeeded);
+        // Of a job that succeeded only its object is left to delete: asked for once, and left to expire otherwise.
+        let found = if succeeded {
+            let tasks = self.calls.describe_tasks(cluster, &[arn.to_owned()], scope.deadline).await;
+            tasks.unwrap_or_default().into_iter().next()
+        } else {
+            self.calls.find_task(cluster, arn, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
+        };
+        let problem = match found {
             Some(task) => match self.order_in(scope, &task)? {
                 Ok(order) => return Ok(order),
                 Err(problem) => format!("ECS's own description has the same fault ({problem})"),
             },
             None => "ECS doesn't know the task any more".to_owned(),
         };
+        if succeeded {
+            info!(task = arn, decision = "done", "the handler succeeded, and its order can't be read: {problem}");
+            return Ok(None);
+        }
         let started_by = task.started_by.as_deref().unwrap_or_default();
         let why = format!(
             "the stopped task {arn}, startedBy {}, can't have a next attempt, because the order in its event can't be \
@@ -136,19 +148,13 @@ impl Dispatcher {
     }
 
     /// The order in one description of a stopped task: `None` where there is nothing to do, the inner error where it
-    /// can't be read and is needed.
+    /// can't be read.
     fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, UnfinishedRecord> {
         let arn = task.arn.as_str();
         match task_order::read(task, &self.config, &scope.functions) {
             TaskOrder::Ours(order) => return Ok(Ok(Some(*order))),
             TaskOrder::OtherTask(why) => info!(task = arn, decision = "ignored", "{why}"),
             TaskOrder::OtherFunction(refusal) => return Err(refused(scope, &refusal, "")),
-            TaskOrder::Unreadable(problem)
-                if task.exit_code(&self.config.container).and_then(RunnerExit::from_code)
-                    == Some(RunnerExit::Succeeded) =>
-            {
-                info!(task = arn, decision = "done", "the handler succeeded, and its order can't be read: {problem}");
-            }
             TaskOrder::Unreadable(problem) => return Ok(Err(problem)),
         }
         Ok(Ok(None))

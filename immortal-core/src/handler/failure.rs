@@ -5,6 +5,7 @@ use std::{any::Any, fmt};
 use lambda_runtime::Diagnostic;
 
 use super::bounds::HandlerError;
+use crate::names::UNREADABLE_EVENT;
 
 /// How long a message may be, in bytes of its JSON.
 ///
@@ -49,8 +50,9 @@ impl HandlerFailure {
             path if path == "." => String::new(),
             path => format!("{path}: "),
         };
-        let message = format!("the event can't be read as `{wanted}`: {place}{}", error.inner());
-        Self::of_json("Immortal.UnreadableEvent", message)
+        // A `DeadLetterConfig` passes on the message alone, by whose beginning the dispatcher knows the type.
+        let message = format!("{UNREADABLE_EVENT}: the event can't be read as `{wanted}`: {place}{}", error.inner());
+        Self::of_json(UNREADABLE_EVENT, message)
     }
 
     pub(super) fn unwritable_response(error: &serde_json::Error) -> Self {

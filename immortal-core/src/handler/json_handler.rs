@@ -112,6 +112,7 @@ mod tests {
         let failed = of_function(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
         let diagnostic = Diagnostic::from(failed);
         assert_eq!(diagnostic.error_type, "Immortal.UnreadableEvent");
+        assert!(diagnostic.error_message.starts_with("Immortal.UnreadableEvent: "), "{}", diagnostic.error_message);
         assert!(diagnostic.error_message.contains("EOF while parsing"), "{}", diagnostic.error_message);
     }
 

@@ -7,7 +7,9 @@ pub(super) fn summary(failure: &ReportedError) -> String {
     const MOST: usize = 2000;
     let error_type = error_type(failure).unwrap_or_else(|| "an error".into());
     let message = reported(failure, "errorMessage").unwrap_or_default();
-    let summary: String = format!("{error_type}: {message}").chars().take(MOST).collect();
+    let repeats_type = message.strip_prefix(&*error_type).is_some_and(|rest| rest.starts_with(':'));
+    let summary = if repeats_type { message } else { format!("{error_type}: {message}") };
+    let summary: String = summary.chars().take(MOST).collect();
     summary.trim_end_matches([':', ' ']).replace(char::is_control, " ")
 }
 
@@ -31,6 +33,7 @@ mod tests {
         for (error_type, body, expected) in [
             (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
             (Some("unhandled"), "no json", "unhandled"),
+            (None, r#"{"errorType":"Immortal.X","errorMessage":"Immortal.X: no"}"#, "Immortal.X: no"),
             (None, "", "an error"),
         ] {
             let failure = ReportedError { error_type: error_type.map(str::to_owned), body: body.to_owned().into() };

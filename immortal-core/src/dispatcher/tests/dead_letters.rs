@@ -172,9 +172,17 @@ async fn a_finished_job_leaves_no_event_behind() {
     invoke(&dispatcher, &stopped(&call, FIRST, Some(0), "EssentialContainerExited").to_string()).await.expect("done");
     service.with(|state| assert!(state.objects.is_empty()));
 
+    // The same where the event lacks the order: ECS is asked for it.
+    invoke(&dispatcher, &batch(&[message("m-2", "r-2", "2", NOW)])).await.expect("attempt 1 of another");
+    let mut without_order = stopped(&last(&service), &FIRST.replace("/1", "/2"), Some(0), "EssentialContainerExited");
+    without_order["detail"]["overrides"] = json!({ "containerOverrides": [] });
+    service.with(|state| assert_eq!(state.objects.len(), 1));
+    invoke(&dispatcher, &without_order.to_string()).await.expect("done");
+    service.with(|state| assert!(state.objects.is_empty()));
+
     // Its late twin, hours after that: ECS has forgotten the token, and the event's object tells that the job is done.
     let mut late = stopped(&call, FIRST, Some(1), "EssentialContainerExited");
     late["detail"]["stoppedAt"] = json!("2023-11-14T20:13:20Z");
     invoke(&dispatcher, &late.to_string()).await.expect("nothing to do");
-    service.with(|state| assert_eq!(state.calls.len(), 1));
+    service.with(|state| assert_eq!(state.calls.len(), 2));
 }
