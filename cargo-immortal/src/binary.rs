@@ -55,7 +55,7 @@ pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) ->
     let unusable = |error: std::io::Error| Failure::WrongUse(format!("cargo can't be run: {error}"));
     let (succeeded, output) = output(command, Stdio::inherit()).await.map_err(unusable)?;
     if !succeeded {
-        return Err(Failure::WrongUse(format!("{} doesn't build; mend what cargo says above", candidate.package)));
+        return Err(Failure::WrongUse(format!("{} doesn't build; fix what cargo says above", candidate.package)));
     }
     executable(&output, &candidate.bin)
         .ok_or_else(|| Failure::Failed(format!("cargo built {}, but names no executable", candidate.bin)))

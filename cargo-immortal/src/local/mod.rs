@@ -34,7 +34,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         container::ready(image).await?;
     }
     let code = Code::get(&args, &candidate).await?;
-    let ourselves = std::env::current_exe().map_err(|error| Failure::Failed(format!("where am I? {error}")))?;
+    let ourselves = std::env::current_exe()
+        .map_err(|error| Failure::Failed(format!("the path of this command is unknown: {error}")))?;
     let plan = Plan::resolve(&args, &candidate, &code.manifest, &code.of_dispatcher().executable, &ourselves);
 
     let screen = Screen::new();
@@ -64,7 +65,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    say(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
+    screen.line(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
+    if let Outcome::Handled { answer, .. } = &outcome {
+        say(String::from_utf8_lossy(answer).trim_end());
+    }
     emulator.shutdown().await;
     Ok(outcome.exit_code())
 }

@@ -78,8 +78,7 @@ impl Plan {
         let mut variables: BTreeMap<_, _> =
             args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
         if args.no_hand_over {
-            // Where Lambda says that a process has several invocations, none is handed over.
-            variables.insert(env::MAX_CONCURRENCY.to_owned(), "2".to_owned());
+            variables.insert(env::HAND_OVER.to_owned(), "false".to_owned());
         }
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let command = match &args.docker {

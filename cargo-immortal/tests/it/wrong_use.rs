@@ -119,18 +119,31 @@ fn a_handler_that_does_not_build() {
     let directory = package("fn main() { let n: u32 = \"\"; }");
     let message = refused(&immortal(&directory, &["local", "-p", "tool", "--event", "event.json"]));
     assert!(message.contains("error[E0308]: mismatched types"), "{message}");
-    assert!(message.ends_with("error: tool doesn't build; mend what cargo says above\n"), "{message}");
+    assert!(message.ends_with("error: tool doesn't build; fix what cargo says above\n"), "{message}");
+}
+
+#[test]
+fn cargo_shows_its_progress() {
+    let directory = package("fn main() {}");
+    let output = command(&directory, &["manifest", "-p", "tool"]).env_remove("CARGO_TERM_QUIET").output();
+    let message = refused(&output.expect("the command runs"));
+    assert!(message.contains("Compiling tool v0.1.0"), "{message}");
+    let aliases = include_str!("../../../.cargo/config.toml");
+    let own = aliases.lines().find(|line| line.starts_with("immortal = ")).expect("the checkout's alias");
+    assert!(!own.contains("--quiet"), "the command's own build takes a minute: {own}");
 }
 
 #[test]
 fn flags_that_lambda_would_refuse() {
     let directory = package("fn main() {}");
     let table = [
-        (["--timeout", "16m"], "1 s to 15 min"),
-        (["--timeout", "3"], "a number and a unit"),
+        (["--timeout", "16m"], "1s to 15m"),
+        (["--timeout", "0"], "1s to 15m"),
+        (["--timeout", "3"], "has a unit: 3s"),
         (["--memory", "64"], "128..=10240"),
         (["--retries", "3"], "0..=2"),
         (["--put", "b/k=f"], "s3://BUCKET/KEY=FILE"),
+        (["--env", "A=b"], "at least one more letter"),
         (["--env", "AWS_REGION=x"], "Lambda sets AWS_REGION itself"),
         (["--dispatcher-zip", "x.zip"], "--zip <PATH>"),
     ];

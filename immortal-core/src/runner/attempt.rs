@@ -193,9 +193,12 @@ pub(super) fn start(
 }
 
 /// An error in a few words: its type, and its message where it has one.
+///
+/// The type of a boxed error, as `lambda_runtime` reports it, is that of the box, and says nothing.
 pub(super) fn words(failure: &Failure) -> String {
     const MOST: usize = 2000;
-    let error_type = error_type(failure).unwrap_or_else(|| "an error".into());
+    let error_type = error_type(failure).filter(|error_type| !error_type.starts_with('&'));
+    let error_type = error_type.unwrap_or_else(|| "an error".into());
     let message = reported(failure, "errorMessage").unwrap_or_default();
     let words: String = format!("{error_type}: {message}").chars().take(MOST).collect();
     words.trim_end_matches([':', ' ']).replace(char::is_control, " ")

@@ -256,6 +256,7 @@ fn how_it_ends_by_answer_process_and_cut() {
 fn an_error_is_told_in_a_few_words() {
     for (error_type, body, expected) in [
         (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
+        (None, r#"{"errorType":"&alloc::boxed::Box<dyn core::error::Error>","errorMessage":"no"}"#, "an error: no"),
         (Some("unhandled"), "no json", "unhandled"),
         (None, "", "an error"),
     ] {
