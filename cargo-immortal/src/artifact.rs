@@ -14,7 +14,10 @@ use cargo_metadata::MetadataCommand;
 use immortal_core::role::Role;
 use tempfile::TempDir;
 
-pub(crate) use self::program::{Architecture, HERE, Program};
+pub(crate) use self::{
+    program::{Architecture, HERE, Program},
+    roles::is_linked,
+};
 use crate::{
     failure::Failure,
     package::{FRAMEWORK, role_features},

@@ -4,6 +4,7 @@ mod artifact;
 mod binary;
 mod child;
 mod container;
+mod describe;
 mod failure;
 mod local;
 mod manifest;

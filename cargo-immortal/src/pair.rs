@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::{
     artifact::{Architecture, Artifact, Unpacked, build_command, build_roles_command, roles_path, shown},
-    binary,
+    describe,
     failure::Failure,
     package::Candidate,
+    value::Variable,
 };
 
 /// The flag that takes the second program.
@@ -43,10 +44,11 @@ pub(crate) async fn describe(
     primary: (&Artifact, &Unpacked),
     dispatcher: (&Artifact, &Unpacked),
     package: &str,
+    variables: &[Variable],
 ) -> Result<Manifest, Failure> {
     let (first, second) = (shown(&primary.0.path), shown(&dispatcher.0.path));
-    let manifest = binary::describe(&primary.1.executable, &first).await?;
-    let other = binary::describe(&dispatcher.1.executable, &second).await?;
+    let manifest = describe::describe(&primary.1.executable, &first, variables).await?;
+    let other = describe::describe(&dispatcher.1.executable, &second, variables).await?;
     let differences = differences(&manifest, &other);
     if differences.is_empty() {
         return Ok(manifest);

@@ -65,7 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate.bin));
     let packages = Packages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
     let architecture = packages.architecture(args.arch, &candidate.package).map_err(Failure::WrongUse)?;
-    let manifest = packages.describe(&candidate, args.selection.release).await?;
+    let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
     let from_template = |zip: &Path| Ok(relative(&absolute(zip)?, &absolute(&output)?));
     let plan = Plan {
         code: from_template(&zip)?,

@@ -7,9 +7,11 @@ use immortal_core::{manifest::Manifest, role::Role};
 use crate::{
     artifact::{Architecture, Artifact, build_command, build_roles_command, shown},
     binary::{self, Roles},
+    describe::describe,
     failure::Failure,
     package::Candidate,
     pair,
+    value::Variable,
 };
 
 #[derive(Debug)]
@@ -63,11 +65,17 @@ impl Packages {
     }
 
     /// What two packages say of themselves, or else a build of the source for this machine.
-    pub(super) async fn describe(&self, candidate: &Candidate, release: bool) -> Result<Manifest, Failure> {
+    pub(super) async fn describe(
+        &self,
+        candidate: &Candidate,
+        release: bool,
+        variables: &[Variable],
+    ) -> Result<Manifest, Failure> {
         if let (Some(primary), Some(dispatcher)) = (&self.primary, &self.dispatcher) {
             if primary.program.runs_here() {
                 let unpacked = (primary.unpack()?, dispatcher.unpack()?);
-                return pair::describe((primary, &unpacked.0), (dispatcher, &unpacked.1), &candidate.package).await;
+                let (primary, dispatcher) = ((primary, &unpacked.0), (dispatcher, &unpacked.1));
+                return pair::describe(primary, dispatcher, &candidate.package, variables).await;
             }
             eprintln!(
                 "note: {} and {} can't run on this machine, which is why nothing was compared; build both from the source \
@@ -77,7 +85,7 @@ impl Packages {
             );
         }
         let executable = binary::build(candidate, Roles::Declared, release).await?;
-        binary::describe(&executable, &candidate.bin).await
+        describe(&executable, &shown(&executable), variables).await
     }
 }
 
