@@ -26,7 +26,7 @@ pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) ->
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["rustc", "--message-format=json-render-diagnostics"]);
-    command.args(["--package", &candidate.package, "--bin", &candidate.bin]);
+    command.args(["--package", &candidate.id, "--bin", &candidate.bin]);
     if let (Roles::All, Some(features)) = (roles, &candidate.role_features) {
         command.args(["--features", features]);
     }

@@ -41,13 +41,11 @@ pub(crate) async fn describe(executable: &Path, name: &str, variables: &[Variabl
     command.env(ROLE, "describe").env_remove(RUNTIME_API).env_remove(FUNCTION_NAME);
     let answer = ask(command).await;
     let answer = answer.map_err(|error| Failure::WrongUse(format!("{name} can't be run: {error}")))?;
-    match manifest(&answer.stdout) {
-        Some(value) => read(value, name).map_err(Failure::WrongUse),
-        None => {
-            let is_ours = fs::read(executable).is_ok_and(|program| is_linked(&program, Role::Handler));
-            Err(Failure::WrongUse(if is_ours { undescribed(name, &answer) } else { foreign(name) }))
-        }
+    if let Some(value) = manifest(&answer.stdout) {
+        return read(value, name).map_err(Failure::WrongUse);
     }
+    let is_ours = fs::read(executable).is_ok_and(|program| is_linked(&program, Role::Handler));
+    Err(Failure::WrongUse(if is_ours { undescribed(name, &answer) } else { foreign(name) }))
 }
 
 async fn ask(command: Command) -> std::io::Result<Answer> {
@@ -180,7 +178,7 @@ mod tests {
             stderr: stderr.into(),
             status: status.map(ExitStatus::from_raw),
         };
-        let many: String = (0..20).map(|line| format!("line {line}\n\n")).collect();
+        let many = (0..20).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n\n");
         let table = [
             (
                 answer("x", "PREFIX must be set\n", Some(101 << 8)),

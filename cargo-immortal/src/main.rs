@@ -8,6 +8,7 @@ mod describe;
 mod failure;
 mod local;
 mod manifest;
+mod names;
 mod output;
 mod package;
 mod pair;

@@ -52,8 +52,7 @@ impl Code {
             return Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: None });
         };
         let other = dispatcher.unpack()?;
-        let manifest =
-            pair::describe((&primary, &unpacked), (&dispatcher, &other), &candidate.package, &args.env).await?;
+        let manifest = pair::describe((&primary, &unpacked), (&dispatcher, &other), candidate, &args.env).await?;
         Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: Some(Package::given(other)?) })
     }
 
@@ -79,13 +78,13 @@ fn given(args: &Args, candidate: &Candidate) -> Result<Option<PathBuf>, Failure>
     if args.zip.is_some() || args.docker.is_none() {
         return Ok(args.zip.clone());
     }
-    let zip = artifact::package_path(&artifact::target_directory()?, &candidate.bin);
+    let zip = artifact::package_path(&artifact::target_directory()?, candidate);
     if zip.exists() {
         return Ok(Some(zip));
     }
     Err(Failure::WrongUse(format!(
         "there is no {} for the image to run; build it: {}, or name another program with --zip",
         artifact::shown(&zip),
-        artifact::build_command(&candidate.package, HERE)
+        artifact::build_command(candidate, HERE)
     )))
 }

@@ -13,7 +13,7 @@ use immortal_emulator::{
 };
 
 use super::Args;
-use crate::package::Candidate;
+use crate::{names, package::Candidate};
 
 /// AWS's own waiting times pass so much faster.
 const SPEED: f64 = 20.0;
@@ -74,7 +74,7 @@ impl Plan {
         executable: &Path,
         ourselves: &Path,
     ) -> Self {
-        let name = &candidate.bin;
+        let name = &candidate.name;
         let mut variables: BTreeMap<_, _> =
             args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
         if args.no_hand_over {
@@ -94,7 +94,7 @@ impl Plan {
             failure_queue: format!("{name}-failures"),
             dead_letter_queue: format!("{name}-dead-letters"),
             family: format!("{name}-runner"),
-            event_bucket: format!("{name}-events"),
+            event_bucket: names::bucket(name),
             verbose: args.verbose,
             redrives: u32::from(args.redrive),
             command,

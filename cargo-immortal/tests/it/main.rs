@@ -2,5 +2,6 @@
 
 mod deploy;
 mod lives;
+mod names;
 mod two_packages;
 mod wrong_use;
