@@ -4,6 +4,7 @@ mod args;
 mod chain;
 mod code;
 mod dead_letter;
+mod event_source;
 mod inputs;
 mod last_words;
 mod outcome;
@@ -40,6 +41,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let screen = Screen::new();
     screen.line(&plan.heading());
+    if let Some(warning) = event_source::warning(&inputs.event) {
+        screen.line(&warning);
+    }
     screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
     chain::set_up(&emulator, &plan, &inputs, &code).map_err(refused)?;

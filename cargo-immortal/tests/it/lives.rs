@@ -52,6 +52,15 @@ fn an_event_comes_from_standard_input_too() {
 }
 
 #[test]
+fn an_event_of_a_synchronous_invocation_is_run_with_a_warning() {
+    let (result, shown) = greet("hello", r#"{"name":"Ada","requestContext":{"http":{"method":"GET"}}}"#, 0);
+    assert!(result.contains("Hello, Ada!"), "{result}");
+    assert!(shown.contains("\nwarning: the event has the shape of an HTTP request, as API Gateway"), "{shown}");
+    let (_, shown) = greet("hello", r#"{"name":"Ada"}"#, 0);
+    assert!(!shown.contains("warning"), "{shown}");
+}
+
+#[test]
 fn without_the_hand_over_lambda_kills_it_and_nothing_warns() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
