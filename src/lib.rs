@@ -35,8 +35,10 @@ pub fn attempt() -> u32 {
 #[doc(hidden)]
 pub mod __private {
     pub use immortal_core::{
-        handler::bounds::{Event, Failure, Init, Made, Outcome, Payload, Response},
-        manifest::{Manifest, On},
+        handler::bounds::{
+            EventPayload, HandlerError, HandlerEvent, HandlerOutput, HandlerResponse, InitOutput, StateInit,
+        },
+        manifest::{DispatchOn, Manifest},
         start::{async_main, is_crate_root, main, main_with_state, plain_main},
     };
 

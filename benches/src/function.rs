@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
-use immortal_core::runtime_api::{Answer, Invocation, Ready, RuntimeApi};
+use immortal_core::runtime_api::{Invocation, InvocationAnswer, RuntimeApi, RuntimeStart};
 use tokio::process::{Child, Command};
 
 /// What Lambda sets, and `lambda_runtime` and the SDK need.
@@ -52,8 +52,8 @@ impl Function {
     /// Waits for its `/next`.
     pub(crate) async fn ready(&self) -> Result<()> {
         match tokio::time::timeout(Duration::from_mins(2), self.api.ready()).await? {
-            Ready::Waiting => Ok(()),
-            Ready::InitError(failure) => bail!("it can't start: {}", String::from_utf8_lossy(&failure.body)),
+            RuntimeStart::Waiting => Ok(()),
+            RuntimeStart::InitError(failure) => bail!("it can't start: {}", String::from_utf8_lossy(&failure.body)),
         }
     }
 
@@ -70,8 +70,10 @@ impl Function {
             ..Invocation::default()
         };
         match self.api.invoke(invocation).await {
-            Answer::Response(body) => Ok(body.bytes),
-            Answer::Error(failure) | Answer::InitError(failure) | Answer::Missing(failure) => {
+            InvocationAnswer::Response(body) => Ok(body.bytes),
+            InvocationAnswer::Error(failure)
+            | InvocationAnswer::InitError(failure)
+            | InvocationAnswer::Missing(failure) => {
                 bail!("it failed: {}", String::from_utf8_lossy(&failure.body))
             }
         }

@@ -76,7 +76,7 @@ fn differences(primary: &Manifest, dispatcher: &Manifest) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use immortal_core::manifest::On;
+    use immortal_core::manifest::DispatchOn;
 
     use super::*;
     use crate::package::example;
@@ -96,7 +96,7 @@ mod tests {
             (hello().storage(30), "storage as null and as 30"),
             (hello().spot(true), "spot as false and as true"),
             (hello().attempts(5), "attempts as 3 and as 5"),
-            (hello().on(On::Killed), r#"on as "any" and as "killed""#),
+            (hello().on(DispatchOn::Killed), r#"on as "any" and as "killed""#),
             (hello().grace(0), "grace as 10000 and as 0"),
             (hello().limit(60_000), "limit as null and as 60000"),
         ];

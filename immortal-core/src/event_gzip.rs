@@ -11,7 +11,7 @@ use crate::names::{MAX_EVENT, env::EVENT_GZIP};
 
 /// A gzipped event that holds no event.
 #[derive(Debug, thiserror::Error)]
-pub enum GzipError {
+pub(crate) enum GzipError {
     /// The text around the gzip is broken.
     #[error("{EVENT_GZIP} is not valid base64: {0}")]
     Base64(#[from] base64::DecodeError),

@@ -1,20 +1,34 @@
 //! Everything of immortal that runs: the roles, the shapes that pass between them, and the decisions.
 //!
-//! Types and decisions need nothing of AWS's; the features `dispatcher` and `runner` bring what asks its services.
+//! | module | what it is |
+//! | --- | --- |
+//! | [`start`], [`role`] | `main` and `run`: which role this process is, and its start |
+//! | [`handler`] | role handler: the user's function on `lambda_runtime`, and the hand-over |
+//! | `dispatcher` | role dispatcher: failed events into Fargate tasks, dead letters |
+//! | `runner` | role runner: the function's own code for one invocation, without a deadline |
+//! | [`manifest`], [`task_size`] | what the attribute fixed, and the sizes that Fargate has |
+//! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
+//! | [`names`] | every variable, path, header and limit that crosses a process boundary |
+//! | `aws` | AWS's SDK as dispatcher and runner use it |
+//! | `runtime_api` | the Lambda Runtime API as a server, for runner and emulator |
+//!
+//! Without the features `dispatcher` and `runner` nothing of AWS's SDK is in the graph. What is neither a shape nor named
+//! by another crate is private.
 
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
-pub mod aws;
+mod aws;
 pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
-pub mod event_gzip;
+mod event_gzip;
+pub mod exit;
 pub mod function;
 pub mod handler;
+mod lambda_errors;
 pub mod manifest;
 pub mod names;
 pub mod order;
-mod post;
 pub mod role;
 #[cfg(feature = "runner")]
 pub mod runner;

@@ -31,7 +31,7 @@ pub struct Manifest {
     /// How many Fargate tasks an event may use, 1 to 10, interruptions not counted.
     pub attempts: u32,
     /// Which failures get another life.
-    pub on: On,
+    pub on: DispatchOn,
     /// How long before the deadline the event is handed over, in milliseconds; 0: never.
     pub grace: u64,
     /// How long one Fargate attempt may run, in milliseconds; `None`: without limit.
@@ -41,7 +41,7 @@ pub struct Manifest {
 /// Which failures get another life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum On {
+pub enum DispatchOn {
     /// Every failure.
     Any,
     /// All but the errors that the handler itself returned.
@@ -76,7 +76,7 @@ impl Manifest {
             storage: None,
             spot: false,
             attempts: 3,
-            on: On::Any,
+            on: DispatchOn::Any,
             grace: 10_000,
             limit: None,
         }
@@ -113,7 +113,7 @@ impl Manifest {
 
     /// Sets which failures get another life.
     #[must_use]
-    pub const fn on(mut self, on: On) -> Self {
+    pub const fn on(mut self, on: DispatchOn) -> Self {
         self.on = on;
         self
     }

@@ -1,4 +1,4 @@
-//! Every name and limit that crosses a process boundary, in one place: variables, headers, sizes.
+//! Every name and limit that crosses a process boundary, in one place: variables, paths, headers, error types, sizes.
 
 /// Environment variables.
 pub mod env {
@@ -58,9 +58,9 @@ pub mod env {
     pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";
     /// Runner: seconds between SIGTERM and SIGKILL, as the task definition's `stopTimeout`.
     pub const STOP_TIMEOUT: &str = "IMMORTAL_STOP_TIMEOUT";
-    /// Runner: for how many seconds a download may stand still before it is begun anew; 30 without it.
+    /// Runner: seconds without a byte after which a download is requested again; default 30.
     pub const STALL_TIMEOUT: &str = "IMMORTAL_STALL_TIMEOUT";
-    /// Runner: within how many seconds the handler's process asks for the event; 900 without it.
+    /// Runner: seconds within which the handler's process must ask for the event; default 900.
     pub const START_TIMEOUT: &str = "IMMORTAL_START_TIMEOUT";
 
     /// Lambda: the Runtime API's host and port.
@@ -96,6 +96,23 @@ pub const RESERVED: [&str; 18] = [
     env::TASK_ROOT,
     "LAMBDA_RUNTIME_DIR",
 ];
+
+/// Paths of the Lambda Runtime API, and of the extensions' API beside it.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
+pub mod path {
+    /// Where a runtime asks for the next invocation.
+    pub const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+    /// Behind it are the request id, and `response` or `error`.
+    pub const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
+    /// Where a runtime reports that it can't start.
+    pub const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
+    /// Where an extension registers.
+    pub const REGISTER: &str = "/2020-01-01/extension/register";
+    /// Where an extension waits for what it registered for.
+    pub const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
+}
 
 /// Headers of the Lambda Runtime API.
 ///

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 
 use crate::{context::Context, names::env};
 
-/// What the runner is to run.
+/// What is to be run; `E` is the event in it: the form in which it travels or, in the dispatcher, what a form is made of.
 #[derive(Clone, Debug)]
-pub struct Order {
-    /// The event, in the form in which it fits.
-    pub event: EventForm,
+pub struct Order<E = EventForm> {
+    /// The event.
+    pub event: E,
     /// The context of the invocation that failed.
     pub context: Context,
     /// A handler that overrides the function's own.
@@ -52,11 +52,18 @@ impl fmt::Debug for EventForm {
 #[error("the order can't be run: {}; a task is started by the dispatcher, or with these variables set by hand", .0.join("; "))]
 pub struct MalformedOrder(pub Vec<String>);
 
-impl Order {
-    /// The order as variables, always in the same sequence: the same order is the same bytes.
+impl<E> Order<E> {
+    /// The same order, its event taken as something else.
+    pub fn map_event<F>(self, map: impl FnOnce(E) -> F) -> Order<F> {
+        let Self { event, context, handler_path, attempt, interruptions, limit, series } = self;
+        Order { event: map(event), context, handler_path, attempt, interruptions, limit, series }
+    }
+
+    /// The order as variables, with its event in this form, always in the same sequence: the same order is the same
+    /// bytes.
     #[must_use]
-    pub fn to_variables(&self) -> Vec<(&'static str, String)> {
-        let event = match &self.event {
+    pub fn to_variables(&self, event: &EventForm) -> Vec<(&'static str, String)> {
+        let event = match event {
             EventForm::Inline(event) => (env::EVENT, event.clone()),
             EventForm::Gzip(event) => (env::EVENT_GZIP, event.clone()),
             EventForm::S3(uri) => (env::EVENT_S3, uri.clone()),
@@ -74,7 +81,9 @@ impl Order {
         }
         variables
     }
+}
 
+impl Order {
     /// Reads an order from variables, given as a look-up; an empty variable counts as absent.
     ///
     /// Without `IMMORTAL_ATTEMPT`, as from a dispatcher that isn't ours, it is attempt 1.
@@ -113,7 +122,7 @@ fn event_form(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<Strin
     let all = format!("{}, {}, {}", env::EVENT, env::EVENT_GZIP, env::EVENT_S3);
     match (forms.next(), forms.next()) {
         (Some(EventForm::Inline(event)), None) if serde_json::from_str::<&RawValue>(&event).is_err() => {
-            problems.push(format!("{} is no JSON", env::EVENT));
+            problems.push(format!("{} is not valid JSON", env::EVENT));
             None
         }
         (Some(form), None) => Some(form),
@@ -136,7 +145,7 @@ fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> 
     let context: Context = match serde_json::from_str(&json) {
         Ok(context) => context,
         Err(error) => {
-            problems.push(format!("{} is no context: {error}", env::CONTEXT));
+            problems.push(format!("{} is not a valid context: {error}", env::CONTEXT));
             return None;
         }
     };
@@ -188,22 +197,26 @@ mod tests {
         }
     }
 
+    fn variables_of(order: &Order) -> Vec<(&'static str, String)> {
+        order.to_variables(&order.event)
+    }
+
     fn lookup(variables: &[(&str, String)]) -> impl Fn(&str) -> Option<String> {
         move |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
     }
 
     #[test]
     fn comes_back_as_it_went() {
-        let variables = order().to_variables();
+        let variables = variables_of(&order());
         let back = Order::from_variables(lookup(&variables)).expect("our own order");
-        assert_eq!(back.to_variables(), variables);
+        assert_eq!(variables_of(&back), variables);
         assert_eq!((back.attempt, back.interruptions, back.limit, back.series), (2, 1, Some(60), 3));
     }
 
     #[test]
     fn leaves_out_what_there_is_not() {
         let plain = Order { interruptions: 0, limit: None, series: 0, ..order() };
-        let names: Vec<_> = plain.to_variables().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = variables_of(&plain).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [env::EVENT, env::CONTEXT, env::ATTEMPT]);
     }
 

@@ -19,8 +19,8 @@ pub use self::own_main::{async_main, is_crate_root, plain_main};
 use crate::{
     handler::{
         self,
-        bounds::{Event, Failure, Init, Outcome, Payload, Response},
-        erase,
+        bounds::{EventPayload, HandlerError, HandlerEvent, HandlerOutput, HandlerResponse, StateInit},
+        json_handler,
     },
     manifest::Manifest,
     names::env,
@@ -40,31 +40,31 @@ const DEFAULTS: &Manifest = &Manifest::of_main("", "");
 /// the tokens: an error then lands on the words of the user.
 pub fn main<V, T, O, R, E, H, F>(handler: H, manifest: &'static Manifest) -> ExitCode
 where
-    V: Event<Payload = T>,
-    T: Payload,
-    O: Outcome<Response = R, Failure = E>,
-    R: Response,
-    E: Failure,
+    V: HandlerEvent<Payload = T>,
+    T: EventPayload,
+    O: HandlerOutput<Response = R, Failure = E>,
+    R: HandlerResponse,
+    E: HandlerError,
     H: Fn(V) -> F + 'static,
     F: Future<Output = O> + 'static,
 {
-    begin(manifest, Box::new(move || Box::pin(async move { Ok(erase::handler(handler)) })))
+    begin(manifest, Box::new(move || Box::pin(async move { Ok(json_handler::of_function(handler)) })))
 }
 
 /// What `#[immortal(init = …)]` expands to: as [`main`], with state that is made once, in the handler role only.
 pub fn main_with_state<V, T, O, R, E, S, H, F, I>(handler: H, init: I, manifest: &'static Manifest) -> ExitCode
 where
-    V: Event<Payload = T> + 'static,
-    T: Payload,
-    O: Outcome<Response = R, Failure = E>,
-    R: Response,
-    E: Failure,
+    V: HandlerEvent<Payload = T> + 'static,
+    T: EventPayload,
+    O: HandlerOutput<Response = R, Failure = E>,
+    R: HandlerResponse,
+    E: HandlerError,
     S: Send + Sync + 'static,
     H: Fn(V, &'static S) -> F + 'static,
     F: Future<Output = O> + 'static,
-    I: Init<S> + 'static,
+    I: StateInit<S> + 'static,
 {
-    begin(manifest, Box::new(move || erase::handler_with_state(handler, init)))
+    begin(manifest, Box::new(move || json_handler::handler_with_state(handler, init)))
 }
 
 /// Runs a service as an AWS Lambda function, or another of this binary's lives: `#[immortal]` without the macro.
@@ -103,7 +103,7 @@ where
     }
 }
 
-fn begin(manifest: &Manifest, start: erase::Start) -> ExitCode {
+fn begin(manifest: &Manifest, start: json_handler::HandlerStart) -> ExitCode {
     let runtime = match new_runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,

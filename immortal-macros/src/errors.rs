@@ -6,9 +6,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
 #[derive(Default)]
-pub(crate) struct Errors(Option<syn::Error>);
+pub(crate) struct CompileErrors(Option<syn::Error>);
 
-impl Errors {
+impl CompileErrors {
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.push(syn::Error::new(span, message));
     }

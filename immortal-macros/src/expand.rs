@@ -5,10 +5,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
-    args::{Args, AttributeKind, On},
-    errors::Errors,
-    function::Function,
-    handler::{Types, is_opaque},
+    args::{AttributeArgs, AttributeKind, OnValue},
+    errors::CompileErrors,
+    function::HandlerFunction,
+    handler::{HandlerTypes, is_opaque},
 };
 
 const IN_A_MODULE: &str = "`#[immortal]` writes the crate's `main`, and this handler is in a module: move the handler to \
@@ -35,9 +35,9 @@ const IN_A_MODULE: &str = "`#[immortal]` writes the crate's `main`, and this han
 //
 // With a mistake, the errors take the place of `main`, and beside them a stub.
 pub(crate) fn immortal(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let args = Args::parse(AttributeKind::Immortal, args, &mut errors);
-    let handler = errors.keep(Function::parse(AttributeKind::Immortal, item.clone()));
+    let mut errors = CompileErrors::default();
+    let args = AttributeArgs::parse(AttributeKind::Immortal, args, &mut errors);
+    let handler = errors.keep(HandlerFunction::parse(AttributeKind::Immortal, item.clone()));
     if let Some(handler) = &handler {
         handler.validate_handler(&args, &mut errors);
     }
@@ -56,7 +56,7 @@ pub(crate) fn immortal(args: TokenStream, item: &TokenStream) -> TokenStream {
 
 /// A `main`, so that rustc doesn't miss one beside what is wrong. It comes by a glob import, which gives way to one that
 /// is there, and can't be in an `impl` block.
-pub(crate) fn stub(args: &Args) -> TokenStream {
+pub(crate) fn stub(args: &AttributeArgs) -> TokenStream {
     let facade = args.facade();
     quote! {
         #[allow(unused_imports)]
@@ -66,7 +66,7 @@ pub(crate) fn stub(args: &Args) -> TokenStream {
 
 /// Every token stands where the user would look for what rustc finds wrong with it: each type where it was written, `_`
 /// where what it stands for was, the rest of the call at the handler's name; nothing at the attribute.
-fn main(handler: &Function, args: &Args) -> Option<TokenStream> {
+fn main(handler: &HandlerFunction, args: &AttributeArgs) -> Option<TokenStream> {
     let types = handler.types()?;
     let name = &handler.signature.ident;
     let facade = args.facade();
@@ -98,7 +98,7 @@ fn main(handler: &Function, args: &Args) -> Option<TokenStream> {
 }
 
 /// Event, payload, outcome, response and failure: each as the user wrote it, and inferred where a part of it is given.
-fn turbofish(types: &Types<'_>, span: Span) -> TokenStream {
+fn turbofish(types: &HandlerTypes<'_>, span: Span) -> TokenStream {
     let in_event = infer(types.event.span());
     let in_outcome = infer(types.outcome.span());
     let (event, payload) = match types.payload {
@@ -128,9 +128,9 @@ pub(crate) fn assert_root(otherwise: &str, span: Span) -> TokenStream {
 }
 
 /// The manifest, from the call of `Manifest` that makes the defaults.
-pub(crate) fn manifest(new: &TokenStream, args: &Args, span: Span) -> TokenStream {
+pub(crate) fn manifest(new: &TokenStream, args: &AttributeArgs, span: Span) -> TokenStream {
     let mut manifest = quote_spanned! {span=> __private::Manifest::#new };
-    let Args { cpu, memory, storage, spot, attempts, on, grace, limit, .. } = args;
+    let AttributeArgs { cpu, memory, storage, spot, attempts, on, grace, limit, .. } = args;
     if let (Some(cpu), Some(memory)) = (cpu, memory) {
         let (cpu, memory) = (unsuffixed(cpu.value), unsuffixed(memory.value));
         manifest.extend(quote_spanned! {span=> .task_size(#cpu, #memory) });
@@ -145,11 +145,11 @@ pub(crate) fn manifest(new: &TokenStream, args: &Args, span: Span) -> TokenStrea
         manifest.extend(quote_spanned! {span=> .attempts(#attempts) });
     }
     let on = on.map(|on| match on {
-        On::Any => quote_spanned! {span=> Any },
-        On::Killed => quote_spanned! {span=> Killed },
+        OnValue::Any => quote_spanned! {span=> Any },
+        OnValue::Killed => quote_spanned! {span=> Killed },
     });
     if let Some(on) = on {
-        manifest.extend(quote_spanned! {span=> .on(__private::On::#on) });
+        manifest.extend(quote_spanned! {span=> .on(__private::DispatchOn::#on) });
     }
     if let Some(milliseconds) = grace.map(unsuffixed) {
         manifest.extend(quote_spanned! {span=> .grace(#milliseconds) });

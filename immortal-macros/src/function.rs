@@ -9,7 +9,7 @@ use syn::{
 
 use crate::args::AttributeKind;
 
-pub(crate) struct Function {
+pub(crate) struct HandlerFunction {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
@@ -19,7 +19,7 @@ pub(crate) struct Function {
     pub(crate) instead_of_body: Option<Span>,
 }
 
-impl Function {
+impl HandlerFunction {
     pub(crate) fn parse(kind: AttributeKind, item: TokenStream) -> Result<Self> {
         let (target, one) = match kind {
             AttributeKind::Immortal => ("a handler: an `async fn`", "one handler"),

@@ -3,10 +3,10 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Type};
 
-use crate::function::Function;
+use crate::function::HandlerFunction;
 
 /// The types of a handler, as the user wrote them; `None` where they can't be told from the tokens.
-pub(crate) struct Types<'a> {
+pub(crate) struct HandlerTypes<'a> {
     pub(crate) event: &'a Type,
     pub(crate) payload: Option<&'a Type>,
     pub(crate) outcome: &'a Type,
@@ -15,9 +15,9 @@ pub(crate) struct Types<'a> {
     pub(crate) state: Option<&'a Type>,
 }
 
-impl Function {
+impl HandlerFunction {
     /// The types of a valid handler.
-    pub(crate) fn types(&self) -> Option<Types<'_>> {
+    pub(crate) fn types(&self) -> Option<HandlerTypes<'_>> {
         let mut parameters = self.signature.inputs.iter().filter_map(|parameter| match parameter {
             FnArg::Typed(parameter) => Some(peel(&parameter.ty)),
             FnArg::Receiver(_) => None,
@@ -39,7 +39,7 @@ impl Function {
             [response, failure] => (Some(*response), Some(*failure)),
             _ => (None, None),
         };
-        Some(Types { event, payload, outcome, response, failure, state })
+        Some(HandlerTypes { event, payload, outcome, response, failure, state })
     }
 }
 

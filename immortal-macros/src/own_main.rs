@@ -5,10 +5,10 @@ use quote::{quote, quote_spanned};
 use syn::{ReturnType, Safety, Type};
 
 use crate::{
-    args::{Args, AttributeKind},
-    errors::Errors,
+    args::{AttributeArgs, AttributeKind},
+    errors::CompileErrors,
     expand::{as_written, assert_root, infer, manifest, stub},
-    function::Function,
+    function::HandlerFunction,
     handler::peel,
     validate::{as_text, is_immortal},
 };
@@ -33,9 +33,9 @@ const IN_A_MODULE: &str = "`#[immortal::main]` goes on the crate's `main`, and t
 //
 // With a mistake, the errors take its place, and beside them a stub.
 pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let mut errors = Errors::default();
-    let args = Args::parse(AttributeKind::Main, args, &mut errors);
-    let function = errors.keep(Function::parse(AttributeKind::Main, item.clone()));
+    let mut errors = CompileErrors::default();
+    let args = AttributeArgs::parse(AttributeKind::Main, args, &mut errors);
+    let function = errors.keep(HandlerFunction::parse(AttributeKind::Main, item.clone()));
     if let Some(function) = &function {
         function.validate_main(&mut errors);
     }
@@ -54,8 +54,8 @@ pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-fn outer_main(function: &Function, args: &Args) -> TokenStream {
-    let Function { attributes, visibility, signature, definition, .. } = function;
+fn outer_main(function: &HandlerFunction, args: &AttributeArgs) -> TokenStream {
+    let HandlerFunction { attributes, visibility, signature, definition, .. } = function;
     let facade = args.facade();
     let span = signature.ident.span();
     let at_name = Span::call_site().located_at(span);
@@ -87,9 +87,9 @@ fn outer_main(function: &Function, args: &Args) -> TokenStream {
     }
 }
 
-impl Function {
+impl HandlerFunction {
     /// What is wrong with it as a `main`.
-    fn validate_main(&self, errors: &mut Errors) {
+    fn validate_main(&self, errors: &mut CompileErrors) {
         let signature = &self.signature;
         if !self.is_main() {
             let problem = "`#[immortal::main]` goes on the crate's `main`; on a handler it is `#[immortal]`";
@@ -121,7 +121,7 @@ impl Function {
         }
     }
 
-    fn check_attributes_of_main(&self, errors: &mut Errors) {
+    fn check_attributes_of_main(&self, errors: &mut CompileErrors) {
         for attribute in &self.attributes {
             let path = attribute.path();
             let written = as_text(path);

@@ -5,32 +5,32 @@
 //! table.
 
 /// One CPU size in ECS units, and the memory in MiB that goes with it.
-struct Size {
+struct TaskSize {
     cpu: u32,
-    memory: Memory,
+    memory: TaskMemory,
 }
 
-enum Memory {
+enum TaskMemory {
     Steps { least: u32, most: u32, step: u32 },
     Each([u32; 3]),
 }
 
-const fn steps(cpu: u32, least: u32, most: u32, step: u32) -> Size {
-    Size { cpu, memory: Memory::Steps { least, most, step } }
+const fn steps(cpu: u32, least: u32, most: u32, step: u32) -> TaskSize {
+    TaskSize { cpu, memory: TaskMemory::Steps { least, most, step } }
 }
 
-const SIZES: [Size; 8] = [
-    Size { cpu: 256, memory: Memory::Each([512, 1024, 2048]) },
+const SIZES: [TaskSize; 8] = [
+    TaskSize { cpu: 256, memory: TaskMemory::Each([512, 1024, 2048]) },
     steps(512, 1024, 4096, 1024),
     steps(1024, 2048, 8192, 1024),
     steps(2048, 4096, 16_384, 1024),
     steps(4096, 8192, 30_720, 1024),
     steps(8192, 16_384, 61_440, 4096),
     steps(16_384, 32_768, 122_880, 8192),
-    Size { cpu: 32_768, memory: Memory::Each([61_440, 122_880, 249_856]) },
+    TaskSize { cpu: 32_768, memory: TaskMemory::Each([61_440, 122_880, 249_856]) },
 ];
 
-impl Memory {
+impl TaskMemory {
     fn has(&self, memory: u32) -> bool {
         match self {
             Self::Steps { least, most, step } => {
@@ -55,8 +55,8 @@ pub(crate) fn is_memory(memory: u32) -> bool {
 pub(crate) fn mismatch(cpu: u32, memory: u32) -> Option<String> {
     let size = SIZES.iter().find(|size| size.cpu == cpu && !size.memory.has(memory))?;
     let choice = match size.memory {
-        Memory::Each([a, b, c]) => format!("{a}, {b} or {c}"),
-        Memory::Steps { least, most, step } => format!("{least} to {most} in steps of {step}"),
+        TaskMemory::Each([a, b, c]) => format!("{a}, {b} or {c}"),
+        TaskMemory::Steps { least, most, step } => format!("{least} to {most} in steps of {step}"),
     };
     Some(format!("Fargate has no task of {cpu} CPU units with {memory} MiB; with {cpu} units it has {choice}"))
 }

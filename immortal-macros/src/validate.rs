@@ -5,15 +5,15 @@ use quote::ToTokens;
 use syn::{Attribute, FnArg, GenericParam, PatType, Path, ReturnType, Safety, Type};
 
 use crate::{
-    args::{Args, Argument},
-    errors::Errors,
-    function::Function,
+    args::{AttributeArgs, AttributeArgument},
+    errors::CompileErrors,
+    function::HandlerFunction,
     handler::peel,
 };
 
-impl Function {
+impl HandlerFunction {
     /// What is wrong with it as a handler.
-    pub(crate) fn validate_handler(&self, args: &Args, errors: &mut Errors) {
+    pub(crate) fn validate_handler(&self, args: &AttributeArgs, errors: &mut CompileErrors) {
         if self.is_main() && self.signature.inputs.is_empty() {
             // All else that it lacks, it lacks because it is no handler.
             let name = &self.signature.ident;
@@ -27,7 +27,7 @@ impl Function {
         self.check_output(errors);
     }
 
-    fn check_attributes(&self, errors: &mut Errors) {
+    fn check_attributes(&self, errors: &mut CompileErrors) {
         for attribute in &self.attributes {
             let path = attribute.path();
             if path.segments.last().is_some_and(|last| last.ident == "main") {
@@ -39,7 +39,7 @@ impl Function {
         }
     }
 
-    fn check_qualifiers(&self, errors: &mut Errors) {
+    fn check_qualifiers(&self, errors: &mut CompileErrors) {
         let signature = &self.signature;
         if self.is_main() {
             errors.at(signature.ident.span(), "`#[immortal]` writes `main`: give the handler a name of its own");
@@ -63,7 +63,7 @@ impl Function {
         }
     }
 
-    fn check_generics(&self, errors: &mut Errors) {
+    fn check_generics(&self, errors: &mut CompileErrors) {
         let generics = &self.signature.generics;
         let parameters = &generics.params;
         if parameters.iter().any(|parameter| !matches!(parameter, GenericParam::Lifetime(_))) {
@@ -78,7 +78,7 @@ impl Function {
         }
     }
 
-    fn check_parameters(&self, args: &Args, errors: &mut Errors) {
+    fn check_parameters(&self, args: &AttributeArgs, errors: &mut CompileErrors) {
         let signature = &self.signature;
         let mut typed = Vec::new();
         for parameter in &signature.inputs {
@@ -115,7 +115,7 @@ impl Function {
         }
     }
 
-    fn check_event(&self, event: &PatType, errors: &mut Errors) {
+    fn check_event(&self, event: &PatType, errors: &mut CompileErrors) {
         let ty = peel(&event.ty);
         if let Type::Reference(reference) = ty {
             errors.at(reference.and_token.span, "a handler owns its event: remove `&`");
@@ -126,7 +126,7 @@ impl Function {
         }
     }
 
-    fn check_state(&self, state: &PatType, args: &Args, errors: &mut Errors) {
+    fn check_state(&self, state: &PatType, args: &AttributeArgs, errors: &mut CompileErrors) {
         let ty = peel(&state.ty);
         let Type::Reference(reference) = ty else {
             let remedy = match ty {
@@ -138,7 +138,7 @@ impl Function {
             errors.on(ty, remedy);
             return;
         };
-        if !args.was_given(Argument::Init) {
+        if !args.was_given(AttributeArgument::Init) {
             errors.on(ty, "nothing makes this state: name the function that does, `#[immortal(init = connect)]`");
         }
         if let Some(mutability) = &reference.mutability {
@@ -157,7 +157,7 @@ impl Function {
         }
     }
 
-    fn check_output(&self, errors: &mut Errors) {
+    fn check_output(&self, errors: &mut CompileErrors) {
         const WANTED: &str =
             "a handler returns `Result<T, Error>`: an error is what tells Lambda that the event failed";
         match &self.signature.output {
@@ -171,7 +171,7 @@ impl Function {
     }
 
     /// What a type borrows, but for the lifetimes that are declared: those are a mistake of their own.
-    fn borrows(&self, tokens: TokenStream) -> Vec<Borrow> {
+    fn borrows(&self, tokens: TokenStream) -> Vec<StateBorrow> {
         let mut found = Vec::new();
         let mut tokens = tokens.into_iter().peekable();
         while let Some(token) = tokens.next() {
@@ -181,12 +181,12 @@ impl Function {
                     let is_named = tokens.next_if(|next| next.to_string() == "'").is_some();
                     let lifetime = if is_named { tokens.next().map(|name| name.to_string()) } else { None };
                     let remedy = "use an owned type, such as `String` for `&str`";
-                    found.push(Borrow { span: punct.span(), lifetime, is_reference: true, remedy });
+                    found.push(StateBorrow { span: punct.span(), lifetime, is_reference: true, remedy });
                 }
                 TokenTree::Punct(punct) if punct.as_char() == '\'' => {
                     let lifetime = tokens.next().map(|name| name.to_string());
                     let remedy = "use a type without a lifetime";
-                    found.push(Borrow { span: punct.span(), lifetime, is_reference: false, remedy });
+                    found.push(StateBorrow { span: punct.span(), lifetime, is_reference: false, remedy });
                 }
                 _ => {}
             }
@@ -201,14 +201,14 @@ impl Function {
 }
 
 /// A reference or a lifetime inside a type.
-struct Borrow {
+struct StateBorrow {
     span: Span,
     lifetime: Option<String>,
     is_reference: bool,
     remedy: &'static str,
 }
 
-impl Borrow {
+impl StateBorrow {
     fn is_static(&self) -> bool {
         self.lifetime.as_deref() == Some("static")
     }

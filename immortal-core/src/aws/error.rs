@@ -8,10 +8,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// Why a call has no result.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum AwsError {
+pub(crate) enum AwsError {
     /// The service answered with an error.
     #[error("refused with {0}")]
-    Refused(Refusal),
+    Refused(ServiceError),
     /// No whole answer came: a timeout, a reset, half an answer. The call may have taken effect.
     #[error("not answered")]
     Unanswered(#[source] Arc<dyn Error + Send + Sync>),
@@ -22,21 +22,21 @@ pub enum AwsError {
 
 /// A service's error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct ServiceError {
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The error's code; empty where the answer has none.
-    pub code: String,
+    pub(crate) code: String,
     /// The first line of the error's message. Behind it some services show the signed request, and with it the
     /// session's token.
-    pub message: String,
+    pub(crate) message: String,
     /// The tasks that a `ConflictException` names.
-    pub resource_ids: Vec<String>,
+    pub(crate) resource_ids: Vec<String>,
 }
 
 /// Why a call is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryReason {
+pub(crate) enum RetryReason {
     /// The service wants fewer calls.
     Throttled,
     /// Fargate has no capacity.
@@ -58,15 +58,15 @@ impl AwsError {
         Self::Unanswered(Arc::new(error))
     }
 
-    /// A call that was not answered within this many milliseconds.
+    /// A call that was not answered in time.
     #[cfg(feature = "dispatcher")]
-    pub(crate) fn timed_out(milliseconds: u128) -> Self {
-        Self::Unanswered(format!("no answer within {milliseconds} ms").into_error())
+    pub(crate) fn timed_out(bound: std::time::Duration) -> Self {
+        Self::Unanswered(format!("no answer within {} ms", bound.as_millis()).into_error())
     }
 
     /// Why another try may succeed; `None` where it can't without a change of configuration.
     #[must_use]
-    pub fn retry_reason(&self) -> Option<RetryReason> {
+    pub(crate) fn retry_reason(&self) -> Option<RetryReason> {
         match self {
             Self::Unanswered(_) => Some(RetryReason::Transient),
             Self::Unsent(_) => None,
@@ -84,7 +84,7 @@ where
             SdkError::ServiceError(answered) if !answered.raw().status().is_success() => {
                 let metadata = answered.err().meta();
                 let message = metadata.message().unwrap_or_default();
-                Self::Refused(Refusal {
+                Self::Refused(ServiceError {
                     status: answered.raw().status().as_u16(),
                     code: metadata.code().unwrap_or_default().to_owned(),
                     message: message.lines().next().unwrap_or_default().to_owned(),
@@ -95,7 +95,7 @@ where
             SdkError::DispatchFailure(failure) if failure.is_user() || lacks_credentials(&error) => {
                 Self::Unsent(Arc::new(error))
             }
-            // What can't be read is no answer, and is not quoted: it may hold an event.
+            // An answer that can't be read counts as none, and is not quoted: it may hold an event.
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
                 let status = error.raw_response().map(|answer| answer.status().as_u16()).unwrap_or_default();
                 Self::Unanswered(format!("an answer of status {status} that can't be read").into_error())
@@ -124,7 +124,7 @@ impl IntoError for String {
 }
 
 /// The service's own words.
-impl fmt::Display for Refusal {
+impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, .. } = self;
         match code.as_str() {
@@ -135,7 +135,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Refusal {
+impl ServiceError {
     /// Source of the codes: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
     fn retry_reason(&self) -> Option<RetryReason> {
         const THROTTLES: [&str; 8] = [
@@ -174,8 +174,8 @@ impl Refusal {
     }
 }
 
-/// What there is no room for now may fit later: Fargate's own capacity, the account's count of running tasks, and that of
-/// tasks which ECS is about to start ("Tasks provisioning capacity limit exceeded.").
+/// Whether a text names a limit that may pass: Fargate's capacity, the account's number of running tasks, or the number of
+/// tasks that ECS is about to start ("Tasks provisioning capacity limit exceeded.").
 pub(crate) fn is_capacity(text: &str) -> bool {
     const SAID: [&str; 3] =
         ["capacity is unavailable", "reached the limit on the number of", "provisioning capacity limit exceeded"];

@@ -10,7 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sdk_ecs::Client;
 
 use super::*;
-use crate::aws::Aws;
+use crate::aws::AwsClients;
 
 #[derive(Debug, thiserror::Error)]
 #[error("could not get (https://bucket.s3/key?X-Amz-Signature=secret)")]
@@ -45,7 +45,7 @@ fn each_error_has_its_reason_for_another_try() {
         (400, "", "", None),
     ];
     for (status, code, message, expected) in table {
-        let refusal = Refusal { status, code: code.into(), message: message.into(), ..Refusal::default() };
+        let refusal = ServiceError { status, code: code.into(), message: message.into(), ..ServiceError::default() };
         assert_eq!(AwsError::Refused(refusal.clone()).retry_reason(), expected, "{refusal:?}");
     }
 }
@@ -70,18 +70,18 @@ fn answer(status: u16, body: &str, missing: usize) -> String {
     format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n{body}", body.len() + missing)
 }
 
-async fn describe(aws: &Aws) -> AwsError {
+async fn describe(aws: &AwsClients) -> AwsError {
     Client::new(&aws.config).describe_tasks().tasks("t").send().await.expect_err("an error").into()
 }
 
 #[tokio::test]
 async fn only_a_whole_answer_is_one_and_none_is_quoted() {
-    let refused = Refusal { status: 400, code: "ThrottlingException".into(), ..Refusal::default() };
-    let signed = Refusal {
+    let refused = ServiceError { status: 400, code: "ThrottlingException".into(), ..ServiceError::default() };
+    let signed = ServiceError {
         status: 403,
         code: "InvalidSignatureException".into(),
         message: "No match.".into(),
-        ..Refusal::default()
+        ..ServiceError::default()
     };
     let throttled = r#"{"__type":"ThrottlingException"}"#;
     let unsigned = r#"{"__type":"InvalidSignatureException","message":"No match.\n\nsecret"}"#;
@@ -97,7 +97,7 @@ async fn only_a_whole_answer_is_one_and_none_is_quoted() {
         (String::new(), None),
     ];
     for (answer, expected) in table {
-        let error = describe(&Aws::at(&server(answer.clone()))).await;
+        let error = describe(&AwsClients::at(&server(answer.clone()))).await;
         match (&error, expected) {
             (AwsError::Refused(refusal), Some(expected)) => assert_eq!(*refusal, expected, "{answer}"),
             (AwsError::Unanswered(_), None) => assert_eq!(error.retry_reason(), Some(RetryReason::Transient)),
@@ -109,9 +109,10 @@ async fn only_a_whole_answer_is_one_and_none_is_quoted() {
 
 #[tokio::test]
 async fn what_was_never_sent_is_no_reason_to_try_again() {
-    let aws = Aws::at("http://127.0.0.1:1");
-    let config = aws.config.clone().into_builder().credentials_provider(SharedCredentialsProvider::new(NoRole)).build();
-    let error = describe(&Aws { config, ..aws.clone() }).await;
+    let aws = AwsClients::at("http://127.0.0.1:1");
+    let config =
+        aws.config.clone().into_builder().credentials_provider(SharedCredentialsProvider::new(ProviderError)).build();
+    let error = describe(&AwsClients { config, ..aws.clone() }).await;
     assert!(matches!(error, AwsError::Unsent(_)), "{error:?}");
     let error = describe(&aws).await;
     assert!(matches!(error, AwsError::Unanswered(_)), "nobody listens: {error:?}");
@@ -119,9 +120,9 @@ async fn what_was_never_sent_is_no_reason_to_try_again() {
 
 /// A process without a role.
 #[derive(Debug)]
-struct NoRole;
+struct ProviderError;
 
-impl ProvideCredentials for NoRole {
+impl ProvideCredentials for ProviderError {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

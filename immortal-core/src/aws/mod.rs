@@ -1,23 +1,30 @@
-//! AWS's services through AWS's SDK: one configuration, one set of connections, one reading of what went wrong.
+//! AWS's services through AWS's SDK: one configuration, one set of connections, one classification of errors.
 //!
 //! What a role asks of a service is in that role's adapters; what both ask of S3 is here.
 
 mod error;
 mod http;
+mod retry;
 pub(crate) mod s3;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
 #[cfg(feature = "dispatcher")]
+pub(crate) use self::error::RetryReason;
+#[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
-pub use self::error::{AwsError, Refusal, RetryReason};
+pub(crate) use self::error::{AwsError, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
-pub(crate) use self::{error::error_chain, http::HttpClient};
+pub(crate) use self::{
+    error::error_chain,
+    http::HttpClient,
+    retry::{RetryEnd, WorkDeadline, backoff, with_retries},
+};
 
 /// AWS as one process asks it; a clone shares connections and credentials.
 #[derive(Clone, Debug)]
-pub(crate) struct Aws {
+pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
     #[cfg(feature = "runner")]
     pub(crate) http: HttpClient,
@@ -25,10 +32,10 @@ pub(crate) struct Aws {
 
 /// Nothing says in which region the process is, so that no request can be signed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("there is no region; set AWS_REGION")]
+#[error("no AWS region is configured; set AWS_REGION")]
 pub(crate) struct MissingRegion;
 
-impl Aws {
+impl AwsClients {
     /// Takes region, endpoints and credentials from where AWS's SDKs look for them.
     ///
     /// Every call is made once. Retries are the roles' own, which know their deadlines; the SDK's would multiply them.

@@ -2,7 +2,7 @@
 //!
 //! Without the feature `large-events` there is no client of S3, and each call says so.
 
-use super::{Aws, AwsError};
+use super::{AwsClients, AwsError};
 
 /// The objects of a bucket.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct ObjectStore(#[cfg(feature = "large-events")] aws_sdk_s3::Clien
 
 #[cfg(feature = "large-events")]
 impl ObjectStore {
-    pub(crate) fn new(aws: &Aws) -> Self {
+    pub(crate) fn new(aws: &AwsClients) -> Self {
         Self(aws_sdk_s3::Client::new(&aws.config))
     }
 
@@ -67,7 +67,7 @@ impl ObjectStore {
 #[cfg(not(feature = "large-events"))]
 #[allow(clippy::unused_async, reason = "the same calls as with the feature")]
 impl ObjectStore {
-    pub(crate) fn new(_: &Aws) -> Self {
+    pub(crate) fn new(_: &AwsClients) -> Self {
         Self()
     }
 

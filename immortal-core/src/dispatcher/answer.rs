@@ -1,75 +1,75 @@
 //! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
 
-use super::{config::Config, hint};
-pub use crate::aws::{AwsError, Refusal, RetryReason};
+use super::{config::DispatcherConfig, hint};
+pub(crate) use crate::aws::{AwsError, RetryReason, ServiceError};
 use crate::aws::{error_chain, is_capacity};
 
 /// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunTaskFailure {
+pub(crate) struct RunTaskFailure {
     /// The ARN of what it is about: for `MISSING`, of what ECS did not find.
-    pub arn: String,
+    pub(crate) arn: String,
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
-    pub reason: String,
+    pub(crate) reason: String,
     /// More of it.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// A 200 of `RunTask`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunTaskOutput {
+pub(crate) struct RunTaskOutput {
     /// The ARNs of its tasks: one, or none.
-    pub tasks: Vec<String>,
+    pub(crate) tasks: Vec<String>,
     /// Its `failures`.
-    pub failures: Vec<RunTaskFailure>,
+    pub(crate) failures: Vec<RunTaskFailure>,
 }
 
 /// What to do about an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum RunTaskOutcome {
     /// The task of this ARN has the event.
     Started(String),
     /// Once more, after a pause.
-    Again(Again),
-    /// Once more, one rung down.
-    TooLong(String),
-    /// Back to the queue at once; the text says what to mend.
-    Back(String),
+    Retry(RetryableFailure),
+    /// Once more, with the event in the next form.
+    OverridesTooLong(String),
+    /// Back to the queue at once; the text says what to fix.
+    BackToQueue(String),
 }
 
 /// Why a call is made once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Again {
+pub(crate) struct RetryableFailure {
     /// In words.
-    pub why: String,
+    pub(crate) why: String,
     /// What it was.
-    pub kind: RetryReason,
+    pub(crate) kind: RetryReason,
 }
 
 /// Judges what `RunTask` answered.
 #[must_use]
-pub fn judge(answer: Result<RunTaskOutput, AwsError>, config: &Config) -> Verdict {
+pub(crate) fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
     match answer {
         Ok(RunTaskOutput { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
-            (Some(task), _) => Verdict::Started(task),
+            (Some(task), _) => RunTaskOutcome::Started(task),
             (None, Some(failure)) => judge_failure(failure, config),
             (None, None) => again(RetryReason::Transient, "RunTask answered with neither a task nor a failure"),
         },
         Err(AwsError::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
-            Verdict::Started(refused.resource_ids.into_iter().next().unwrap_or_default())
+            RunTaskOutcome::Started(refused.resource_ids.into_iter().next().unwrap_or_default())
         }
-        Err(AwsError::Refused(refused)) if is_too_long(&refused) => Verdict::TooLong(refused.message),
+        Err(AwsError::Refused(refused)) if is_too_long(&refused) => RunTaskOutcome::OverridesTooLong(refused.message),
         Err(error) => match error.retry_reason() {
             Some(kind) => again(kind, &describe("RunTask", &error)),
-            None => Verdict::Back(error_line("RunTask", &error, config)),
+            None => RunTaskOutcome::BackToQueue(error_line("RunTask", &error, config)),
         },
     }
 }
 
 /// An error in one line, with what to fix.
 #[must_use]
-pub fn error_line(call: &str, error: &AwsError, config: &Config) -> String {
+pub(crate) fn error_line(call: &str, error: &AwsError, config: &DispatcherConfig) -> String {
     let hint = match error {
         AwsError::Refused(_) if error.retry_reason().is_some() => {
             "this passes by itself; a longer timeout of the dispatcher gives it more tries".to_owned()
@@ -88,26 +88,26 @@ fn describe(call: &str, error: &AwsError) -> String {
     one_line(&format!("{call} was {}", error_chain(error)))
 }
 
-fn judge_failure(failure: &RunTaskFailure, config: &Config) -> Verdict {
+fn judge_failure(failure: &RunTaskFailure, config: &DispatcherConfig) -> RunTaskOutcome {
     let RunTaskFailure { arn, reason, detail } = failure;
     let of = if arn.is_empty() { String::new() } else { format!(" of {arn}") };
     let text = one_line(&format!("RunTask failed with {reason}{of}: {detail}"));
     if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
         return again(RetryReason::NoCapacity, &text);
     }
-    Verdict::Back(format!("{text}; {}", hint::of_failure(reason, config)))
+    RunTaskOutcome::BackToQueue(format!("{text}; {}", hint::of_failure(reason, config)))
 }
 
-/// The service's words: `Container Overrides length must be at most 8192`.
-fn is_too_long(refused: &Refusal) -> bool {
+/// The service's words: `TaskContainer Overrides length must be at most 8192`.
+fn is_too_long(refused: &ServiceError) -> bool {
     let message = refused.message.to_ascii_lowercase();
     refused.code == "InvalidParameterException"
         && message.contains("overrides")
         && (message.contains("length") || message.contains("8192"))
 }
 
-fn again(kind: RetryReason, why: &str) -> Verdict {
-    Verdict::Again(Again { why: why.to_owned(), kind })
+fn again(kind: RetryReason, why: &str) -> RunTaskOutcome {
+    RunTaskOutcome::Retry(RetryableFailure { why: why.to_owned(), kind })
 }
 
 fn one_line(text: &str) -> String {
@@ -119,7 +119,12 @@ mod tests {
     use super::{super::hint::tests::config, *};
 
     fn refused(status: u16, code: &str, message: &str) -> Result<RunTaskOutput, AwsError> {
-        Err(AwsError::Refused(Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] }))
+        Err(AwsError::Refused(ServiceError {
+            status,
+            code: code.into(),
+            message: message.into(),
+            resource_ids: vec![],
+        }))
     }
 
     fn failed(reason: &str, detail: &str) -> RunTaskOutput {
@@ -127,13 +132,13 @@ mod tests {
         RunTaskOutput { tasks: vec![], failures: vec![failure] }
     }
 
-    fn judged(answer: Result<RunTaskOutput, AwsError>) -> Verdict {
+    fn judged(answer: Result<RunTaskOutput, AwsError>) -> RunTaskOutcome {
         judge(answer, &config())
     }
 
     fn lack(answer: Result<RunTaskOutput, AwsError>) -> Option<RetryReason> {
         match judged(answer) {
-            Verdict::Again(Again { kind, .. }) => Some(kind),
+            RunTaskOutcome::Retry(RetryableFailure { kind, .. }) => Some(kind),
             _ => None,
         }
     }
@@ -141,15 +146,18 @@ mod tests {
     #[test]
     fn a_task_is_a_start() {
         let answer = Ok(RunTaskOutput { tasks: vec!["t".into()], failures: vec![] });
-        assert_eq!(judged(answer), Verdict::Started("t".into()));
-        let conflict = Refusal {
+        assert_eq!(judged(answer), RunTaskOutcome::Started("t".into()));
+        let conflict = ServiceError {
             status: 400,
             code: "ConflictException".into(),
             message: "in use".into(),
             resource_ids: vec!["t".into()],
         };
-        assert_eq!(judged(Err(AwsError::Refused(conflict))), Verdict::Started("t".into()));
-        assert!(matches!(judged(refused(400, "ConflictException", "")), Verdict::Back(_)), "it names no task");
+        assert_eq!(judged(Err(AwsError::Refused(conflict))), RunTaskOutcome::Started("t".into()));
+        assert!(
+            matches!(judged(refused(400, "ConflictException", "")), RunTaskOutcome::BackToQueue(_)),
+            "it names no task"
+        );
     }
 
     #[test]
@@ -163,7 +171,7 @@ mod tests {
             (refused(500, "ServerException", ""), RetryReason::Transient),
             (refused(400, "ServerException", ""), RetryReason::Transient),
             (refused(503, "", ""), RetryReason::Transient),
-            (Err(AwsError::timed_out(750)), RetryReason::Transient),
+            (Err(AwsError::timed_out(std::time::Duration::from_millis(750))), RetryReason::Transient),
             (Ok(RunTaskOutput::default()), RetryReason::Transient),
             (Ok(failed("Capacity is unavailable at this time. Please try again later", "")), RetryReason::NoCapacity),
             (Ok(failed("RESOURCE:CPU", "")), RetryReason::NoCapacity),
@@ -227,7 +235,7 @@ mod tests {
             (Err(AwsError::unsent(std::fmt::Error)), "credentials"),
         ];
         for (answer, named) in table {
-            let Verdict::Back(line) = judged(answer.clone()) else { panic!("{answer:?} doesn't stay") };
+            let RunTaskOutcome::BackToQueue(line) = judged(answer.clone()) else { panic!("{answer:?} doesn't stay") };
             assert!(line.contains(named) && line.lines().count() == 1, "{line}");
         }
     }
@@ -235,8 +243,8 @@ mod tests {
     #[test]
     fn too_long_is_told_from_other_bad_parameters() {
         let said = "Container Overrides length must be at most 8192";
-        assert!(matches!(judged(refused(400, "InvalidParameterException", said)), Verdict::TooLong(_)));
+        assert!(matches!(judged(refused(400, "InvalidParameterException", said)), RunTaskOutcome::OverridesTooLong(_)));
         let other = refused(400, "InvalidParameterException", "Override for container named x is not valid");
-        assert!(matches!(judged(other), Verdict::Back(_)));
+        assert!(matches!(judged(other), RunTaskOutcome::BackToQueue(_)));
     }
 }

@@ -13,35 +13,38 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, field::Empty, info_span, warn};
 
 use super::{
-    calls::Calls,
-    config::Config,
+    calls::AwsCalls,
+    config::DispatcherConfig,
     dead_letter::DeadLetter,
-    deadline::Deadline,
-    failure::{KnownFunctions, Refusal},
-    input::{self, Input, Message, Reading, Subject},
+    input::{self, DispatcherInput, QueueMessage, RecordContent, RecordReading},
+    invocation_failure::{KnownFunctions, RefusedRecord},
     launch::TaskCount,
     metric,
-    response::{Failed, Outcome, Response, of_batch, of_single},
+    response::{BatchFailed, BatchResponse, RecordOutcome, of_batch, of_single},
     stopped_task::refused,
 };
-use crate::{aws::Aws, function::FunctionArn, manifest::Manifest};
+use crate::{
+    aws::{AwsClients, WorkDeadline},
+    function::FunctionArn,
+    manifest::Manifest,
+};
 
 /// The dispatcher, made once per process.
 #[derive(Debug)]
 pub(super) struct Dispatcher {
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<DispatcherConfig>,
     pub(super) manifest: Manifest,
-    pub(super) calls: Calls,
+    pub(super) calls: AwsCalls,
 }
 
 /// What a record is handled with.
 #[derive(Clone, Debug)]
 pub(super) struct RecordScope {
     pub(super) functions: Arc<KnownFunctions>,
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<QueueMessage>,
     /// The record's body as it came; without a queue, the whole payload.
     pub(super) original: Arc<str>,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: WorkDeadline,
     /// The time of day at which the invocation began, in Unix milliseconds.
     pub(super) now: i64,
     pub(super) tasks: Arc<TaskCount>,
@@ -78,9 +81,9 @@ impl RecordScope {
 }
 
 impl Dispatcher {
-    pub(super) async fn new(config: Config, manifest: Manifest, aws: &Aws) -> Self {
+    pub(super) async fn new(config: DispatcherConfig, manifest: Manifest, aws: &AwsClients) -> Self {
         let config = Arc::new(config);
-        Self { calls: Calls::new(Arc::clone(&config), aws).await, config, manifest }
+        Self { calls: AwsCalls::new(Arc::clone(&config), aws).await, config, manifest }
     }
 
     /// Handles one invocation. `own_arn` is the ARN under which the dispatcher itself was invoked, `now` the time of day
@@ -89,9 +92,9 @@ impl Dispatcher {
         self: Arc<Self>,
         payload: &RawValue,
         own_arn: &str,
-        deadline: Deadline,
+        deadline: WorkDeadline,
         now: i64,
-    ) -> Result<Response, Failed> {
+    ) -> Result<BatchResponse, BatchFailed> {
         let scope = RecordScope {
             functions: Arc::new(self.known_functions(own_arn)?),
             message: None,
@@ -103,8 +106,8 @@ impl Dispatcher {
         };
         let oldest_returned = Arc::clone(&scope.oldest_returned);
         let response = match input::read(payload.get(), &scope.functions) {
-            Input::Batch(records) => {
-                let each = |(message, reading): (Option<Message>, Reading)| {
+            DispatcherInput::Batch(records) => {
+                let each = |(message, reading): (Option<QueueMessage>, RecordReading)| {
                     let original = message.as_ref().map_or(&scope.original, |message| &message.original).clone();
                     let scope = RecordScope { message, original, ..scope.clone() };
                     reading.into_iter().map(move |read| (scope.clone(), read))
@@ -115,7 +118,7 @@ impl Dispatcher {
                 let outcomes = Arc::clone(&self).side_by_side(records).await;
                 of_batch(ids.into_iter().zip(outcomes).collect())
             }
-            Input::Single(reading) => {
+            DispatcherInput::Single(reading) => {
                 let records = reading.into_iter().map(|read| (scope.clone(), read)).collect();
                 of_single(Arc::clone(&self).side_by_side(records).await)
             }
@@ -125,9 +128,12 @@ impl Dispatcher {
         response
     }
 
-    async fn side_by_side(self: Arc<Self>, records: Vec<(RecordScope, Result<Subject, Refusal>)>) -> Vec<Outcome> {
+    async fn side_by_side(
+        self: Arc<Self>,
+        records: Vec<(RecordScope, Result<RecordContent, RefusedRecord>)>,
+    ) -> Vec<RecordOutcome> {
         let unfinished = || Err("the dispatcher itself failed on it; its log says where".to_owned());
-        let mut outcomes: Vec<Outcome> = records.iter().map(|_| unfinished()).collect();
+        let mut outcomes: Vec<RecordOutcome> = records.iter().map(|_| unfinished()).collect();
         let mut running = JoinSet::new();
         for (number, (scope, read)) in records.into_iter().enumerate() {
             let dispatcher = Arc::clone(&self);
@@ -148,10 +154,10 @@ impl Dispatcher {
         outcomes
     }
 
-    async fn record(&self, scope: &RecordScope, read: Result<Subject, Refusal>) -> Outcome {
+    async fn record(&self, scope: &RecordScope, read: Result<RecordContent, RefusedRecord>) -> RecordOutcome {
         let result = match read {
-            Ok(Subject::Failure(failure)) => self.failed_invocation(scope, *failure).await,
-            Ok(Subject::Task { task, channel }) => self.stopped_task(scope, *task, channel).await,
+            Ok(RecordContent::Failure(failure)) => self.failed_invocation(scope, *failure).await,
+            Ok(RecordContent::Task { task, channel }) => self.stopped_task(scope, *task, channel).await,
             Err(refusal) => Err(refused(scope, &refusal, "")),
         };
         match result {
@@ -160,14 +166,14 @@ impl Dispatcher {
         }
     }
 
-    fn known_functions(&self, own_arn: &str) -> Result<KnownFunctions, Failed> {
+    fn known_functions(&self, own_arn: &str) -> Result<KnownFunctions, BatchFailed> {
         let primary = &self.config.primary;
         let own = match (own_arn.parse::<FunctionArn>(), primary.to_arn()) {
             (Ok(own), _) => own,
             // Some emulators invoke with no real ARN: then the primary's says where this is.
             (Err(_), Some(primary)) => FunctionArn { name: self.config.own_name.clone(), qualifier: None, ..primary },
             (Err(error), None) => {
-                return Err(Failed(format!(
+                return Err(BatchFailed(format!(
                     "the dispatcher was invoked as {own_arn:?}: {error}; set IMMORTAL_FUNCTION to the primary's full ARN"
                 )));
             }

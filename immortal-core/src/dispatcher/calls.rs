@@ -10,15 +10,15 @@ use tracing::info;
 
 use super::{
     answer::{RunTaskOutput, error_line},
-    config::Config,
+    config::DispatcherConfig,
     dead_letter::DeadLetter,
-    deadline::{Deadline, backoff, within},
-    ecs::{Ecs, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
-    pace::Gate,
-    sqs::{QueueArn, Sqs},
+    deadline::within,
+    ecs::{EcsClient, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
+    pace::PaceGate,
+    sqs::{QueueArn, SqsClient},
     task::Task,
 };
-use crate::aws::{Aws, AwsError, RetryReason, s3::ObjectStore};
+use crate::aws::{AwsClients, AwsError, RetryEnd, RetryReason, WorkDeadline, backoff, s3::ObjectStore, with_retries};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;
@@ -28,24 +28,24 @@ const DESCRIBE_LAG: Duration = Duration::from_secs(30);
 
 /// AWS, as one dispatcher process calls it.
 #[derive(Debug)]
-pub(super) struct Calls {
+pub(super) struct AwsCalls {
     /// What an error names: the value that is wrong.
-    config: Arc<Config>,
-    ecs: Ecs,
-    sqs: Sqs,
+    config: Arc<DispatcherConfig>,
+    ecs: EcsClient,
+    sqs: SqsClient,
     objects: ObjectStore,
-    gate: Gate,
+    gate: PaceGate,
     permits: Semaphore,
 }
 
-impl Calls {
-    pub(super) async fn new(config: Arc<Config>, aws: &Aws) -> Self {
+impl AwsCalls {
+    pub(super) async fn new(config: Arc<DispatcherConfig>, aws: &AwsClients) -> Self {
         Self {
             config,
-            ecs: Ecs::new(aws),
-            sqs: Sqs::new(aws).await,
+            ecs: EcsClient::new(aws),
+            sqs: SqsClient::new(aws).await,
             objects: ObjectStore::new(aws),
-            gate: Gate::new(),
+            gate: PaceGate::new(),
             permits: Semaphore::new(IN_FLIGHT),
         }
     }
@@ -54,7 +54,7 @@ impl Calls {
     pub(super) async fn run_task(
         &self,
         request: &RunTaskRequest<'_>,
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Option<Result<RunTaskOutput, AwsError>> {
         self.gate.pass(deadline.end()).await?;
         let permit = self.permit(deadline).await?;
@@ -69,8 +69,13 @@ impl Calls {
         Some(answer)
     }
 
-    /// A task by its ARN; `None` where ECS hasn't known it for so long that it is no lag.
-    pub(super) async fn find_task(&self, cluster: &str, arn: &str, deadline: Deadline) -> Result<Option<Task>, String> {
+    /// A task by its ARN; `None` where ECS doesn't know it, longer than `DescribeTasks` lags.
+    pub(super) async fn find_task(
+        &self,
+        cluster: &str,
+        arn: &str,
+        deadline: WorkDeadline,
+    ) -> Result<Option<Task>, String> {
         let begin = Instant::now();
         let mut asked = 0;
         loop {
@@ -85,7 +90,7 @@ impl Calls {
             let pause = backoff(asked + 3, fastrand::f64()).max(Duration::from_millis(200)).min(left);
             if !deadline.pause(pause).await {
                 return Err(format!(
-                    "there was no time left to look the task {arn} up; give the dispatcher a timeout of a minute"
+                    "there was no time left to look up the task {arn}; set the dispatcher's timeout to a minute"
                 ));
             }
             asked += 1;
@@ -97,7 +102,7 @@ impl Calls {
         &self,
         cluster: &str,
         arns: &[String],
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Result<Vec<Task>, String> {
         self.with_retries("DescribeTasks", deadline, |bound| self.ecs.describe_tasks(cluster, arns, bound)).await
     }
@@ -108,7 +113,7 @@ impl Calls {
         cluster: &str,
         filter: TaskFilter<'_>,
         status: TaskStatus,
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Result<Vec<String>, String> {
         let (mut arns, mut next) = (Vec::new(), None);
         loop {
@@ -123,7 +128,7 @@ impl Calls {
     }
 
     /// Where a task's container logs to; `None` where that can't be told.
-    pub(super) async fn task_log(&self, definition: &str, container: &str, deadline: Deadline) -> Option<TaskLog> {
+    pub(super) async fn task_log(&self, definition: &str, container: &str, deadline: WorkDeadline) -> Option<TaskLog> {
         // Nobody needs it but a person who reads the dead letter: one try.
         let _permit = self.permit(deadline).await?;
         let described = self.ecs.task_log(definition, container, deadline.call()?).await;
@@ -139,19 +144,19 @@ impl Calls {
         bucket: &str,
         key: &str,
         event: &str,
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Result<(), String> {
         let put = |bound| within(bound, self.objects.put_json(bucket, key, event));
         self.with_retries("PutObject", deadline, put).await
     }
 
     /// Whether an object is there.
-    pub(super) async fn has_object(&self, bucket: &str, key: &str, deadline: Deadline) -> Result<bool, String> {
+    pub(super) async fn has_object(&self, bucket: &str, key: &str, deadline: WorkDeadline) -> Result<bool, String> {
         self.with_retries("HeadObject", deadline, |bound| within(bound, self.objects.exists(bucket, key))).await
     }
 
     /// Deletes an object; one that isn't there is deleted.
-    pub(super) async fn delete_object(&self, bucket: &str, key: &str, deadline: Deadline) -> Result<(), String> {
+    pub(super) async fn delete_object(&self, bucket: &str, key: &str, deadline: WorkDeadline) -> Result<(), String> {
         self.with_retries("DeleteObject", deadline, |bound| within(bound, self.objects.delete(bucket, key))).await
     }
 
@@ -160,7 +165,7 @@ impl Calls {
         &self,
         url: &str,
         letter: &DeadLetter,
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Result<(), String> {
         self.with_retries("SendMessage", deadline, |bound| self.sqs.send(url, letter, bound)).await
     }
@@ -171,7 +176,7 @@ impl Calls {
         queue: &QueueArn<'_>,
         receipt: &str,
         delay: Duration,
-        deadline: Deadline,
+        deadline: WorkDeadline,
     ) -> Result<(), String> {
         let change = |bound| self.sqs.change_visibility(queue, receipt, delay, bound);
         self.with_retries("ChangeMessageVisibility", deadline, change).await
@@ -181,34 +186,36 @@ impl Calls {
     async fn with_retries<T, F: Future<Output = Result<T, AwsError>>>(
         &self,
         name: &str,
-        deadline: Deadline,
+        deadline: WorkDeadline,
         call: impl Fn(Duration) -> F,
     ) -> Result<T, String> {
-        let mut retry = 0;
-        loop {
-            let permit = self.permit(deadline).await.ok_or_else(|| no_time(name))?;
-            let answer = call(deadline.call().ok_or_else(|| no_time(name))?).await;
-            drop(permit);
-            let error = match answer {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            let line = error_line(name, &error, &self.config);
-            if error.retry_reason().is_none() || !deadline.pause(backoff(retry, fastrand::f64())).await {
-                return Err(line);
+        let permitted = |_| {
+            let call = &call;
+            async move {
+                // The error of a call for which there was no time is `None`.
+                let _permit = self.permit(deadline).await.ok_or(None)?;
+                call(deadline.call().ok_or(None)?).await.map_err(Some)
             }
-            info!(retry, "{line}");
-            retry += 1;
-        }
+        };
+        let is_retryable = |error: &Option<AwsError>, retry| {
+            error.as_ref().is_some_and(|error| {
+                info!(retry, "{}", error_line(name, error, &self.config));
+                error.retry_reason().is_some()
+            })
+        };
+        with_retries(deadline, permitted, is_retryable).await.map_err(|end| match end {
+            RetryEnd::NoTime | RetryEnd::Failed(None) => no_time(name),
+            RetryEnd::Failed(Some(error)) => error_line(name, &error, &self.config),
+        })
     }
 
     /// A place among the calls that may be under way; `None` where there is no time to wait for one.
-    async fn permit(&self, deadline: Deadline) -> Option<SemaphorePermit<'_>> {
+    async fn permit(&self, deadline: WorkDeadline) -> Option<SemaphorePermit<'_>> {
         timeout_at(deadline.end(), self.permits.acquire()).await.ok()?.ok()
     }
 }
 
 /// There was no time for a call: what to fix.
 pub(super) fn no_time(call: &str) -> String {
-    format!("there was no time left for {call}; give the dispatcher a timeout of a minute, and it is tried again")
+    format!("there was no time left for {call}; set the dispatcher's timeout to a minute; it is tried again")
 }

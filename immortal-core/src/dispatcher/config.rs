@@ -8,41 +8,41 @@ use crate::{
 
 /// What the dispatcher was told, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct DispatcherConfig {
     /// The primary.
-    pub primary: FunctionName,
+    pub(crate) primary: FunctionName,
     /// The dispatcher's own name.
-    pub own_name: String,
+    pub(crate) own_name: String,
     /// The task definition: a family, a family with revision, or an ARN.
-    pub task_definition: String,
+    pub(crate) task_definition: String,
     /// The container that the order is for.
-    pub container: String,
+    pub(crate) container: String,
     /// The cluster.
-    pub cluster: String,
+    pub(crate) cluster: String,
     /// Where tasks may run.
-    pub network: Network,
+    pub(crate) network: NetworkConfig,
     /// Which forms an event may travel in.
-    pub transport: Transport,
+    pub(crate) transport: EventTransport,
     /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
-    pub dead_letter_queue: Option<String>,
+    pub(crate) dead_letter_queue: Option<String>,
     /// About so many tasks of this function at a time; `None`: no bound of ours.
-    pub max_tasks: Option<u32>,
+    pub(crate) max_tasks: Option<u32>,
 }
 
 /// The network of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct NetworkConfig {
     /// The subnets, in the order in which they are configured.
-    pub subnets: Vec<String>,
+    pub(crate) subnets: Vec<String>,
     /// The security groups; none: the VPC's default.
-    pub security_groups: Vec<String>,
+    pub(crate) security_groups: Vec<String>,
     /// Whether a task has a public address.
-    pub public_ip: bool,
+    pub(crate) public_ip: bool,
 }
 
 /// Which forms an event may travel in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum EventTransport {
     /// In the order itself, and through this bucket where it is too large for that.
     Inline {
         /// The bucket; without one, an event too large for the order is refused.
@@ -52,10 +52,10 @@ pub enum Transport {
     Bucket(String),
 }
 
-impl Transport {
+impl EventTransport {
     /// Whether an event may go on in the form that it has.
     #[must_use]
-    pub fn takes(&self, form: &EventForm) -> bool {
+    pub(crate) fn takes(&self, form: &EventForm) -> bool {
         match self {
             Self::Inline { .. } => true,
             Self::Bucket(_) => matches!(form, EventForm::S3(_)),
@@ -64,7 +64,7 @@ impl Transport {
 
     /// The bucket, where there is one.
     #[must_use]
-    pub fn bucket(&self) -> Option<&str> {
+    pub(crate) fn bucket(&self) -> Option<&str> {
         match self {
             Self::Inline { bucket } => bucket.as_deref(),
             Self::Bucket(bucket) => Some(bucket),
@@ -75,11 +75,11 @@ impl Transport {
 /// All that is wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the dispatcher can't start: {}; set these variables of the Lambda function", .0.join("; "))]
-pub struct Misconfigured(pub Vec<String>);
+pub(crate) struct ConfigProblems(pub Vec<String>);
 
-impl Config {
+impl DispatcherConfig {
     /// Reads the configuration of a Lambda function, which must be one: `lambda_runtime` can't start elsewhere.
-    pub fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    pub(crate) fn read_in_lambda(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let needed =
             [env::RUNTIME_API, env::FUNCTION_NAME, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
         let missing: Vec<_> = needed.into_iter().filter(|name| lookup(name).is_none()).collect();
@@ -89,12 +89,12 @@ impl Config {
         }
         let mut problems =
             vec![format!("{}, which Lambda sets, is missing (it runs in Lambda only)", missing.join(", "))];
-        problems.extend(config.err().unwrap_or_else(|| Misconfigured(Vec::new())).0);
-        Err(Misconfigured(problems))
+        problems.extend(config.err().unwrap_or_else(|| ConfigProblems(Vec::new())).0);
+        Err(ConfigProblems(problems))
     }
 
     /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Misconfigured> {
+    pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
         let own_name = lookup(env::FUNCTION_NAME).unwrap_or_default();
@@ -119,14 +119,14 @@ impl Config {
                 dead_letter_queue,
                 max_tasks,
             }),
-            _ => Err(Misconfigured(problems)),
+            _ => Err(ConfigProblems(problems)),
         }
     }
 }
 
 /// The family of a task definition: what an ARN ends in, without the revision.
 #[must_use]
-pub fn family(task_definition: &str) -> &str {
+pub(crate) fn family(task_definition: &str) -> &str {
     let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
     name.split(':').next().unwrap_or(name)
 }
@@ -149,7 +149,7 @@ fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) ->
     Some(primary)
 }
 
-fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<Network> {
+fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>) -> Option<NetworkConfig> {
     let subnets = list(lookup(env::SUBNETS).or_else(|| lookup(env::SUBNETS_ARTICLE)));
     if subnets.is_empty() {
         problems.push(format!("{} is missing (comma-separated subnet ids)", env::SUBNETS));
@@ -162,10 +162,10 @@ fn network(lookup: &impl Fn(&str) -> Option<String>, problems: &mut Vec<String>)
             return None;
         }
     };
-    Some(Network { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
+    Some(NetworkConfig { subnets, security_groups: list(lookup(env::SECURITY_GROUPS)), public_ip })
 }
 
-fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<String>) -> Option<Transport> {
+fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<String>) -> Option<EventTransport> {
     if let Some(bucket) = &bucket
         && (bucket.contains(['/', ':']) || bucket.contains(char::is_whitespace))
     {
@@ -173,8 +173,8 @@ fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<St
         return None;
     }
     match (inline, bucket) {
-        (None | Some("true"), bucket) => Some(Transport::Inline { bucket }),
-        (Some("false"), Some(bucket)) => Some(Transport::Bucket(bucket)),
+        (None | Some("true"), bucket) => Some(EventTransport::Inline { bucket }),
+        (Some("false"), Some(bucket)) => Some(EventTransport::Bucket(bucket)),
         (Some("false"), None) => {
             problems.push(format!("{} is false, and {} is missing", env::INLINE_EVENTS, env::EVENT_BUCKET));
             None
@@ -210,93 +210,5 @@ fn list(text: Option<String>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(variables: &[(&str, &str)]) -> Result<Config, Misconfigured> {
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    #[test]
-    fn the_articles_three_variables_are_enough() {
-        let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner:3"), ("SUBNET", "subnet-1")];
-        let config = read(&variables).expect("complete");
-        assert_eq!(config.primary.name, "ingest");
-        assert_eq!((config.task_definition.as_str(), config.container.as_str()), ("runner:3", "runner"));
-        assert_eq!(config.cluster, "default");
-        let network = Network { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
-        assert_eq!(config.network, network);
-        assert_eq!(config.transport, Transport::Inline { bucket: None });
-    }
-
-    #[test]
-    fn everything_can_be_said() {
-        let variables = [
-            ("AWS_LAMBDA_FUNCTION_NAME", "any"),
-            ("AWS_REGION", "cn-north-1"),
-            ("IMMORTAL_FUNCTION", "arn:aws-cn:lambda:cn-north-1:111111111111:function:ingest:live"),
-            ("IMMORTAL_RUNNER", "arn:aws-cn:ecs:cn-north-1:111111111111:task-definition/immortal:12"),
-            ("RUNNER", "unused"),
-            ("IMMORTAL_SUBNETS", "subnet-1, subnet-2,"),
-            ("IMMORTAL_SECURITY_GROUPS", "sg-1,sg-2"),
-            ("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED"),
-            ("IMMORTAL_CLUSTER", "batch"),
-            ("IMMORTAL_CONTAINER", "main"),
-            ("IMMORTAL_EVENT_BUCKET", "events"),
-            ("IMMORTAL_INLINE_EVENTS", "false"),
-            ("IMMORTAL_DEAD_LETTER_QUEUE", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dead"),
-            ("IMMORTAL_MAX_TASKS", "50"),
-        ];
-        let config = read(&variables).expect("complete");
-        assert_eq!(config.max_tasks, Some(50));
-        assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
-        assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
-        assert_eq!(config.container, "main");
-        assert_eq!(family(&config.task_definition), "immortal");
-        assert_eq!(config.network.subnets, ["subnet-1", "subnet-2"]);
-        assert_eq!(config.network.security_groups, ["sg-1", "sg-2"]);
-        assert!(!config.network.public_ip);
-        assert_eq!(config.transport, Transport::Bucket("events".into()));
-    }
-
-    #[test]
-    fn all_problems_are_said_at_once() {
-        let variables = [
-            ("AWS_LAMBDA_FUNCTION_NAME", "Dlq"),
-            ("IMMORTAL_SUBNETS", " , "),
-            ("IMMORTAL_ASSIGN_PUBLIC_IP", "yes"),
-            ("IMMORTAL_INLINE_EVENTS", "false"),
-        ];
-        let problems = read(&variables).expect_err("nothing in it is right");
-        let said = problems.to_string();
-        for name in ["FUNCTION", "RUNNER", "SUBNETS", "ASSIGN_PUBLIC_IP", "INLINE_EVENTS", "EVENT_BUCKET"] {
-            assert!(said.contains(&format!("IMMORTAL_{name}")), "{said}");
-        }
-        assert_eq!(problems.0.len(), 5, "{said}");
-    }
-
-    #[test]
-    fn outside_of_lambda_it_is_said_with_all_the_rest() {
-        let Misconfigured(problems) = Config::read_in_lambda(|_| None).expect_err("nothing is there");
-        assert_eq!(problems.len(), 4, "{problems:?}");
-        assert!(problems[0].contains("AWS_LAMBDA_RUNTIME_API"), "{problems:?}");
-    }
-
-    #[test]
-    fn a_value_of_no_meaning_is_a_problem() {
-        let complete = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "r"), ("SUBNET", "s")];
-        let table = [
-            ("IMMORTAL_FUNCTION", "arn:aws:s3:::bucket"),
-            ("IMMORTAL_INLINE_EVENTS", "False"),
-            ("IMMORTAL_EVENT_BUCKET", "s3://bucket"),
-            ("IMMORTAL_ASSIGN_PUBLIC_IP", "disabled"),
-            ("IMMORTAL_DEAD_LETTER_QUEUE", "arn:aws:sqs:eu-central-1:111111111111:dead"),
-            ("IMMORTAL_MAX_TASKS", "0"),
-        ];
-        for (name, value) in table {
-            let variables = [complete.as_slice(), &[(name, value)]].concat();
-            let Misconfigured(problems) = read(&variables).expect_err(name);
-            assert!(problems.len() == 1 && problems[0].contains(name), "{problems:?}");
-        }
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;

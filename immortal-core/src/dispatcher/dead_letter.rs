@@ -17,11 +17,11 @@ const LONGEST_VALUE: usize = 1024;
 
 /// A message for the dead-letter queue.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DeadLetter {
+pub(crate) struct DeadLetter {
     /// The body.
-    pub body: String,
+    pub(crate) body: String,
     /// The attributes, all of the type `String`, by name.
-    pub attributes: Vec<(&'static str, String)>,
+    pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
 /// A body holds an event, which is never shown.
@@ -33,24 +33,24 @@ impl std::fmt::Debug for DeadLetter {
 
 /// What a dead letter tells of a job.
 #[derive(Clone, Debug)]
-pub struct GivenUpJob<'a> {
+pub(crate) struct GivenUpJob<'a> {
     /// The context of attempt 0.
-    pub context: &'a Context,
+    pub(crate) context: &'a Context,
     /// The event.
-    pub event: GivenUpEvent<'a>,
+    pub(crate) event: GivenUpEvent<'a>,
     /// The series that was given up: 0, or the number of redrives before it.
-    pub series: u32,
+    pub(crate) series: u32,
     /// The number of the last attempt; 0 where none was started.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// The ARN of the last task.
-    pub task: Option<&'a str>,
+    pub(crate) task: Option<&'a str>,
     /// Why it was given up, and what to fix.
-    pub reason: &'a str,
+    pub(crate) reason: &'a str,
 }
 
 /// Where the event of a dead letter is.
 #[derive(Clone, Copy)]
-pub enum GivenUpEvent<'a> {
+pub(crate) enum GivenUpEvent<'a> {
     /// In the letter.
     Text(&'a RawValue),
     /// In an object, as `s3://bucket/key`.
@@ -69,15 +69,15 @@ impl std::fmt::Debug for GivenUpEvent<'_> {
 /// How a redriven job goes on; beside the fields of Lambda's record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Continuation {
+pub(crate) struct DeadLetterMark {
     /// The series that the redrive begins.
-    pub series: u32,
+    pub(crate) series: u32,
     /// The context of attempt 0.
     #[serde(default)]
-    pub context: Option<Context>,
+    pub(crate) context: Option<Context>,
     /// Where the event is, when it isn't in the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_object: Option<String>,
+    pub(crate) event_object: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -89,7 +89,7 @@ struct FailureRecord<'a> {
     request_payload: Option<&'a RawValue>,
     response_context: ResponseContext<'a>,
     response_payload: ResponsePayload<'a>,
-    immortal: Continuation,
+    immortal: DeadLetterMark,
 }
 
 #[derive(Serialize)]
@@ -119,7 +119,7 @@ struct ResponsePayload<'a> {
 impl DeadLetter {
     /// The dead letter of a job. `timestamp` is the time of day, as RFC 3339.
     #[must_use]
-    pub fn of_job(job: &GivenUpJob<'_>, timestamp: &str) -> Self {
+    pub(crate) fn of_job(job: &GivenUpJob<'_>, timestamp: &str) -> Self {
         let context = job.context;
         let version = if context.function_version.is_empty() { "$LATEST" } else { &context.function_version };
         let (payload, object) = match job.event {
@@ -142,7 +142,7 @@ impl DeadLetter {
                 function_error: "Unhandled",
             },
             response_payload: ResponsePayload { error_type: GIVEN_UP, error_message: job.reason },
-            immortal: Continuation {
+            immortal: DeadLetterMark {
                 series: job.series.saturating_add(1),
                 context: Some(context.clone()),
                 event_object: object,
@@ -155,13 +155,13 @@ impl DeadLetter {
 
     /// The dead letter of a record that is refused: its body as it was.
     #[must_use]
-    pub fn of_record(body: &str, reason: &str, request_id: &str) -> Self {
+    pub(crate) fn of_record(body: &str, reason: &str, request_id: &str) -> Self {
         Self { body: body.to_owned(), attributes: attributes(reason, request_id, None, None) }
     }
 
     /// The same with these attributes too, which say how its body is to be read.
     #[must_use]
-    pub fn with_attributes(mut self, more: &[(&'static str, String)]) -> Self {
+    pub(crate) fn with_attributes(mut self, more: &[(&'static str, String)]) -> Self {
         let printable = more.iter().map(|(name, value)| (*name, printable(value)));
         self.attributes.extend(printable.filter(|(_, value)| !value.is_empty()));
         self
@@ -169,7 +169,7 @@ impl DeadLetter {
 
     /// Whether SQS takes it.
     #[must_use]
-    pub fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         const TYPE: usize = "String".len();
         let attributes: usize = self.attributes.iter().map(|(name, value)| name.len() + TYPE + value.len()).sum();
         self.body.len() + attributes <= LARGEST_MESSAGE

@@ -16,12 +16,12 @@ use aws_sdk_ecs::{
 
 use super::{
     answer::{RunTaskFailure, RunTaskOutput},
-    config::Config,
+    config::DispatcherConfig,
     deadline::within,
-    overrides::Overrides,
-    task::{Container, Override, Task},
+    task::{RunningOverride, Task, TaskContainer},
+    task_overrides::TaskOverrides,
 };
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsClients, AwsError};
 
 /// One task to be started.
 #[derive(Debug)]
@@ -29,21 +29,21 @@ pub(super) struct RunTaskRequest<'a> {
     pub(super) token: String,
     pub(super) started_by: String,
     pub(super) spot: bool,
-    pub(super) overrides: &'a Overrides,
+    pub(super) overrides: &'a TaskOverrides,
 }
 
 /// ECS, as the dispatcher asks it.
 #[derive(Clone, Debug)]
-pub(super) struct Ecs(Client);
+pub(super) struct EcsClient(Client);
 
-impl Ecs {
-    pub(super) fn new(aws: &Aws) -> Self {
+impl EcsClient {
+    pub(super) fn new(aws: &AwsClients) -> Self {
         Self(Client::new(&aws.config))
     }
 
     pub(super) async fn run_task(
         &self,
-        config: &Config,
+        config: &DispatcherConfig,
         request: &RunTaskRequest<'_>,
         bound: Duration,
     ) -> Result<RunTaskOutput, AwsError> {
@@ -138,7 +138,7 @@ pub(super) struct TaskLog {
 
 fn run_task(
     client: &Client,
-    config: &Config,
+    config: &DispatcherConfig,
     request: &RunTaskRequest<'_>,
 ) -> Result<RunTaskFluentBuilder, BuildError> {
     let network = &config.network;
@@ -164,8 +164,8 @@ fn run_task(
     })
 }
 
-/// The same overrides as the SDK has them: what [`Overrides::length`] measures is what it sends.
-fn task_override(overrides: &Overrides) -> TaskOverride {
+/// The same overrides as the SDK has them: what [`TaskOverrides::length`] measures is what it sends.
+fn task_override(overrides: &TaskOverrides) -> TaskOverride {
     let container = overrides.container();
     let variables = container.environment.iter();
     let variables =
@@ -196,7 +196,7 @@ fn refused(error: SdkError<RunTaskError>) -> AwsError {
         _ => Vec::new(),
     };
     match error.into() {
-        AwsError::Refused(refusal) => AwsError::Refused(crate::aws::Refusal { resource_ids: tasks, ..refusal }),
+        AwsError::Refused(refusal) => AwsError::Refused(crate::aws::ServiceError { resource_ids: tasks, ..refusal }),
         other => other,
     }
 }
@@ -215,7 +215,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
             stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
             stopped_reason: task.stopped_reason,
             containers: containers
-                .map(|container| Container {
+                .map(|container| TaskContainer {
                     name: container.name.unwrap_or_default(),
                     exit_code: container.exit_code.map(i64::from),
                     reason: container.reason,
@@ -223,7 +223,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
                 .collect(),
             overrides: overrides
                 .into_iter()
-                .map(|it| Override {
+                .map(|it| RunningOverride {
                     name: it.name.unwrap_or_default(),
                     environment: it.environment.unwrap_or_default().into_iter().map(variable).collect(),
                 })

@@ -4,26 +4,25 @@ use tracing::Span;
 
 use super::{
     batch::{Dispatcher, RecordScope},
-    cause::Cause,
-    failure::Failure,
+    failure_cause::FailureCause,
+    invocation_failure::InvocationFailure,
     launch::LaunchPlan,
     next_step::begins_on_spot,
     stopped_task::refused,
     task_order,
-    token::Origin,
+    token::TokenOrigin,
     unfinished::RecordResult,
 };
-use crate::order::{EventForm, Order};
+use crate::order::Order;
 
 impl Dispatcher {
     /// A failed invocation becomes attempt 1 of its series.
-    pub(super) async fn failed_invocation(&self, scope: &RecordScope, failure: Failure) -> RecordResult {
-        let Failure { event, context, cause, series } = failure;
+    pub(super) async fn failed_invocation(&self, scope: &RecordScope, failure: InvocationFailure) -> RecordResult {
+        let InvocationFailure { event, context, cause, series } = failure;
         let request_id = context.aws_request_id.clone();
         Span::current().record("request_id", &request_id);
-        task_order::refuse_other_object(&event, &request_id, &self.config, &scope.functions)
+        task_order::refuse_other_object(event.object_uri(), &request_id, &self.config, &scope.functions)
             .map_err(|refusal| refused(scope, &refusal, &request_id))?;
-        let formed = matches!(event, EventForm::S3(_));
         let order = Order {
             event,
             context,
@@ -37,16 +36,16 @@ impl Dispatcher {
             return Err(self.give_up(scope, &order, 0, None, no_attempt(cause)).await);
         }
         let origin =
-            Origin::Invocation { function: scope.functions.primary.unqualified(), request_id, attempt: 1, series };
-        let plan = LaunchPlan { origin, order, formed, spot: begins_on_spot(&self.manifest), age: scope.age() };
+            TokenOrigin::Invocation { function: scope.functions.primary.unqualified(), request_id, attempt: 1, series };
+        let plan = LaunchPlan { origin, order, spot: begins_on_spot(&self.manifest), age: scope.age() };
         let result = self.launch(scope, &plan).await;
         self.unless_too_old(scope, &plan.order, 0, result).await
     }
 }
 
 /// Why a failure of this cause gets no attempt, and what to fix.
-fn no_attempt(cause: Cause) -> &'static str {
-    if cause == Cause::UnreadableEvent {
+fn no_attempt(cause: FailureCause) -> &'static str {
+    if cause == FailureCause::UnreadableEvent {
         "its event can't be read as the handler's type, which no attempt would change; fix the handler's type or the event"
     } else {
         "the handler returned an error, and `on = \"killed\"` gives only killed invocations an attempt on Fargate; fix \

@@ -8,16 +8,13 @@ use tracing::warn;
 use super::{
     batch::{Dispatcher, RecordScope},
     dead_letter::{DeadLetter, GivenUpEvent, GivenUpJob},
-    ladder,
+    event_form::JobEvent,
     launch::event_key,
     sqs::QueueArn,
     task::Task,
-    unfinished::{RecordResult, Unfinished},
+    unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::{
-    aws,
-    order::{EventForm, Order},
-};
+use crate::{aws, order::Order};
 
 /// A record that was sent so long ago and still can't start is given up: SQS drops it after 14 days.
 ///
@@ -32,11 +29,11 @@ impl Dispatcher {
     pub(super) async fn give_up(
         &self,
         scope: &RecordScope,
-        order: &Order,
+        order: &Order<JobEvent>,
         attempts: u32,
         task: Option<&Task>,
         why: &str,
-    ) -> Unfinished {
+    ) -> UnfinishedRecord {
         let context = &order.context;
         let request_id = &context.aws_request_id;
         let mut reason = format!("gave up on request {request_id} of {}: {why}", scope.functions.primary.name);
@@ -56,10 +53,10 @@ impl Dispatcher {
             reason: &reason,
         };
         let timestamp = aws::timestamp(scope.now);
-        if let EventForm::S3(uri) = &order.event {
+        if let Some(uri) = order.event.object_uri() {
             return given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(uri)), &timestamp));
         }
-        let text = ladder::event_of(&order.event).ok().flatten();
+        let text = order.event.text().ok().flatten();
         let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
             return given_up(scope.as_it_came(&reason, request_id));
         };
@@ -77,7 +74,9 @@ impl Dispatcher {
                 let uri = format!("s3://{bucket}/{key}");
                 given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(&uri)), &timestamp))
             }
-            Err(error) => Unfinished::Returned(format!("{reason}; and its event can't be kept for that: {error}")),
+            Err(error) => {
+                UnfinishedRecord::Returned(format!("{reason}; and its event can't be kept for that: {error}"))
+            }
         }
     }
 
@@ -94,12 +93,14 @@ impl Dispatcher {
     pub(super) async fn unless_too_old(
         &self,
         scope: &RecordScope,
-        order: &Order,
+        order: &Order<JobEvent>,
         attempts: u32,
         result: RecordResult,
     ) -> RecordResult {
         match result {
-            Err(Unfinished::Returned(why) | Unfinished::Waiting { why, .. }) if scope.age() > OLDEST_RECORD => {
+            Err(UnfinishedRecord::Returned(why) | UnfinishedRecord::Waiting { why, .. })
+                if scope.age() > OLDEST_RECORD =>
+            {
                 Err(self.give_up(scope, order, attempts, None, &format!("it waited too long: {why}")).await)
             }
             result => result,
@@ -107,18 +108,18 @@ impl Dispatcher {
     }
 
     /// Settles a record that is unfinished: an error says why it goes back.
-    pub(super) async fn settle(&self, scope: &RecordScope, unfinished: Unfinished) -> Result<(), String> {
+    pub(super) async fn settle(&self, scope: &RecordScope, unfinished: UnfinishedRecord) -> Result<(), String> {
         match unfinished {
-            Unfinished::GivenUp(letter) => self.bury(scope, &letter).await,
-            Unfinished::Returned(why) if scope.age() > OLDEST_RECORD => {
+            UnfinishedRecord::GivenUp(letter) => self.bury(scope, &letter).await,
+            UnfinishedRecord::Returned(why) if scope.age() > OLDEST_RECORD => {
                 let why = format!("it waited too long: {why}");
                 self.bury(scope, &scope.as_it_came(&why, "")).await
             }
-            Unfinished::Returned(why) => {
+            UnfinishedRecord::Returned(why) => {
                 scope.note_returned();
                 Err(why)
             }
-            Unfinished::Waiting { delay, why } => {
+            UnfinishedRecord::Waiting { delay, why } => {
                 self.wait_in_queue(scope, delay).await;
                 Err(why)
             }
@@ -157,6 +158,6 @@ impl Dispatcher {
     }
 }
 
-fn given_up(letter: DeadLetter) -> Unfinished {
-    Unfinished::GivenUp(Box::new(letter))
+fn given_up(letter: DeadLetter) -> UnfinishedRecord {
+    UnfinishedRecord::GivenUp(Box::new(letter))
 }

@@ -1,6 +1,6 @@
 //! The message by which a primary gives an event up itself, and the context that it carries.
 
-use super::cause::is_handed_over;
+use super::failure_cause::is_handed_over;
 use crate::{context::Context, names::HANDED_OVER};
 
 /// The context in a hand-over's message, from its first brace on.
@@ -8,7 +8,7 @@ use crate::{context::Context, names::HANDED_OVER};
 /// `None` where the error's type, or without one its text, is not that of a hand-over; where the context is that of
 /// another request, as in an error that a handler passes on; and where its JSON is missing or cut.
 #[must_use]
-pub fn context(error_type: Option<&str>, message: &str, request_id: &str) -> Option<Context> {
+pub(crate) fn context(error_type: Option<&str>, message: &str, request_id: &str) -> Option<Context> {
     let by_type = error_type.filter(|error_type| !error_type.is_empty()).map(|error_type| error_type == HANDED_OVER);
     if !by_type.unwrap_or_else(|| is_handed_over(message)) {
         return None;

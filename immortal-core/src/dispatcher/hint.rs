@@ -1,12 +1,12 @@
 //! What to fix where AWS refuses a call, each value named that may be wrong.
 
 use super::{
-    answer::Refusal,
-    config::{Config, Transport},
+    answer::ServiceError,
+    config::{DispatcherConfig, EventTransport},
 };
 
 /// What to fix after a refusal that doesn't pass.
-pub(super) fn of_refusal(call: &str, refusal: &Refusal, config: &Config) -> String {
+pub(super) fn of_refusal(call: &str, refusal: &ServiceError, config: &DispatcherConfig) -> String {
     match (call, refusal.code.as_str()) {
         (_, "AccessDenied" | "AccessDeniedException" | "AWS.SimpleQueueService.AccessDenied") => {
             denied(call, refusal, config)
@@ -33,8 +33,8 @@ pub(super) fn of_refusal(call: &str, refusal: &Refusal, config: &Config) -> Stri
     }
 }
 
-fn denied(call: &str, refusal: &Refusal, config: &Config) -> String {
-    let Config { cluster, task_definition, .. } = config;
+fn denied(call: &str, refusal: &ServiceError, config: &DispatcherConfig) -> String {
+    let DispatcherConfig { cluster, task_definition, .. } = config;
     match call {
         // Its words: "with an explicit deny in a service control policy".
         _ if says(&refusal.message, "service control policy") => format!(
@@ -72,7 +72,7 @@ fn denied(call: &str, refusal: &Refusal, config: &Config) -> String {
     }
 }
 
-fn put_object_hint(code: &str, config: &Config) -> String {
+fn put_object_hint(code: &str, config: &DispatcherConfig) -> String {
     let bucket = bucket(config);
     match code {
         "NoSuchBucket" | "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
@@ -84,8 +84,8 @@ fn put_object_hint(code: &str, config: &Config) -> String {
 }
 
 /// The words are ECS's, and EC2's behind it, as public reports have them; not all of them are documented.
-fn run_task_hint(code: &str, message: &str, config: &Config) -> String {
-    let Config { cluster, task_definition, container, network, .. } = config;
+fn run_task_hint(code: &str, message: &str, config: &DispatcherConfig) -> String {
+    let DispatcherConfig { cluster, task_definition, container, network, .. } = config;
     let no_cluster = || format!("IMMORTAL_CLUSTER is {cluster:?}, and must name an active cluster of this region");
     let no_definition =
         || format!("IMMORTAL_RUNNER is {task_definition:?}, and must name an active task definition of this region");
@@ -134,15 +134,15 @@ fn says(message: &str, words: &str) -> bool {
     message.to_ascii_lowercase().contains(words)
 }
 
-fn bucket(config: &Config) -> &str {
+fn bucket(config: &DispatcherConfig) -> &str {
     match &config.transport {
-        Transport::Bucket(bucket) | Transport::Inline { bucket: Some(bucket) } => bucket,
-        Transport::Inline { bucket: None } => "",
+        EventTransport::Bucket(bucket) | EventTransport::Inline { bucket: Some(bucket) } => bucket,
+        EventTransport::Inline { bucket: None } => "",
     }
 }
 
 /// What to fix after one of `RunTask`'s `failures`.
-pub(super) fn of_failure(reason: &str, config: &Config) -> String {
+pub(super) fn of_failure(reason: &str, config: &DispatcherConfig) -> String {
     match reason {
         "MISSING" | "INACTIVE" => format!(
             "IMMORTAL_CLUSTER is {:?} and IMMORTAL_RUNNER is {:?}: both must name what is there and active",
@@ -157,7 +157,7 @@ pub(super) mod tests {
     use super::*;
     use crate::dispatcher::answer::{AwsError, error_line};
 
-    pub(in crate::dispatcher) fn config() -> Config {
+    pub(in crate::dispatcher) fn config() -> DispatcherConfig {
         let variables = [
             ("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"),
             ("IMMORTAL_RUNNER", "my-family:3"),
@@ -168,13 +168,13 @@ pub(super) mod tests {
             ("IMMORTAL_EVENT_BUCKET", "my-bucket"),
         ];
         let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Config::read(lookup).expect("complete")
+        DispatcherConfig::read(lookup).expect("complete")
     }
 
     #[test]
     fn a_put_is_explained_by_what_refused_it() {
         let put = |status, code: &str, message: &str| {
-            let refusal = Refusal { status, code: code.into(), message: message.into(), resource_ids: vec![] };
+            let refusal = ServiceError { status, code: code.into(), message: message.into(), resource_ids: vec![] };
             error_line("PutObject", &AwsError::Refused(refusal), &config())
         };
         let table = [

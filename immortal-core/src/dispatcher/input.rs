@@ -3,53 +3,56 @@
 use std::sync::Arc;
 
 use super::{
-    failure::{self, Failure, KnownFunctions, Refusal},
-    object::{self, Object},
+    invocation_failure::{self, InvocationFailure, KnownFunctions, RefusedRecord},
+    json_object::JsonObject,
     task::Task,
 };
 
 mod refused;
+mod shape;
+
+use shape::{DestinationRecord, InputShape};
 
 /// An input, as records that stand for themselves.
 #[derive(Debug)]
-pub enum Input {
+pub(crate) enum DispatcherInput {
     /// Messages of a queue: those that fail go back to it, one by one.
-    Batch(Vec<(Option<Message>, Reading)>),
+    Batch(Vec<(Option<QueueMessage>, RecordReading)>),
     /// What has no queue behind it: the invocation fails with what fails in it.
-    Single(Reading),
+    Single(RecordReading),
 }
 
 /// What a record turned out to be: one thing as a rule, several where it wraps a list, and each stands alone.
-pub type Reading = Vec<Result<Subject, Refusal>>;
+pub(crate) type RecordReading = Vec<Result<RecordContent, RefusedRecord>>;
 
 /// An SQS message.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct QueueMessage {
     /// The message's id.
-    pub id: String,
+    pub(crate) id: String,
     /// When it was sent, in Unix milliseconds.
-    pub sent: Option<i64>,
+    pub(crate) sent: Option<i64>,
     /// How many times it was received, this time included.
-    pub receive_count: u32,
+    pub(crate) receive_count: u32,
     /// The ARN of its queue.
-    pub queue: Option<String>,
+    pub(crate) queue: Option<String>,
     /// What SQS knows this delivery by.
-    pub receipt: Option<String>,
+    pub(crate) receipt: Option<String>,
     /// The body as it came.
-    pub original: Arc<str>,
+    pub(crate) original: Arc<str>,
     /// The attributes that a `DeadLetterConfig` writes, as far as they are there: what tells the body's shape.
-    pub attributes: Vec<(&'static str, String)>,
+    pub(crate) attributes: Vec<(&'static str, String)>,
 }
 
 /// A body holds an event, which is never shown.
-impl std::fmt::Debug for Message {
+impl std::fmt::Debug for QueueMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Message({}, received {} times)", self.id, self.receive_count)
     }
 }
 
-impl Message {
-    fn read(record: &Object<'_>) -> Option<Self> {
+impl QueueMessage {
+    fn read(record: &JsonObject<'_>) -> Option<Self> {
         let attributes = record.object("attributes");
         let attribute = |name: &str| attributes.as_ref().and_then(|attributes| attributes.text(name));
         Some(Self {
@@ -64,7 +67,7 @@ impl Message {
     }
 }
 
-fn dead_letter_attributes(record: &Object<'_>) -> Vec<(&'static str, String)> {
+fn dead_letter_attributes(record: &JsonObject<'_>) -> Vec<(&'static str, String)> {
     let attributes = record.object("messageAttributes");
     let value = |name: &'static str| Some((name, attributes.as_ref()?.object(name)?.text("stringValue")?));
     ["RequestID", "ErrorCode", "ErrorMessage"].into_iter().filter_map(value).collect()
@@ -72,9 +75,9 @@ fn dead_letter_attributes(record: &Object<'_>) -> Vec<(&'static str, String)> {
 
 /// Something to handle.
 #[derive(Debug)]
-pub enum Subject {
+pub(crate) enum RecordContent {
     /// A failed invocation of the primary.
-    Failure(Box<Failure>),
+    Failure(Box<InvocationFailure>),
     /// A task that changed its state.
     Task {
         /// The task.
@@ -86,7 +89,7 @@ pub enum Subject {
 
 /// How a state change came, and so who may have written it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EventChannel {
+pub(crate) enum EventChannel {
     /// As the invocation itself, from EventBridge: the order in it is what ECS says it is.
     #[default]
     Direct,
@@ -101,147 +104,92 @@ const DEEPEST: u32 = 32;
 
 /// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
 #[must_use]
-pub fn read(payload: &str, functions: &KnownFunctions) -> Input {
-    let records: Vec<_> = records_of(payload).unwrap_or_default().into_iter().map(Object::read).collect();
-    if !records.iter().flatten().any(is_message) {
-        return Input::Single(each(value(payload, functions, Wrapping::default())));
+pub(crate) fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
+    let records: Vec<_> = shape::records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
+    if !records.iter().flatten().any(shape::is_message) {
+        return DispatcherInput::Single(each(value(payload, functions, RecordWrapping::default())));
     }
-    let messages = records.iter().map(|record| {
-        let Some(record) = record else { return (None, each(Err(refused::not_an_object()))) };
-        let message = Message::read(record);
-        let wrapping = Wrapping { channel: EventChannel::Queue, depth: 0 };
-        (message, each(self::record(record, functions, wrapping)))
+    let wrapping = RecordWrapping { channel: EventChannel::Queue, depth: 0 };
+    let messages = records.into_iter().map(|read| {
+        let message = read.as_ref().and_then(QueueMessage::read);
+        (message, record(read, functions, wrapping))
     });
-    Input::Batch(messages.collect())
+    DispatcherInput::Batch(messages.collect())
 }
 
 /// What is refused as a whole is one thing that is refused.
-fn each(reading: Result<Reading, Refusal>) -> Reading {
+fn each(reading: Result<RecordReading, RefusedRecord>) -> RecordReading {
     reading.unwrap_or_else(|refusal| vec![Err(refusal)])
 }
 
 /// What a value came in.
 #[derive(Clone, Copy, Default)]
-struct Wrapping {
+struct RecordWrapping {
     channel: EventChannel,
     depth: u32,
 }
 
-impl Wrapping {
-    fn deeper(self) -> Result<Self, Refusal> {
+impl RecordWrapping {
+    fn deeper(self) -> Result<Self, RefusedRecord> {
         if self.depth >= DEEPEST {
-            return Err(Refusal::new("it is wrapped more than 32 times; send what is innermost"));
+            return Err(RefusedRecord::new("it is wrapped more than 32 times; send what is innermost"));
         }
         let channel = if self.channel == EventChannel::Queue { self.channel } else { EventChannel::Relayed };
         Ok(Self { channel, depth: self.depth + 1 })
     }
 }
 
-/// The records of a list: Lambda's event source mappings send an object that holds it, EventBridge Pipes the bare list.
-///
-/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
-fn records_of(json: &str) -> Option<Vec<&str>> {
-    Object::read(json).map_or_else(|| object::items(json), |object| object.list("Records"))
+/// What a value means, and where it wraps others, what each of them does.
+fn value(json: &str, functions: &KnownFunctions, wrapping: RecordWrapping) -> Result<RecordReading, RefusedRecord> {
+    meaning(shape::of_value(json), functions, wrapping)
 }
 
-fn is_message(record: &Object<'_>) -> bool {
-    record.text("eventSource").as_deref() == Some("aws:sqs")
+fn record(record: Option<JsonObject<'_>>, functions: &KnownFunctions, wrapping: RecordWrapping) -> RecordReading {
+    each(match record {
+        Some(record) => meaning(shape::of_record(record), functions, wrapping),
+        None => Err(refused::not_an_object()),
+    })
 }
 
-fn value(json: &str, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    if let Some(records) = records_of(json) {
-        let read = |json| match Object::read(json) {
-            Some(record) => each(self::record(&record, functions, wrapping)),
-            None => each(Err(refused::not_an_object())),
-        };
-        return Ok(records.into_iter().flat_map(read).collect());
-    }
-    let Some(object) = Object::read(json) else { return Err(refused::bare_event(functions)) };
-    if let Some(reading) = destination(&object, functions, wrapping) {
-        return reading;
-    }
-    if let Some(kind) = object.text("detail-type") {
-        return bus_event(&object, &kind, functions, wrapping);
-    }
-    if object.has("TopicArn")
-        && let Some(message) = object.text("Message")
-        && object.text("Type").as_deref() == Some("Notification")
-    {
-        return notification(&object, &message, functions, wrapping);
-    }
-    Err(refused::unknown(&object, functions))
-}
-
-fn record(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    if is_message(record) {
-        return message(record, functions, wrapping);
-    }
-    if record.text("EventSource").as_deref() == Some("aws:sns")
-        && let Some(sns) = record.object("Sns")
-        && let Some(message) = sns.text("Message")
-    {
-        return notification(&sns, &message, functions, wrapping);
-    }
-    Err(refused::record(record, functions))
-}
-
-fn message(record: &Object<'_>, functions: &KnownFunctions, wrapping: Wrapping) -> Result<Reading, Refusal> {
-    let Some(body) = record.text("body") else { return Err(Refusal::new("it is an SQS message without a body")) };
-    let attributes = record.object("messageAttributes");
-    let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("stringValue").unwrap_or_default());
-    match attribute("RequestID") {
-        Some(id) => dead_letter(&body, &id, attribute("ErrorMessage"), functions),
-        None => value(&body, functions, wrapping.deeper()?),
-    }
-}
-
-fn notification(
-    sns: &Object<'_>,
-    message: &str,
+fn meaning(
+    shape: InputShape<'_>,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
-    let attributes = sns.object("MessageAttributes");
-    let attribute = |name: &str| Some(attributes.as_ref()?.object(name)?.text("Value").unwrap_or_default());
-    match attribute("RequestID") {
-        Some(id) => dead_letter(message, &id, attribute("ErrorMessage"), functions),
-        None => value(message, functions, wrapping.deeper()?),
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
+    match shape {
+        InputShape::Records(records) => {
+            let read = |json| record(JsonObject::read(json), functions, wrapping);
+            Ok(records.into_iter().flat_map(read).collect())
+        }
+        InputShape::FailedEvent { event, request_id, error_message } => {
+            let message = error_message.unwrap_or_default();
+            let failure = invocation_failure::from_dead_letter(&event, &request_id, &message, functions)?;
+            Ok(vec![Ok(RecordContent::Failure(Box::new(failure)))])
+        }
+        InputShape::Destination(record) => destination(&record, functions, wrapping),
+        InputShape::BusDestination(record) => destination(&record, functions, wrapping.deeper()?),
+        InputShape::Wrapped(text) => value(&text, functions, wrapping.deeper()?),
+        InputShape::StateChange(detail) => {
+            let task = Task::from_event(detail).map_err(|error| {
+                RefusedRecord::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
+            })?;
+            Ok(vec![Ok(RecordContent::Task { task: Box::new(task), channel: wrapping.channel })])
+        }
+        InputShape::Unknown(unknown) => Err(refused::unknown(&unknown, functions)),
     }
 }
 
-fn dead_letter(
-    event: &str,
-    request_id: &str,
-    message: Option<String>,
-    functions: &KnownFunctions,
-) -> Result<Reading, Refusal> {
-    let failure = failure::from_dead_letter(event, request_id, &message.unwrap_or_default(), functions)?;
-    Ok(vec![Ok(Subject::Failure(Box::new(failure)))])
-}
-
-/// A destination record; `None` where it isn't one. One of the primary is never unwrapped further: an event may look
-/// like anything.
+/// A destination record of the primary is a failure and never unwrapped further: an event may look like anything. One of
+/// the dispatcher itself is a dead letter of its own, and holds what it failed with.
 fn destination(
-    record: &Object<'_>,
+    DestinationRecord { record, request, function_arn }: &DestinationRecord<'_>,
     functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Option<Result<Reading, Refusal>> {
-    let request = record.object("requestContext")?;
-    let arn = request.text("functionArn")?;
-    Some(destination_of(record, &request, &arn, functions, wrapping))
-}
-
-fn destination_of(
-    record: &Object<'_>,
-    request: &Object<'_>,
-    arn: &str,
-    functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
+    wrapping: RecordWrapping,
+) -> Result<RecordReading, RefusedRecord> {
     let request_id = request.text("requestId").unwrap_or_default();
-    failure::refuse_controls("request id", &request_id)?;
+    invocation_failure::refuse_unprintable("request id", &request_id)?;
     if request.text("condition").as_deref() == Some("Success") {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "request {request_id} succeeded; make this the function's OnFailure destination, not its OnSuccess one"
         )));
     }
@@ -251,45 +199,18 @@ fn destination_of(
     {
         return Err(batch);
     }
-    if functions.is_primary(arn) {
-        return Ok(vec![Ok(Subject::Failure(Box::new(failure::from_record(record, functions)?)))]);
+    if functions.is_primary(function_arn) {
+        return Ok(vec![Ok(RecordContent::Failure(Box::new(invocation_failure::from_record(record, functions)?)))]);
     }
-    if !functions.is_own(arn) {
-        return Err(failure::another_function(&request_id, arn, functions));
+    if !functions.is_own(function_arn) {
+        return Err(invocation_failure::another_function(&request_id, function_arn, functions));
     }
     let Some(payload) = payload else {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "the record of the dispatcher's own request {request_id} has no requestPayload"
         )));
     };
     value(payload, functions, wrapping.deeper()?)
-}
-
-/// An event of a bus: a task that changed its state, or the record that Lambda sends to a bus as destination.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
-fn bus_event(
-    event: &Object<'_>,
-    kind: &str,
-    functions: &KnownFunctions,
-    wrapping: Wrapping,
-) -> Result<Reading, Refusal> {
-    let source = event.text("source").unwrap_or_default();
-    match source.as_str() {
-        "aws.ecs" if kind == "ECS Task State Change" => {
-            let task = Task::from_event(event.raw("detail").unwrap_or_default()).map_err(|error| {
-                Refusal::new(format!("it is an ECS Task State Change whose detail can't be read: {error}"))
-            })?;
-            Ok(vec![Ok(Subject::Task { task: Box::new(task), channel: wrapping.channel })])
-        }
-        "lambda" => {
-            let detail = event.object("detail");
-            let wrapping = wrapping.deeper()?;
-            let reading = detail.and_then(|record| destination(&record, functions, wrapping));
-            reading.unwrap_or_else(|| Err(refused::bus_event(&source, kind)))
-        }
-        _ => Err(refused::bus_event(&source, kind)),
-    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    config::Config,
-    failure::KnownFunctions,
+    config::DispatcherConfig,
+    invocation_failure::KnownFunctions,
     task::Task,
     task_order::{self, TaskOrder},
 };
@@ -17,22 +17,22 @@ const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
 /// What is known of a record before its task is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LaunchHistory {
+pub(crate) struct LaunchHistory {
     /// How long ago its message was sent, or the task before it stopped.
-    pub age: Duration,
+    pub(crate) age: Duration,
     /// Whether its message was received before.
-    pub is_repeated: bool,
+    pub(crate) is_repeated: bool,
     /// The series of the job.
-    pub series: u32,
+    pub(crate) series: u32,
     /// Whether the task goes to Spot first, and so may have been started under another token on Fargate.
-    pub spot: bool,
+    pub(crate) spot: bool,
     /// Whether the number of tasks has a bound, so that records wait, maybe for longer than their tokens live.
-    pub has_task_limit: bool,
+    pub(crate) has_task_limit: bool,
 }
 
 /// Which tasks of the job are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TaskLookup {
+pub(crate) enum TaskLookup {
     /// None: the token is enough.
     None,
     /// Those at work: any of them means that the job goes on.
@@ -44,7 +44,7 @@ pub enum TaskLookup {
 impl LaunchHistory {
     /// What must be asked before `RunTask`.
     #[must_use]
-    pub fn lookup(&self) -> TaskLookup {
+    pub(crate) fn lookup(&self) -> TaskLookup {
         if self.is_repeated && (self.spot || self.has_task_limit) {
             TaskLookup::All
         } else if self.series > 0 || self.age > SHORTEST_TOKEN_LIFE {
@@ -57,21 +57,21 @@ impl LaunchHistory {
 
 /// The task that is to be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlannedTask<'a> {
+pub(crate) struct PlannedTask<'a> {
     /// The request id of the job.
-    pub request_id: &'a str,
+    pub(crate) request_id: &'a str,
     /// The series.
-    pub series: u32,
+    pub(crate) series: u32,
     /// The attempt.
-    pub attempt: u32,
-    /// The ARN of the task before it, which is no answer.
-    pub previous: Option<&'a str>,
+    pub(crate) attempt: u32,
+    /// The ARN of the task before it, which doesn't count.
+    pub(crate) previous: Option<&'a str>,
 }
 
 impl PlannedTask<'_> {
     /// Whether a task means that this one needs no start: it is at work on the same job, or was started as this attempt.
     #[must_use]
-    pub fn is_started_as(&self, task: &Task, config: &Config, functions: &KnownFunctions) -> bool {
+    pub(crate) fn is_started_as(&self, task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> bool {
         if self.previous == Some(task.arn.as_str()) {
             return false;
         }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::{
         context::Context,
-        dispatcher::{failure::tests::functions, task::Override},
+        dispatcher::{invocation_failure::tests::functions, task::RunningOverride},
         order::{EventForm, Order},
     };
 
@@ -113,8 +113,9 @@ mod tests {
     #[test]
     fn a_task_at_work_on_the_job_or_started_as_the_attempt_is_it() {
         let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "runner"), ("SUBNET", "s")];
-        let config =
-            Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()));
+        let config = DispatcherConfig::read(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        });
         let config = config.expect("complete");
         let task = |request: &str, series, attempt, status: &str| {
             let order = Order {
@@ -130,11 +131,12 @@ mod tests {
                 limit: None,
                 series,
             };
-            let environment = order.to_variables().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let environment =
+                order.to_variables(&order.event).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             Task {
                 arn: "arn:task".into(),
                 status: status.into(),
-                overrides: vec![Override { name: "runner".into(), environment }],
+                overrides: vec![RunningOverride { name: "runner".into(), environment }],
                 ..Task::default()
             }
         };

@@ -9,26 +9,26 @@ use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
 use super::{
-    answer::{RetryReason, Verdict, judge},
+    answer::{RetryReason, RunTaskOutcome, judge},
     batch::{Dispatcher, RecordScope},
     calls::no_time,
-    config::{Transport, family},
-    deadline::backoff,
+    config::{EventTransport, family},
     ecs::{RunTaskRequest, TaskFilter, TaskStatus},
+    event_form::{self, EventFormKind, JobEvent},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
-    ladder::{self, Rung},
-    overrides::{LONGEST, Overrides},
-    token::{self, Origin},
-    unfinished::{RecordResult, Unfinished},
+    task_overrides::{LONGEST, TaskOverrides},
+    token::{self, TokenOrigin},
+    unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::order::{EventForm, Order};
+use crate::{
+    aws::backoff,
+    order::{EventForm, Order},
+};
 
 /// What is to be started.
 pub(super) struct LaunchPlan {
-    pub(super) origin: Origin,
-    pub(super) order: Order,
-    /// Whether the order's event already has the form in which it travels.
-    pub(super) formed: bool,
+    pub(super) origin: TokenOrigin,
+    pub(super) order: Order<JobEvent>,
     pub(super) spot: bool,
     /// How long ago the failure's message was sent, or the task before this one stopped.
     pub(super) age: Duration,
@@ -64,7 +64,7 @@ impl Dispatcher {
         };
         launched.map_err(|why| {
             warn!(request_id, attempt, decision = "back", "{why}");
-            Unfinished::Returned(format!("request {request_id}, attempt {attempt}: {why}"))
+            UnfinishedRecord::Returned(format!("request {request_id}, attempt {attempt}: {why}"))
         })
     }
 
@@ -113,21 +113,21 @@ impl Dispatcher {
             let listed = self.calls.list_tasks(&self.config.cluster, filter, TaskStatus::Running, scope.deadline);
             listed.await.map(|arns| arns.len())
         };
-        let at_work = *scope.tasks.at_work.get_or_try_init(|| count).await.map_err(Unfinished::Returned)?;
+        let at_work = *scope.tasks.at_work.get_or_try_init(|| count).await.map_err(UnfinishedRecord::Returned)?;
         let own = scope.tasks.own.fetch_add(1, Ordering::Relaxed);
         if at_work + own < usize::try_from(most).unwrap_or(usize::MAX) {
             return Ok(());
         }
         let delay = Duration::from_secs_f64(600.0 + 300.0 * fastrand::f64());
         let why = format!("{most} tasks or more are at work, which is the bound of IMMORTAL_MAX_TASKS");
-        Err(Unfinished::Waiting { delay, why })
+        Err(UnfinishedRecord::Waiting { delay, why })
     }
 
     /// Calls `RunTask` until it is answered for good, or there is no time left.
     async fn run_task(&self, scope: &RecordScope, plan: &LaunchPlan) -> Result<(), String> {
         let (deadline, request_id) = (scope.deadline, plan.order.context.aws_request_id.as_str());
         let (mut spot, mut spot_is_full, mut retry) = (plan.spot, false, 0);
-        let (mut rung, mut overrides) = self.form(scope, plan, None).await?;
+        let (mut kind, mut overrides) = self.form(scope, plan, None).await?;
         loop {
             let request = RunTaskRequest {
                 token: plan.origin.token(spot_is_full),
@@ -140,19 +140,19 @@ impl Dispatcher {
                 return Err(no_time("RunTask"));
             };
             let again = match judge(answer, &self.config) {
-                Verdict::Started(task) => {
-                    info!(request_id, token, task, attempt = plan.order.attempt, ?rung, spot, decision = "started");
+                RunTaskOutcome::Started(task) => {
+                    info!(request_id, token, task, attempt = plan.order.attempt, ?kind, spot, decision = "started");
                     return Ok(());
                 }
-                Verdict::TooLong(why) => {
-                    info!(request_id, token, ?rung, decision = "the next form", "{why}");
+                RunTaskOutcome::OverridesTooLong(why) => {
+                    info!(request_id, token, ?kind, decision = "the next form", "{why}");
                     let lowest = || format!("RunTask: {why}; shorten its context, that is clientContext and identity");
-                    let floor = rung.below().ok_or_else(lowest)?;
-                    (rung, overrides) = self.form(scope, plan, Some(floor)).await?;
+                    let floor = kind.below().ok_or_else(lowest)?;
+                    (kind, overrides) = self.form(scope, plan, Some(floor)).await?;
                     continue;
                 }
-                Verdict::Back(why) => return Err(why),
-                Verdict::Again(again) => again,
+                RunTaskOutcome::BackToQueue(why) => return Err(why),
+                RunTaskOutcome::Retry(again) => again,
             };
             info!(request_id, token, retry, decision = "again", "{}", again.why);
             if spot && again.kind == RetryReason::NoCapacity {
@@ -173,43 +173,37 @@ impl Dispatcher {
         &self,
         scope: &RecordScope,
         plan: &LaunchPlan,
-        floor: Option<Rung>,
-    ) -> Result<(Rung, Overrides), String> {
-        let with = |event| {
-            let order = Order { event, ..plan.order.clone() };
-            Overrides::new(&self.config.container, &order, &self.manifest)
-        };
-        if plan.formed && floor.is_none() && self.config.transport.takes(&plan.order.event) {
-            let overrides = with(plan.order.event.clone());
+        floor: Option<EventFormKind>,
+    ) -> Result<(EventFormKind, TaskOverrides), String> {
+        let with = |form: &EventForm| TaskOverrides::new(&self.config.container, &plan.order, form, &self.manifest);
+        if let (JobEvent::Formed(form), None) = (&plan.order.event, floor)
+            && self.config.transport.takes(form)
+        {
+            let overrides = with(form);
             if overrides.length() <= LONGEST {
-                return Ok((ladder::rung_of(&plan.order.event), overrides));
+                return Ok((form.kind(), overrides));
             }
         }
-        let event = match ladder::event_of(&plan.order.event) {
+        let event = match plan.order.event.text() {
             Ok(Some(event)) => event,
             Ok(None) => return Err("its order is too long even with the event in S3; shorten its context".to_owned()),
             Err(error) => return Err(format!("its event can't be read: {error}")),
         };
         let key = event_key(scope, &plan.order, &event);
         let transport = &self.config.transport;
-        let (rung, overrides) = ladder::climb_down(&event, transport, &key, floor.unwrap_or(Rung::Inline), with)
-            .map_err(|error| error.to_string())?;
-        if let (Rung::S3, Transport::Inline { bucket: Some(bucket) } | Transport::Bucket(bucket)) = (rung, transport) {
+        let (kind, overrides) =
+            event_form::first_fitting(&event, transport, &key, floor.unwrap_or(EventFormKind::Inline), with)
+                .map_err(|error| error.to_string())?;
+        if let (EventFormKind::S3, EventTransport::Inline { bucket: Some(bucket) } | EventTransport::Bucket(bucket)) =
+            (kind, transport)
+        {
             self.calls.put_event(bucket, &key, &event, scope.deadline).await?;
         }
-        Ok((rung, overrides))
+        Ok((kind, overrides))
     }
 }
 
 /// The key of the object for a job's event.
-pub(super) fn event_key(scope: &RecordScope, order: &Order, event: &str) -> String {
+pub(super) fn event_key<E>(scope: &RecordScope, order: &Order<E>, event: &str) -> String {
     token::object_key(&scope.functions.primary.name, &order.context.aws_request_id, event)
-}
-
-/// The bucket and key of an order's event, where it is in S3.
-pub(super) fn event_object(event: &EventForm) -> Option<(&str, &str)> {
-    match event {
-        EventForm::S3(uri) => uri.strip_prefix("s3://")?.split_once('/'),
-        EventForm::Inline(_) | EventForm::Gzip(_) => None,
-    }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>.
 pub(super) fn print_oldest_returned(function: &str, age: Duration, now: i64) {
     let line = oldest_returned(function, age, now);
-    // A closed stdout is no reason to fail.
+    // A closed stdout must not fail the invocation.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 use tracing::{error, warn};
 
 use crate::{
-    aws::Aws,
-    handler::{erase, serve_erased},
+    aws::AwsClients,
+    handler::{json_handler, serve_json},
+    lambda_errors,
     manifest::Manifest,
-    post,
 };
 
 mod batch;
@@ -28,36 +28,35 @@ mod ecs;
 mod failed_invocation;
 mod give_up;
 mod hint;
+mod json_object;
 mod launch;
 mod metric;
-mod object;
 mod sqs;
 mod stopped_task;
 mod unfinished;
 
-pub mod answer;
-pub mod cause;
-pub mod config;
-pub mod dead_letter;
-pub mod failure;
-pub mod handed_over;
-pub mod input;
-pub mod known_tasks;
-pub mod ladder;
-pub mod next_step;
-pub mod overrides;
-pub mod pace;
-pub mod response;
-pub mod task;
-pub mod task_order;
-pub mod token;
+pub(crate) mod answer;
+pub(crate) mod config;
+pub(crate) mod dead_letter;
+pub(crate) mod event_form;
+pub(crate) mod failure_cause;
+pub(crate) mod handed_over;
+pub(crate) mod input;
+pub(crate) mod invocation_failure;
+pub(crate) mod known_tasks;
+pub(crate) mod next_step;
+pub(crate) mod pace;
+pub(crate) mod response;
+pub(crate) mod task;
+pub(crate) mod task_order;
+pub(crate) mod task_overrides;
+pub(crate) mod token;
 
 #[cfg(test)]
 mod tests;
 
 use batch::Dispatcher;
-use config::Config;
-use deadline::Deadline;
+use config::DispatcherConfig;
 
 /// The grace of the dispatcher's own invocations, whose failures are its queue's to keep.
 const NO_HAND_OVER: u64 = 0;
@@ -70,7 +69,7 @@ const MISCONFIGURED: u8 = 2;
 ///
 /// It reads the configuration once; what is wrong with it is logged, and reported to Lambda as the init error, in one
 /// message. Without a tracing subscriber it sets `lambda_runtime`'s.
-pub async fn run(manifest: &Manifest) -> u8 {
+pub(crate) async fn run(manifest: &Manifest) -> u8 {
     if !tracing::dispatcher::has_been_set() {
         lambda_runtime::tracing::init_default_subscriber();
     }
@@ -79,7 +78,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
         Err(problems) => {
             error!("{problems}");
             let diagnostic = Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems };
-            if let Err(unsent) = post::init_error(&diagnostic) {
+            if let Err(unsent) = lambda_errors::init_error(&diagnostic) {
                 error!(error = %unsent, "Lambda couldn't be told");
             }
             return MISCONFIGURED;
@@ -92,13 +91,13 @@ pub async fn run(manifest: &Manifest) -> u8 {
         );
     }
     let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws).await);
-    let handler = erase::handler(move |event: LambdaEvent<Box<RawValue>>| {
+    let handler = json_handler::of_function(move |event: LambdaEvent<Box<RawValue>>| {
         let dispatcher = Arc::clone(&dispatcher);
         async move {
             let LambdaEvent { payload, context } = event;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let now = u64::try_from(now).unwrap_or(u64::MAX);
-            let deadline = Deadline::new(context.deadline, now);
+            let deadline = deadline::of_invocation(context.deadline, now);
             let now = i64::try_from(now).unwrap_or(i64::MAX);
             let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline, now).await;
             handled.map_err(|failed| Diagnostic {
@@ -107,7 +106,7 @@ pub async fn run(manifest: &Manifest) -> u8 {
             })
         }
     });
-    match serve_erased(NO_HAND_OVER, handler).await {
+    match serve_json(NO_HAND_OVER, handler).await {
         Ok(()) => 0,
         Err(stopped) => {
             error!(error = %stopped, "the dispatcher stopped serving");
@@ -116,8 +115,10 @@ pub async fn run(manifest: &Manifest) -> u8 {
     }
 }
 
-async fn set_up() -> Result<(Config, Aws), String> {
-    let config = Config::read_in_lambda(|name| std::env::var(name).ok()).map_err(|problems| problems.to_string())?;
-    let aws = Aws::from_environment().await.map_err(|missing| format!("the dispatcher can't start: {missing}"))?;
+async fn set_up() -> Result<(DispatcherConfig, AwsClients), String> {
+    let config =
+        DispatcherConfig::read_in_lambda(|name| std::env::var(name).ok()).map_err(|problems| problems.to_string())?;
+    let aws =
+        AwsClients::from_environment().await.map_err(|missing| format!("the dispatcher can't start: {missing}"))?;
     Ok((config, aws))
 }

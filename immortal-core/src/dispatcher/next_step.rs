@@ -3,23 +3,24 @@
 use std::time::Duration;
 
 use super::{
-    failure::shown,
-    task::{Container, Task},
+    invocation_failure::shown,
+    task::{Task, TaskContainer},
 };
 use crate::{
-    manifest::{Manifest, On},
+    exit::RunnerExit,
+    manifest::{DispatchOn, Manifest},
     order::Order,
 };
 
 /// At most so many interruptions, then a job is given up: something else than bad luck is wrong.
-pub const MOST_INTERRUPTIONS: u32 = 20;
+pub(crate) const MOST_INTERRUPTIONS: u32 = 20;
 
 /// After so many interruptions Spot is left for `FARGATE`.
 const SPOT_INTERRUPTIONS: u32 = 2;
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextStep {
+pub(crate) enum NextStep {
     /// Nothing: the handler succeeded.
     Done,
     /// Another task.
@@ -30,15 +31,15 @@ pub enum NextStep {
 
 /// Another task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextAttempt {
+pub(crate) struct NextAttempt {
     /// Its number.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// How many attempts before it were interrupted.
-    pub interruptions: u32,
+    pub(crate) interruptions: u32,
     /// How long after the stop it is due.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// Whether it goes to Spot.
-    pub spot: bool,
+    pub(crate) spot: bool,
 }
 
 /// How a task ended, as ECS tells of it.
@@ -54,22 +55,22 @@ enum TaskEnd {
 
 /// Decides by exit code, then by `stopCode` and `stoppedReason`.
 #[must_use]
-pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
-    let exit = task.exit_code(container);
+pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
+    let exit = task.exit_code(container).and_then(RunnerExit::from_code);
     let give_up = |why: &str| NextStep::GiveUp(given_up(task, container, order, why));
     let end = task_end(task);
     match (exit, end) {
-        (Some(0), _) => return NextStep::Done,
-        (Some(2), _) => {
+        (Some(RunnerExit::Succeeded), _) => return NextStep::Done,
+        (Some(RunnerExit::CannotRun), _) => {
             return give_up(
                 "the runner, or the handler's own check of the event, refused it for good; its log says why",
             );
         }
-        (Some(124), _) => {
+        (Some(RunnerExit::LimitReached), _) => {
             return give_up("it ran for as long as `limit` allows; raise `limit`, or make the work shorter");
         }
         (_, TaskEnd::StoppedByPerson) => return give_up("somebody stopped the task"),
-        (Some(1), TaskEnd::Exited) if manifest.on == On::Killed => {
+        (Some(RunnerExit::HandlerFailed), TaskEnd::Exited) if manifest.on == DispatchOn::Killed => {
             return give_up("the handler returned an error, and `on = \"killed\"`; fix the handler or the event");
         }
         _ => {}
@@ -96,14 +97,14 @@ pub fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifes
 
 /// Whether the first attempt of a job goes to Spot.
 #[must_use]
-pub fn begins_on_spot(manifest: &Manifest) -> bool {
+pub(crate) fn begins_on_spot(manifest: &Manifest) -> bool {
     manifest.spot
 }
 
 /// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes where
 /// the same keeps happening, as with an image that can't be pulled.
 #[must_use]
-pub fn start_delay(interruptions: u32) -> Duration {
+pub(crate) fn start_delay(interruptions: u32) -> Duration {
     match interruptions {
         0 | 1 => Duration::ZERO,
         2 => Duration::from_secs(5),
@@ -116,7 +117,7 @@ pub fn start_delay(interruptions: u32) -> Duration {
 
 /// An order for the next attempt: the same, with its number.
 #[must_use]
-pub fn next_order(order: &Order, next: &NextAttempt) -> Order {
+pub(crate) fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Order<E> {
     Order { attempt: next.attempt, interruptions: next.interruptions, ..order.clone() }
 }
 
@@ -139,11 +140,13 @@ fn task_end(task: &Task) -> TaskEnd {
     }
 }
 
+const SIGKILL: u8 = 9;
+
 /// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.
 fn is_memory_kill(task: &Task, container: &str) -> bool {
     let ours = task.containers.iter().find(|other| other.name == container);
     let is_named = ours.is_some_and(|ours| ours.reason.as_deref().is_some_and(|reason| reason.contains("OutOfMemory")));
-    is_named || task.exit_code(container) == Some(137)
+    is_named || task.exit_code(container).and_then(RunnerExit::from_code) == Some(RunnerExit::Killed(SIGKILL))
 }
 
 fn has_no_capacity(task: &Task) -> bool {
@@ -157,7 +160,7 @@ fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
     let code = task.stop_code.as_deref().unwrap_or("no stop code");
     let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
     // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
-    let of_container = |it: &Container| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
+    let of_container = |it: &TaskContainer| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
     let reasons: String = task.containers.iter().filter_map(of_container).collect();
     format!("attempt {}, task {}, ended with {exit} ({code}, {reason}{reasons}): {why}", order.attempt, task.arn)
 }

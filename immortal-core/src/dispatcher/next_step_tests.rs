@@ -11,8 +11,8 @@ fn task(exit_code: Option<i64>, stop_code: &str, reason: &str) -> Task {
         stop_code: some(stop_code),
         stopped_reason: some(reason),
         containers: vec![
-            Container { name: "log".into(), exit_code: Some(0), reason: None },
-            Container { name: "runner".into(), exit_code, reason: None },
+            TaskContainer { name: "log".into(), exit_code: Some(0), reason: None },
+            TaskContainer { name: "runner".into(), exit_code, reason: None },
         ],
         ..Task::default()
     }
@@ -99,7 +99,7 @@ fn by_exit_code_then_by_stop_code_and_reason() {
 
 #[test]
 fn on_killed_gives_the_handlers_own_error_up_at_once() {
-    let killed = Manifest { on: On::Killed, ..MANIFEST };
+    let killed = Manifest { on: DispatchOn::Killed, ..MANIFEST };
     let table = [
         (Some(1), EXITED, Err("given up")),
         (Some(1), "SpotInterruption", Ok((2, 1))),
@@ -164,7 +164,7 @@ fn the_next_order_is_the_same_with_its_number() {
     let after = next_order(&before, &next);
     assert_eq!((after.attempt, after.interruptions), (2, 1));
     let same = Order { attempt: 1, interruptions: 0, ..after };
-    assert_eq!(same.to_variables(), before.to_variables());
+    assert_eq!(same.to_variables(&same.event), before.to_variables(&before.event));
 }
 
 #[test]

@@ -7,47 +7,47 @@ use serde::Serialize;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>; an empty list is a success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Response {
-    batch_item_failures: Vec<Item>,
+pub(crate) struct BatchResponse {
+    batch_item_failures: Vec<BatchItemFailure>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Item {
+struct BatchItemFailure {
     item_identifier: String,
 }
 
 /// The invocation fails: there is no queue, or a record has no name by which it could go back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Failed(pub String);
+pub(crate) struct BatchFailed(pub String);
 
 /// How a record ended: well, or with the reason for which it goes back.
-pub type Outcome = Result<(), String>;
+pub(crate) type RecordOutcome = Result<(), String>;
 
 /// The answer to a batch; each outcome goes with its message's id, and a message may have several.
-pub fn of_batch(outcomes: Vec<(Option<String>, Outcome)>) -> Result<Response, Failed> {
-    let mut response = Response::default();
+pub(crate) fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchResponse, BatchFailed> {
+    let mut response = BatchResponse::default();
     for (id, outcome) in outcomes {
         match (id, outcome) {
             (_, Ok(())) => {}
             (Some(item_identifier), Err(_)) => {
-                let item = Item { item_identifier };
+                let item = BatchItemFailure { item_identifier };
                 if !response.batch_item_failures.contains(&item) {
                     response.batch_item_failures.push(item);
                 }
             }
-            (None, Err(why)) => return Err(Failed(format!("a record without a messageId failed: {why}"))),
+            (None, Err(why)) => return Err(BatchFailed(format!("a record without a messageId failed: {why}"))),
         }
     }
     Ok(response)
 }
 
 /// The answer where there is no queue: all is well, or the first reason why not.
-pub fn of_single(outcomes: Vec<Outcome>) -> Result<Response, Failed> {
+pub(crate) fn of_single(outcomes: Vec<RecordOutcome>) -> Result<BatchResponse, BatchFailed> {
     match outcomes.into_iter().find_map(Result::err) {
-        Some(why) => Err(Failed(why)),
-        None => Ok(Response::default()),
+        Some(why) => Err(BatchFailed(why)),
+        None => Ok(BatchResponse::default()),
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
     fn who_has_no_name_fails_the_invocation() {
         let outcomes = vec![(Some("a".into()), Ok(())), (None, Err("x".into()))];
         assert!(of_batch(outcomes).expect_err("it can't be named").0.contains('x'));
-        assert_eq!(of_single(vec![Ok(()), Err("x".into())]), Err(Failed("x".into())));
-        assert_eq!(of_single(vec![Ok(())]), Ok(Response::default()));
+        assert_eq!(of_single(vec![Ok(()), Err("x".into())]), Err(BatchFailed("x".into())));
+        assert_eq!(of_single(vec![Ok(())]), Ok(BatchResponse::default()));
     }
 }

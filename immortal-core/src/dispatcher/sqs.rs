@@ -9,18 +9,18 @@ use aws_sdk_sqs::{
 };
 
 use super::{dead_letter::DeadLetter, deadline::within};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsClients, AwsError};
 
 /// SQS, as the dispatcher asks it.
 #[derive(Clone, Debug)]
-pub(super) struct Sqs {
+pub(super) struct SqsClient {
     client: Client,
     /// Where the queues of the region are; `None` where the SDK knows no endpoint.
     endpoint: Option<String>,
 }
 
-impl Sqs {
-    pub(super) async fn new(aws: &Aws) -> Self {
+impl SqsClient {
+    pub(super) async fn new(aws: &AwsClients) -> Self {
         let config = &aws.config;
         let params = Params::builder()
             .set_region(config.region().map(|region| region.as_ref().to_owned()))

@@ -6,16 +6,17 @@ use tracing::{Span, info, warn};
 
 use super::{
     batch::{Dispatcher, RecordScope},
-    failure::{Refusal, shown},
+    event_form::JobEvent,
     input::EventChannel,
-    launch::{LaunchPlan, event_object},
+    invocation_failure::{RefusedRecord, shown},
+    launch::LaunchPlan,
     next_step::{NextAttempt, NextStep, next_order, next_step},
     task::Task,
     task_order::{self, TaskOrder},
-    token::Origin,
-    unfinished::{RecordResult, Unfinished},
+    token::TokenOrigin,
+    unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::order::Order;
+use crate::{exit::RunnerExit, order::Order};
 
 /// An event whose task stopped so long ago may have been handled since: its client token is forgotten by then.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
@@ -42,6 +43,7 @@ impl Dispatcher {
                     .map_err(|refusal| refused(scope, &refusal, request_id))?
             }
         };
+        let restricted = restricted.map_event(JobEvent::Formed);
         match next_step(&task, &self.config.container, &order, &self.manifest) {
             NextStep::Done => {
                 info!(request_id, task = arn, decision = "done", attempt = order.attempt, "the handler succeeded");
@@ -56,7 +58,13 @@ impl Dispatcher {
         }
     }
 
-    async fn next_attempt(&self, scope: &RecordScope, task: &Task, order: &Order, next: &NextAttempt) -> RecordResult {
+    async fn next_attempt(
+        &self,
+        scope: &RecordScope,
+        task: &Task,
+        order: &Order<JobEvent>,
+        next: &NextAttempt,
+    ) -> RecordResult {
         let request_id = order.context.aws_request_id.as_str();
         let stopped_for = scope.since(task.stopped_at);
         let left = next.delay.saturating_sub(stopped_for);
@@ -69,22 +77,21 @@ impl Dispatcher {
             );
             info!(request_id, task = task.arn, decision = "waits", "{why}");
             if scope.message.is_some() {
-                return Err(Unfinished::Waiting { delay: left, why });
+                return Err(UnfinishedRecord::Waiting { delay: left, why });
             }
             tokio::time::sleep(left.min(LONGEST_SLEEP).min(scope.deadline.left() / 2)).await;
         }
         if stopped_for > SHORTEST_TOKEN_LIFE
-            && let Some((bucket, key)) = event_object(&order.event)
-            && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(Unfinished::Returned)?
+            && let Some((bucket, key)) = order.event.object()
+            && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
         {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
             return Ok(());
         }
         info!(request_id, task = task.arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
         let plan = LaunchPlan {
-            origin: Origin::Task(task.arn.clone()),
+            origin: TokenOrigin::Task(task.arn.clone()),
             order: next_order(order, next),
-            formed: true,
             spot: next.spot,
             age: stopped_for.max(scope.age()),
         };
@@ -92,8 +99,8 @@ impl Dispatcher {
     }
 
     /// Deletes what was kept for a job that has succeeded. What can't be deleted expires with the bucket's rule.
-    async fn clean_up(&self, scope: &RecordScope, order: &Order) {
-        let Some((bucket, key)) = event_object(&order.event) else { return };
+    async fn clean_up(&self, scope: &RecordScope, order: &Order<JobEvent>) {
+        let Some((bucket, key)) = order.event.object() else { return };
         if let Err(error) = self.calls.delete_object(bucket, key, scope.deadline).await {
             warn!(
                 request_id = order.context.aws_request_id,
@@ -103,7 +110,7 @@ impl Dispatcher {
     }
 
     /// The order of a stopped task, asked for where the event's can't be read; `None` where there is nothing to do.
-    async fn order_of(&self, scope: &RecordScope, task: &Task) -> Result<Option<Order>, Unfinished> {
+    async fn order_of(&self, scope: &RecordScope, task: &Task) -> Result<Option<Order>, UnfinishedRecord> {
         let arn = task.arn.as_str();
         let first = match self.order_in(scope, task)? {
             Ok(order) => return Ok(order),
@@ -112,7 +119,7 @@ impl Dispatcher {
         info!(task = arn, "the order in its event can't be read, so DescribeTasks is asked: {first}");
         let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
         let found = self.calls.find_task(cluster, arn, scope.deadline).await;
-        let problem = match found.map_err(Unfinished::Returned)? {
+        let problem = match found.map_err(UnfinishedRecord::Returned)? {
             Some(task) => match self.order_in(scope, &task)? {
                 Ok(order) => return Ok(order),
                 Err(problem) => format!("ECS's own description has the same fault ({problem})"),
@@ -125,18 +132,21 @@ impl Dispatcher {
              read ({first}): {problem}; find that request in the log, and invoke the function with its event again",
             shown(started_by)
         );
-        Err(refused(scope, &Refusal(why), started_by))
+        Err(refused(scope, &RefusedRecord(why), started_by))
     }
 
     /// The order in one description of a stopped task: `None` where there is nothing to do, the inner error where it
     /// can't be read and is needed.
-    fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, Unfinished> {
+    fn order_in(&self, scope: &RecordScope, task: &Task) -> Result<Result<Option<Order>, String>, UnfinishedRecord> {
         let arn = task.arn.as_str();
         match task_order::read(task, &self.config, &scope.functions) {
             TaskOrder::Ours(order) => return Ok(Ok(Some(*order))),
             TaskOrder::OtherTask(why) => info!(task = arn, decision = "ignored", "{why}"),
             TaskOrder::OtherFunction(refusal) => return Err(refused(scope, &refusal, "")),
-            TaskOrder::Unreadable(problem) if task.exit_code(&self.config.container) == Some(0) => {
+            TaskOrder::Unreadable(problem)
+                if task.exit_code(&self.config.container).and_then(RunnerExit::from_code)
+                    == Some(RunnerExit::Succeeded) =>
+            {
                 info!(task = arn, decision = "done", "the handler succeeded, and its order can't be read: {problem}");
             }
             TaskOrder::Unreadable(problem) => return Ok(Err(problem)),
@@ -146,7 +156,7 @@ impl Dispatcher {
 }
 
 /// A record that is refused rests as it came.
-pub(super) fn refused(scope: &RecordScope, refusal: &Refusal, request_id: &str) -> Unfinished {
+pub(super) fn refused(scope: &RecordScope, refusal: &RefusedRecord, request_id: &str) -> UnfinishedRecord {
     warn!(decision = "refused", "{refusal}");
-    Unfinished::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
+    UnfinishedRecord::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
 }

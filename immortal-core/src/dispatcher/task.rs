@@ -5,68 +5,68 @@ use serde_json::value::RawValue;
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Task {
+pub(crate) struct Task {
     /// The task's ARN.
-    pub arn: String,
+    pub(crate) arn: String,
     /// The ARN of its cluster.
-    pub cluster: Option<String>,
+    pub(crate) cluster: Option<String>,
     /// The ARN of its task definition.
-    pub definition: Option<String>,
+    pub(crate) definition: Option<String>,
     /// `PROVISIONING`, …, `RUNNING`, …, `STOPPED`.
-    pub status: String,
+    pub(crate) status: String,
     /// What it was started with as `startedBy`: the request id, as a rule.
-    pub started_by: Option<String>,
+    pub(crate) started_by: Option<String>,
     /// When it stopped, in Unix milliseconds.
-    pub stopped_at: Option<i64>,
+    pub(crate) stopped_at: Option<i64>,
     /// Why it stopped, as ECS's code.
-    pub stop_code: Option<String>,
+    pub(crate) stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
-    pub stopped_reason: Option<String>,
+    pub(crate) stopped_reason: Option<String>,
     /// Its containers.
-    pub containers: Vec<Container>,
+    pub(crate) containers: Vec<TaskContainer>,
     /// What its containers were told, container by container.
-    pub overrides: Vec<Override>,
+    pub(crate) overrides: Vec<RunningOverride>,
 }
 
 /// A container of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Container {
+pub(crate) struct TaskContainer {
     /// Its name in the task definition.
     #[serde(deserialize_with = "lenient")]
-    pub name: String,
+    pub(crate) name: String,
     /// Its exit code; `None` where it never ran.
     #[serde(deserialize_with = "number")]
-    pub exit_code: Option<i64>,
+    pub(crate) exit_code: Option<i64>,
     /// What ECS says of its end: `OutOfMemoryError: Container killed due to memory usage`.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// What a container was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Override {
+pub(crate) struct RunningOverride {
     /// Its name in the task definition.
-    pub name: String,
+    pub(crate) name: String,
     /// Its variables.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Task {
     /// Whether it has stopped.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.status == "STOPPED"
     }
 
     /// The exit code of a container; `None` where it never ran.
     #[must_use]
-    pub fn exit_code(&self, container: &str) -> Option<i64> {
+    pub(crate) fn exit_code(&self, container: &str) -> Option<i64> {
         self.containers.iter().find(|other| other.name == container)?.exit_code
     }
 
     /// The variables that a container was told; `None` where the task doesn't say.
     #[must_use]
-    pub fn environment(&self, container: &str) -> Option<&[(String, String)]> {
+    pub(crate) fn environment(&self, container: &str) -> Option<&[(String, String)]> {
         let told = self.overrides.iter().find(|other| other.name == container)?;
         // Names without values say nothing either.
         told.environment.iter().any(|(_, value)| !value.is_empty()).then_some(&told.environment)
@@ -74,18 +74,20 @@ impl Task {
 
     /// Reads the `detail` of an `ECS Task State Change` event.
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
-        let task = Self::from(serde_json::from_str::<Described>(detail)?);
+        let task = Self::from(serde_json::from_str::<TaskDescription>(detail)?);
         for (name, value) in [("taskArn", &task.arn), ("lastStatus", &task.status)] {
-            if value.is_empty() || value.contains(char::is_control) {
-                return Err(serde_json::Error::custom(format_args!("{name} is missing, or holds control characters")));
+            if value.is_empty() || !value.chars().all(|character| matches!(character, ' '..='~')) {
+                return Err(serde_json::Error::custom(format_args!(
+                    "{name} is missing, or holds other characters than printable ASCII"
+                )));
             }
         }
         Ok(task)
     }
 }
 
-impl From<Described> for Task {
-    fn from(task: Described) -> Self {
+impl From<TaskDescription> for Task {
+    fn from(task: TaskDescription) -> Self {
         Self {
             arn: task.task_arn,
             cluster: task.cluster_arn,
@@ -104,7 +106,7 @@ impl From<Described> for Task {
 /// A task as an event describes it. One odd value doesn't hide the others.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Described {
+struct TaskDescription {
     #[serde(deserialize_with = "lenient")]
     task_arn: String,
     #[serde(deserialize_with = "lenient")]
@@ -122,7 +124,7 @@ struct Described {
     #[serde(deserialize_with = "lenient")]
     stopped_reason: Option<String>,
     #[serde(deserialize_with = "readable_items")]
-    containers: Vec<Container>,
+    containers: Vec<TaskContainer>,
     #[serde(deserialize_with = "lenient")]
     overrides: DescribedOverrides,
 }
@@ -140,12 +142,12 @@ struct DescribedOverride {
     #[serde(deserialize_with = "lenient")]
     name: String,
     #[serde(deserialize_with = "readable_items")]
-    environment: Vec<Variable>,
+    environment: Vec<DescribedVariable>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Variable {
+struct DescribedVariable {
     #[serde(deserialize_with = "lenient")]
     name: String,
     #[serde(deserialize_with = "lenient")]
@@ -153,9 +155,9 @@ struct Variable {
 }
 
 impl DescribedOverride {
-    fn into_override(self) -> Override {
-        let variables = self.environment.into_iter().map(|Variable { name, value }| (name, value));
-        Override { name: self.name, environment: variables.collect() }
+    fn into_override(self) -> RunningOverride {
+        let variables = self.environment.into_iter().map(|DescribedVariable { name, value }| (name, value));
+        RunningOverride { name: self.name, environment: variables.collect() }
     }
 }
 

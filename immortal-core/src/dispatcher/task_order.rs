@@ -1,9 +1,8 @@
 //! Whose task it is, and what it was started for: read from the task itself, event or `DescribeTasks`.
 
 use super::{
-    config::{Config, family},
-    failure::{KnownFunctions, Refusal, another_function, refuse_controls},
-    ladder,
+    config::{DispatcherConfig, family},
+    invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
     token,
 };
@@ -15,20 +14,20 @@ use crate::{
 
 /// What a task says of its order.
 #[derive(Debug)]
-pub enum TaskOrder {
+pub(crate) enum TaskOrder {
     /// An order of the primary.
     Ours(Box<Order>),
     /// The task is somebody else's: of another family or container.
     OtherTask(&'static str),
     /// It is of our family, and its order names another function.
-    OtherFunction(Refusal),
+    OtherFunction(RefusedRecord),
     /// It may be ours, and its order is missing, cut or masked.
     Unreadable(String),
 }
 
 /// Reads the order of a task.
 #[must_use]
-pub fn read(task: &Task, config: &Config, functions: &KnownFunctions) -> TaskOrder {
+pub(crate) fn read(task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> TaskOrder {
     let container = config.container.as_str();
     let of_another_family = |definition| family(definition) != family(&config.task_definition);
     if task.definition.as_deref().is_some_and(of_another_family) {
@@ -67,39 +66,47 @@ const MASK: &str = "HIDDEN_";
 /// Whether an event is there to its end, as far as its form shows it.
 fn whole(event: &EventForm) -> Result<(), String> {
     match event {
-        EventForm::Gzip(_) => ladder::event_of(event).map(drop).map_err(|error| error.to_string()),
+        EventForm::Gzip(_) => event.text().map(drop).map_err(|error| error.to_string()),
         EventForm::S3(uri) if !uri.starts_with("s3://") => Err(format!("{} is cut", env::EVENT_S3)),
         EventForm::Inline(_) | EventForm::S3(_) => Ok(()),
     }
 }
 
 /// Refuses request ids and versions that could forge lines of the log.
-pub fn refuse_forged(order: &Order) -> Result<(), Refusal> {
-    refuse_controls("request id", &order.context.aws_request_id)?;
-    refuse_controls("version", &order.context.function_version)
+pub(crate) fn refuse_forged(order: &Order) -> Result<(), RefusedRecord> {
+    refuse_unprintable("request id", &order.context.aws_request_id)?;
+    refuse_unprintable("version", &order.context.function_version)
 }
 
 /// An order that came through a queue or a topic, without what only ECS itself may say: whoever may write there chooses
 /// the event, never the code, the handler, or an object of another's.
-pub fn restrict(order: Order, config: &Config, functions: &KnownFunctions) -> Result<Order, Refusal> {
-    refuse_other_object(&order.event, &order.context.aws_request_id, config, functions)?;
+pub(crate) fn restrict(
+    order: Order,
+    config: &DispatcherConfig,
+    functions: &KnownFunctions,
+) -> Result<Order, RefusedRecord> {
+    let object = match &order.event {
+        EventForm::S3(uri) => Some(uri.as_str()),
+        EventForm::Inline(_) | EventForm::Gzip(_) => None,
+    };
+    refuse_other_object(object, &order.context.aws_request_id, config, functions)?;
     Ok(Order { handler_path: None, ..order })
 }
 
 /// Refuses an event in an object that this dispatcher didn't put there for this request.
-pub fn refuse_other_object(
-    event: &EventForm,
+pub(crate) fn refuse_other_object(
+    event_object: Option<&str>,
     request_id: &str,
-    config: &Config,
+    config: &DispatcherConfig,
     functions: &KnownFunctions,
-) -> Result<(), Refusal> {
-    let EventForm::S3(uri) = event else { return Ok(()) };
+) -> Result<(), RefusedRecord> {
+    let Some(uri) = event_object else { return Ok(()) };
     let function = &functions.primary.name;
     let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
     if config.transport.bucket().is_some_and(is_own) {
         return Ok(());
     }
-    Err(Refusal::new(format!(
+    Err(RefusedRecord::new(format!(
         "what came of request {request_id} through a queue or a topic names the object {uri:?}, which is not one that \
          this dispatcher put there for it; it may only name one under immortal/{function}/{}/ in the bucket of {}",
         token::started_by(request_id),
@@ -108,162 +115,5 @@ pub fn refuse_other_object(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::{
-            failure::tests::{PRIMARY, functions},
-            task::{Container, Override},
-        },
-        *,
-    };
-
-    const CONTEXT: &str = r#"{"awsRequestId":"r-1","functionName":"ingest","functionVersion":"7"}"#;
-
-    fn config(bucket: Option<&str>) -> Config {
-        let variables = [("AWS_LAMBDA_FUNCTION_NAME", "ingestDlq"), ("RUNNER", "jobs:3"), ("SUBNET", "s")];
-        let bucket = bucket.map(|bucket| (env::EVENT_BUCKET, bucket));
-        let variables: Vec<_> = variables.into_iter().chain(bucket).chain([(env::CONTAINER, "runner")]).collect();
-        Config::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-            .expect("complete")
-    }
-
-    fn task(variables: &[(&str, &str)]) -> Task {
-        let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Task {
-            arn: "t".into(),
-            definition: Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/jobs:2".into()),
-            containers: vec![Container { name: "runner".into(), exit_code: Some(1), reason: None }],
-            overrides: vec![Override { name: "runner".into(), environment }],
-            ..Task::default()
-        }
-    }
-
-    fn ours() -> Task {
-        task(&[(env::EVENT, "{}"), (env::CONTEXT, CONTEXT), (env::ATTEMPT, "2")])
-    }
-
-    fn what(task: &Task) -> &'static str {
-        match read(task, &config(None), &functions()) {
-            TaskOrder::Ours(order) if order.attempt == 2 => "ours",
-            TaskOrder::Ours(_) => "ours, with another attempt",
-            TaskOrder::OtherTask(_) => "other task",
-            TaskOrder::OtherFunction(_) => "other function",
-            TaskOrder::Unreadable(_) => "unreadable",
-        }
-    }
-
-    #[test]
-    fn only_a_readable_order_of_another_function_is_refused_in_our_family_and_container() {
-        let of =
-            |event: (&str, &str), context: &str| what(&task(&[event, (env::CONTEXT, context), (env::ATTEMPT, "2")]));
-        let inline = (env::EVENT, "{}");
-        let gzip = "H4sIAAAAAAAA/6uuBQBDv6ajAgAAAA==";
-        let other_arn = CONTEXT.replace(
-            "\"functionName\"",
-            "\"invokedFunctionArn\":\"arn:aws:lambda:eu-central-1:222222222222:function:ingest\",\"functionName\"",
-        );
-        let table = [
-            ("ours", of(inline, CONTEXT)),
-            ("ours", of((env::EVENT_GZIP, gzip), CONTEXT)),
-            ("ours", of((env::EVENT_S3, "s3://b/k"), CONTEXT)),
-            ("ours", of(inline, &CONTEXT.replace("\"ingest\"", &format!("\"{PRIMARY}\"")))),
-            ("ours", of(inline, &CONTEXT.replace('}', ",\"xrayTraceId\":5,\"tenantId\":\"a\\nb\"}"))),
-            ("other function", of(inline, &CONTEXT.replace("ingest", "other"))),
-            ("other function", of(inline, &other_arn)),
-            ("other function", of((env::EVENT, "HIDDEN_DUE_TO_SECURITY_REASONS"), &CONTEXT.replace("ingest", "other"))),
-            ("unreadable", of(inline, &CONTEXT[..CONTEXT.len() - 1])),
-            ("unreadable", of(inline, "HIDDEN_DUE_TO_SECURITY_REASONS")),
-            ("unreadable", of(inline, "")),
-            ("unreadable", of(inline, "{}")),
-            ("unreadable", of(inline, "5")),
-            ("unreadable", of((env::EVENT, "{\"a\":"), CONTEXT)),
-            ("unreadable", of((env::EVENT_GZIP, "HIDDEN_DUE_TO_SECURITY_REASONS"), CONTEXT)),
-            ("unreadable", of((env::EVENT_GZIP, &gzip[..24]), CONTEXT)),
-            ("unreadable", of((env::EVENT_S3, "HIDDEN"), CONTEXT)),
-            ("unreadable", of(("A", "1"), CONTEXT)),
-            (
-                "unreadable",
-                what(&task(&[inline, (env::CONTEXT, CONTEXT), (env::ATTEMPT, "2"), (env::HANDLER_PATH, "HIDDEN_x")])),
-            ),
-            ("unreadable", what(&task(&[("A", "1")]))),
-            ("unreadable", what(&task(&[]))),
-        ];
-        for (row, (expected, read)) in table.into_iter().enumerate() {
-            assert_eq!(read, expected, "row {row}");
-        }
-    }
-
-    #[test]
-    fn another_family_or_container_is_nothing_to_do_whatever_its_order_says() {
-        let named = |containers: &[&str], overrides: &[&str]| Task {
-            containers: containers
-                .iter()
-                .map(|name| Container { name: (*name).into(), exit_code: None, reason: None })
-                .collect(),
-            overrides: overrides.iter().map(|name| Override { name: (*name).into(), environment: vec![] }).collect(),
-            ..ours()
-        };
-        let of_family = |definition: Option<&str>| Task { definition: definition.map(str::to_owned), ..ours() };
-        let table = [
-            ("other task", of_family(Some("arn:aws:ecs:eu-central-1:111111111111:task-definition/web:2"))),
-            ("other task", of_family(Some("web"))),
-            ("ours", of_family(Some("jobs"))),
-            ("ours", of_family(None)),
-            ("other task", named(&["web"], &["web"])),
-            ("other task", named(&[], &["web"])),
-            ("other task", named(&["web"], &[])),
-            ("unreadable", named(&["web", "runner"], &["web"])),
-            ("unreadable", named(&[], &[])),
-        ];
-        for (row, (expected, task)) in table.into_iter().enumerate() {
-            assert_eq!(what(&task), expected, "row {row}");
-        }
-    }
-
-    fn order(event: EventForm) -> Order {
-        let TaskOrder::Ours(order) = read(&ours(), &config(None), &functions()) else { panic!("it is ours") };
-        Order { event, handler_path: Some("h".into()), ..*order }
-    }
-
-    #[test]
-    fn a_queue_names_no_handler_and_no_object_of_anothers() {
-        let hash = "0".repeat(64);
-        let own = format!("s3://events/immortal/ingest/r-1/{hash}");
-        let table = [
-            (Some("events"), EventForm::Inline("1".into()), true),
-            (None, EventForm::Gzip("H4sI".into()), true),
-            (Some("events"), EventForm::S3(own.clone()), true),
-            (None, EventForm::S3(own.clone()), false),
-            (Some("others"), EventForm::S3(own), false),
-            (Some("events"), EventForm::S3("s3://payroll/2026".into()), false),
-            (Some("events"), EventForm::S3(format!("s3://events/immortal/ingest/r-2/{hash}")), false),
-        ];
-        for (bucket, event, expected) in table {
-            let said = format!("{event:?}");
-            match restrict(order(event), &config(bucket), &functions()) {
-                Ok(order) => assert!(expected && order.handler_path.is_none(), "{said}"),
-                Err(refusal) => {
-                    assert!(!expected, "{said}");
-                    assert!(refusal.0.contains("r-1") && refusal.0.contains(env::EVENT_BUCKET), "{refusal}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_request_id_or_version_that_could_forge_a_line_is_refused() {
-        let with = |request_id: &str, version: &str| {
-            let order = order(EventForm::Inline("1".into()));
-            let context = Context {
-                aws_request_id: request_id.to_owned(),
-                function_version: version.to_owned(),
-                ..order.context
-            };
-            refuse_forged(&Order { context, ..order })
-        };
-        assert!(with("r-1", "7").is_ok());
-        for refused in [with("r-1\nEND RequestId: r-2", "7"), with("r-1", "7\r"), with("r-1\u{85}", "7")] {
-            assert!(!refused.expect_err("it holds one").0.contains(char::is_control));
-        }
-    }
-}
+#[path = "task_order_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use crate::function::FunctionArn;
 
 /// What one task is started for: the same origin is the same token, and the same token is the same task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum TokenOrigin {
     /// A failed invocation, to be run as this attempt.
     Invocation {
         /// The function; its qualifier doesn't count.
@@ -22,10 +22,10 @@ pub enum Origin {
     Task(String),
 }
 
-impl Origin {
+impl TokenOrigin {
     /// The task that stopped, where there was one.
     #[must_use]
-    pub fn task(&self) -> Option<&str> {
+    pub(crate) fn task(&self) -> Option<&str> {
         match self {
             Self::Invocation { .. } => None,
             Self::Task(arn) => Some(arn),
@@ -37,7 +37,7 @@ impl Origin {
     /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.
     #[must_use]
-    pub fn token(&self, spot_is_full: bool) -> String {
+    pub(crate) fn token(&self, spot_is_full: bool) -> String {
         let mut lines = match self {
             Self::Invocation { function, request_id, attempt, series } => {
                 let mut lines = vec![function.unqualified().to_string(), request_id.clone(), attempt.to_string()];
@@ -53,7 +53,7 @@ impl Origin {
 
 /// The request id in a form that `startedBy` and a key take: itself, or its hash where it holds anything unusual.
 #[must_use]
-pub fn started_by(request_id: &str) -> String {
+pub(crate) fn started_by(request_id: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=128).contains(&request_id.len()) && request_id.bytes().all(fits) {
         request_id.to_owned()
@@ -65,14 +65,14 @@ pub fn started_by(request_id: &str) -> String {
 /// The key of the object that holds an event. Another event is another object: none replaces that of a task which still
 /// has attempts to come.
 #[must_use]
-pub fn object_key(function: &str, request_id: &str, event: &str) -> String {
+pub(crate) fn object_key(function: &str, request_id: &str, event: &str) -> String {
     format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))
 }
 
 /// Whether an object is the event of this request, put there by a dispatcher of this function: nothing else ends in a
 /// hash at this place.
 #[must_use]
-pub fn is_event_object(uri: &str, bucket: &str, function: &str, request_id: &str) -> bool {
+pub(crate) fn is_event_object(uri: &str, bucket: &str, function: &str, request_id: &str) -> bool {
     let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     uri.strip_prefix(&format!("s3://{bucket}/immortal/{function}/{}/", started_by(request_id))).is_some_and(is_hash)
 }
@@ -91,9 +91,9 @@ fn hex_sha256(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn invocation(function: &str, request_id: &str, attempt: u32, series: u32) -> Origin {
+    fn invocation(function: &str, request_id: &str, attempt: u32, series: u32) -> TokenOrigin {
         let function = function.parse().expect("an ARN");
-        Origin::Invocation { function, request_id: request_id.to_owned(), attempt, series }
+        TokenOrigin::Invocation { function, request_id: request_id.to_owned(), attempt, series }
     }
 
     const INGEST: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_differs_has_another_token() {
-        let task = Origin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
+        let task = TokenOrigin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
         let tokens = [
             invocation(INGEST, "r-1", 1, 0).token(false),
             invocation(INGEST, "r-1", 2, 0).token(false),

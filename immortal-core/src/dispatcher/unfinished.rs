@@ -6,7 +6,7 @@ use super::dead_letter::DeadLetter;
 
 /// How a record ends that is neither in a task nor done.
 #[derive(Debug)]
-pub(super) enum Unfinished {
+pub(super) enum UnfinishedRecord {
     /// It goes back to its queue: why, and what to fix.
     Returned(String),
     /// It goes back to its queue by plan, and is due in a while.
@@ -21,4 +21,4 @@ pub(super) enum Unfinished {
 }
 
 /// How a record ended: in a task or done, or not.
-pub(super) type RecordResult = Result<(), Unfinished>;
+pub(super) type RecordResult = Result<(), UnfinishedRecord>;

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
     note = "the `LambdaEvent` of another version of `lambda_runtime` is another type: take `immortal::LambdaEvent`, or \
             depend on `lambda_runtime = \"1\"`"
 )]
-pub trait Event {
+pub trait HandlerEvent {
     /// The event's own type.
     type Payload;
 
@@ -23,7 +23,7 @@ pub trait Event {
     fn of(event: LambdaEvent<Self::Payload>) -> Self;
 }
 
-impl<T> Event for LambdaEvent<T> {
+impl<T> HandlerEvent for LambdaEvent<T> {
     type Payload = T;
 
     fn of(event: Self) -> Self {
@@ -37,10 +37,10 @@ impl<T> Event for LambdaEvent<T> {
     label = "doesn't implement `serde::Deserialize`",
     note = "derive it: `#[derive(serde::Deserialize)]`, without borrowed fields"
 )]
-pub trait Payload: DeserializeOwned {}
+pub trait EventPayload: DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
-impl<T: DeserializeOwned> Payload for T {}
+impl<T: DeserializeOwned> EventPayload for T {}
 
 /// What a handler returns.
 #[diagnostic::on_unimplemented(
@@ -48,7 +48,7 @@ impl<T: DeserializeOwned> Payload for T {}
     label = "not a `Result`",
     note = "return `Result<{Self}, Error>`: an error is what tells Lambda that the event failed"
 )]
-pub trait Outcome {
+pub trait HandlerOutput {
     /// What it returns when it succeeds.
     type Response;
     /// What it returns when it fails.
@@ -58,7 +58,7 @@ pub trait Outcome {
     fn into_result(self) -> Result<Self::Response, Self::Failure>;
 }
 
-impl<R, E> Outcome for Result<R, E> {
+impl<R, E> HandlerOutput for Result<R, E> {
     type Response = R;
     type Failure = E;
 
@@ -74,10 +74,10 @@ impl<R, E> Outcome for Result<R, E> {
     note = "derive it: `#[derive(serde::Serialize)]`; a handler that returns nothing returns `()`, and streams aren't \
             accepted"
 )]
-pub trait Response: Serialize {}
+pub trait HandlerResponse: Serialize {}
 
 #[diagnostic::do_not_recommend]
-impl<R: Serialize> Response for R {}
+impl<R: Serialize> HandlerResponse for R {}
 
 /// What can be told to Lambda as a handler's error.
 #[diagnostic::on_unimplemented(
@@ -87,23 +87,23 @@ impl<R: Serialize> Response for R {}
             `immortal::Diagnostic`, and derive `Debug`",
     note = "the errors of `anyhow`, `eyre` and `miette` need the feature of that name of `immortal-lambda`"
 )]
-pub trait Failure: Into<Diagnostic> + Debug {}
+pub trait HandlerError: Into<Diagnostic> + Debug {}
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<Diagnostic> + Debug> Failure for E {}
+impl<E: Into<Diagnostic> + Debug> HandlerError for E {}
 
 /// A function that makes a handler's state `S`.
 ///
 /// Its blanket impl may be recommended: what is wrong with an `init` is said by the bound that it doesn't meet.
-pub trait Init<S> {
+pub trait StateInit<S> {
     /// Makes the state.
     fn make(self) -> impl Future<Output = Result<S, Diagnostic>>;
 }
 
-impl<S, I, F> Init<S> for I
+impl<S, I, F> StateInit<S> for I
 where
     I: Fn() -> F,
-    F: Future<Output: Made<S>>,
+    F: Future<Output: InitOutput<S>>,
 {
     async fn make(self) -> Result<S, Diagnostic> {
         self().await.made()
@@ -116,12 +116,12 @@ where
     label = "not an `async fn() -> Result<{S}, Error>`",
     note = "`init` returns a `Result` of the very type that the handler borrows"
 )]
-pub trait Made<S> {
+pub trait InitOutput<S> {
     /// The state, or why there is none.
     fn made(self) -> Result<S, Diagnostic>;
 }
 
-impl<S, E: Failure> Made<S> for Result<S, E> {
+impl<S, E: HandlerError> InitOutput<S> for Result<S, E> {
     fn made(self) -> Result<S, Diagnostic> {
         self.map_err(Into::into)
     }

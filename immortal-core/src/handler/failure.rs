@@ -4,7 +4,7 @@ use std::{any::Any, fmt};
 
 use lambda_runtime::Diagnostic;
 
-use super::bounds::Failure;
+use super::bounds::HandlerError;
 
 /// How long a message may be, in bytes of its JSON.
 ///
@@ -39,7 +39,7 @@ impl From<HandlerFailure> for Diagnostic {
 }
 
 impl HandlerFailure {
-    pub(super) fn of_handler(error: impl Failure) -> Self {
+    pub(super) fn of_handler(error: impl HandlerError) -> Self {
         let shown = format!("{error:?}");
         Self { shown, diagnostic: bounded(error.into()) }
     }

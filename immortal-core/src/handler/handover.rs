@@ -6,27 +6,25 @@
 mod claim;
 mod guard;
 mod message;
-mod notice;
+mod pending_invocation;
 mod timer;
 
 use std::{
-    convert::Infallible,
-    ffi::{CString, NulError, OsString},
     io,
-    os::unix::ffi::OsStringExt as _,
-    process::exit,
+    os::unix::process::CommandExt as _,
+    process::{Command, exit},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use lambda_runtime::LambdaInvocation;
-use nix::unistd::execve;
 
 pub(super) use self::guard::Guarded;
-use self::{claim::Claim, notice::Notice, timer::Timer};
+use self::{claim::AnswerClaim, pending_invocation::PendingInvocation, timer::HandOverTimer};
 use crate::{
-    names::{HANDED_OVER, env, header},
-    post, stderr,
+    lambda_errors,
+    names::{HANDED_OVER, env, header, path::INVOCATION},
+    stderr,
 };
 
 /// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
@@ -34,41 +32,41 @@ const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
 /// The hand-over of this process; `None` inside where it is off.
 #[derive(Clone)]
-pub(super) struct HandOver(Option<Arc<Switched>>);
+pub(super) struct HandOver(Option<Arc<ArmedHandOver>>);
 
 /// What the hand-over of a process knows and has.
-struct Switched {
+struct ArmedHandOver {
     grace: Duration,
-    notice: Mutex<Notice>,
-    timer: OnceLock<Option<Timer>>,
+    pending: Mutex<PendingInvocation>,
+    timer: OnceLock<Option<HandOverTimer>>,
 }
 
 impl HandOver {
     /// Whether the hand-over is on is decided once, from `grace` in milliseconds and the environment.
     pub(super) fn new(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let switched = is_on(grace, lookup).then(|| Switched {
+        let armed = is_on(grace, lookup).then(|| ArmedHandOver {
             grace: Duration::from_millis(grace),
-            notice: Mutex::default(),
+            pending: Mutex::default(),
             timer: OnceLock::new(),
         });
-        Self(switched.map(Arc::new))
+        Self(armed.map(Arc::new))
     }
 
     /// Keeps what is known of the invocation that is about to start.
     pub(super) fn note(&self, invocation: &LambdaInvocation) {
-        if let Some(switched) = &self.0 {
-            switched.notice().keep(invocation);
+        if let Some(armed) = &self.0 {
+            armed.pending().keep(invocation);
         }
     }
 
     /// Arms the timer for the noted invocation. Who takes the claim answers it; without a claim, the handler does.
-    fn arm(&self, deadline_ms: u64) -> Option<Claim> {
-        let switched = self.0.as_ref()?;
+    fn arm(&self, deadline_ms: u64) -> Option<AnswerClaim> {
+        let armed = self.0.as_ref()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let at = Instant::now().checked_add(time_to_run(deadline_ms, now, switched.grace)?)?;
-        let timer = switched.timer.get_or_init(|| {
-            let own = Arc::clone(switched);
-            match Timer::start(move || hand_over(std::mem::take(&mut *own.notice()))) {
+        let at = Instant::now().checked_add(time_to_run(deadline_ms, now, armed.grace)?)?;
+        let timer = armed.timer.get_or_init(|| {
+            let own = Arc::clone(armed);
+            match HandOverTimer::start(move || hand_over(std::mem::take(&mut *own.pending()))) {
                 Ok(timer) => Some(timer),
                 Err(error) => {
                     stderr::line(format_args!(
@@ -82,9 +80,9 @@ impl HandOver {
     }
 }
 
-impl Switched {
-    fn notice(&self) -> MutexGuard<'_, Notice> {
-        self.notice.lock().unwrap_or_else(PoisonError::into_inner)
+impl ArmedHandOver {
+    fn pending(&self) -> MutexGuard<'_, PendingInvocation> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,44 +101,37 @@ fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Durat
     left.checked_sub(grace.min(left / 10))
 }
 
-/// Gives the event up, and begins anew. When that fails the process ends, which Lambda takes for a crash: so the event
-/// isn't lost either.
-fn hand_over(notice: Notice) {
-    let request_id = notice.request_id().to_owned();
-    let invocation_id = notice.invocation_id().map(str::to_owned);
-    let path = format!("/2018-06-01/runtime/invocation/{request_id}/error");
+/// Gives the event up, and restarts the process. When that fails the process ends, which Lambda takes for a crash, so the
+/// event isn't lost either.
+fn hand_over(pending: PendingInvocation) {
+    let request_id = pending.request_id().to_owned();
+    let invocation_id = pending.invocation_id().map(str::to_owned);
+    let path = format!("{INVOCATION}{request_id}/error");
     let headers: Vec<_> = invocation_id.iter().map(|id| (header::INVOCATION_ID, id.as_str())).collect();
-    if let Err(error) = post::error(&path, HANDED_OVER, &message::write(notice.into_context()), &headers) {
+    if let Err(error) = lambda_errors::error(&path, HANDED_OVER, &message::write(pending.into_context()), &headers) {
         stderr::line(format_args!("RequestId: {request_id} can't be handed over, so the process ends: {error}"));
         exit(1);
     }
     stderr::line(format_args!(
-        "RequestId: {request_id} was handed over, since its deadline is near; the process begins anew"
+        "RequestId: {request_id} was handed over, since its deadline is near; the process restarts"
     ));
-    let Err(error) = begin_anew();
-    stderr::line(format_args!("the process can't begin anew, so it ends: {error}"));
+    let error = re_exec();
+    stderr::line(format_args!("the process can't restart itself, so it ends: {error}"));
     exit(1);
 }
 
-/// Replaces this process, and with it all its threads, by a fresh one of the same binary.
-///
-/// With `execve` itself: each function of libc that a binary names is looked up at its start, and the standard
-/// library's `Command` names a dozen more.
-fn begin_anew() -> io::Result<Infallible> {
-    let arguments = std::env::args_os().map(c_string).collect::<Result<Vec<_>, _>>()?;
-    let variable = |(mut variable, value): (OsString, OsString)| {
-        // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
-        let restored = variable == INITIALIZATION_TYPE && value == "snap-start";
-        variable.push("=");
-        variable.push(if restored { "on-demand".into() } else { value });
-        c_string(variable)
-    };
-    let environment = std::env::vars_os().map(variable).collect::<Result<Vec<_>, _>>()?;
-    Ok(execve(c"/proc/self/exe", &arguments, &environment)?)
-}
-
-fn c_string(text: OsString) -> Result<CString, NulError> {
-    CString::new(text.into_vec())
+/// Replaces this process, and with it all its threads, by a fresh one of the same binary. It returns only what went wrong.
+fn re_exec() -> io::Error {
+    let mut arguments = std::env::args_os();
+    let mut fresh = Command::new("/proc/self/exe");
+    if let Some(name) = arguments.next() {
+        fresh.arg0(name);
+    }
+    // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
+    if std::env::var_os(INITIALIZATION_TYPE).is_some_and(|value| value == "snap-start") {
+        fresh.env(INITIALIZATION_TYPE, "on-demand");
+    }
+    fresh.args(arguments).exec()
 }
 
 #[cfg(test)]

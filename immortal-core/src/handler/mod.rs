@@ -3,9 +3,9 @@
 #![warn(clippy::print_stderr)]
 
 pub mod bounds;
-pub(crate) mod erase;
 mod failure;
 mod handover;
+pub(crate) mod json_handler;
 mod service;
 
 use std::{
@@ -26,7 +26,7 @@ use self::{
     handover::{Guarded, HandOver},
     service::{EventBytes, SkippedPayload, TypedService},
 };
-use crate::{manifest::Manifest, names::env, post, stderr};
+use crate::{lambda_errors, manifest::Manifest, names::env, stderr};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
 const REQUIRED: [&str; 4] =
@@ -35,7 +35,7 @@ const REQUIRED: [&str; 4] =
 /// The handler role of `main`: makes the state, then serves events until the process ends. Returns the exit code.
 pub(crate) fn role(
     manifest: &Manifest,
-    start: erase::Start,
+    start: json_handler::HandlerStart,
     runtime: &tokio::runtime::Runtime,
     log: impl FnOnce(),
 ) -> u8 {
@@ -53,7 +53,7 @@ pub(crate) fn role(
         Err(panic) => return init_failed(panicked(&*panic)),
     };
     log();
-    match runtime.block_on(serve_erased(manifest.grace, handler)) {
+    match runtime.block_on(serve_json(manifest.grace, handler)) {
         Ok(()) => 0,
         Err(error) => {
             stderr::line(format_args!("the Lambda runtime ended: {error}"));
@@ -63,7 +63,7 @@ pub(crate) fn role(
 }
 
 /// Serves events with a handler without types: one runtime for the handlers of all roles, compiled once.
-pub(crate) async fn serve_erased(grace: u64, handler: erase::Handler) -> Result<(), Error> {
+pub(crate) async fn serve_json(grace: u64, handler: json_handler::JsonHandler) -> Result<(), Error> {
     let bytes = EventBytes::default();
     let event = bytes.clone();
     let service = service_fn(|skipped: LambdaEvent<SkippedPayload>| handler(&event.take(), skipped.context));
@@ -119,7 +119,7 @@ fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
 fn init_failed(diagnostic: Diagnostic) -> u8 {
     let diagnostic = bounded(diagnostic);
     stderr::line(format_args!("init failed: {}: {}", diagnostic.error_type, diagnostic.error_message));
-    if let Err(error) = post::init_error(&diagnostic) {
+    if let Err(error) = lambda_errors::init_error(&diagnostic) {
         stderr::line(format_args!("init's failure can't be reported to Lambda: {error}"));
     }
     1

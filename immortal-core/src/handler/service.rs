@@ -1,9 +1,11 @@
 //! The user's tower service as `lambda_runtime` gets it: it reads its event itself, and names its own failures.
 
 use std::{
+    cell::Cell,
     marker::PhantomData,
     mem,
     pin::Pin,
+    rc::Rc,
     task::{self, Poll, ready},
 };
 
@@ -11,11 +13,12 @@ use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Service};
 use pin_project_lite::pin_project;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use std::{cell::Cell, rc::Rc};
 
-use super::{bounds::Failure, erase::read, failure::HandlerFailure};
+use super::{bounds::HandlerError, failure::HandlerFailure, json_handler::read};
 
-/// An event that `lambda_runtime` leaves as it is. The handler's own type is read from its bytes, and only once.
+/// An event that `lambda_runtime` leaves as it is: the handler's own type is read from its bytes.
+///
+/// That saves reading each event twice, and makes the error of an unreadable one ours.
 pub(super) struct SkippedPayload;
 
 impl<'de> Deserialize<'de> for SkippedPayload {
@@ -53,12 +56,12 @@ impl<S, A> TypedService<S, A> {
 
 impl<S, A> Service<LambdaEvent<SkippedPayload>> for TypedService<S, A>
 where
-    S: Service<LambdaEvent<A>, Error: Failure>,
+    S: Service<LambdaEvent<A>, Error: HandlerError>,
     A: DeserializeOwned,
 {
     type Response = S::Response;
     type Error = HandlerFailure;
-    type Future = Pin<Box<Running<S::Future>>>;
+    type Future = Pin<Box<ServiceFuture<S::Future>>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), HandlerFailure>> {
         self.inner.poll_ready(cx).map_err(HandlerFailure::of_handler)
@@ -66,22 +69,24 @@ where
 
     fn call(&mut self, LambdaEvent { context, .. }: LambdaEvent<SkippedPayload>) -> Self::Future {
         Box::pin(match read(&self.bytes.take()) {
-            Ok(payload) => Running::Service { future: self.inner.call(LambdaEvent { payload, context }) },
-            Err(failure) => Running::Unreadable { failure: Some(failure) },
+            Ok(payload) => ServiceFuture::Service { future: self.inner.call(LambdaEvent { payload, context }) },
+            Err(failure) => ServiceFuture::Unreadable { failure: Some(failure) },
         })
     }
 }
 
 pin_project! {
     /// What a service does with an event, if it could be read.
+    ///
+    /// Named, and not boxed as `dyn Future`: a service may borrow from `main`, as it may for `lambda_runtime`.
     #[project = RunningProjection]
-    pub(super) enum Running<F> {
+    pub(super) enum ServiceFuture<F> {
         Service { #[pin] future: F },
         Unreadable { failure: Option<HandlerFailure> },
     }
 }
 
-impl<R, E: Failure, F: Future<Output = Result<R, E>>> Future for Running<F> {
+impl<R, E: HandlerError, F: Future<Output = Result<R, E>>> Future for ServiceFuture<F> {
     type Output = Result<R, HandlerFailure>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use rustix::process::{Signal, getpid, kill_process};
 use tokio::sync::Mutex;
 
-use super::*;
+use super::{super::reported_error::summary, *};
+use crate::runtime_api::ReportedError;
 
 /// Functions for scripts in bash, which speaks TCP by itself.
 const PRELUDE: &str = r#"#!/bin/bash
@@ -36,7 +37,7 @@ const LONG: Duration = Duration::from_mins(1);
 const PLAIN: Run = Run { limit: None, tell: false, stop_timeout: LONG, start_timeout: LONG };
 const TOLD: Run = Run { tell: true, ..PLAIN };
 
-async fn attempt(script: &str, run_as: Run) -> (Outcome, tempfile::TempDir) {
+async fn attempt(script: &str, run_as: Run) -> (AttemptOutcome, tempfile::TempDir) {
     let _turn = SIGNALS.lock().await;
     let directory = tempfile::tempdir().expect("a directory");
     let bootstrap = directory.path().join("bootstrap");
@@ -48,7 +49,7 @@ async fn attempt(script: &str, run_as: Run) -> (Outcome, tempfile::TempDir) {
         ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
     ]);
     let invocation = Invocation { request_id: "r-1".into(), event: Bytes::from_static(b"{}"), ..Invocation::default() };
-    let mut stop = Stop::listen().expect("signals");
+    let mut stop = StopSignal::listen().expect("signals");
     let child = start(&bootstrap, directory.path(), &environment).expect("bash");
     let ready = directory.path().join("ready");
     let told = async {
@@ -60,7 +61,7 @@ async fn attempt(script: &str, run_as: Run) -> (Outcome, tempfile::TempDir) {
         }
     };
     let Run { stop_timeout, start_timeout, .. } = run_as;
-    let bounds = Bounds { limit: run_as.limit.map(|limit| Instant::now() + limit), stop_timeout, start_timeout };
+    let bounds = AttemptLimits { limit: run_as.limit.map(|limit| Instant::now() + limit), stop_timeout, start_timeout };
     let (outcome, ()) = tokio::join!(run(&api, invocation, child, &mut stop, bounds), told);
     (outcome, directory)
 }
@@ -68,31 +69,35 @@ async fn attempt(script: &str, run_as: Run) -> (Outcome, tempfile::TempDir) {
 #[tokio::test]
 async fn an_answer_decides_and_the_process_is_ended() {
     let (outcome, directory) = attempt("next; answer response '{\"n\":1}'; sleep 60", PLAIN).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
-    assert!(matches!(&outcome.end, End::Answered(Answer::Response(body)) if body.bytes == "{\"n\":1}"));
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
+    assert!(
+        matches!(&outcome.end, AttemptEnd::Answered(InvocationAnswer::Response(body)) if body.bytes == "{\"n\":1}")
+    );
     assert!(outcome.max_memory_mb.is_some_and(|most| most > 0));
     let next = fs::read_to_string(directory.path().join("next")).expect("written");
     assert!(next.ends_with("\r\n\r\n{}"), "{next}");
 
     let error = "next; answer error '{\"errorType\":\"Bad\",\"errorMessage\":\"no\"}'; sleep 60";
     let (outcome, _) = attempt(error, PLAIN).await;
-    assert_eq!(outcome.exit, Exit::Failed);
-    assert!(matches!(&outcome.end, End::Answered(Answer::Error(failure)) if words(failure) == "Bad: no"));
+    assert_eq!(outcome.exit, RunnerExit::HandlerFailed);
+    assert!(
+        matches!(&outcome.end, AttemptEnd::Answered(InvocationAnswer::Error(failure)) if summary(failure) == "Bad: no")
+    );
 
     let init = "call POST /2018-06-01/runtime/init/error '{}' > /dev/null; exit 1";
     let (outcome, _) = attempt(init, PLAIN).await;
-    assert_eq!(outcome.exit, Exit::Failed);
-    assert!(matches!(outcome.end, End::Answered(Answer::InitError(_))));
+    assert_eq!(outcome.exit, RunnerExit::HandlerFailed);
+    assert!(matches!(outcome.end, AttemptEnd::Answered(InvocationAnswer::InitError(_))));
 }
 
 #[tokio::test]
 async fn without_an_answer_the_process_end_decides() {
     for (script, exit) in [
-        ("next; exit 0", Exit::Unanswered),
-        ("exit 2", Exit::Unanswered),
-        ("next; kill -9 $$", Exit::Killed(9)),
-        ("kill -11 $$", Exit::Killed(11)),
-        ("kill -15 $$", Exit::Killed(15)),
+        ("next; exit 0", RunnerExit::Unanswered),
+        ("exit 2", RunnerExit::Unanswered),
+        ("next; kill -9 $$", RunnerExit::Killed(9)),
+        ("kill -11 $$", RunnerExit::Killed(11)),
+        ("kill -15 $$", RunnerExit::Killed(15)),
     ] {
         let (outcome, _) = attempt(script, PLAIN).await;
         assert_eq!(outcome.exit, exit, "{script}");
@@ -104,7 +109,7 @@ async fn the_limit_ends_it_polite_or_deaf() {
     let limited = Run { limit: Some(Duration::from_millis(200)), ..PLAIN };
     for script in ["next; sleep 60", "trap '' TERM; next; while :; do sleep 0.1; done"] {
         let (outcome, _) = attempt(script, limited).await;
-        assert_eq!(outcome.exit, Exit::LimitReached, "{script}");
+        assert_eq!(outcome.exit, RunnerExit::LimitReached, "{script}");
     }
 }
 
@@ -112,10 +117,10 @@ async fn the_limit_ends_it_polite_or_deaf() {
 async fn told_to_stop_it_passes_that_on_and_takes_a_late_answer() {
     let polite = "trap 'answer response 7; exit 0' TERM; next; touch ready; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(polite, TOLD).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
     let silent = "trap 'exit 0' TERM; next; touch ready; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(silent, TOLD).await;
-    assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");
 }
 
 /// Beside a bootstrap that doesn't heed SIGTERM, a process that says when it came; waiting for that starts no other.
@@ -128,14 +133,14 @@ until_told() { read -r _ < told; }
 #[tokio::test]
 async fn who_doesnt_heed_it_works_on_and_may_answer() {
     let (outcome, _) = attempt(&format!("{WITNESS}next; touch ready; until_told; answer response 7"), TOLD).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
 }
 
 #[tokio::test]
 async fn who_begins_to_heed_it_later_gets_it_then() {
     let later = "next; touch ready; until_told; trap 'answer response 7; exit 0' TERM; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(&format!("{WITNESS}{later}"), TOLD).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
 }
 
 #[tokio::test]
@@ -145,7 +150,7 @@ async fn while_one_that_heeds_it_is_at_work_the_attempt_goes_on() {
          touch ready; while :; do sleep 0.01; done) &
         trap 'exit 0' TERM; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(script, TOLD).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
 }
 
 #[tokio::test]
@@ -154,8 +159,8 @@ async fn where_none_heeds_it_the_process_is_ended_five_seconds_before_the_stop_t
     let wait = Duration::from_millis(200);
     let heedless = Run { stop_timeout: LAST_CALL + wait, ..TOLD };
     let (outcome, _) = attempt("next; touch ready; exec sleep 60", heedless).await;
-    assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
-    assert!(matches!(outcome.end, End::Exited(Ended::Signal(15))), "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");
+    assert!(matches!(outcome.end, AttemptEnd::Exited(ProcessEnd::Signal(15))), "{outcome:?}");
     assert!(started.elapsed() >= wait, "not at once");
 }
 
@@ -163,8 +168,8 @@ async fn where_none_heeds_it_the_process_is_ended_five_seconds_before_the_stop_t
 async fn a_deaf_process_is_killed_two_seconds_before_the_stop_timeout() {
     let deaf = "trap '' TERM; next; touch ready; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(deaf, Run { stop_timeout: GRACE + Duration::from_millis(200), ..TOLD }).await;
-    assert_eq!(outcome.exit, Exit::Stopped, "{outcome:?}");
-    assert!(matches!(outcome.end, End::Exited(Ended::Signal(9))), "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");
+    assert!(matches!(outcome.end, AttemptEnd::Exited(ProcessEnd::Signal(9))), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -182,8 +187,8 @@ Content-Length: 9
             next"#
         );
         let (outcome, _) = attempt(&script, PLAIN).await;
-        assert_eq!(outcome.exit, Exit::Unanswered, "{kind}: {outcome:?}");
-        assert!(matches!(outcome.end, End::Answered(Answer::Missing(_))), "{kind}: {outcome:?}");
+        assert_eq!(outcome.exit, RunnerExit::Unanswered, "{kind}: {outcome:?}");
+        assert!(matches!(outcome.end, AttemptEnd::Answered(InvocationAnswer::Missing(_))), "{kind}: {outcome:?}");
     }
 }
 
@@ -191,8 +196,8 @@ Content-Length: 9
 async fn who_never_asks_for_the_event_is_ended() {
     let hasty = Run { start_timeout: Duration::from_millis(200), ..PLAIN };
     let (outcome, _) = attempt("exec sleep 60", hasty).await;
-    assert_eq!(outcome.exit, Exit::Unanswered, "{outcome:?}");
-    assert!(matches!(outcome.end, End::Exited(Ended::Signal(15))), "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Unanswered, "{outcome:?}");
+    assert!(matches!(outcome.end, AttemptEnd::Exited(ProcessEnd::Signal(15))), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -201,7 +206,7 @@ async fn who_asked_in_time_has_all_the_time_to_answer() {
     let started = Instant::now();
     let script = "next; sleep 3.1; answer response 7";
     let (outcome, _) = attempt(script, Run { start_timeout, ..PLAIN }).await;
-    assert_eq!(outcome.exit, Exit::Succeeded, "{outcome:?}");
+    assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
     assert!(started.elapsed() > start_timeout);
 }
 
@@ -214,53 +219,49 @@ async fn what_cant_be_executed_is_given_up_for_good() {
         fs::write(&bootstrap, content).expect("ours");
         fs::set_permissions(&bootstrap, fs::Permissions::from_mode(mode)).expect("ours");
         let started = start(&bootstrap, directory.path(), &BTreeMap::new());
-        assert!(matches!(started, Err(super::super::exit::Obstacle::Never(_))), "{content:?}: {started:?}");
+        assert!(matches!(started, Err(super::super::error::RunnerError::Permanent(_))), "{content:?}: {started:?}");
     }
 }
 
 #[test]
 fn how_it_ends_by_answer_process_and_cut() {
-    let response = || End::Answered(Answer::Response(crate::runtime_api::Body { bytes: Bytes::new(), length: 0 }));
-    let error = || End::Answered(Answer::Error(Failure { error_type: None, body: Bytes::new() }));
+    let response = || {
+        AttemptEnd::Answered(InvocationAnswer::Response(crate::runtime_api::AnswerBody {
+            bytes: Bytes::new(),
+            length: 0,
+        }))
+    };
+    let error =
+        || AttemptEnd::Answered(InvocationAnswer::Error(ReportedError { error_type: None, body: Bytes::new() }));
     let unreadable = r#"{"errorType":"Immortal.UnreadableEvent","errorMessage":"no"}"#;
-    let unreadable =
-        End::Answered(Answer::Error(Failure { error_type: Some("unhandled".into()), body: unreadable.into() }));
-    let missing = || End::Answered(Answer::Missing(Failure { error_type: None, body: Bytes::new() }));
+    let unreadable = AttemptEnd::Answered(InvocationAnswer::Error(ReportedError {
+        error_type: Some("unhandled".into()),
+        body: unreadable.into(),
+    }));
+    let missing =
+        || AttemptEnd::Answered(InvocationAnswer::Missing(ReportedError { error_type: None, body: Bytes::new() }));
     for (end, cut, expected) in [
-        (response(), None, Exit::Succeeded),
-        (response(), Some(Cut::Told), Exit::Succeeded),
-        (response(), Some(Cut::Limit), Exit::Succeeded),
-        (error(), None, Exit::Failed),
-        (unreadable, None, Exit::Never),
-        (error(), Some(Cut::Told), Exit::Failed),
-        (error(), Some(Cut::Limit), Exit::LimitReached),
-        (missing(), None, Exit::Unanswered),
-        (missing(), Some(Cut::Told), Exit::Stopped),
-        (missing(), Some(Cut::Limit), Exit::LimitReached),
-        (response(), Some(Cut::NeverAsked), Exit::Succeeded),
-        (error(), Some(Cut::NeverAsked), Exit::Failed),
-        (End::Exited(Ended::Signal(15)), Some(Cut::NeverAsked), Exit::Unanswered),
-        (End::Exited(Ended::Code(0)), None, Exit::Unanswered),
-        (End::Exited(Ended::Code(1)), None, Exit::Unanswered),
-        (End::Exited(Ended::Code(124)), None, Exit::Unanswered),
-        (End::Exited(Ended::Code(0)), Some(Cut::Told), Exit::Stopped),
-        (End::Exited(Ended::Signal(9)), Some(Cut::Told), Exit::Stopped),
-        (End::Exited(Ended::Signal(9)), Some(Cut::Limit), Exit::LimitReached),
-        (End::Exited(Ended::Signal(9)), None, Exit::Killed(9)),
+        (response(), None, RunnerExit::Succeeded),
+        (response(), Some(CutShort::Told), RunnerExit::Succeeded),
+        (response(), Some(CutShort::Limit), RunnerExit::Succeeded),
+        (error(), None, RunnerExit::HandlerFailed),
+        (unreadable, None, RunnerExit::CannotRun),
+        (error(), Some(CutShort::Told), RunnerExit::HandlerFailed),
+        (error(), Some(CutShort::Limit), RunnerExit::LimitReached),
+        (missing(), None, RunnerExit::Unanswered),
+        (missing(), Some(CutShort::Told), RunnerExit::Stopped),
+        (missing(), Some(CutShort::Limit), RunnerExit::LimitReached),
+        (response(), Some(CutShort::NeverAsked), RunnerExit::Succeeded),
+        (error(), Some(CutShort::NeverAsked), RunnerExit::HandlerFailed),
+        (AttemptEnd::Exited(ProcessEnd::Signal(15)), Some(CutShort::NeverAsked), RunnerExit::Unanswered),
+        (AttemptEnd::Exited(ProcessEnd::Code(0)), None, RunnerExit::Unanswered),
+        (AttemptEnd::Exited(ProcessEnd::Code(1)), None, RunnerExit::Unanswered),
+        (AttemptEnd::Exited(ProcessEnd::Code(124)), None, RunnerExit::Unanswered),
+        (AttemptEnd::Exited(ProcessEnd::Code(0)), Some(CutShort::Told), RunnerExit::Stopped),
+        (AttemptEnd::Exited(ProcessEnd::Signal(9)), Some(CutShort::Told), RunnerExit::Stopped),
+        (AttemptEnd::Exited(ProcessEnd::Signal(9)), Some(CutShort::Limit), RunnerExit::LimitReached),
+        (AttemptEnd::Exited(ProcessEnd::Signal(9)), None, RunnerExit::Killed(9)),
     ] {
         assert_eq!(exit(&end, cut), expected, "{end:?} {cut:?}");
-    }
-}
-
-#[test]
-fn an_error_is_told_in_a_few_words() {
-    for (error_type, body, expected) in [
-        (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
-        (None, r#"{"errorType":"&alloc::boxed::Box<dyn core::error::Error>","errorMessage":"no"}"#, "an error: no"),
-        (Some("unhandled"), "no json", "unhandled"),
-        (None, "", "an error"),
-    ] {
-        let failure = Failure { error_type: error_type.map(str::to_owned), body: body.to_owned().into() };
-        assert_eq!(words(&failure), expected);
     }
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{config::Config, exit::Obstacle, function::Function};
+use super::{config::RunnerConfig, deployed_function::DeployedFunction, error::RunnerError};
 
 /// The name that Lambda runs.
 const BOOTSTRAP: &str = "bootstrap";
@@ -16,15 +16,15 @@ const BOOTSTRAP: &str = "bootstrap";
 /// The function's own program, a layer's, or that of the image.
 ///
 /// A managed runtime's is always the image's: `bootstrap` in its zip is a file like any other.
-pub(super) fn find(config: &Config, function: &Function) -> Result<PathBuf, Obstacle> {
+pub(super) fn find(config: &RunnerConfig, function: &DeployedFunction) -> Result<PathBuf, RunnerError> {
     let name = &function.name;
     let roots = [&config.task_root, &config.layer_root, &config.runtime_root];
     let candidates = roots.map(|root| root.join(BOOTSTRAP));
     let ours = if function.managed().is_some() { &candidates[2..] } else { &candidates[..] };
     let Some((path, metadata)) = ours.iter().find_map(|path| Some((path, fs::metadata(path).ok()?))) else {
-        return Err(Obstacle::Never(missing(config, function)));
+        return Err(RunnerError::Permanent(missing(config, function)));
     };
-    let refused = |why: &str| Err(Obstacle::Never(format!("{} of function {name} {why}", path.display())));
+    let refused = |why: &str| Err(RunnerError::Permanent(format!("{} of function {name} {why}", path.display())));
     if metadata.is_dir() {
         let hint = instead(&config.task_root, function).unwrap_or_default();
         return refused(&format!("is a directory, and must be an executable file{hint}"));
@@ -38,7 +38,7 @@ pub(super) fn find(config: &Config, function: &Function) -> Result<PathBuf, Obst
     }
 }
 
-fn missing(config: &Config, function: &Function) -> String {
+fn missing(config: &RunnerConfig, function: &DeployedFunction) -> String {
     let name = &function.name;
     if let Some(runtime) = function.managed() {
         return format!(
@@ -64,7 +64,7 @@ fn missing(config: &Config, function: &Function) -> String {
 }
 
 /// What of the zip seems to be the program, and how to have it found.
-fn instead(task_root: &Path, function: &Function) -> Option<String> {
+fn instead(task_root: &Path, function: &DeployedFunction) -> Option<String> {
     let files = files_below(task_root);
     let names: Vec<_> = files.iter().filter_map(|path| path.strip_prefix(task_root).ok()?.to_str()).collect();
     // On Windows some tools write backslashes, which are no separators in a zip.
@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn config(root: &Path) -> Config {
-        Config {
+    fn config(root: &Path) -> RunnerConfig {
+        RunnerConfig {
             task_root: root.join("task"),
             layer_root: root.join("opt"),
             runtime_root: root.join("runtime"),
@@ -152,9 +152,9 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
     }
 
-    fn refusal(config: &Config, function: &Function) -> String {
+    fn refusal(config: &RunnerConfig, function: &DeployedFunction) -> String {
         match find(config, function) {
-            Err(Obstacle::Never(message)) => message,
+            Err(RunnerError::Permanent(message)) => message,
             other => panic!("not refused for good: {other:?}"),
         }
     }
@@ -163,9 +163,9 @@ mod tests {
     fn the_functions_own_bootstrap_comes_first() {
         let root = tempfile::tempdir().expect("a directory");
         let config = config(root.path());
-        let own = Function::default();
+        let own = DeployedFunction::default();
         assert!(refusal(&config, &own).contains("no bootstrap"));
-        let managed = Function { runtime: Some("nodejs22.x".into()), ..Function::default() };
+        let managed = DeployedFunction { runtime: Some("nodejs22.x".into()), ..DeployedFunction::default() };
         assert!(refusal(&config, &managed).contains("base image"));
         for directory in [&config.runtime_root, &config.layer_root, &config.task_root] {
             let path = directory.join(BOOTSTRAP);
@@ -180,7 +180,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a directory");
         let config = config(root.path());
         put(&config.task_root.join(BOOTSTRAP), 0o644, b"#!/bin/sh\n");
-        assert!(refusal(&config, &Function::default()).contains("mode 755"));
+        assert!(refusal(&config, &DeployedFunction::default()).contains("mode 755"));
     }
 
     #[test]
@@ -206,7 +206,8 @@ mod tests {
             for (name, content) in files {
                 put(&config.task_root.join(name), 0o644, content);
             }
-            let function = Function { name: "hello".into(), handler: Some("main".into()), ..Function::default() };
+            let function =
+                DeployedFunction { name: "hello".into(), handler: Some("main".into()), ..DeployedFunction::default() };
             let message = refusal(&config, &function);
             assert!(message.contains(said), "{files:?}: {message}");
             assert!(!message.contains("base image") && !message.contains("another zip"), "{message}");
@@ -219,7 +220,7 @@ mod tests {
         let config = config(root.path());
         fs::create_dir_all(&config.task_root).expect("ours");
         std::os::unix::fs::symlink("/opt/no/such", config.task_root.join(BOOTSTRAP)).expect("ours");
-        assert!(refusal(&config, &Function::default()).contains("is a link to /opt/no/such"));
+        assert!(refusal(&config, &DeployedFunction::default()).contains("is a link to /opt/no/such"));
     }
 
     #[test]
@@ -237,8 +238,8 @@ mod tests {
         ] {
             put(&path, 0o755, content);
             match said {
-                Some(said) => assert!(refusal(&config, &Function::default()).contains(said), "{content:?}"),
-                None => assert_eq!(find(&config, &Function::default()), Ok(path.clone()), "{content:?}"),
+                Some(said) => assert!(refusal(&config, &DeployedFunction::default()).contains(said), "{content:?}"),
+                None => assert_eq!(find(&config, &DeployedFunction::default()), Ok(path.clone()), "{content:?}"),
             }
         }
     }

@@ -8,9 +8,9 @@ use crate::names::env;
 ///
 /// It isn't shown: it holds the event and whatever secrets the task has.
 #[derive(Clone, Default)]
-pub(super) struct Variables(BTreeMap<String, String>);
+pub(super) struct TaskEnvironment(BTreeMap<String, String>);
 
-impl Variables {
+impl TaskEnvironment {
     /// Reads the environment; variables that aren't text are left out.
     pub(super) fn read() -> Self {
         std::env::vars_os()
@@ -23,7 +23,7 @@ impl Variables {
     }
 }
 
-impl FromIterator<(String, String)> for Variables {
+impl FromIterator<(String, String)> for TaskEnvironment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
         Self(variables.into_iter().collect())
     }
@@ -31,7 +31,7 @@ impl FromIterator<(String, String)> for Variables {
 
 /// What the runner was told, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Config {
+pub(super) struct RunnerConfig {
     pub(super) task_root: PathBuf,
     pub(super) layer_root: PathBuf,
     /// Where a language's base image has its runtime.
@@ -43,7 +43,7 @@ pub(super) struct Config {
     pub(super) stall_timeout: Duration,
 }
 
-impl Config {
+impl RunnerConfig {
     /// Reads the configuration from variables, given as a look-up, or says all that is wrong with it.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
@@ -88,10 +88,10 @@ fn seconds(name: &str, text: Option<String>, default: u64, problems: &mut Vec<St
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        let variables: Variables =
+    fn read(variables: &[(&str, &str)]) -> Result<RunnerConfig, Vec<String>> {
+        let variables: TaskEnvironment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Config::read(|name| variables.get(name))
+        RunnerConfig::read(|name| variables.get(name))
     }
 
     #[test]

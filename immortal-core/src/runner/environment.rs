@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
-use super::{config::Config, function::Function};
+use super::{config::RunnerConfig, deployed_function::DeployedFunction, identity::FunctionIdentity};
 use crate::{
     names::{RESERVED, env},
     order::Order,
@@ -36,61 +36,27 @@ const DROPPED: &[&str] = &[
 /// The script that would start the runtime in its place; it is ignored.
 pub(super) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// What the context and `GetFunction` together say of the function; where both know a value, the context wins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) arn: String,
-    pub(super) memory_mb: u32,
-    pub(super) log_group: String,
-    pub(super) log_stream: Option<String>,
-    pub(super) handler: String,
-}
-
-impl Identity {
-    pub(super) fn of(order: &Order, function: &Function) -> Self {
-        let context = &order.context;
-        let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
-        let name = first(&context.function_name, &function.name);
-        // The context may name an alias, which Lambda never has in its own.
-        let mut versions = [&context.function_version, &function.version].into_iter();
-        let version = versions.find(|version| is_version(version)).map_or("$LATEST", String::as_str).to_owned();
-        let log_group = function.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
-        Self {
-            arn: first(&context.invoked_function_arn, &function.arn),
-            version,
-            // A function without a word on its memory has 128 MB.
-            memory_mb: context.memory_limit_in_mb.parse().ok().or(function.memory_mb).unwrap_or(128),
-            log_group: first(&context.log_group_name, &log_group),
-            log_stream: Some(context.log_stream_name.clone()).filter(|stream| !stream.is_empty()),
-            handler: order.handler_path.clone().or_else(|| function.handler.clone()).unwrap_or_default(),
-            name,
-        }
-    }
-}
-
 /// The child's whole environment.
 pub(super) fn of_child(
     order: &Order,
-    function: &Function,
-    config: &Config,
+    function: &DeployedFunction,
+    identity: &FunctionIdentity,
+    config: &RunnerConfig,
     runtime_api: SocketAddr,
     own: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
-    let identity = Identity::of(order, function);
     let mut environment = ordinary(function, config);
     let dropped = |name: &str| RESERVED.contains(&name) || DROPPED.contains(&name);
     environment.extend(function.variables.0.iter().filter(|(name, _)| !dropped(name)).map(owned));
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
-    set("_HANDLER", identity.handler);
-    set("AWS_LAMBDA_FUNCTION_NAME", identity.name);
-    set("AWS_LAMBDA_FUNCTION_VERSION", identity.version);
+    set("_HANDLER", identity.handler.clone());
+    set("AWS_LAMBDA_FUNCTION_NAME", identity.name.clone());
+    set("AWS_LAMBDA_FUNCTION_VERSION", identity.version.clone());
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", identity.memory_mb.to_string());
     set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned());
-    set("AWS_LAMBDA_LOG_GROUP_NAME", identity.log_group);
-    if let Some(stream) = identity.log_stream {
-        set("AWS_LAMBDA_LOG_STREAM_NAME", stream);
+    set("AWS_LAMBDA_LOG_GROUP_NAME", identity.log_group.clone());
+    if let Some(stream) = &identity.log_stream {
+        set("AWS_LAMBDA_LOG_STREAM_NAME", stream.clone());
     }
     set(env::RUNTIME_API, runtime_api.to_string());
     set(env::TASK_ROOT, text(&config.task_root));
@@ -118,15 +84,8 @@ pub(super) fn of_child(
     environment
 }
 
-/// Whether this is a version as Lambda names it: a number, or `$LATEST`.
-///
-/// Source: `Version` in <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>
-fn is_version(text: &str) -> bool {
-    text == "$LATEST" || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// The variables that Lambda sets and a function may set otherwise.
-fn ordinary(function: &Function, config: &Config) -> BTreeMap<String, String> {
+fn ordinary(function: &DeployedFunction, config: &RunnerConfig) -> BTreeMap<String, String> {
     let (task, layers, runtime) = (text(&config.task_root), text(&config.layer_root), text(&config.runtime_root));
     // A managed runtime has its language under /var/lang.
     let (lang_bin, lang_lib) =
@@ -157,7 +116,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{context::Context, order::EventForm, runner::function::Secret};
+    use crate::{context::Context, order::EventForm, runner::deployed_function::SecretValue};
 
     fn order(context: Context) -> Order {
         Order {
@@ -171,23 +130,23 @@ mod tests {
         }
     }
 
-    fn function(variables: &[(&str, &str)]) -> Function {
-        Function {
+    fn function(variables: &[(&str, &str)]) -> DeployedFunction {
+        DeployedFunction {
             name: "ingest".into(),
             arn: "arn:aws:lambda:eu-west-1:123456789012:function:ingest".into(),
             version: "7".into(),
             runtime: Some("provided.al2023".into()),
             handler: Some("bootstrap".into()),
             memory_mb: Some(512),
-            variables: Secret(
+            variables: SecretValue(
                 variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             ),
-            ..Function::default()
+            ..DeployedFunction::default()
         }
     }
 
-    fn config() -> Config {
-        Config {
+    fn config() -> RunnerConfig {
+        RunnerConfig {
             task_root: "/var/task".into(),
             layer_root: "/opt".into(),
             runtime_root: "/var/runtime".into(),
@@ -197,9 +156,16 @@ mod tests {
         }
     }
 
-    fn environment(order: &Order, function: &Function, own: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn environment(order: &Order, function: &DeployedFunction, own: &[(&str, &str)]) -> BTreeMap<String, String> {
         let own = |name: &str| own.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        of_child(order, function, &config(), SocketAddr::from(([127, 0, 0, 1], 9001)), own)
+        of_child(
+            order,
+            function,
+            &FunctionIdentity::of(order, function),
+            &config(),
+            SocketAddr::from(([127, 0, 0, 1], 9001)),
+            own,
+        )
     }
 
     fn lines(environment: &BTreeMap<String, String>) -> Vec<String> {
@@ -268,26 +234,6 @@ mod tests {
         ] {
             assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
         }
-        let unknown = Context { memory_limit_in_mb: "plenty".into(), ..Context::default() };
-        let identity = Identity::of(&order(unknown), &Function::default());
-        assert_eq!((identity.version.as_str(), identity.memory_mb), ("$LATEST", 128));
-    }
-
-    #[test]
-    fn a_version_is_a_number_or_latest_never_an_alias() {
-        for (context, function, expected) in [
-            ("6", "7", "6"),
-            ("$LATEST", "7", "$LATEST"),
-            ("prod", "7", "7"),
-            ("", "7", "7"),
-            ("prod", "prod", "$LATEST"),
-            ("7\nEND RequestId: forged", "7", "7"),
-            ("", "", "$LATEST"),
-        ] {
-            let order = order(Context { function_version: context.into(), ..Context::default() });
-            let function = Function { version: function.into(), ..Function::default() };
-            assert_eq!(Identity::of(&order, &function).version, expected, "{context:?}");
-        }
     }
 
     #[test]
@@ -300,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_managed_runtime_has_its_language() {
-        let python = Function { runtime: Some("python3.13".into()), ..function(&[]) };
+        let python = DeployedFunction { runtime: Some("python3.13".into()), ..function(&[]) };
         let environment = environment(&order(Context::default()), &python, &[]);
         assert_eq!(environment["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13");
         assert!(environment["PATH"].starts_with("/var/lang/bin:"), "{}", environment["PATH"]);

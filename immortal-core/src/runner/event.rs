@@ -4,18 +4,18 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{
-    exit::Obstacle,
-    retry::{Failed, failed, patiently},
+    error::RunnerError,
+    retry::{CallError, call_error, with_retries},
 };
 use crate::{
-    aws::{Aws, AwsError, s3::ObjectStore},
+    aws::{AwsClients, AwsError, s3::ObjectStore},
     event_gzip,
     names::{MAX_EVENT, env},
     order::EventForm,
 };
 
 /// Reads the event.
-pub(super) async fn read(form: &EventForm, aws: &Aws) -> Result<Bytes, Obstacle> {
+pub(super) async fn read(form: &EventForm, aws: &AwsClients) -> Result<Bytes, RunnerError> {
     let event = match form {
         EventForm::Inline(event) => Bytes::from(event.clone()),
         EventForm::Gzip(event) => gunzip(event)?,
@@ -25,35 +25,35 @@ pub(super) async fn read(form: &EventForm, aws: &Aws) -> Result<Bytes, Obstacle>
         }
     };
     if serde_json::from_slice::<&RawValue>(&event).is_err() {
-        return Err(Obstacle::Never("the order's event is no JSON".into()));
+        return Err(RunnerError::Permanent("the order's event is not valid JSON".into()));
     }
     Ok(event)
 }
 
-fn gunzip(text: &str) -> Result<Bytes, Obstacle> {
+fn gunzip(text: &str) -> Result<Bytes, RunnerError> {
     let event = event_gzip::gunzip(text);
-    event.map(Bytes::from).map_err(|broken| Obstacle::Never(format!("the order can't be run: {broken}")))
+    event.map(Bytes::from).map_err(|broken| RunnerError::Permanent(format!("the order can't be run: {broken}")))
 }
 
-fn parse(uri: &str) -> Result<(&str, &str), Obstacle> {
+fn parse(uri: &str) -> Result<(&str, &str), RunnerError> {
     uri.strip_prefix("s3://")
         .and_then(|rest| rest.split_once('/'))
         .filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
         .ok_or_else(|| {
-            Obstacle::Never(format!(
+            RunnerError::Permanent(format!(
                 "the order can't be run: {} is {uri:?}, and must be s3://bucket/key",
                 env::EVENT_S3
             ))
         })
 }
 
-async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, Obstacle> {
+async fn fetch(aws: &AwsClients, uri: &str, bucket: &str, key: &str) -> Result<Bytes, RunnerError> {
     let objects = ObjectStore::new(aws);
     let what = format!("GetObject of {uri}");
-    patiently(&what, || async {
+    with_retries(&what, || async {
         match objects.get(bucket, key, MAX_EVENT).await {
             Ok(Some(event)) => Ok(event),
-            Ok(None) => Err(Failed::For(Obstacle::Never(format!(
+            Ok(None) => Err(CallError::Permanent(RunnerError::Permanent(format!(
                 "{uri} holds more than {MAX_EVENT} bytes, which no event of Lambda's does"
             )))),
             Err(error) => Err(refused(error, &what, uri)),
@@ -62,13 +62,13 @@ async fn fetch(aws: &Aws, uri: &str, bucket: &str, key: &str) -> Result<Bytes, O
     .await
 }
 
-fn refused(error: AwsError, what: &str, uri: &str) -> Failed {
-    failed(error, what, |refusal| match refusal.code.as_str() {
-        "NoSuchKey" | "NoSuchBucket" => Obstacle::Never(format!(
+fn refused(error: AwsError, what: &str, uri: &str) -> CallError {
+    call_error(error, what, |refusal| match refusal.code.as_str() {
+        "NoSuchKey" | "NoSuchBucket" => RunnerError::Permanent(format!(
             "the event is gone: {uri} {refusal}; keep events for longer than the attempts may take, in the lifecycle \
              rule of the bucket"
         )),
-        _ => Obstacle::NotNow(format!(
+        _ => RunnerError::Transient(format!(
             "the event can't be read: {uri} {refusal}; allow the task role s3:GetObject on the bucket's objects; where \
              it may, the object is gone, which S3 says to roles with s3:ListBucket only"
         )),
@@ -82,7 +82,7 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
 
     use super::*;
-    use crate::aws::Refusal;
+    use crate::aws::ServiceError;
 
     fn gzip(bytes: &[u8]) -> String {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -90,8 +90,8 @@ mod tests {
         BASE64_STANDARD.encode(encoder.finish().expect("memory"))
     }
 
-    async fn event(form: EventForm) -> Result<Bytes, Obstacle> {
-        read(&form, &Aws::at("http://127.0.0.1:1")).await
+    async fn event(form: EventForm) -> Result<Bytes, RunnerError> {
+        read(&form, &AwsClients::at("http://127.0.0.1:1")).await
     }
 
     #[tokio::test]
@@ -114,21 +114,21 @@ mod tests {
             EventForm::S3("s3:///key".into()),
         ] {
             let result = event(form.clone()).await;
-            assert!(matches!(result, Err(Obstacle::Never(_))), "{form:?}: {result:?}");
+            assert!(matches!(result, Err(RunnerError::Permanent(_))), "{form:?}: {result:?}");
         }
     }
 
     #[test]
     fn what_s3_answers_decides() {
         let decided = |code: &str, status| {
-            let refusal = Refusal { status, code: code.to_owned(), ..Refusal::default() };
+            let refusal = ServiceError { status, code: code.to_owned(), ..ServiceError::default() };
             refused(AwsError::Refused(refusal), "GetObject", "s3://b/k")
         };
-        assert!(matches!(decided("NoSuchKey", 404), Failed::For(Obstacle::Never(_))));
-        assert!(matches!(decided("NoSuchBucket", 404), Failed::For(Obstacle::Never(_))));
-        assert!(matches!(decided("AccessDenied", 403), Failed::For(Obstacle::NotNow(_))));
-        assert!(matches!(decided("SlowDown", 503), Failed::Again(_)));
-        assert!(matches!(decided("InternalError", 500), Failed::Again(_)));
-        assert!(matches!(decided("RequestTimeout", 400), Failed::Again(_)));
+        assert!(matches!(decided("NoSuchKey", 404), CallError::Permanent(RunnerError::Permanent(_))));
+        assert!(matches!(decided("NoSuchBucket", 404), CallError::Permanent(RunnerError::Permanent(_))));
+        assert!(matches!(decided("AccessDenied", 403), CallError::Permanent(RunnerError::Transient(_))));
+        assert!(matches!(decided("SlowDown", 503), CallError::Transient(_)));
+        assert!(matches!(decided("InternalError", 500), CallError::Transient(_)));
+        assert!(matches!(decided("RequestTimeout", 400), CallError::Transient(_)));
     }
 }

@@ -5,80 +5,81 @@
 use aws_sdk_lambda::{
     Client,
     operation::get_function::GetFunctionOutput,
-    types::{EnvironmentError, PackageType},
+    types::{EnvironmentError, FunctionCodeLocationError, PackageType},
 };
 
 use super::{
-    exit::Obstacle,
-    function::{Function, Package, Secret},
-    retry::{Failed, failed, patiently},
+    deployed_function::{CodePackage, DecryptionError, DeployedFunction, SecretValue},
+    error::RunnerError,
+    retry::{CallError, call_error, with_retries},
 };
-use crate::aws::{Aws, AwsError};
+use crate::aws::{AwsClients, AwsError};
 
 /// Lambda, as the runner asks it.
 #[derive(Clone, Debug)]
-pub(super) struct Lambda(Client);
+pub(super) struct LambdaClient(Client);
 
-impl Lambda {
-    pub(super) fn new(aws: &Aws) -> Self {
+impl LambdaClient {
+    pub(super) fn new(aws: &AwsClients) -> Self {
         Self(Client::new(&aws.config))
     }
 
     /// Asks for a function, or for one of its versions.
-    pub(super) async fn function(&self, name: &str, qualifier: Option<&str>) -> Result<Function, Obstacle> {
+    pub(super) async fn function(&self, name: &str, qualifier: Option<&str>) -> Result<DeployedFunction, RunnerError> {
         let what = match qualifier {
             Some(qualifier) => format!("GetFunction of {name}, version {qualifier},"),
             None => format!("GetFunction of {name}"),
         };
-        patiently(&what, || async {
+        with_retries(&what, || async {
             let call = self.0.get_function().function_name(name).set_qualifier(qualifier.map(str::to_owned));
             let answer = call.send().await;
             let answer = answer.map_err(|error| refused(error.into(), &what, "lambda:GetFunction on the function"))?;
-            plain(answer).ok_or_else(|| Failed::Again("an answer without a configuration".to_owned()))
+            plain(answer).ok_or_else(|| CallError::Transient("an answer without a configuration".to_owned()))
         })
         .await
     }
 
     /// Asks for a version of a layer.
-    pub(super) async fn layer(&self, arn: &str) -> Result<Package, Obstacle> {
+    pub(super) async fn layer(&self, arn: &str) -> Result<CodePackage, RunnerError> {
         let what = format!("GetLayerVersion of {arn}");
         let permission = "lambda:GetLayerVersion on the layer (its owner must share it)";
-        let layer = patiently(&what, || async {
+        let layer = with_retries(&what, || async {
             let answer = self.0.get_layer_version_by_arn().arn(arn).send().await;
             answer.map_err(|error| refused(error.into(), &what, permission))
         });
         layer
             .await?
             .content
-            .and_then(|content| Some(Package { location: Secret(content.location?), sha256: content.code_sha256? }))
-            .ok_or_else(|| Obstacle::NotNow(format!("{what} names no place to download it from")))
+            .and_then(|content| {
+                Some(CodePackage { location: SecretValue(content.location?), sha256: content.code_sha256? })
+            })
+            .ok_or_else(|| RunnerError::Transient(format!("{what} names no place to download it from")))
     }
 }
 
-fn refused(error: AwsError, what: &str, permission: &str) -> Failed {
-    failed(error, what, |refusal| match refusal.code.as_str() {
-        "ResourceNotFoundException" => Obstacle::Never(format!(
+fn refused(error: AwsError, what: &str, permission: &str) -> CallError {
+    call_error(error, what, |refusal| match refusal.code.as_str() {
+        "ResourceNotFoundException" => RunnerError::Permanent(format!(
             "{what} found nothing: {refusal}; the function or this version of it was deleted, or lies in another region"
         )),
         "ValidationException" | "InvalidParameterValueException" => {
-            Obstacle::Never(format!("{what} was refused: {refusal}; the order names what can't be a function"))
+            RunnerError::Permanent(format!("{what} was refused: {refusal}; the order names what can't be a function"))
         }
-        _ => Obstacle::NotNow(format!("{what} was refused: {refusal}; allow the task role {permission}")),
+        _ => RunnerError::Transient(format!("{what} was refused: {refusal}; allow the task role {permission}")),
     })
 }
 
-fn plain(answer: GetFunctionOutput) -> Option<Function> {
-    let location = answer.code.and_then(|code| code.location);
+fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
+    let code = answer.code;
+    let (location, code_error, code_key) =
+        code.map(|code| (code.location, code.error, code.source_kms_key_arn)).unwrap_or_default();
     let configuration = answer.configuration?;
     let (variables, error) = match configuration.environment {
         Some(environment) => (environment.variables, environment.error),
         None => (None, None),
     };
-    let text = |EnvironmentError { error_code, message, .. }: EnvironmentError| {
-        [error_code, message].into_iter().flatten().collect::<Vec<_>>().join(": ")
-    };
     let architectures = configuration.architectures.unwrap_or_default().into_iter();
-    Some(Function {
+    Some(DeployedFunction {
         name: configuration.function_name.unwrap_or_default(),
         arn: configuration.function_arn.unwrap_or_default(),
         version: configuration.version.unwrap_or_default(),
@@ -86,8 +87,10 @@ fn plain(answer: GetFunctionOutput) -> Option<Function> {
         handler: configuration.handler,
         memory_mb: configuration.memory_size.and_then(|size| u32::try_from(size).ok()),
         log_group: configuration.logging_config.and_then(|logging| logging.log_group),
-        variables_error: error.map(text),
-        variables: Secret(variables.unwrap_or_default().into_iter().collect()),
+        variables_error: error.map(DecryptionError::from),
+        code_error: code_error.map(DecryptionError::from),
+        code_key,
+        variables: SecretValue(variables.unwrap_or_default().into_iter().collect()),
         is_image: configuration.package_type == Some(PackageType::Image),
         is_durable: configuration.durable_config.is_some(),
         has_file_system: configuration.file_system_configs.is_some_and(|configs| !configs.is_empty()),
@@ -95,8 +98,20 @@ fn plain(answer: GetFunctionOutput) -> Option<Function> {
         layers: configuration.layers.into_iter().flatten().filter_map(|layer| layer.arn).collect(),
         package: location
             .zip(configuration.code_sha256)
-            .map(|(location, sha256)| Package { location: Secret(location), sha256 }),
+            .map(|(location, sha256)| CodePackage { location: SecretValue(location), sha256 }),
     })
+}
+
+impl From<EnvironmentError> for DecryptionError {
+    fn from(EnvironmentError { error_code, message, .. }: EnvironmentError) -> Self {
+        Self { code: error_code.unwrap_or_default(), message: message.unwrap_or_default() }
+    }
+}
+
+impl From<FunctionCodeLocationError> for DecryptionError {
+    fn from(FunctionCodeLocationError { error_code, message, .. }: FunctionCodeLocationError) -> Self {
+        Self { code: error_code.unwrap_or_default(), message: message.unwrap_or_default() }
+    }
 }
 
 #[cfg(test)]
@@ -150,10 +165,14 @@ mod tests {
             .durable_config(DurableConfig::builder().execution_timeout(9).build())
             .file_system_configs(file_system)
             .environment(EnvironmentResponse::builder().error(error).build());
-        let code = FunctionCodeLocation::builder().image_uri("i").build();
+        let error = FunctionCodeLocationError::builder().error_code("AccessDeniedException").message("key").build();
+        let code = FunctionCodeLocation::builder().image_uri("i").source_kms_key_arn("k").error(error).build();
         let function = plain(answer(configuration.build(), code)).expect("a configuration");
         assert!(function.is_image && function.is_durable && function.has_file_system && function.package.is_none());
-        assert_eq!(function.variables_error.as_deref(), Some("AccessDenied: kms"));
+        let text = |error: Option<DecryptionError>| error.map(|error| error.to_string());
+        assert_eq!(text(function.variables_error).as_deref(), Some("AccessDenied: kms"));
+        assert_eq!(text(function.code_error).as_deref(), Some("AccessDeniedException: key"));
+        assert_eq!(function.code_key.as_deref(), Some("k"));
         assert!(plain(GetFunctionOutput::builder().build()).is_none());
     }
 }

@@ -5,93 +5,131 @@
 
 mod attempt;
 mod bootstrap;
-mod child;
+mod child_process;
 mod config;
+mod deployed_function;
 mod download;
 mod environment;
+mod error;
 mod event;
-mod exit;
 #[doc(hidden)]
 pub mod extract;
-mod function;
-mod group;
+mod identity;
+mod invocation;
 mod lambda;
 mod prepare;
+mod process_group;
 mod report;
+mod reported_error;
 mod retry;
 mod stop;
 
-use std::{io::stdout, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use crate::{
+    exit::RunnerExit,
     manifest::Manifest,
     order::Order,
-    runtime_api::{Answer, FunctionNames, Invocation, RuntimeApi},
+    runtime_api::{FunctionNames, RuntimeApi},
 };
-use attempt::{Bounds, End, Outcome};
-use config::{Config, Variables};
-use environment::Identity;
-pub use exit::{Exit, Obstacle};
-use prepare::Prepared;
-use stop::Stop;
+use attempt::AttemptLimits;
+use config::{RunnerConfig, TaskEnvironment};
+pub(crate) use error::RunnerError;
+use prepare::{PreparedAttempt, prepare};
+use report::AttemptReport;
+use stop::StopSignal;
 
 /// Runs one attempt of the order in the environment, and returns the exit code.
 ///
 /// The manifest isn't asked: the order holds all that was decided for this attempt.
-pub async fn run(_manifest: &Manifest) -> u8 {
-    let variables = Variables::read();
-    let ended = match read(&variables) {
+pub(crate) async fn run(_manifest: &Manifest) -> u8 {
+    let environment = TaskEnvironment::read();
+    let exit = match read(&environment) {
         Ok((order, config)) => {
             let span = tracing::info_span!("request", id = order.context.aws_request_id);
-            let attempt = async { attempt(&order, &config, &variables).await.inspect_err(log) };
-            attempt.instrument(span).await
+            let ran = async { run_order(&order, &config, &environment).await.unwrap_or_else(|error| failed(&error)) };
+            ran.instrument(span).await
         }
-        Err(obstacle) => Err(obstacle).inspect_err(log),
+        Err(error) => failed(&error),
     };
-    ended.unwrap_or_else(|obstacle| Exit::from(&obstacle)).into()
+    exit.into()
 }
 
-fn log(obstacle: &Obstacle) {
-    tracing::error!("{obstacle}");
+fn failed(error: &RunnerError) -> RunnerExit {
+    tracing::error!("{error}");
+    error.into()
 }
 
-async fn attempt(order: &Order, config: &Config, variables: &Variables) -> Result<Exit, Obstacle> {
-    let started = Instant::now();
-    let broken = |error: std::io::Error| Obstacle::Broken(format!("the runner itself failed: {error}"));
-    let mut stop = Stop::listen().map_err(broken)?;
-    let limit = order.limit.map(|seconds| started + Duration::from_secs(seconds));
+/// Reads order and configuration, or says all that is wrong with both.
+fn read(environment: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerError> {
+    let lookup = |name: &str| environment.get(name);
+    match (Order::from_variables(lookup), RunnerConfig::read(lookup)) {
+        (Ok(order), Ok(config)) => Ok((order, config)),
+        (Err(malformed), Ok(_)) => Err(RunnerError::Permanent(malformed.to_string())),
+        (order, Err(problems)) => {
+            let mut all: Vec<String> = order.err().map(|malformed| malformed.to_string()).into_iter().collect();
+            all.push(format!("the runner is misconfigured: {}; set these in the task definition", problems.join("; ")));
+            Err(RunnerError::Permanent(all.join("; ")))
+        }
+    }
+}
+
+/// Prepares the attempt, unless the task is told to stop or the limit is reached before that is done, and makes it.
+async fn run_order(
+    order: &Order,
+    config: &RunnerConfig,
+    environment: &TaskEnvironment,
+) -> Result<RunnerExit, RunnerError> {
+    let begun = Instant::now();
+    let mut stop = StopSignal::listen().map_err(|error| internal(&error))?;
+    let limit = order.limit.map(|seconds| begun + Duration::from_secs(seconds));
     let prepared = tokio::select! {
         biased;
         () = stop.told() => {
             tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
-            return Ok(Exit::Stopped);
+            return Ok(RunnerExit::Stopped);
         }
         () = until(limit) => {
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
-            return Ok(Exit::LimitReached);
+            return Ok(RunnerExit::LimitReached);
         }
-        prepared = Box::pin(prepare::prepare(order, config)) => prepared?,
+        prepared = Box::pin(prepare(order, config)) => prepared?,
     };
-    let bounds = Bounds { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
-    let api = RuntimeApi::bind().await.map_err(broken)?;
-    invoke(order, config, prepared, variables, &api, &mut stop, bounds).await
+    let limits = AttemptLimits { limit, stop_timeout: config.stop_timeout, start_timeout: config.start_timeout };
+    invoke(order, config, environment, prepared, &mut stop, limits).await
 }
 
-/// Reads order and configuration, or says all that is wrong with both.
-fn read(variables: &Variables) -> Result<(Order, Config), Obstacle> {
-    let lookup = |name: &str| variables.get(name);
-    match (Order::from_variables(lookup), Config::read(lookup)) {
-        (Ok(order), Ok(config)) => Ok((order, config)),
-        (Err(malformed), Ok(_)) => Err(Obstacle::Never(malformed.to_string())),
-        (order, Err(problems)) => {
-            let mut all: Vec<String> = order.err().map(|malformed| malformed.to_string()).into_iter().collect();
-            all.push(format!("the runner is misconfigured: {}; set these in the task definition", problems.join("; ")));
-            Err(Obstacle::Never(all.join("; ")))
-        }
-    }
+/// Makes the attempt, and reports it.
+async fn invoke(
+    order: &Order,
+    config: &RunnerConfig,
+    environment: &TaskEnvironment,
+    PreparedAttempt { event, function, identity, bootstrap }: PreparedAttempt,
+    stop: &mut StopSignal,
+    limits: AttemptLimits,
+) -> Result<RunnerExit, RunnerError> {
+    let api = RuntimeApi::bind().await.map_err(|error| internal(&error))?;
+    api.describe(FunctionNames {
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        handler: identity.handler.clone(),
+    });
+    let own = |name: &str| environment.get(name);
+    let variables = environment::of_child(order, &function, &identity, config, api.address(), own);
+    let report = AttemptReport::begin(order, &identity);
+    let child =
+        attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
+    let invocation = invocation::of(&order.context, &identity, event);
+    let outcome = attempt::run(&api, invocation, child, stop, limits).await;
+    report.end(&outcome);
+    Ok(outcome.exit)
+}
+
+fn internal(error: &io::Error) -> RunnerError {
+    RunnerError::Internal(format!("the runner itself failed: {error}"))
 }
 
 async fn until(moment: Option<Instant>) {
@@ -99,75 +137,4 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-async fn invoke(
-    order: &Order,
-    config: &Config,
-    prepared: Prepared,
-    variables: &Variables,
-    api: &RuntimeApi,
-    stop: &mut Stop,
-    bounds: Bounds,
-) -> Result<Exit, Obstacle> {
-    let Prepared { event, function, bootstrap } = prepared;
-    let identity = Identity::of(order, &function);
-    let (context, request_id) = (&order.context, order.context.aws_request_id.as_str());
-    api.describe(FunctionNames {
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        handler: identity.handler.clone(),
-    });
-    let invocation = Invocation {
-        request_id: request_id.to_owned(),
-        event,
-        deadline_ms: attempt::deadline_ms(),
-        function_arn: identity.arn.clone(),
-        trace_id: context.xray_trace_id.clone(),
-        client_context: context.client_context.as_ref().map(|json| json.get().to_owned()),
-        cognito_identity: context.identity.as_ref().map(|json| json.get().to_owned()),
-        tenant_id: context.tenant_id.clone(),
-    };
-    let environment = environment::of_child(order, &function, config, api.address(), |name| variables.get(name));
-    // What stdout does with these lines doesn't change what the handler did: errors of it have no one to go to.
-    let _ = report::start(&mut stdout().lock(), request_id, &identity.version);
-    let started = Instant::now();
-    let report = |max_memory_mb| report::Report {
-        request_id,
-        duration: started.elapsed(),
-        memory_mb: identity.memory_mb,
-        max_memory_mb,
-        attempt: order.attempt,
-    };
-    let child = match attempt::start(&bootstrap, &config.task_root, &environment) {
-        Ok(child) => child,
-        Err(obstacle) => {
-            let _ = report::end(&mut stdout().lock(), None, 0, &report(None));
-            return Err(obstacle);
-        }
-    };
-    let outcome = attempt::run(api, invocation, child, stop, bounds).await;
-    let (result, length) = match &outcome.end {
-        End::Answered(Answer::Response(body)) => (Some(&*body.bytes), body.length),
-        _ => (None, 0),
-    };
-    let _ = report::end(&mut stdout().lock(), result, length, &report(outcome.max_memory_mb));
-    tell(&outcome, &identity.name, request_id);
-    Ok(outcome.exit)
-}
-
-/// One line on stderr for an attempt that didn't succeed.
-fn tell(outcome: &Outcome, name: &str, request_id: &str) {
-    let what = match &outcome.end {
-        End::Answered(Answer::Response(_)) => return,
-        End::Answered(Answer::Error(failure)) => format!("returned {}", attempt::words(failure)),
-        End::Answered(Answer::Missing(_)) => "asked for the next event without a whole answer to this one".to_owned(),
-        End::Answered(Answer::InitError(failure)) => format!("couldn't start: {}", attempt::words(failure)),
-        End::Exited(child::Ended::Code(code)) => format!("exited with {code}, without an answer"),
-        End::Exited(child::Ended::Signal(9)) if matches!(outcome.exit, Exit::Killed(_)) => {
-            "was killed by signal 9, as for want of memory: give the task more of it".to_owned()
-        }
-        End::Exited(child::Ended::Signal(signal)) => format!("was killed by signal {signal}, without an answer"),
-    };
-    tracing::error!("function {name}, request {request_id}: the handler {what}");
 }

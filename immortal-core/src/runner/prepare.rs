@@ -11,54 +11,56 @@ use tokio::try_join;
 
 use super::{
     bootstrap,
-    config::Config,
-    download::Downloader,
+    config::RunnerConfig,
+    deployed_function::{DeployedFunction, refuse, requested},
+    download::CodeDownloader,
     environment::EXEC_WRAPPER,
+    error::RunnerError,
     event,
-    exit::Obstacle,
     extract::{self, CallOff, UnpackBudget},
-    function::{Function, refuse, wanted},
-    lambda::Lambda,
+    identity::FunctionIdentity,
+    lambda::LambdaClient,
 };
 use crate::{
-    aws::{Aws, error_chain},
+    aws::{AwsClients, error_chain},
     order::Order,
 };
 
 /// All that a run of the handler needs.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedAttempt {
     pub(super) event: Bytes,
-    pub(super) function: Function,
+    pub(super) function: DeployedFunction,
+    pub(super) identity: FunctionIdentity,
     pub(super) bootstrap: PathBuf,
 }
 
 /// Fetches event, code and layers.
-pub(super) async fn prepare(order: &Order, config: &Config) -> Result<Prepared, Obstacle> {
-    let aws = Aws::from_environment().await.map_err(|missing| Obstacle::NotNow(missing.to_string()))?;
-    let downloader = Downloader::new(aws.http.clone(), config.stall_timeout);
-    let lambda = Lambda::new(&aws);
+pub(super) async fn prepare(order: &Order, config: &RunnerConfig) -> Result<PreparedAttempt, RunnerError> {
+    let aws = AwsClients::from_environment().await.map_err(|missing| RunnerError::Transient(missing.to_string()))?;
+    let downloader = CodeDownloader::new(aws.http.clone(), config.stall_timeout);
+    let lambda = LambdaClient::new(&aws);
     let event = event::read(&order.event, &aws);
     let code = code(order, config, &lambda, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
-    Ok(Prepared { event, function, bootstrap })
+    let identity = FunctionIdentity::of(order, &function);
+    Ok(PreparedAttempt { event, function, identity, bootstrap })
 }
 
 async fn code(
     order: &Order,
-    config: &Config,
-    lambda: &Lambda,
-    downloader: &Downloader,
-) -> Result<(Function, PathBuf), Obstacle> {
-    let (name, qualifier) = wanted(&order.context)?;
+    config: &RunnerConfig,
+    lambda: &LambdaClient,
+    downloader: &CodeDownloader,
+) -> Result<(DeployedFunction, PathBuf), RunnerError> {
+    let (name, qualifier) = requested(&order.context)?;
     let (name, qualifier) = (name.as_str(), qualifier.as_deref());
     let function = lambda.function(name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;
-    let located = |function: &Function| {
-        function
-            .package
-            .clone()
-            .ok_or_else(|| Obstacle::NotNow(format!("GetFunction of {name} names no place to download its code from")))
+    let located = |function: &DeployedFunction| {
+        function.package.clone().ok_or_else(|| {
+            RunnerError::Transient(format!("GetFunction of {name} names no place to download its code from"))
+        })
     };
     let package = located(&function)?;
     let newer = Mutex::new(None);
@@ -88,22 +90,22 @@ async fn code(
     Ok((function, bootstrap))
 }
 
-async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) -> Result<(), Obstacle> {
+async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) -> Result<(), RunnerError> {
     let call_off = CallOff::default();
     let (root, budget, flag) = (root.to_owned(), Arc::clone(budget), call_off.flag());
     let unpacked = tokio::task::spawn_blocking(move || extract::extract(zip, &root, &budget, &flag));
     match unpacked.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            let obstacle = if error.is_permanent() { Obstacle::Never } else { Obstacle::Broken };
-            Err(obstacle(format!("{what} can't be unpacked: {}", error_chain(&error))))
+            let kind = if error.is_permanent() { RunnerError::Permanent } else { RunnerError::Internal };
+            Err(kind(format!("{what} can't be unpacked: {}", error_chain(&error))))
         }
-        Err(error) => Err(Obstacle::Broken(format!("{what} can't be unpacked: {error}"))),
+        Err(error) => Err(RunnerError::Internal(format!("{what} can't be unpacked: {error}"))),
     }
 }
 
 /// Says in one line what of the function isn't honoured here.
-fn ignored(function: &Function, config: &Config) {
+fn ignored(function: &DeployedFunction, config: &RunnerConfig) {
     let mut ignored = Vec::new();
     if let Ok(extensions) = fs::read_dir(config.layer_root.join("extensions")) {
         let names = extensions.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());

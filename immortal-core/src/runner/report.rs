@@ -1,34 +1,106 @@
-//! What an attempt leaves on stdout: the lines that Lambda writes, and the result.
+//! What an attempt leaves behind: on stdout the lines that Lambda writes and the result, in the log why it failed.
 
 use std::{
     fmt::{self, Write as _},
-    io::{self, Write},
+    io::{self, Write, stdout},
     time::Duration,
 };
+
+use tokio::time::Instant;
+
+use super::{
+    attempt::{AttemptEnd, AttemptOutcome},
+    child_process::ProcessEnd,
+    identity::FunctionIdentity,
+    reported_error::summary,
+};
+use crate::{exit::RunnerExit, order::Order, runtime_api::InvocationAnswer};
 
 /// How much of a result is printed.
 const MAX_RESULT: usize = 64 * 1024;
 
+/// The report of an attempt that has begun.
+#[derive(Debug)]
+pub(super) struct AttemptReport<'a> {
+    order: &'a Order,
+    identity: &'a FunctionIdentity,
+    begun: Instant,
+}
+
+impl<'a> AttemptReport<'a> {
+    /// Writes the line before the handler runs. What stdout does with it doesn't change what the handler does, so its
+    /// errors are ignored, here and below.
+    pub(super) fn begin(order: &'a Order, identity: &'a FunctionIdentity) -> Self {
+        let _ = start(&mut stdout().lock(), &order.context.aws_request_id, &identity.version);
+        Self { order, identity, begun: Instant::now() }
+    }
+
+    /// Writes the lines of an attempt whose process couldn't be started.
+    pub(super) fn end_without_process(&self) {
+        let _ = end(&mut stdout().lock(), None, 0, &self.lines(None));
+    }
+
+    /// Writes the result and the lines after it, and logs why the attempt failed, where it did.
+    pub(super) fn end(&self, outcome: &AttemptOutcome) {
+        let (result, length) = match &outcome.end {
+            AttemptEnd::Answered(InvocationAnswer::Response(body)) => (Some(&*body.bytes), body.length),
+            _ => (None, 0),
+        };
+        let _ = end(&mut stdout().lock(), result, length, &self.lines(outcome.max_memory_mb));
+        if let Some(failure) = failure(outcome) {
+            let (name, request_id) = (&self.identity.name, &self.order.context.aws_request_id);
+            tracing::error!("function {name}, request {request_id}: the handler {failure}");
+        }
+    }
+
+    fn lines(&self, max_memory_mb: Option<u64>) -> InvocationReport<'_> {
+        InvocationReport {
+            request_id: &self.order.context.aws_request_id,
+            duration: self.begun.elapsed(),
+            memory_mb: self.identity.memory_mb,
+            max_memory_mb,
+            attempt: self.order.attempt,
+        }
+    }
+}
+
+/// What the handler did instead of succeeding.
+fn failure(outcome: &AttemptOutcome) -> Option<String> {
+    Some(match &outcome.end {
+        AttemptEnd::Answered(InvocationAnswer::Response(_)) => return None,
+        AttemptEnd::Answered(InvocationAnswer::Error(error)) => format!("returned {}", summary(error)),
+        AttemptEnd::Answered(InvocationAnswer::Missing(_)) => {
+            "asked for the next event without a whole answer to this one".to_owned()
+        }
+        AttemptEnd::Answered(InvocationAnswer::InitError(error)) => format!("couldn't start: {}", summary(error)),
+        AttemptEnd::Exited(ProcessEnd::Code(code)) => format!("exited with {code}, without an answer"),
+        AttemptEnd::Exited(ProcessEnd::Signal(9)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
+            "was killed by signal 9, probably because it ran out of memory: give the task more of it".to_owned()
+        }
+        AttemptEnd::Exited(ProcessEnd::Signal(signal)) => format!("was killed by signal {signal}, without an answer"),
+    })
+}
+
 /// The line before the handler runs.
-pub(super) fn start(out: &mut impl Write, request_id: &str, version: &str) -> io::Result<()> {
+fn start(out: &mut impl Write, request_id: &str, version: &str) -> io::Result<()> {
     writeln!(out, "START RequestId: {} Version: {}", OneLine(request_id), OneLine(version))?;
     out.flush()
 }
 
 /// What the lines after it say.
 #[derive(Clone, Debug)]
-pub(super) struct Report<'a> {
-    pub(super) request_id: &'a str,
-    pub(super) duration: Duration,
-    pub(super) memory_mb: u32,
-    pub(super) max_memory_mb: Option<u64>,
-    pub(super) attempt: u32,
+struct InvocationReport<'a> {
+    request_id: &'a str,
+    duration: Duration,
+    memory_mb: u32,
+    max_memory_mb: Option<u64>,
+    attempt: u32,
 }
 
 /// The result, where there is one, and the two lines at the end.
 ///
 /// It begins with a line break: the handler's process writes to the same stdout, and may have left a line open.
-pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, report: &Report<'_>) -> io::Result<()> {
+fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, report: &InvocationReport<'_>) -> io::Result<()> {
     writeln!(out)?;
     if let Some(result) = result {
         out.write_all(&result[..result.len().min(MAX_RESULT)])?;
@@ -37,7 +109,7 @@ pub(super) fn end(out: &mut impl Write, result: Option<&[u8]>, length: u64, repo
             writeln!(out, "(the result has {length} bytes, of which the first {MAX_RESULT} are above)")?;
         }
     }
-    let Report { duration, memory_mb, attempt, .. } = report;
+    let InvocationReport { duration, memory_mb, attempt, .. } = report;
     let request_id = OneLine(report.request_id);
     writeln!(out, "END RequestId: {request_id}")?;
     let milliseconds = duration.as_secs_f64() * 1000.0;
@@ -66,7 +138,7 @@ mod tests {
     use super::*;
 
     fn written(result: Option<&[u8]>, length: u64) -> String {
-        let report = Report {
+        let report = InvocationReport {
             request_id: "r-1",
             duration: Duration::from_micros(1_234_567),
             memory_mb: 512,
@@ -95,8 +167,13 @@ mod tests {
     #[test]
     fn no_request_id_and_no_version_makes_a_line_of_its_own() {
         let forged = "r-1\r\nEND RequestId: forged\u{1b}[2K";
-        let report =
-            Report { request_id: forged, duration: Duration::ZERO, memory_mb: 512, max_memory_mb: None, attempt: 1 };
+        let report = InvocationReport {
+            request_id: forged,
+            duration: Duration::ZERO,
+            memory_mb: 512,
+            max_memory_mb: None,
+            attempt: 1,
+        };
         let mut out = Vec::new();
         start(&mut out, forged, "7\nEND RequestId: forged").expect("memory");
         end(&mut out, None, 0, &report).expect("memory");

@@ -1,82 +1,76 @@
-//! When a call is made again, and how long that goes on.
+//! What the runner calls again, for how long, and what remains when that doesn't help.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
-use super::exit::Obstacle;
-use crate::aws::{AwsError, Refusal, error_chain};
+use super::error::RunnerError;
+use crate::aws::{AwsError, RetryEnd, ServiceError, WorkDeadline, error_chain};
 
 /// How long throttling and server errors are ridden out before the attempt is given up.
-pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// How long one call may take.
-const CALL: Duration = Duration::from_secs(20);
+const LONGEST_CALL: Duration = Duration::from_secs(20);
 
 /// What a call that didn't succeed came to.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum CallError {
     /// Worth another try: throttled, a server error, no answer.
-    Again(String),
+    Transient(String),
     /// Not worth one.
-    For(Obstacle),
+    Permanent(RunnerError),
 }
 
-/// Makes a call until it succeeds, is refused for good, or patience runs out.
-pub(super) async fn patiently<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, Obstacle>
+/// Makes a call until it succeeds, is refused for good, or two minutes are over.
+pub(super) async fn with_retries<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, RunnerError>
 where
-    F: Future<Output = Result<T, Failed>>,
+    F: Future<Output = Result<T, CallError>>,
 {
-    patiently_for(PATIENCE, CALL, what, call).await
+    with_retries_until(WorkDeadline::after(RETRY_FOR, LONGEST_CALL), what, call).await
 }
 
-async fn patiently_for<T, F>(
-    patience: Duration,
-    each: Duration,
+async fn with_retries_until<T, F>(
+    deadline: WorkDeadline,
     what: &str,
     mut call: impl FnMut() -> F,
-) -> Result<T, Obstacle>
+) -> Result<T, RunnerError>
 where
-    F: Future<Output = Result<T, Failed>>,
+    F: Future<Output = Result<T, CallError>>,
 {
-    let end = Instant::now() + patience;
-    let mut round = 0;
-    loop {
-        let each = each.min(end.saturating_duration_since(Instant::now()));
-        let reason = match timeout(each, call()).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(Failed::For(obstacle))) => return Err(obstacle),
-            Ok(Err(Failed::Again(reason))) => reason,
-            Err(_) => format!("no answer within {} s", each.as_secs()),
-        };
-        let pause = pause(round, fastrand::f64());
-        if Instant::now() + pause >= end {
-            return Err(Obstacle::NotNow(format!(
-                "{what} failed for {} s, last with: {reason}; the next attempt may fare better",
-                patience.as_secs()
-            )));
+    let bounded = |bound: Duration| {
+        let answer = timeout(bound, call());
+        async move {
+            let late = |_| Err(CallError::Transient(format!("no answer within {} ms", bound.as_millis())));
+            answer.await.unwrap_or_else(late)
         }
-        tracing::warn!("{what} failed, and is tried again: {reason}");
-        sleep(pause).await;
-        round += 1;
-    }
-}
-
-/// The pause after a round: doubling from 200 ms to 10 s, and by chance at least half of that.
-pub(super) fn pause(round: u32, chance: f64) -> Duration {
-    let full = Duration::from_millis(200).saturating_mul(1 << round.min(8)).min(Duration::from_secs(10));
-    full.mul_f64(0.5 + chance / 2.0)
+    };
+    let is_retryable = |error: &CallError, _| match error {
+        CallError::Transient(reason) => {
+            tracing::warn!("{what} failed: {reason}");
+            true
+        }
+        CallError::Permanent(_) => false,
+    };
+    crate::aws::with_retries(deadline, bounded, is_retryable).await.map_err(|end| match end {
+        RetryEnd::Failed(CallError::Permanent(error)) => error,
+        RetryEnd::Failed(CallError::Transient(reason)) => RunnerError::Transient(format!(
+            "{what} failed for {} s, last with: {reason}; the next attempt may succeed",
+            RETRY_FOR.as_secs()
+        )),
+        RetryEnd::NoTime => RunnerError::Transient(format!("there was no time left for {what}")),
+    })
 }
 
 /// What an error of a service comes to, where `refused` says what a refusal for good does.
-pub(super) fn failed(error: AwsError, what: &str, refused: impl FnOnce(Refusal) -> Obstacle) -> Failed {
+pub(super) fn call_error(error: AwsError, what: &str, refused: impl FnOnce(ServiceError) -> RunnerError) -> CallError {
     let text = error_chain(&error);
     match error {
-        error if error.retry_reason().is_some() => Failed::Again(text),
-        AwsError::Refused(refusal) => Failed::For(refused(refusal)),
-        AwsError::Unsent(_) | AwsError::Unanswered(_) => {
-            Failed::For(Obstacle::NotNow(format!("{what} was {text}; give the task a role, and set AWS_REGION")))
-        }
+        error if error.retry_reason().is_some() => CallError::Transient(text),
+        AwsError::Refused(refusal) => CallError::Permanent(refused(refusal)),
+        AwsError::Unsent(_) | AwsError::Unanswered(_) => CallError::Permanent(RunnerError::Transient(format!(
+            "{what} was {text}; give the task a role, and set AWS_REGION"
+        ))),
     }
 }
 
@@ -84,28 +78,22 @@ pub(super) fn failed(error: AwsError, what: &str, refused: impl FnOnce(Refusal) 
 mod tests {
     use super::*;
 
-    #[test]
-    fn pauses_grow_to_ten_seconds() {
-        assert_eq!(pause(0, 0.0), Duration::from_millis(100));
-        assert_eq!(pause(0, 1.0), Duration::from_millis(200));
-        assert_eq!(pause(3, 1.0), Duration::from_millis(1600));
-        assert_eq!(pause(50, 1.0), Duration::from_secs(10));
-    }
-
     #[tokio::test]
-    async fn patience_ends() {
-        let patience = Duration::from_millis(500);
-        let start = Instant::now();
-        let result: Result<(), _> =
-            patiently_for(patience, CALL, "GetFunction", async || Err(Failed::Again("throttled".into()))).await;
-        assert!(matches!(&result, Err(Obstacle::NotNow(message)) if message.contains("throttled")), "{result:?}");
-        assert!(start.elapsed() >= Duration::from_millis(100), "it paused at least once");
+    async fn what_stays_throttled_is_for_the_next_attempt() {
+        let deadline = WorkDeadline::after(Duration::from_millis(300), LONGEST_CALL);
+        let throttled = async || Err(CallError::Transient("throttled".into()));
+        let result: Result<(), _> = with_retries_until(deadline, "GetFunction", throttled).await;
+        assert!(
+            matches!(&result, Err(RunnerError::Transient(message)) if message.contains("GetFunction") && message.contains("throttled")),
+            "{result:?}"
+        );
     }
 
     #[tokio::test]
     async fn a_call_without_an_answer_is_made_again() {
         let mut calls = 0;
-        let result = patiently_for(PATIENCE, Duration::from_millis(10), "GetFunction", || {
+        let deadline = WorkDeadline::after(RETRY_FOR, Duration::from_millis(10));
+        let result = with_retries_until(deadline, "GetFunction", || {
             calls += 1;
             let first = calls == 1;
             async move {
@@ -122,11 +110,11 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_for_good_is_the_last_word() {
         let mut calls = 0;
-        let result: Result<(), _> = patiently("GetFunction", || {
+        let result: Result<(), _> = with_retries("GetFunction", || {
             calls += 1;
-            async { Err(Failed::For(Obstacle::Never("no such function".into()))) }
+            async { Err(CallError::Permanent(RunnerError::Permanent("no such function".into()))) }
         })
         .await;
-        assert_eq!((result, calls), (Err(Obstacle::Never("no such function".into())), 1));
+        assert_eq!((result, calls), (Err(RunnerError::Permanent("no such function".into())), 1));
     }
 }

@@ -6,12 +6,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM, as ECS sends it, and SIGINT, as a keyboard does.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(super) struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Stop {
+impl StopSignal {
     /// Listens from now on; the process no longer ends by itself.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::HeaderMap;
 
-use super::{Answer, Body, Failure, body::Collected};
+use super::{AnswerBody, InvocationAnswer, ReportedError, body::CollectedBody};
 use crate::names::header;
 
 /// The size of a response that isn't streamed: 6 MB, and what Lambda's own emulator adds to it.
@@ -16,12 +16,12 @@ const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 /// How a response is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum ResponseMode {
     Buffered,
     Streaming,
 }
 
-impl Mode {
+impl ResponseMode {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         match headers.get(header::RESPONSE_MODE) {
             Some(mode) if mode.as_bytes().eq_ignore_ascii_case(b"streaming") => Self::Streaming,
@@ -31,44 +31,44 @@ impl Mode {
 }
 
 /// What `/response` brought; too large a response is the invocation's error, as in Lambda.
-pub(super) fn response(mode: Mode, collected: Collected) -> Answer {
-    if mode == Mode::Streaming {
+pub(super) fn response(mode: ResponseMode, collected: CollectedBody) -> InvocationAnswer {
+    if mode == ResponseMode::Streaming {
         if let Some(failure) = broken_off(&collected) {
-            return Answer::Error(failure);
+            return InvocationAnswer::Error(failure);
         }
     } else if is_too_large(mode, &collected) {
         let message = format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
         let body = serde_json::json!({"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message});
-        return Answer::Error(Failure {
+        return InvocationAnswer::Error(ReportedError {
             error_type: Some("Function.ResponseSizeTooLarge".into()),
             body: body.to_string().into(),
         });
     }
-    Answer::Response(Body { bytes: collected.bytes, length: collected.length })
+    InvocationAnswer::Response(AnswerBody { bytes: collected.bytes, length: collected.length })
 }
 
-pub(super) fn is_too_large(mode: Mode, collected: &Collected) -> bool {
-    mode == Mode::Buffered && collected.length > MAX_RESPONSE as u64
+pub(super) fn is_too_large(mode: ResponseMode, collected: &CollectedBody) -> bool {
+    mode == ResponseMode::Buffered && collected.length > MAX_RESPONSE as u64
 }
 
 /// What `/error` or `/init/error` brought.
-pub(super) fn failure(headers: &HeaderMap, collected: Collected) -> Failure {
-    Failure { error_type: text(headers, header::ERROR_TYPE), body: collected.bytes }
+pub(super) fn failure(headers: &HeaderMap, collected: CollectedBody) -> ReportedError {
+    ReportedError { error_type: text(headers, header::ERROR_TYPE), body: collected.bytes }
 }
 
 /// The error that ended a stream: in trailers, or as `lambda_runtime` 1.5 writes them, at the end of the data.
-fn broken_off(collected: &Collected) -> Option<Failure> {
+fn broken_off(collected: &CollectedBody) -> Option<ReportedError> {
     let trailers = &collected.trailers;
     if trailers.contains_key(header::ERROR_TYPE) || trailers.contains_key(ERROR_BODY) {
         let body = text(trailers, ERROR_BODY).unwrap_or_default();
-        return Some(Failure { error_type: text(trailers, header::ERROR_TYPE), body: decoded(&body) });
+        return Some(ReportedError { error_type: text(trailers, header::ERROR_TYPE), body: decoded(&body) });
     }
     let end = if collected.tail.is_empty() { &collected.bytes } else { &collected.tail };
     let lines = end.strip_suffix(b"\r\n")?;
     let (rest, body) = split_at_last(lines, b"\r\nLambda-Runtime-Function-Error-Body: ")?;
     let (_, error_type) = split_at_last(rest, b"Lambda-Runtime-Function-Error-Type: ")?;
     let (error_type, body) = (std::str::from_utf8(error_type).ok()?, std::str::from_utf8(body).ok()?);
-    Some(Failure { error_type: Some(error_type.to_owned()), body: decoded(body) })
+    Some(ReportedError { error_type: Some(error_type.to_owned()), body: decoded(body) })
 }
 
 fn split_at_last<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn collected(bytes: &str) -> Collected {
-        Collected { bytes: bytes.to_owned().into(), length: bytes.len() as u64, ..Collected::default() }
+    fn collected(bytes: &str) -> CollectedBody {
+        CollectedBody { bytes: bytes.to_owned().into(), length: bytes.len() as u64, ..CollectedBody::default() }
     }
 
     #[test]
@@ -103,23 +103,27 @@ mod tests {
         let mut trailers = HeaderMap::new();
         trailers.insert(header::ERROR_TYPE, HeaderValue::from_static("Runtime.StreamError"));
         trailers.insert(ERROR_BODY, HeaderValue::from_static("Ym9vbQ=="));
-        let in_tail = Collected { tail: in_band.to_owned().into(), ..collected("start") };
-        for broken in [collected(in_band), in_tail, Collected { trailers, ..collected("data") }] {
-            let Answer::Error(failure) = response(Mode::Streaming, broken) else { panic!("it broke off") };
+        let in_tail = CollectedBody { tail: in_band.to_owned().into(), ..collected("start") };
+        for broken in [collected(in_band), in_tail, CollectedBody { trailers, ..collected("data") }] {
+            let InvocationAnswer::Error(failure) = response(ResponseMode::Streaming, broken) else {
+                panic!("it broke off")
+            };
             assert_eq!(failure.error_type.as_deref(), Some("Runtime.StreamError"));
             assert_eq!(failure.body, "boom");
         }
-        let Answer::Response(body) = response(Mode::Buffered, collected(in_band)) else { panic!("it is data") };
+        let InvocationAnswer::Response(body) = response(ResponseMode::Buffered, collected(in_band)) else {
+            panic!("it is data")
+        };
         assert_eq!(body.bytes, in_band);
     }
 
     #[test]
     fn a_stream_may_be_longer_than_a_response() {
-        let long = || Collected { length: MAX_RESPONSE as u64 + 1, ..collected("start") };
+        let long = || CollectedBody { length: MAX_RESPONSE as u64 + 1, ..collected("start") };
         assert!(
-            matches!(response(Mode::Streaming, long()), Answer::Response(Body { length, .. }) if length > 6_000_000)
+            matches!(response(ResponseMode::Streaming, long()), InvocationAnswer::Response(AnswerBody { length, .. }) if length > 6_000_000)
         );
-        let Answer::Error(failure) = response(Mode::Buffered, long()) else { panic!("too large") };
+        let InvocationAnswer::Error(failure) = response(ResponseMode::Buffered, long()) else { panic!("too large") };
         assert_eq!(failure.error_type.as_deref(), Some("Function.ResponseSizeTooLarge"));
     }
 }

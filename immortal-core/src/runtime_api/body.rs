@@ -10,7 +10,7 @@ use std::{future::poll_fn, pin::Pin};
 
 /// What is kept of a body: its start, its end, and how long it was.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(super) struct CollectedBody {
     pub(super) bytes: Bytes,
     pub(super) length: u64,
     /// The last bytes of a body that wasn't kept whole, also those that were kept; of others, nothing.
@@ -24,12 +24,12 @@ const TAIL: usize = 1024 * 1024;
 /// Reads a body to its end and keeps at most `keep` bytes of it.
 ///
 /// The rest is read too: a client that still writes when its connection is closed never sees the answer.
-pub(super) async fn collect<B>(body: B, keep: usize) -> Result<Collected, B::Error>
+pub(super) async fn collect<B>(body: B, keep: usize) -> Result<CollectedBody, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut body = body;
-    let mut collected = Collected::default();
+    let mut collected = CollectedBody::default();
     let (mut bytes, mut tail) = (BytesMut::new(), BytesMut::new());
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         match frame?.into_data().map_err(Frame::into_trailers) {
@@ -49,7 +49,7 @@ where
             Err(Err(_)) => {}
         }
     }
-    Ok(Collected { bytes: bytes.freeze(), tail: tail.freeze(), ..collected })
+    Ok(CollectedBody { bytes: bytes.freeze(), tail: tail.freeze(), ..collected })
 }
 
 #[cfg(test)]
@@ -62,9 +62,9 @@ mod tests {
 
     use super::*;
 
-    struct Chunks(VecDeque<Bytes>);
+    struct ChunkedBody(VecDeque<Bytes>);
 
-    impl Body for Chunks {
+    impl Body for ChunkedBody {
         type Data = Bytes;
         type Error = Infallible;
 
@@ -81,7 +81,7 @@ mod tests {
             (vec!["ab", "cdef", "g"], 4, "abcd", "abcdefg", 7),
             (vec!["abcdef"], 0, "", "abcdef", 6),
         ] {
-            let body = Chunks(chunks.iter().map(|chunk| Bytes::from(*chunk)).collect());
+            let body = ChunkedBody(chunks.iter().map(|chunk| Bytes::from(*chunk)).collect());
             let collected = collect(body, keep).await.expect("can't fail");
             assert_eq!((&*collected.bytes, &*collected.tail), (bytes.as_bytes(), tail.as_bytes()), "{chunks:?}");
             assert_eq!(collected.length, length, "{chunks:?}");
@@ -90,7 +90,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_body_takes_little_memory() {
-        let body = Chunks((0..1000).map(|_| Bytes::from(vec![7; 8 * 1024])).collect());
+        let body = ChunkedBody((0..1000).map(|_| Bytes::from(vec![7; 8 * 1024])).collect());
         let collected = collect(body, 10).await.expect("can't fail");
         assert_eq!((collected.bytes.len(), collected.length), (10, 8 * 1024 * 1000));
         assert!(collected.tail.len() <= 2 * TAIL + 8 * 1024 && collected.tail.len() >= TAIL);

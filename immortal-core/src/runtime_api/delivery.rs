@@ -19,28 +19,28 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::state::Offer;
+use super::state::OfferedInvocation;
 
 /// What one connection has handed out, and how far that came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Delivery(Arc<Mutex<Progress>>);
+pub(super) struct EventDelivery(Arc<Mutex<DeliveryProgress>>);
 
 #[derive(Debug, Default)]
-enum Progress {
+enum DeliveryProgress {
     /// Nothing was handed out, or all that was is written.
     #[default]
     Written,
     /// The body of this offer isn't in the connection's buffer yet.
-    HandedOut(Arc<Offer>),
+    HandedOut(Arc<OfferedInvocation>),
     /// It is, and no flush came after it.
-    Buffered(Arc<Offer>),
+    Buffered(Arc<OfferedInvocation>),
 }
 
-impl Delivery {
+impl EventDelivery {
     /// The body of a response that hands out this offer.
-    pub(super) fn body(&self, offer: Arc<Offer>) -> ResponseBody {
+    pub(super) fn body(&self, offer: Arc<OfferedInvocation>) -> ResponseBody {
         let content = Full::new(offer.invocation.event.clone());
-        *self.progress() = Progress::HandedOut(offer);
+        *self.progress() = DeliveryProgress::HandedOut(offer);
         if content.is_end_stream() {
             self.note_taken();
         }
@@ -48,29 +48,29 @@ impl Delivery {
     }
 
     /// What the client doesn't have, for its connection has ended.
-    pub(super) fn take_unwritten(&self) -> Option<Arc<Offer>> {
+    pub(super) fn take_unwritten(&self) -> Option<Arc<OfferedInvocation>> {
         match mem::take(&mut *self.progress()) {
-            Progress::Written => None,
-            Progress::HandedOut(offer) | Progress::Buffered(offer) => Some(offer),
+            DeliveryProgress::Written => None,
+            DeliveryProgress::HandedOut(offer) | DeliveryProgress::Buffered(offer) => Some(offer),
         }
     }
 
     fn note_taken(&self) {
         let mut progress = self.progress();
         *progress = match mem::take(&mut *progress) {
-            Progress::HandedOut(offer) => Progress::Buffered(offer),
+            DeliveryProgress::HandedOut(offer) => DeliveryProgress::Buffered(offer),
             other => other,
         };
     }
 
     fn note_flush(&self) {
         let mut progress = self.progress();
-        if let Progress::Buffered(_) = *progress {
-            *progress = Progress::Written;
+        if let DeliveryProgress::Buffered(_) = *progress {
+            *progress = DeliveryProgress::Written;
         }
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, DeliveryProgress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,7 +79,7 @@ impl Delivery {
 #[derive(Debug)]
 pub(super) struct ResponseBody {
     content: Full<Bytes>,
-    delivery: Option<Delivery>,
+    delivery: Option<EventDelivery>,
 }
 
 impl From<Bytes> for ResponseBody {
@@ -111,11 +111,11 @@ impl Body for ResponseBody {
     }
 }
 
-/// A socket that tells a [`Delivery`] of each flush.
+/// A socket that tells a [`EventDelivery`] of each flush.
 #[derive(Debug)]
 pub(super) struct WatchedSocket<S> {
     pub(super) socket: S,
-    pub(super) delivery: Delivery,
+    pub(super) delivery: EventDelivery,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for WatchedSocket<S> {
@@ -159,9 +159,9 @@ mod tests {
     use super::*;
     use crate::runtime_api::Invocation;
 
-    fn offer(event: &'static str) -> Arc<Offer> {
+    fn offer(event: &'static str) -> Arc<OfferedInvocation> {
         let invocation = Invocation { event: Bytes::from_static(event.as_bytes()), ..Invocation::default() };
-        Arc::new(Offer { invocation, id: "i-1".into() })
+        Arc::new(OfferedInvocation { invocation, id: "i-1".into() })
     }
 
     fn take(body: &mut ResponseBody) {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn it_is_written_at_the_first_flush_after_the_body_was_taken() {
-        type Step = fn(&Delivery, &mut ResponseBody);
+        type Step = fn(&EventDelivery, &mut ResponseBody);
         let (flush, taken): (Step, Step) = (|delivery, _| delivery.note_flush(), |_, body| take(body));
         for (event, steps, unwritten) in [
             ("1", vec![], true),
@@ -181,7 +181,7 @@ mod tests {
             ("", vec![], true),
             ("", vec![flush], false),
         ] {
-            let delivery = Delivery::default();
+            let delivery = EventDelivery::default();
             let mut body = delivery.body(offer(event));
             for step in &steps {
                 step(&delivery, &mut body);

@@ -7,11 +7,11 @@ use std::{
 
 use hyper::{HeaderMap, header::HeaderValue};
 
-use super::state::Offer;
+use super::state::OfferedInvocation;
 use crate::names::header;
 
 /// The headers of an offered invocation; a value that no header can hold is left out.
-pub(super) fn of(offer: &Offer) -> HeaderMap {
+pub(super) fn of(offer: &OfferedInvocation) -> HeaderMap {
     let invocation = &offer.invocation;
     let all = [
         (header::REQUEST_ID, Some(invocation.request_id.clone())),
@@ -92,7 +92,7 @@ mod tests {
             tenant_id: Some("acme".into()),
             ..Invocation::default()
         };
-        let headers = of(&Offer { invocation, id: "i-1".into() });
+        let headers = of(&OfferedInvocation { invocation, id: "i-1".into() });
         let names: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!(
             names,

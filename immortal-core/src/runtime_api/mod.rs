@@ -27,13 +27,13 @@ use tokio::{
     task::AbortHandle,
 };
 
-use state::State;
+use state::ApiState;
 
 /// A served Runtime API; dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct RuntimeApi {
     address: SocketAddr,
-    state: Arc<watch::Sender<State>>,
+    state: Arc<watch::Sender<ApiState>>,
     one_at_a_time: Mutex<()>,
     server: AbortHandle,
 }
@@ -72,29 +72,29 @@ pub struct FunctionNames {
 
 /// How a runtime's start ended.
 #[derive(Clone, Debug)]
-pub enum Ready {
+pub enum RuntimeStart {
     /// A runtime waits for an invocation.
     Waiting,
     /// The runtime reported that it can't start.
-    InitError(Failure),
+    InitError(ReportedError),
 }
 
 /// How an invocation ended.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum InvocationAnswer {
     /// The handler's response.
-    Response(Body),
+    Response(AnswerBody),
     /// The handler's error, also one that broke off a streamed response.
-    Error(Failure),
+    Error(ReportedError),
     /// The runtime reported that it can't start, instead of an answer.
-    InitError(Failure),
+    InitError(ReportedError),
     /// There is none: what may have been it broke off or was refused, and the runtime went on to the next invocation.
-    Missing(Failure),
+    Missing(ReportedError),
 }
 
 /// A response's body.
 #[derive(Clone)]
-pub struct Body {
+pub struct AnswerBody {
     /// The bytes; of a streamed response, the first 6 MB.
     pub bytes: Bytes,
     /// How many bytes there were.
@@ -103,7 +103,7 @@ pub struct Body {
 
 /// An error that a runtime reported.
 #[derive(Clone)]
-pub struct Failure {
+pub struct ReportedError {
     /// The type, as the runtime's header or trailer has it.
     pub error_type: Option<String>,
     /// The report, as it came: mostly `{"errorType": …, "errorMessage": …}`.
@@ -115,7 +115,7 @@ impl RuntimeApi {
     pub async fn bind() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(watch::Sender::new(State::default()));
+        let state = Arc::new(watch::Sender::new(ApiState::default()));
         let server = tokio::spawn(server::serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Self { address, state, one_at_a_time: Mutex::new(()), server })
     }
@@ -132,7 +132,7 @@ impl RuntimeApi {
     }
 
     /// Waits until a runtime waits on `/next`, or reports that it can't start.
-    pub async fn ready(&self) -> Ready {
+    pub async fn ready(&self) -> RuntimeStart {
         let mut changes = self.state.subscribe();
         loop {
             let mut ready = None;
@@ -158,11 +158,11 @@ impl RuntimeApi {
     ///
     /// Dropping the future forgets the invocation: a late answer to it is refused. There is one invocation at a time;
     /// a second call waits for the first.
-    pub async fn invoke(&self, invocation: Invocation) -> Answer {
+    pub async fn invoke(&self, invocation: Invocation) -> InvocationAnswer {
         let _turn = self.one_at_a_time.lock().await;
         let mut changes = self.state.subscribe();
         self.state.send_modify(|state| state.offer(invocation));
-        let _forget = Forget(&self.state);
+        let _forget = ForgetOnDrop(&self.state);
         loop {
             let mut answer = None;
             self.state.send_if_modified(|state| {
@@ -184,9 +184,9 @@ impl Drop for RuntimeApi {
 }
 
 /// Forgets an invocation that has no answer when its future is gone.
-struct Forget<'a>(&'a watch::Sender<State>);
+struct ForgetOnDrop<'a>(&'a watch::Sender<ApiState>);
 
-impl Drop for Forget<'_> {
+impl Drop for ForgetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.send_if_modified(|state| {
             state.forget();
@@ -205,13 +205,13 @@ impl fmt::Debug for Invocation {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for AnswerBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Body({} bytes)", self.length)
     }
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for ReportedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")
             .field("error_type", &self.error_type)

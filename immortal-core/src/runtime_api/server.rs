@@ -26,28 +26,25 @@ use tokio::{
 };
 
 use super::{
-    Answer,
-    answer::{self, MAX_RESPONSE, Mode},
+    InvocationAnswer,
+    answer::{self, MAX_RESPONSE, ResponseMode},
     body,
-    delivery::{Delivery, ResponseBody, WatchedSocket},
+    delivery::{EventDelivery, ResponseBody, WatchedSocket},
     headers,
-    state::{Offer, Refusal, State},
+    state::{AnswerRefusal, ApiState, OfferedInvocation},
 };
-use crate::names::header;
-
-const NEXT: &str = "/2018-06-01/runtime/invocation/next";
-const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
-const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
-const REGISTER: &str = "/2020-01-01/extension/register";
-const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
+use crate::names::{
+    header,
+    path::{EVENT_NEXT, INIT_ERROR, INVOCATION, NEXT, REGISTER},
+};
 
 const EXTENSION_NAME: &str = "lambda-extension-name";
 const EXTENSION_IDENTIFIER: &str = "lambda-extension-identifier";
 
-type Shared = Arc<watch::Sender<State>>;
+type SharedState = Arc<watch::Sender<ApiState>>;
 
 /// Accepts connections until it is aborted, which ends them all.
-pub(super) async fn serve(listener: TcpListener, state: Shared) {
+pub(super) async fn serve(listener: TcpListener, state: SharedState) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -65,10 +62,10 @@ pub(super) async fn serve(listener: TcpListener, state: Shared) {
     }
 }
 
-async fn connection(stream: TcpStream, state: Shared) {
+async fn connection(stream: TcpStream, state: SharedState) {
     // What matters here is the next answer, not the number of packets.
     let _ = stream.set_nodelay(true);
-    let delivery = Delivery::default();
+    let delivery = EventDelivery::default();
     let is_held = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         let (state, delivery, is_held) = (&state, &delivery, &is_held);
@@ -91,7 +88,7 @@ async fn connection(stream: TcpStream, state: Shared) {
     }
 }
 
-async fn route(request: Request<Incoming>, state: &Shared, delivery: &Delivery) -> Response<ResponseBody> {
+async fn route(request: Request<Incoming>, state: &SharedState, delivery: &EventDelivery) -> Response<ResponseBody> {
     let path = request.uri().path().to_owned();
     // A request id is free text where it was given by hand, and clients write it into the path as it is.
     let whole = request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
@@ -116,9 +113,9 @@ async fn route(request: Request<Incoming>, state: &Shared, delivery: &Delivery) 
 }
 
 /// Waits for an invocation; without one, for as long as the connection lives.
-async fn next(state: &Shared) -> Arc<Offer> {
-    let _held = Held::new(state);
-    state.send_if_modified(State::give_up_on_missed);
+async fn next(state: &SharedState) -> Arc<OfferedInvocation> {
+    let _held = WaitingRuntime::new(state);
+    state.send_if_modified(ApiState::give_up_on_missed);
     let mut changes = state.subscribe();
     loop {
         if state.borrow().is_offered() {
@@ -139,16 +136,16 @@ async fn next(state: &Shared) -> Arc<Offer> {
 }
 
 /// Counts a held `/next` for as long as it is held.
-struct Held<'a>(&'a Shared);
+struct WaitingRuntime<'a>(&'a SharedState);
 
-impl<'a> Held<'a> {
-    fn new(state: &'a Shared) -> Self {
-        state.send_modify(State::wait);
+impl<'a> WaitingRuntime<'a> {
+    fn new(state: &'a SharedState) -> Self {
+        state.send_modify(ApiState::wait);
         Self(state)
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for WaitingRuntime<'_> {
     fn drop(&mut self) {
         self.0.send_if_modified(|state| {
             state.leave();
@@ -157,7 +154,7 @@ impl Drop for Held<'_> {
     }
 }
 
-fn invocation(offer: Arc<Offer>, delivery: &Delivery) -> Response<ResponseBody> {
+fn invocation(offer: Arc<OfferedInvocation>, delivery: &EventDelivery) -> Response<ResponseBody> {
     let headers = headers::of(&offer);
     let mut response = Response::new(delivery.body(offer));
     *response.headers_mut() = headers;
@@ -165,8 +162,8 @@ fn invocation(offer: Arc<Offer>, delivery: &Delivery) -> Response<ResponseBody> 
     response
 }
 
-async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
-    let mode = Mode::of(request.headers());
+async fn response(request_id: &str, request: Request<Incoming>, state: &SharedState) -> Response<ResponseBody> {
+    let mode = ResponseMode::of(request.headers());
     let id = invocation_id(request.headers());
     let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else { return truncated(state) };
     let too_large = answer::is_too_large(mode, &collected);
@@ -181,15 +178,15 @@ async fn response(request_id: &str, request: Request<Incoming>, state: &Shared) 
     }
 }
 
-async fn error(request_id: &str, request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
+async fn error(request_id: &str, request: Request<Incoming>, state: &SharedState) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let id = invocation_id(&parts.headers);
     let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated(state) };
     let failure = answer::failure(&parts.headers, collected);
-    settled_or_refused(settle(state, request_id, id.as_deref(), Answer::Error(failure)))
+    settled_or_refused(settle(state, request_id, id.as_deref(), InvocationAnswer::Error(failure)))
 }
 
-async fn init_error(request: Request<Incoming>, state: &Shared) -> Response<ResponseBody> {
+async fn init_error(request: Request<Incoming>, state: &SharedState) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let Ok(collected) = body::collect(body, MAX_RESPONSE).await else { return truncated(state) };
     let failure = answer::failure(&parts.headers, collected);
@@ -197,31 +194,38 @@ async fn init_error(request: Request<Incoming>, state: &Shared) -> Response<Resp
     accepted()
 }
 
-fn settle(state: &Shared, request_id: &str, id: Option<&str>, answer: Answer) -> Result<(), Refusal> {
+fn settle(
+    state: &SharedState,
+    request_id: &str,
+    id: Option<&str>,
+    answer: InvocationAnswer,
+) -> Result<(), AnswerRefusal> {
     let mut settled = Ok(());
     state.send_if_modified(|state| {
         settled = state.answer(request_id, id, answer);
         match settled {
             Ok(()) => true,
-            Err(Refusal::WrongRequestId | Refusal::Stale) => state.miss(),
-            Err(Refusal::Answered) => false,
+            Err(AnswerRefusal::WrongRequestId | AnswerRefusal::Stale) => state.miss(),
+            Err(AnswerRefusal::Answered) => false,
         }
     });
     settled
 }
 
-fn miss(state: &Shared) {
-    state.send_if_modified(State::miss);
+fn miss(state: &SharedState) {
+    state.send_if_modified(ApiState::miss);
 }
 
-fn settled_or_refused(settled: Result<(), Refusal>) -> Response<ResponseBody> {
+fn settled_or_refused(settled: Result<(), AnswerRefusal>) -> Response<ResponseBody> {
     match settled {
         Ok(()) => accepted(),
-        Err(Refusal::WrongRequestId) => problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
-        Err(Refusal::Stale) => {
+        Err(AnswerRefusal::WrongRequestId) => {
+            problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
+        }
+        Err(AnswerRefusal::Stale) => {
             problem(StatusCode::GONE, "InvalidInvocationID", "The invocation is over, and has begun anew since")
         }
-        Err(Refusal::Answered) => problem(
+        Err(AnswerRefusal::Answered) => problem(
             StatusCode::FORBIDDEN,
             "InvalidStateTransition",
             "Transition from RuntimeResponseSentState is not allowed: the invocation has its answer",
@@ -229,7 +233,7 @@ fn settled_or_refused(settled: Result<(), Refusal>) -> Response<ResponseBody> {
     }
 }
 
-fn register(headers: &HeaderMap, state: &Shared) -> Response<ResponseBody> {
+fn register(headers: &HeaderMap, state: &SharedState) -> Response<ResponseBody> {
     if headers.get(EXTENSION_NAME).is_none_or(HeaderValue::is_empty) {
         return problem(StatusCode::FORBIDDEN, "Extension.InvalidExtensionName", "Empty extension name");
     }
@@ -267,7 +271,7 @@ fn accepted() -> Response<ResponseBody> {
     json(StatusCode::ACCEPTED, &json!({"status": "OK"}))
 }
 
-fn truncated(state: &Shared) -> Response<ResponseBody> {
+fn truncated(state: &SharedState) -> Response<ResponseBody> {
     miss(state);
     problem(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 }

@@ -2,43 +2,43 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Failure, FunctionNames, Invocation, Ready, headers::unique_id};
+use super::{FunctionNames, Invocation, InvocationAnswer, ReportedError, RuntimeStart, headers::unique_id};
 
 /// One runtime's state: who waits, what is offered, what was answered.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct ApiState {
     pub(super) function: FunctionNames,
     waiting: usize,
     was_asked: bool,
-    init_error: Option<Failure>,
-    current: Option<Current>,
+    init_error: Option<ReportedError>,
+    current: Option<CurrentInvocation>,
 }
 
 #[derive(Debug)]
-struct Current {
-    offer: Arc<Offer>,
-    stage: Stage,
+struct CurrentInvocation {
+    offer: Arc<OfferedInvocation>,
+    stage: InvocationStage,
     /// Whether what may have been its answer was refused.
     missed: bool,
 }
 
 /// An invocation, and the id that tells its deliveries from those of another with the same request id.
 #[derive(Debug)]
-pub(super) struct Offer {
+pub(super) struct OfferedInvocation {
     pub(super) invocation: Invocation,
     pub(super) id: String,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum InvocationStage {
     Offered,
     Taken,
-    Answered(Option<Answer>),
+    Answered(Option<InvocationAnswer>),
 }
 
 /// Why an answer isn't taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum AnswerRefusal {
     /// No such invocation is open.
     WrongRequestId,
     /// It names an earlier delivery of this request id.
@@ -47,7 +47,7 @@ pub(super) enum Refusal {
     Answered,
 }
 
-impl State {
+impl ApiState {
     pub(super) fn wait(&mut self) {
         self.waiting += 1;
         self.was_asked = true;
@@ -64,43 +64,46 @@ impl State {
         self.was_asked
     }
 
-    pub(super) fn ready(&mut self) -> Option<Ready> {
+    pub(super) fn ready(&mut self) -> Option<RuntimeStart> {
         match self.init_error.take() {
-            Some(failure) => Some(Ready::InitError(failure)),
-            None if self.waiting > 0 => Some(Ready::Waiting),
+            Some(failure) => Some(RuntimeStart::InitError(failure)),
+            None if self.waiting > 0 => Some(RuntimeStart::Waiting),
             None => None,
         }
     }
 
     pub(super) fn offer(&mut self, invocation: Invocation) {
-        let offer = Arc::new(Offer { invocation, id: unique_id() });
-        self.current = Some(Current { offer, stage: Stage::Offered, missed: false });
+        let offer = Arc::new(OfferedInvocation { invocation, id: unique_id() });
+        self.current = Some(CurrentInvocation { offer, stage: InvocationStage::Offered, missed: false });
     }
 
     pub(super) fn is_offered(&self) -> bool {
-        matches!(&self.current, Some(Current { stage: Stage::Offered, .. }))
+        matches!(&self.current, Some(CurrentInvocation { stage: InvocationStage::Offered, .. }))
     }
 
     /// Whether a runtime has the open invocation, or has answered it.
     pub(super) fn is_handed_out(&self) -> bool {
-        matches!(&self.current, Some(Current { stage: Stage::Taken | Stage::Answered(_), .. }))
+        matches!(
+            &self.current,
+            Some(CurrentInvocation { stage: InvocationStage::Taken | InvocationStage::Answered(_), .. })
+        )
     }
 
     /// Takes the open invocation; it is handed out once.
-    pub(super) fn take(&mut self) -> Option<Arc<Offer>> {
+    pub(super) fn take(&mut self) -> Option<Arc<OfferedInvocation>> {
         if !self.is_offered() {
             return None;
         }
         let current = self.current.as_mut()?;
-        current.stage = Stage::Taken;
+        current.stage = InvocationStage::Taken;
         Some(Arc::clone(&current.offer))
     }
 
     /// Offers an invocation again whose connection broke before the runtime had it.
-    pub(super) fn put_back(&mut self, offer: &Offer) -> bool {
+    pub(super) fn put_back(&mut self, offer: &OfferedInvocation) -> bool {
         match &mut self.current {
-            Some(current) if current.offer.id == offer.id && matches!(current.stage, Stage::Taken) => {
-                current.stage = Stage::Offered;
+            Some(current) if current.offer.id == offer.id && matches!(current.stage, InvocationStage::Taken) => {
+                current.stage = InvocationStage::Offered;
                 true
             }
             _ => false,
@@ -112,7 +115,7 @@ impl State {
     /// A connection's end may be seen only after the runtime has asked for the next invocation over another one.
     pub(super) fn miss(&mut self) -> bool {
         if let Some(current) = &mut self.current
-            && matches!(current.stage, Stage::Taken)
+            && matches!(current.stage, InvocationStage::Taken)
         {
             current.missed = true;
         }
@@ -123,8 +126,8 @@ impl State {
     /// never end.
     pub(super) fn give_up_on_missed(&mut self) -> bool {
         match &mut self.current {
-            Some(current) if current.missed && matches!(current.stage, Stage::Taken) => {
-                current.stage = Stage::Answered(Some(Answer::Missing(no_answer())));
+            Some(current) if current.missed && matches!(current.stage, InvocationStage::Taken) => {
+                current.stage = InvocationStage::Answered(Some(InvocationAnswer::Missing(no_answer())));
                 true
             }
             _ => false,
@@ -132,173 +135,62 @@ impl State {
     }
 
     /// Whether an answer to this request would be taken.
-    pub(super) fn admit(&self, request_id: &str, id: Option<&str>) -> Result<(), Refusal> {
-        let current = self.current.as_ref().ok_or(Refusal::WrongRequestId)?;
+    pub(super) fn admit(&self, request_id: &str, id: Option<&str>) -> Result<(), AnswerRefusal> {
+        let current = self.current.as_ref().ok_or(AnswerRefusal::WrongRequestId)?;
         if current.offer.invocation.request_id != request_id {
-            return Err(Refusal::WrongRequestId);
+            return Err(AnswerRefusal::WrongRequestId);
         }
         if id.is_some_and(|id| id != current.offer.id) {
-            return Err(Refusal::Stale);
+            return Err(AnswerRefusal::Stale);
         }
         match current.stage {
-            Stage::Offered => Err(Refusal::WrongRequestId),
-            Stage::Taken => Ok(()),
-            Stage::Answered(_) => Err(Refusal::Answered),
+            InvocationStage::Offered => Err(AnswerRefusal::WrongRequestId),
+            InvocationStage::Taken => Ok(()),
+            InvocationStage::Answered(_) => Err(AnswerRefusal::Answered),
         }
     }
 
     /// Settles the open invocation.
-    pub(super) fn answer(&mut self, request_id: &str, id: Option<&str>, answer: Answer) -> Result<(), Refusal> {
+    pub(super) fn answer(
+        &mut self,
+        request_id: &str,
+        id: Option<&str>,
+        answer: InvocationAnswer,
+    ) -> Result<(), AnswerRefusal> {
         self.admit(request_id, id)?;
         if let Some(current) = &mut self.current {
-            current.stage = Stage::Answered(Some(answer));
+            current.stage = InvocationStage::Answered(Some(answer));
         }
         Ok(())
     }
 
-    pub(super) fn init_error(&mut self, failure: Failure) {
+    pub(super) fn init_error(&mut self, failure: ReportedError) {
         self.init_error = Some(failure);
     }
 
     /// The answer, once; an init error takes its place.
-    pub(super) fn take_answer(&mut self) -> Option<Answer> {
-        if let Some(Current { stage: Stage::Answered(answer @ Some(_)), .. }) = &mut self.current {
+    pub(super) fn take_answer(&mut self) -> Option<InvocationAnswer> {
+        if let Some(CurrentInvocation { stage: InvocationStage::Answered(answer @ Some(_)), .. }) = &mut self.current {
             return answer.take();
         }
-        self.init_error.take().map(Answer::InitError)
+        self.init_error.take().map(InvocationAnswer::InitError)
     }
 
     /// Forgets an invocation without an answer; one that has its answer is remembered, to refuse a second one.
     pub(super) fn forget(&mut self) {
-        if !matches!(&self.current, Some(Current { stage: Stage::Answered(_), .. })) {
+        if !matches!(&self.current, Some(CurrentInvocation { stage: InvocationStage::Answered(_), .. })) {
             self.current = None;
         }
     }
 }
 
-fn no_answer() -> Failure {
+fn no_answer() -> ReportedError {
     let message =
         "the runtime asked for the next invocation, and its answer to this one had broken off or been refused";
     let body = serde_json::json!({"errorType": "Runtime.NoAnswer", "errorMessage": message});
-    Failure { error_type: Some("Runtime.NoAnswer".into()), body: body.to_string().into() }
+    ReportedError { error_type: Some("Runtime.NoAnswer".into()), body: body.to_string().into() }
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn invocation(request_id: &str) -> Invocation {
-        Invocation { request_id: request_id.into(), ..Invocation::default() }
-    }
-
-    fn failure() -> Failure {
-        Failure { error_type: None, body: Bytes::new() }
-    }
-
-    fn answer() -> Answer {
-        Answer::Error(failure())
-    }
-
-    #[test]
-    fn an_invocation_is_handed_out_once_and_answered_once() {
-        let mut state = State::default();
-        assert!(state.take().is_none());
-        state.offer(invocation("r-1"));
-        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId), "nobody has it yet");
-        let offer = state.take().expect("offered");
-        assert!(state.take().is_none(), "handed out once");
-        assert_eq!(state.answer("r-2", None, answer()), Err(Refusal::WrongRequestId));
-        assert_eq!(state.answer("r-1", Some("earlier"), answer()), Err(Refusal::Stale));
-        assert_eq!(state.answer("r-1", Some(&offer.id), answer()), Ok(()));
-        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::Answered));
-        assert!(matches!(state.take_answer(), Some(Answer::Error(_))));
-        assert!(state.take_answer().is_none(), "given out once");
-        state.forget();
-        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::Answered), "remembered");
-        state.offer(invocation("r-2"));
-        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId));
-    }
-
-    #[test]
-    fn what_is_put_back_is_offered_again_unless_it_is_settled() {
-        let mut state = State::default();
-        state.offer(invocation("r-1"));
-        let first = state.take().expect("offered");
-        assert!(state.put_back(&first));
-        let again = state.take().expect("offered again");
-        assert_eq!(again.id, first.id);
-        assert_eq!(state.answer("r-1", None, answer()), Ok(()));
-        assert!(!state.put_back(&again));
-        state.offer(invocation("r-1"));
-        assert!(!state.put_back(&first), "another delivery of the same request id");
-    }
-
-    #[test]
-    fn a_forgotten_invocation_takes_no_answer() {
-        let mut state = State::default();
-        state.offer(invocation("r-1"));
-        state.take().expect("offered");
-        state.forget();
-        assert_eq!(state.answer("r-1", None, answer()), Err(Refusal::WrongRequestId));
-        assert!(state.take().is_none());
-    }
-
-    #[test]
-    fn who_goes_on_after_a_refused_answer_has_none() {
-        let mut state = State::default();
-        state.offer(invocation("r-1"));
-        state.take().expect("offered");
-        assert!(!state.give_up_on_missed(), "a second /next is held while the answer may still come");
-        state.miss();
-        assert!(state.give_up_on_missed());
-        let Some(Answer::Missing(failure)) = state.take_answer() else { panic!("no answer") };
-        assert_eq!(failure.error_type.as_deref(), Some("Runtime.NoAnswer"));
-        assert!(!state.give_up_on_missed(), "once");
-    }
-
-    #[test]
-    fn a_refused_answer_counts_for_the_invocation_that_is_at_work_only() {
-        let mut state = State::default();
-        assert!(!state.miss());
-        state.offer(invocation("r-1"));
-        assert!(!state.miss(), "nobody has it, so nobody answered it");
-        state.take().expect("offered");
-        assert!(!state.give_up_on_missed());
-        state.wait();
-        assert!(state.miss(), "somebody has gone on already");
-        assert!(matches!(state.take_answer(), Some(Answer::Missing(_))));
-    }
-
-    #[test]
-    fn who_has_it_and_who_ever_asked() {
-        let mut state = State::default();
-        assert!(!state.was_asked() && !state.is_handed_out());
-        state.wait();
-        state.leave();
-        assert!(state.was_asked(), "for good");
-        state.offer(invocation("r-1"));
-        assert!(!state.is_handed_out());
-        let offer = state.take().expect("offered");
-        assert!(state.is_handed_out());
-        state.put_back(&offer);
-        assert!(!state.is_handed_out());
-    }
-
-    #[test]
-    fn an_init_error_is_told_once_to_whoever_waits() {
-        let mut state = State::default();
-        assert!(state.ready().is_none());
-        state.wait();
-        assert!(matches!(state.ready(), Some(Ready::Waiting)));
-        state.init_error(failure());
-        assert!(matches!(state.ready(), Some(Ready::InitError(_))));
-        assert!(matches!(state.ready(), Some(Ready::Waiting)));
-        state.leave();
-        state.offer(invocation("r-1"));
-        state.init_error(failure());
-        assert!(matches!(state.take_answer(), Some(Answer::InitError(_))));
-        assert!(state.take_answer().is_none());
-    }
-}
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,13 +1,13 @@
 //! The server against raw sockets: what goes over the wire, to the byte.
 
-use std::{future::poll_fn, task::Poll};
-
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 use super::*;
+
+mod extensions;
 
 async fn connect(api: &RuntimeApi) -> TcpStream {
     TcpStream::connect(api.address()).await.expect("the server listens")
@@ -91,7 +91,7 @@ async fn hands_out_once_takes_the_answer_and_holds_the_second_next() {
         second
     };
     let (answer, mut second) = tokio::join!(api.invoke(invocation("r-1")), client);
-    let Answer::Response(body) = answer else { panic!("{answer:?}") };
+    let InvocationAnswer::Response(body) = answer else { panic!("{answer:?}") };
     assert_eq!((&*body.bytes, body.length), (b"\"done\"".as_slice(), 6));
     // The second connection, held since before the answer, gets the next invocation.
     let next = async {
@@ -100,7 +100,7 @@ async fn hands_out_once_takes_the_answer_and_holds_the_second_next() {
         ask(&mut second, &post_response("r-2", "2")).await
     };
     let (answer, _) = tokio::join!(api.invoke(invocation("r-2")), next);
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    assert!(matches!(answer, InvocationAnswer::Response(_)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn refuses_what_lambda_refuses() {
         expect(&mut stream, &post_response("r-1", "1"), "403", "InvalidStateTransition").await;
     };
     let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-    let Answer::Error(failure) = answer else { panic!("{answer:?}") };
+    let InvocationAnswer::Error(failure) = answer else { panic!("{answer:?}") };
     assert_eq!(failure.error_type.as_deref(), Some("unhandled"));
     assert_eq!(failure.body, r#"{"errorMessage":"no"}"#);
 }
@@ -137,7 +137,7 @@ async fn a_connection_that_drops_before_it_had_the_invocation_loses_nothing() {
     for round in 0..50 {
         let mut gone = connect(&api).await;
         send(&mut gone, GET_NEXT).await;
-        assert!(matches!(api.ready().await, Ready::Waiting));
+        assert!(matches!(api.ready().await, RuntimeStart::Waiting));
         drop(gone);
         let id = format!("r-{round}");
         let client = async {
@@ -164,7 +164,7 @@ async fn an_answer_that_breaks_off_is_none() {
         assert!(head.starts_with("http/1.1 202"), "{head}");
     };
     let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-    assert!(matches!(&answer, Answer::Response(body) if body.bytes == "\"whole\""), "{answer:?}");
+    assert!(matches!(&answer, InvocationAnswer::Response(body) if body.bytes == "\"whole\""), "{answer:?}");
 }
 
 /// Waits until the server has seen that a connection it was to close is closed.
@@ -205,7 +205,7 @@ async fn what_was_written_is_never_handed_out_again_whatever_becomes_of_its_conn
             next
         };
         let (answer, mut next) = tokio::join!(api.invoke(invocation("r-1")), client);
-        assert!(matches!(answer, Answer::Missing(_)), "{case}: {answer:?}");
+        assert!(matches!(answer, InvocationAnswer::Missing(_)), "{case}: {answer:?}");
         let take = async {
             let (head, _) = receive(&mut next).await;
             assert!(head.contains("r-2"), "{case}: {head}");
@@ -233,7 +233,7 @@ async fn what_was_not_written_whole_is_handed_out_again() {
     };
     let large = Invocation { event: event.clone(), ..invocation("r-1") };
     let (answer, ()) = tokio::join!(api.invoke(large), client);
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    assert!(matches!(answer, InvocationAnswer::Response(_)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -243,17 +243,17 @@ async fn a_held_request_that_is_given_up_costs_no_answer() {
         let mut stream = connect(&api).await;
         ask(&mut stream, GET_NEXT).await;
         let mut held = connect(&api).await;
-        send(&mut held, &format!("GET {} HTTP/1.1\r\n", server_path::EVENT_NEXT)).await;
+        send(&mut held, &format!("GET {} HTTP/1.1\r\n", crate::names::path::EVENT_NEXT)).await;
         send(&mut held, "Host: x\r\nLambda-Extension-Identifier: x\r\n\r\n").await;
         held.shutdown().await.expect("it is open");
         until_closed(&mut held).await;
         let mut second = connect(&api).await;
         send(&mut second, GET_NEXT).await;
-        assert!(matches!(api.ready().await, Ready::Waiting));
+        assert!(matches!(api.ready().await, RuntimeStart::Waiting));
         ask(&mut stream, &post_response("r-1", "1")).await;
     };
     let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
+    assert!(matches!(answer, InvocationAnswer::Response(_)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -278,9 +278,9 @@ async fn an_init_error_ends_the_start_or_stands_for_the_answer() {
     let report = post("/2018-06-01/runtime/init/error", "Lambda-Runtime-Function-Error-Type: Runtime.Bad\r\n", "{}");
     let mut stream = connect(&api).await;
     ask(&mut stream, &report).await;
-    assert!(matches!(api.ready().await, Ready::InitError(failure) if failure.body == "{}"));
+    assert!(matches!(api.ready().await, RuntimeStart::InitError(failure) if failure.body == "{}"));
     let (answer, (head, _)) = tokio::join!(api.invoke(invocation("r-1")), ask(&mut stream, &report));
-    assert!(matches!(answer, Answer::InitError(_)), "{answer:?}");
+    assert!(matches!(answer, InvocationAnswer::InitError(_)), "{answer:?}");
     assert!(head.starts_with("http/1.1 202"), "{head}");
 }
 
@@ -307,8 +307,8 @@ async fn takes_streamed_responses_and_knows_when_one_broke_off() {
         let (answer, (head, _)) = tokio::join!(api.invoke(invocation("r-1")), client);
         assert!(head.starts_with("http/1.1 202"), "{head}");
         match (answer, error_type) {
-            (Answer::Response(body), None) => assert_eq!(body.bytes, "hello world"),
-            (Answer::Error(failure), Some(_)) => {
+            (InvocationAnswer::Response(body), None) => assert_eq!(body.bytes, "hello world"),
+            (InvocationAnswer::Error(failure), Some(_)) => {
                 assert_eq!((failure.error_type.as_deref(), &*failure.body), (error_type, b"{}".as_slice()));
             }
             (answer, _) => panic!("{answer:?}"),
@@ -327,61 +327,8 @@ async fn serves_six_megabytes_and_refuses_more() {
             assert!(head.starts_with(&format!("http/1.1 {status}")), "{head}");
         };
         let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-        assert_eq!(matches!(answer, Answer::Response(_)), status == "202", "{answer:?}");
+        assert_eq!(matches!(answer, InvocationAnswer::Response(_)), status == "202", "{answer:?}");
     }
-}
-
-#[tokio::test]
-async fn graceful_shutdown_helpers_find_their_extension_calls() {
-    let api = RuntimeApi::bind().await.expect("loopback");
-    api.describe(FunctionNames { name: "ingest".into(), version: "7".into(), handler: "bootstrap".into() });
-    let mut stream = connect(&api).await;
-    let body = r#"{"events":[]}"#;
-    let (head, _) = ask(&mut stream, &post(server_path::REGISTER, "", body)).await;
-    assert!(head.starts_with("http/1.1 403"), "{head}");
-    let named = "Lambda-Extension-Name: helper\r\n";
-    let (head, body) = ask(&mut stream, &post(server_path::REGISTER, named, body)).await;
-    assert!(head.starts_with("http/1.1 200") && head.contains("lambda-extension-identifier: "), "{head}");
-    assert_eq!(body, r#"{"functionName":"ingest","functionVersion":"7","handler":"bootstrap"}"#);
-    let next = format!("GET {} HTTP/1.1\r\nHost: lambda\r\n", server_path::EVENT_NEXT);
-    let (head, _) = ask(&mut stream, &format!("{next}\r\n")).await;
-    assert!(head.starts_with("http/1.1 403"), "{head}");
-    send(&mut stream, &format!("{next}Lambda-Extension-Identifier: x\r\n\r\n")).await;
-    // It is held: another call on another connection comes and goes meanwhile.
-    let mut other = connect(&api).await;
-    ask(&mut other, &post("/unknown", "", "")).await;
-    let mut byte = [0];
-    let silent = poll_fn(|cx| {
-        let mut buffer = tokio::io::ReadBuf::new(&mut byte);
-        Poll::Ready(stream.poll_peek(cx, &mut buffer).is_pending())
-    });
-    assert!(silent.await);
-}
-
-/// Source: `errAgentRegistrationClosed` in <https://github.com/aws/aws-lambda-runtime-interface-emulator>.
-#[tokio::test]
-async fn extensions_register_before_the_first_next_only() {
-    let api = RuntimeApi::bind().await.expect("loopback");
-    let register = post(server_path::REGISTER, "Lambda-Extension-Name: helper\r\n", r#"{"events":[]}"#);
-    let mut stream = connect(&api).await;
-    let (head, _) = ask(&mut stream, &register).await;
-    assert!(head.starts_with("http/1.1 200"), "{head}");
-    let client = async {
-        let (head, body) = {
-            ask(&mut stream, GET_NEXT).await;
-            ask(&mut stream, &register).await
-        };
-        assert!(head.starts_with("http/1.1 403") && body.contains("Extension.RegistrationClosed"), "{head} {body}");
-        ask(&mut stream, &post_response("r-1", "1")).await;
-    };
-    // It is refused while the runtime works, and costs the invocation nothing.
-    let (answer, ()) = tokio::join!(api.invoke(invocation("r-1")), client);
-    assert!(matches!(answer, Answer::Response(_)), "{answer:?}");
-}
-
-mod server_path {
-    pub(super) const REGISTER: &str = "/2020-01-01/extension/register";
-    pub(super) const EVENT_NEXT: &str = "/2020-01-01/extension/event/next";
 }
 
 #[tokio::test]
@@ -389,7 +336,7 @@ async fn dropping_it_closes_everything() {
     let api = RuntimeApi::bind().await.expect("loopback");
     let mut stream = connect(&api).await;
     send(&mut stream, GET_NEXT).await;
-    assert!(matches!(api.ready().await, Ready::Waiting));
+    assert!(matches!(api.ready().await, RuntimeStart::Waiting));
     let address = api.address();
     drop(api);
     let mut rest = Vec::new();

@@ -87,7 +87,7 @@ fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> BatchFailures {
     let list = match serde_json::from_slice::<Value>(answer) {
         Err(_) => return BatchFailures::All,
         Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or_default(),
-        // `null`, or an answer that is no object: nothing is reported.
+        // `null`, or an answer that is not an object: nothing is reported.
         Ok(_) => return none(),
     };
     let list = match list {

@@ -35,6 +35,9 @@ pub struct Function {
     pub file_systems: Vec<(String, String)>,
     /// The code and message that `GetFunction` reports in place of variables which it can't decrypt.
     pub environment_error: Option<(String, String)>,
+    /// The ARN of the customer's key that the code is encrypted with, and the code and message that `GetFunction` reports
+    /// in place of the code's location: a key that the caller may not use.
+    pub code_error: Option<(String, String, String)>,
     /// Whether it is a durable function: reported.
     pub durable: bool,
 }
@@ -64,6 +67,7 @@ impl Function {
             image_uri: None,
             file_systems: Vec::new(),
             environment_error: None,
+            code_error: None,
             durable: false,
         }
     }

@@ -22,9 +22,15 @@ pub(super) async fn get_function(
         let qualifier = parameter(query.as_deref(), "Qualifier");
         let version = lambda.find(&function, qualifier.as_deref())?;
         let arn = if qualifier.is_some() { version.qualified_arn() } else { version.function_arn() };
-        let code = match &version.function.image_uri {
-            Some(uri) => json!({ "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri }),
-            None => json!({ "RepositoryType": "S3", "Location": lambda.location(&version.package) }),
+        let code = match (&version.function.image_uri, &version.function.code_error) {
+            (Some(uri), _) => json!({ "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri }),
+            // Shape: `botocore:lambda:FunctionCodeLocation`.
+            (None, Some((key, code, message))) => json!({
+                "RepositoryType": "S3",
+                "SourceKMSKeyArn": key,
+                "Error": { "ErrorCode": code, "Message": message },
+            }),
+            (None, None) => json!({ "RepositoryType": "S3", "Location": lambda.location(&version.package) }),
         };
         let configuration = configuration(&lambda, &version, &arn);
         Ok(json_response(&lambda.platform, &json!({ "Configuration": configuration, "Code": code, "Tags": {} })))

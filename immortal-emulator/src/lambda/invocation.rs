@@ -1,7 +1,7 @@
 //! One try of an invocation: what it is given, and how it fails.
 
 use bytes::Bytes;
-use immortal_core::runtime_api::Failure;
+use immortal_core::runtime_api::ReportedError;
 use serde_json::{Value, json};
 
 use crate::platform::EntryKind;
@@ -32,7 +32,7 @@ impl InvocationFailure {
     }
 
     /// What the runtime reported, as it came where that is JSON.
-    pub(super) fn reported(failure: Failure) -> Self {
+    pub(super) fn reported(failure: ReportedError) -> Self {
         let error_type = failure.error_type.as_deref().unwrap_or("Unknown");
         match serde_json::from_slice::<Value>(&failure.body) {
             Ok(report) => {

@@ -41,7 +41,7 @@ pub(super) fn check(function: &Function) -> Result<(), EmulatorError> {
     let refuse =
         |message: String| Err(EmulatorError::Refused { code: "InvalidParameterValueException".to_owned(), message });
     if FunctionName::parse(&function.name).is_none_or(|name| name.function != function.name) {
-        return refuse(format!("{:?} is no name for a function", function.name));
+        return refuse(format!("{:?} is not a valid function name", function.name));
     }
     // https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
     if function.retries > 2 {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use immortal_core::runtime_api::{Answer, FunctionNames, Invocation, RuntimeApi};
+use immortal_core::runtime_api::{FunctionNames, Invocation, InvocationAnswer, RuntimeApi};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -184,17 +184,17 @@ impl FunctionVersion {
         };
         sandbox.process.drain(platform);
         match answer {
-            Answer::Response(body) if body.length > LARGEST_RESPONSE => {
+            InvocationAnswer::Response(body) if body.length > LARGEST_RESPONSE => {
                 let message = format!(
                     "Response payload size ({} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).",
                     body.length
                 );
                 Err(SandboxEnd::Failed(InvocationFailure::new("Function.ResponseSizeTooLarge", message)))
             }
-            Answer::Response(body) => Ok(body.bytes),
-            Answer::Error(failure) | Answer::InitError(failure) | Answer::Missing(failure) => {
-                Err(SandboxEnd::Failed(InvocationFailure::reported(failure)))
-            }
+            InvocationAnswer::Response(body) => Ok(body.bytes),
+            InvocationAnswer::Error(failure)
+            | InvocationAnswer::InitError(failure)
+            | InvocationAnswer::Missing(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
         }
     }
 }

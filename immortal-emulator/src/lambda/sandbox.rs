@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, sync::Mutex};
 
-use immortal_core::runtime_api::{Ready, RuntimeApi};
+use immortal_core::runtime_api::{RuntimeApi, RuntimeStart};
 use tempfile::TempDir;
 use tokio::{
     sync::{OnceCell, Semaphore},
@@ -50,8 +50,8 @@ impl Sandbox {
         tokio::select! {
             biased;
             ready = self.api.ready() => match ready {
-                Ready::Waiting => Ok(()),
-                Ready::InitError(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
+                RuntimeStart::Waiting => Ok(()),
+                RuntimeStart::InitError(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
             },
             status = self.process.exited() => Err(SandboxEnd::Exited(status)),
             () = sleep_until(deadline) => Err(SandboxEnd::TimedOut),

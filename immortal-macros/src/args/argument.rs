@@ -3,7 +3,7 @@
 use super::AttributeKind;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Argument {
+pub(crate) enum AttributeArgument {
     Init,
     Cpu,
     Memory,
@@ -16,7 +16,7 @@ pub(crate) enum Argument {
     Crate,
 }
 
-impl Argument {
+impl AttributeArgument {
     /// In the order in which messages name them.
     pub(super) const ALL: [Self; 10] = [
         Self::Init,

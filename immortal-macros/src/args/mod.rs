@@ -13,29 +13,29 @@ use syn::{
     parse_quote,
 };
 
-pub(crate) use self::argument::Argument;
-use crate::{errors::Errors, task_size};
+pub(crate) use self::argument::AttributeArgument;
+use crate::{errors::CompileErrors, task_size};
 
 /// What was given, and where; what was given wrongly counts as not given.
 #[derive(Default)]
-pub(crate) struct Args {
+pub(crate) struct AttributeArgs {
     pub(crate) init: Option<ExprPath>,
-    pub(crate) cpu: Option<Given<u32>>,
-    pub(crate) memory: Option<Given<u32>>,
+    pub(crate) cpu: Option<GivenValue<u32>>,
+    pub(crate) memory: Option<GivenValue<u32>>,
     pub(crate) storage: Option<u32>,
     pub(crate) spot: Option<bool>,
     pub(crate) attempts: Option<u32>,
-    pub(crate) on: Option<On>,
+    pub(crate) on: Option<OnValue>,
     pub(crate) grace: Option<u64>,
     pub(crate) limit: Option<u64>,
     pub(crate) facade: Option<Path>,
     /// Those that were given, rightly or wrongly.
-    given: Vec<Argument>,
+    given: Vec<AttributeArgument>,
 }
 
 /// A value and its place.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<T> {
+pub(crate) struct GivenValue<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
@@ -59,13 +59,13 @@ impl fmt::Display for AttributeKind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum On {
+pub(crate) enum OnValue {
     Any,
     Killed,
 }
 
-impl Args {
-    pub(crate) fn parse(kind: AttributeKind, tokens: TokenStream, errors: &mut Errors) -> Self {
+impl AttributeArgs {
+    pub(crate) fn parse(kind: AttributeKind, tokens: TokenStream, errors: &mut CompileErrors) -> Self {
         let mut args = Self::default();
         let parsed = (|input: ParseStream<'_>| {
             while !input.is_empty() {
@@ -90,7 +90,7 @@ impl Args {
             return Err(input.error(format!("expected an argument of {kind}: {}", names(kind))));
         };
         let text = name.unraw().to_string();
-        let Some(argument) = Argument::named(&text) else {
+        let Some(argument) = AttributeArgument::named(&text) else {
             return Err(Error::new(
                 name.span(),
                 format!("unknown argument `{text}`; the arguments are {}", names(kind)),
@@ -109,16 +109,18 @@ impl Args {
             return Err(Error::new(name.span(), format!("`{text}` takes a value: `{}`", argument.example())));
         }
         match argument {
-            Argument::Init => self.init = Some(values::init(input)?),
-            Argument::Cpu => self.cpu = Some(values::cpu(input)?),
-            Argument::Memory => self.memory = Some(values::memory(input)?),
-            Argument::Storage => self.storage = Some(values::within(input, "storage", "GiB", 21, 200)?),
-            Argument::Spot => self.spot = Some(values::spot(input)?),
-            Argument::Attempts => self.attempts = Some(values::within(input, "attempts", "Fargate tasks", 1, 10)?),
-            Argument::On => self.on = Some(values::on(input)?),
-            Argument::Grace => self.grace = Some(values::grace(input)?),
-            Argument::Limit => self.limit = Some(values::limit(input)?),
-            Argument::Crate => self.facade = Some(values::facade(input)?),
+            AttributeArgument::Init => self.init = Some(values::init(input)?),
+            AttributeArgument::Cpu => self.cpu = Some(values::cpu(input)?),
+            AttributeArgument::Memory => self.memory = Some(values::memory(input)?),
+            AttributeArgument::Storage => self.storage = Some(values::within(input, "storage", "GiB", 21, 200)?),
+            AttributeArgument::Spot => self.spot = Some(values::spot(input)?),
+            AttributeArgument::Attempts => {
+                self.attempts = Some(values::within(input, "attempts", "Fargate tasks", 1, 10)?);
+            }
+            AttributeArgument::On => self.on = Some(values::on(input)?),
+            AttributeArgument::Grace => self.grace = Some(values::grace(input)?),
+            AttributeArgument::Limit => self.limit = Some(values::limit(input)?),
+            AttributeArgument::Crate => self.facade = Some(values::facade(input)?),
         }
         Ok(())
     }
@@ -128,21 +130,21 @@ impl Args {
         self.facade.clone().unwrap_or_else(|| parse_quote!(::immortal))
     }
 
-    pub(crate) fn was_given(&self, argument: Argument) -> bool {
+    pub(crate) fn was_given(&self, argument: AttributeArgument) -> bool {
         self.given.contains(&argument)
     }
 
-    fn check_size(&self, errors: &mut Errors) {
+    fn check_size(&self, errors: &mut CompileErrors) {
         match (self.cpu, self.memory) {
             (Some(cpu), Some(memory)) => {
                 if let Some(problem) = task_size::mismatch(cpu.value, memory.value) {
                     errors.at(memory.span, problem);
                 }
             }
-            (Some(cpu), None) if !self.was_given(Argument::Memory) => {
+            (Some(cpu), None) if !self.was_given(AttributeArgument::Memory) => {
                 errors.at(cpu.span, "`cpu` needs `memory` beside it, since Fargate has only certain pairs of them");
             }
-            (None, Some(memory)) if !self.was_given(Argument::Cpu) => {
+            (None, Some(memory)) if !self.was_given(AttributeArgument::Cpu) => {
                 errors.at(memory.span, "`memory` needs `cpu` beside it, since Fargate has only certain pairs of them");
             }
             _ => {}
@@ -151,7 +153,7 @@ impl Args {
 }
 
 fn names(kind: AttributeKind) -> String {
-    let names: Vec<_> = Argument::ALL
+    let names: Vec<_> = AttributeArgument::ALL
         .iter()
         .filter(|argument| argument.is_of(kind))
         .map(|argument| format!("`{}`", argument.name()))
@@ -177,20 +179,20 @@ mod tests {
     /// An argument that is taken for another would be found here.
     #[test]
     fn each_argument_sets_its_own_value() {
-        for argument in Argument::ALL {
+        for argument in AttributeArgument::ALL {
             let tokens = argument.example().parse().expect("an example is tokens");
-            let args = Args::parse(AttributeKind::Immortal, tokens, &mut Errors::default());
+            let args = AttributeArgs::parse(AttributeKind::Immortal, tokens, &mut CompileErrors::default());
             let set = [
-                (Argument::Init, args.init.is_some()),
-                (Argument::Cpu, args.cpu.is_some()),
-                (Argument::Memory, args.memory.is_some()),
-                (Argument::Storage, args.storage.is_some()),
-                (Argument::Spot, args.spot.is_some()),
-                (Argument::Attempts, args.attempts.is_some()),
-                (Argument::On, args.on.is_some()),
-                (Argument::Grace, args.grace.is_some()),
-                (Argument::Limit, args.limit.is_some()),
-                (Argument::Crate, args.facade.is_some()),
+                (AttributeArgument::Init, args.init.is_some()),
+                (AttributeArgument::Cpu, args.cpu.is_some()),
+                (AttributeArgument::Memory, args.memory.is_some()),
+                (AttributeArgument::Storage, args.storage.is_some()),
+                (AttributeArgument::Spot, args.spot.is_some()),
+                (AttributeArgument::Attempts, args.attempts.is_some()),
+                (AttributeArgument::On, args.on.is_some()),
+                (AttributeArgument::Grace, args.grace.is_some()),
+                (AttributeArgument::Limit, args.limit.is_some()),
+                (AttributeArgument::Crate, args.facade.is_some()),
             ];
             let set: Vec<_> = set.iter().filter(|(_, is_set)| *is_set).map(|(argument, _)| *argument).collect();
             assert_eq!(set, [argument]);

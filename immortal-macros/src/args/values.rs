@@ -2,7 +2,7 @@
 
 use syn::{Error, ExprPath, Ident, Lit, LitBool, LitStr, Path, Result, ext::IdentExt, parse::ParseStream};
 
-use super::{Given, On};
+use super::{GivenValue, OnValue};
 use crate::task_size;
 
 /// How long a limit may be at most: the order holds it as seconds in 32 bits.
@@ -31,7 +31,7 @@ pub(super) fn facade(input: ParseStream<'_>) -> Result<Path> {
         .map_err(|error| Error::new(error.span(), format!("{WANTED}: `crate = ::immortal`")))
 }
 
-pub(super) fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
+pub(super) fn cpu(input: ParseStream<'_>) -> Result<GivenValue<u32>> {
     size(
         input,
         task_size::cpu_from_text,
@@ -40,7 +40,7 @@ pub(super) fn cpu(input: ParseStream<'_>) -> Result<Given<u32>> {
     )
 }
 
-pub(super) fn memory(input: ParseStream<'_>) -> Result<Given<u32>> {
+pub(super) fn memory(input: ParseStream<'_>) -> Result<GivenValue<u32>> {
     size(
         input,
         task_size::memory_from_text,
@@ -54,7 +54,7 @@ fn size(
     from_text: fn(&str) -> Option<u32>,
     is_known: fn(u32) -> bool,
     wanted: &str,
-) -> Result<Given<u32>> {
+) -> Result<GivenValue<u32>> {
     let literal: Lit = input.parse().map_err(|error| Error::new(error.span(), wanted))?;
     let value = match &literal {
         Lit::Int(number) if number.suffix().is_empty() => number.base10_parse().ok(),
@@ -63,7 +63,7 @@ fn size(
     };
     let span = literal.span();
     match value.filter(|value| is_known(*value)) {
-        Some(value) => Ok(Given { value, span }),
+        Some(value) => Ok(GivenValue { value, span }),
         None => Err(Error::new(span, wanted)),
     }
 }
@@ -83,15 +83,15 @@ pub(super) fn spot(input: ParseStream<'_>) -> Result<bool> {
     input.parse::<LitBool>().map(|value| value.value).map_err(|error| Error::new(error.span(), wanted))
 }
 
-pub(super) fn on(input: ParseStream<'_>) -> Result<On> {
+pub(super) fn on(input: ParseStream<'_>) -> Result<OnValue> {
     let wanted = "`on` is `any`, or `killed`: all but the errors that the handler itself returned";
     if let Some(text) = input.parse::<Option<LitStr>>()? {
         return Err(Error::new(text.span(), format!("{wanted}; without quotes")));
     }
     let value = input.call(Ident::parse_any).map_err(|error| Error::new(error.span(), wanted))?;
     match value.to_string().as_str() {
-        "any" => Ok(On::Any),
-        "killed" => Ok(On::Killed),
+        "any" => Ok(OnValue::Any),
+        "killed" => Ok(OnValue::Killed),
         _ => Err(Error::new(value.span(), wanted)),
     }
 }
@@ -110,13 +110,13 @@ pub(super) fn limit(input: ParseStream<'_>) -> Result<u64> {
     }
 }
 
-fn duration(input: ParseStream<'_>, name: &str, examples: &str) -> Result<Given<u64>> {
+fn duration(input: ParseStream<'_>, name: &str, examples: &str) -> Result<GivenValue<u64>> {
     let wanted = format!("`{name}` is a text such as \"{examples}\"");
     let literal: Lit = input.parse().map_err(|error| Error::new(error.span(), &wanted))?;
     let span = literal.span();
     match &literal {
         Lit::Str(text) => match milliseconds(&text.value()) {
-            Some(value) => Ok(Given { value, span }),
+            Some(value) => Ok(GivenValue { value, span }),
             None => Err(Error::new(span, wanted)),
         },
         Lit::Int(number) if milliseconds(&number.to_string()).is_some() => {

@@ -31,7 +31,7 @@ fn main() -> ::std::process::ExitCode {
                 .storage(100)
                 .spot(true)
                 .attempts(5)
-                .on(__private::On::Killed)
+                .on(__private::DispatchOn::Killed)
                 .grace(1500)
                 .limit(21600000)
         },

@@ -59,7 +59,7 @@ impl History {
         let event = format!(r#"{{"lambda":"{lambda}","ends":"{}","tasks":[{tasks}"succeed"]}}"#, ends.trim_end());
 
         // On every other chain all sandboxes of the dispatcher are gone twice, in the middle of their work: fewer times
-        // than Lambda tries. On the others there is what a person must mend, and then no copies beside it: of two
+        // than Lambda tries. On the others there is what a person must fix, and then no copies beside it: of two
         // deliveries one could be done, and the other given up.
         let restarting = (seed / SHARE).is_multiple_of(2);
         let restarts = restarting && seed % 12 == 5;

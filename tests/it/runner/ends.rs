@@ -99,6 +99,11 @@ async fn what_can_never_run_is_refused_with_what_to_do_instead() {
             Function { environment_error: Some(("AccessDeniedException".into(), "no key".into())), ..sound() },
             "kms:Decrypt",
         ),
+        (
+            "code",
+            Function { code_error: Some((KEY.into(), "AccessDeniedException".into(), "no".into())), ..sound() },
+            "kms:Decrypt on arn:aws:kms:",
+        ),
         ("no bootstrap", function(zip_of([("readme", 0o644, b"hello".as_slice())])), "no bootstrap"),
         ("not executable", function(zip_of([("bootstrap", 0o644, b"#!/bin/sh\n".as_slice())])), "mode 755"),
         ("a directory", function(zip_of([("bootstrap/file", 0o755, b"".as_slice())])), "an executable file"),
@@ -111,7 +116,7 @@ async fn what_can_never_run_is_refused_with_what_to_do_instead() {
         ("in a directory", function(zip_of([("hello/bootstrap", 0o755, b"".as_slice())])), r#""hello/bootstrap""#),
         ("CR LF", function(zip_of([("bootstrap", 0o755, b"#!/bin/sh\r\n".as_slice())])), "CR LF"),
         ("a method", function(lzma), r#""bootstrap" is compressed with"#),
-        ("no zip", function(b"this is no zip".to_vec()), "not a readable zip"),
+        ("no zip", function(b"this is not a zip".to_vec()), "not a readable zip"),
         ("include", function(zip_of([("../config/a", 0o644, b"".as_slice())])), "--include config:../config"),
         ("zip slip", function(zip_of([("../../evil", 0o755, b"evil".as_slice())])), r#""../../evil" leads out"#),
         ("a bomb", function(bomb()), "larger than 250 MB"),
@@ -128,8 +133,32 @@ async fn what_can_never_run_is_refused_with_what_to_do_instead() {
 }
 
 #[tokio::test]
+async fn a_key_service_that_is_busy_is_for_the_next_attempt() {
+    let busy = || ("ThrottlingException".to_owned(), "Rate exceeded".to_owned());
+    let (code, message) = busy();
+    let table = [
+        Function { environment_error: Some(busy()), ..script("exit 0") },
+        Function { code_error: Some((KEY.into(), code, message)), ..script("exit 0") },
+    ];
+    for function in table {
+        let end = Bench::of(function).await.run().await;
+        assert_eq!(end.code, Some(75), "{}", end.all());
+        assert!(end.stderr.contains("ThrottlingException"), "{}", end.all());
+    }
+}
+
+#[tokio::test]
+async fn the_function_is_the_one_of_the_contexts_account_and_region() {
+    let elsewhere = "arn:aws:lambda:us-east-1:999999999999:function:ingest";
+    let end = Bench::of(script("exit 0")).await.context("invokedFunctionArn", elsewhere.into()).run().await;
+    assert_eq!(end.code, Some(2), "{}", end.all());
+    assert!(end.stderr.contains(elsewhere), "{}", end.all());
+}
+
+#[tokio::test]
 async fn a_function_that_is_gone_is_given_up() {
-    let end = Bench::of(script("exit 0")).await.context("functionName", "gone".into()).run().await;
+    let gone = "arn:aws:lambda:eu-central-1:123456789012:function:gone";
+    let end = Bench::of(script("exit 0")).await.context("invokedFunctionArn", gone.into()).run().await;
     assert_eq!(end.code, Some(2), "{}", end.all());
     let end = Bench::of(script("exit 0")).await.context("functionVersion", "7".into()).run().await;
     assert_eq!(end.code, Some(2), "{}", end.all());
@@ -142,6 +171,8 @@ async fn a_disk_that_cant_be_written_is_the_runners_own_failure() {
     assert_eq!(end.code, Some(70), "{}", end.all());
     assert!(end.stderr.contains("/dev/null/task"), "{}", end.all());
 }
+
+const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/1";
 
 fn another_architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "x86_64" } else { "arm64" }

@@ -1,4 +1,4 @@
-//! The three forms in which an event comes, and what becomes of one that can't be had.
+//! The three forms in which an event comes, and what becomes of one that is unavailable.
 
 use std::io::Write;
 

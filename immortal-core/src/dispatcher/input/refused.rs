@@ -1,22 +1,34 @@
-//! What is no failed event, by its name, and the way to do it right.
+//! Input that is not a failed event: what it is, and what to do instead.
 
 use super::super::{
-    failure::{KnownFunctions, Refusal, shown},
-    object::Object,
+    invocation_failure::{KnownFunctions, RefusedRecord, shown},
+    json_object::JsonObject,
 };
+use super::shape::UnknownInput;
 
 /// What a dispatcher takes, as a sentence's end.
 const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, and ECS Task \
                      State Change events";
 
-pub(super) fn not_an_object() -> Refusal {
+pub(super) fn not_an_object() -> RefusedRecord {
     named("a record that is not a JSON object")
 }
 
+/// What has none of the shapes.
+pub(super) fn unknown(unknown: &UnknownInput<'_>, functions: &KnownFunctions) -> RefusedRecord {
+    match unknown {
+        UnknownInput::NotAnObject => bare_event(functions),
+        UnknownInput::EmptyMessage => RefusedRecord::new("it is an SQS message without a body"),
+        UnknownInput::Record(record) => of_record(record, functions),
+        UnknownInput::BusEvent { source, kind } => bus_event(source, kind),
+        UnknownInput::Object(object) => of_object(object, functions),
+    }
+}
+
 /// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
-pub(super) fn record(record: &Object<'_>, functions: &KnownFunctions) -> Refusal {
+fn of_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     match record.text("eventSource").or_else(|| record.text("EventSource")) {
-        Some(source) => Refusal::new(format!(
+        Some(source) => RefusedRecord::new(format!(
             "it is a record of {}, and not a failed event; let that source trigger {}, whose failures come here",
             quoted(&source),
             functions.primary
@@ -26,9 +38,9 @@ pub(super) fn record(record: &Object<'_>, functions: &KnownFunctions) -> Refusal
 }
 
 /// JSON of none of the shapes.
-pub(super) fn unknown(object: &Object<'_>, functions: &KnownFunctions) -> Refusal {
+fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     if object.text("Event").as_deref() == Some("s3:TestEvent") {
-        return Refusal::new(format!(
+        return RefusedRecord::new(format!(
             "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \
              the bucket notify {}, whose failures come here, and delete this message",
             functions.primary
@@ -39,9 +51,9 @@ pub(super) fn unknown(object: &Object<'_>, functions: &KnownFunctions) -> Refusa
 }
 
 /// An event without anything that tells of an invocation: most likely a person sent it.
-pub(super) fn bare_event(functions: &KnownFunctions) -> Refusal {
-    Refusal::new(format!(
-        "nothing in it tells of a failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
+fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
+    RefusedRecord::new(format!(
+        "it names no failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
          asynchronously, or send it to the failure queue with a message attribute RequestID",
         functions.primary
     ))
@@ -51,22 +63,22 @@ pub(super) fn bare_event(functions: &KnownFunctions) -> Refusal {
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html>, and the same page for
 /// DynamoDB: `KinesisBatchInfo`, `DDBStreamBatchInfo`.
-pub(super) fn stream(record: &Object<'_>, request: &Object<'_>) -> Option<Refusal> {
+pub(super) fn stream(record: &JsonObject<'_>, request: &JsonObject<'_>) -> Option<RefusedRecord> {
     let batch = record.ending_in("BatchInfo");
     if batch.is_none() && request.text("condition").as_deref() != Some("RetryAttemptsExhausted") {
         return None;
     }
-    let stream = batch.and_then(Object::read).and_then(|batch| batch.text("streamArn"));
-    Some(Refusal::new(format!(
-        "it tells of a batch of {}, and holds no event: Lambda reads streams synchronously, and its record says only \
+    let stream = batch.and_then(JsonObject::read).and_then(|batch| batch.text("streamArn"));
+    Some(RefusedRecord::new(format!(
+        "it is the record of a batch of {}, which holds no event: Lambda reads streams synchronously, and its record says only \
          where the batch lies; read the stream with an EventBridge pipe whose target is the function with invocation \
          type FIRE_AND_FORGET, so that each failure is that of an asynchronous invocation",
         stream.map_or_else(|| "a stream".to_owned(), |arn| format!("the stream {}", shown(&arn)))
     )))
 }
 
-pub(super) fn bus_event(source: &str, kind: &str) -> Refusal {
-    Refusal::new(format!(
+fn bus_event(source: &str, kind: &str) -> RefusedRecord {
+    RefusedRecord::new(format!(
         "it is the bus event {} of the source {}, and not a failed event; let the rule match only ECS Task State Change \
          events of aws.ecs, and the failure records of the source lambda",
         quoted(kind),
@@ -74,8 +86,8 @@ pub(super) fn bus_event(source: &str, kind: &str) -> Refusal {
     ))
 }
 
-fn named(name: &str) -> Refusal {
-    Refusal::new(format!("it is {name}, and not a failed event; {TAKEN}"))
+fn named(name: &str) -> RefusedRecord {
+    RefusedRecord::new(format!("it is {name}, and not a failed event; {TAKEN}"))
 }
 
 /// A name as it is quoted. What is longer than any service's own name may be somebody's data.

@@ -1,7 +1,7 @@
 use super::{
     super::{
-        cause::Cause,
-        failure::tests::{PRIMARY, functions},
+        failure_cause::FailureCause,
+        invocation_failure::tests::{PRIMARY, functions},
     },
     *,
 };
@@ -80,20 +80,21 @@ fn own() -> String {
 /// What an input is, in short: per record its message and what it holds.
 fn summary(payload: &str) -> Vec<String> {
     let readings = match read(payload, &functions()) {
-        Input::Batch(records) => records
+        DispatcherInput::Batch(records) => records
             .into_iter()
             .map(|(message, reading)| (message.map_or("?".to_owned(), |message| message.id), reading))
             .collect(),
-        Input::Single(reading) => vec![("-".to_owned(), reading)],
+        DispatcherInput::Single(reading) => vec![("-".to_owned(), reading)],
     };
-    let one = |subject: Subject| match subject {
-        Subject::Failure(failure) => {
+    let one = |subject: RecordContent| match subject {
+        RecordContent::Failure(failure) => {
             format!("{} {:?} {}", failure.context.aws_request_id, failure.cause, text(&failure.event))
         }
-        Subject::Task { task, channel } => format!("task {} {channel:?}", task.arn),
+        RecordContent::Task { task, channel } => format!("task {} {channel:?}", task.arn),
     };
-    let told = |read: Result<Subject, _>| read.map_or_else(|refusal: Refusal| format!("refused: {refusal}"), one);
-    let all = |reading: Reading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
+    let told =
+        |read: Result<RecordContent, _>| read.map_or_else(|refusal: RefusedRecord| format!("refused: {refusal}"), one);
+    let all = |reading: RecordReading| reading.into_iter().map(told).collect::<Vec<_>>().join(", ");
     readings.into_iter().map(|(id, reading)| format!("{id}: {}", all(reading))).collect()
 }
 
@@ -265,7 +266,7 @@ fn what_is_none_of_them_is_refused_by_name() {
 }
 
 #[test]
-fn control_characters_are_refused_in_every_shape() {
+fn unprintable_characters_are_refused_in_every_shape() {
     let forged = |text: &str| text.replace("r-1", r"r-1\nEND RequestId: r-9").replace("r-3", r"r-3\u0085");
     let record = |text: &str| text.replace("r-2", r"r-2\r\nEND");
     let version = |text: &str| text.replace(r#""executedVersion":"$LATEST""#, r#""executedVersion":"7\n""#);
@@ -285,14 +286,16 @@ fn control_characters_are_refused_in_every_shape() {
     ];
     for payload in payloads {
         let read = summary(&payload);
-        assert!(read[0].contains("refused: ") && read[0].contains("control characters"), "{read:?}");
+        assert!(read[0].contains("refused: ") && read[0].contains("printable ASCII"), "{read:?}");
         assert!(!read[0].contains(char::is_control), "{read:?}");
     }
 }
 
 #[test]
 fn a_message_brings_its_time() {
-    let Input::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &functions()) else { panic!("a batch") };
+    let DispatcherInput::Batch(records) = read(&queue(&[dead_letter_message("m", "1")]), &functions()) else {
+        panic!("a batch")
+    };
     let (message, _) = &records[0];
     assert_eq!(message.as_ref().and_then(|message| message.sent), Some(1_700_000_000_000));
     let record = message.as_ref().map(|message| message.id.as_str());
@@ -308,12 +311,12 @@ fn a_topic_may_hold_several() {
     let bad = two.replacen("aws:sns", "aws:ses", 1);
     let read = summary(&bad);
     assert!(read[0].starts_with("-: refused: ") && read[0].ends_with(", r-3 Crash 1"), "each stands alone: {read:?}");
-    assert_eq!(Cause::of_text("x"), Cause::Handler);
+    assert_eq!(FailureCause::of_text("x"), FailureCause::Handler);
 }
 
-fn text(event: &crate::order::EventForm) -> &str {
+fn text(event: &crate::dispatcher::event_form::JobEvent) -> &str {
     match event {
-        crate::order::EventForm::Inline(event) => event,
-        other => panic!("{other:?}"),
+        crate::dispatcher::event_form::JobEvent::Text(event) => event,
+        other @ crate::dispatcher::event_form::JobEvent::Formed(_) => panic!("{other:?}"),
     }
 }

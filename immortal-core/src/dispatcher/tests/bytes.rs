@@ -1,18 +1,18 @@
-//! Any JSON event comes out of the order as the bytes that went in: in every shape, on every rung.
+//! Any JSON event comes out of the order as the bytes that went in: in every shape, on every kind.
 
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::{
     dispatcher::{
-        config::Transport,
-        failure::{
-            Failure,
+        config::EventTransport,
+        event_form::{self, EventFormKind, JobEvent},
+        input::{self, DispatcherInput, RecordContent},
+        invocation_failure::{
+            InvocationFailure,
             tests::{PRIMARY, functions},
         },
-        input::{self, Input, Subject},
-        ladder::{self, Rung},
-        overrides::Overrides,
+        task_overrides::TaskOverrides,
         token,
     },
     manifest::Manifest,
@@ -103,23 +103,23 @@ fn shapes(event: &str) -> Vec<String> {
     ]
 }
 
-fn failure(payload: &str) -> Failure {
+fn failure(payload: &str) -> InvocationFailure {
     // As `lambda_runtime` reads an event.
     let mut json = serde_json::Deserializer::from_slice(payload.as_bytes());
     let payload: Box<serde_json::value::RawValue> =
         serde_path_to_error::deserialize(&mut json).expect("a raw value survives");
     let reading = match input::read(payload.get(), &functions()) {
-        Input::Batch(mut records) => records.remove(0).1,
-        Input::Single(reading) => reading,
+        DispatcherInput::Batch(mut records) => records.remove(0).1,
+        DispatcherInput::Single(reading) => reading,
     };
     match reading.into_iter().next().expect("a subject").expect("a failure") {
-        Subject::Failure(failure) => *failure,
-        Subject::Task { .. } => panic!("no task"),
+        RecordContent::Failure(failure) => *failure,
+        RecordContent::Task { .. } => panic!("no task"),
     }
 }
 
 /// What the runner would read, after it went over the wire as JSON.
-fn received(overrides: &Overrides) -> Order {
+fn received(overrides: &TaskOverrides) -> Order {
     let sent = serde_json::to_string(overrides).expect("plain data");
     assert!(sent.len() <= 8_192 && sent.len() == overrides.length(), "{} bytes", sent.len());
     let sent: Value = serde_json::from_str(&sent).expect("JSON");
@@ -135,16 +135,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_event_survives_every_shape_and_every_rung(event in json()) {
+    fn an_event_survives_every_shape_and_every_form(event in json()) {
         let manifest = Manifest { cpu: Some(16_384), memory: Some(122_880), storage: Some(200), ..Manifest::new("h", "p", "1") };
-        let transport = Transport::Inline { bucket: Some("events".to_owned()) };
+        let transport = EventTransport::Inline { bucket: Some("events".to_owned()) };
         for shape in shapes(&event) {
             let failure = failure(&shape);
-            prop_assert_eq!(&failure.event, &EventForm::Inline(event.clone()));
-            for from in [Rung::Inline, Rung::Gzip, Rung::S3] {
+            prop_assert_eq!(&failure.event, &JobEvent::Text(event.clone()));
+            for from in [EventFormKind::Inline, EventFormKind::Gzip, EventFormKind::S3] {
                 let key = token::object_key("ingest", "r-1", &event);
-                let order = |form| Order {
-                    event: form,
+                let order = Order {
+                    event: (),
                     context: failure.context.clone(),
                     handler_path: None,
                     attempt: 1,
@@ -152,13 +152,13 @@ proptest! {
                     limit: Some(3_600),
                     series: 0,
                 };
-                let with = |form| Overrides::new("runner", &order(form), &manifest);
-                let (rung, overrides) = ladder::climb_down(&event, &transport, &key, from, with).expect("a rung");
-                prop_assert!(rung >= from);
+                let with = |form: &EventForm| TaskOverrides::new("runner", &order, form, &manifest);
+                let (kind, overrides) = event_form::first_fitting(&event, &transport, &key, from, with).expect("it fits");
+                prop_assert!(kind >= from);
                 let order = received(&overrides);
                 match &order.event {
                     EventForm::S3(uri) => prop_assert_eq!(uri, &format!("s3://events/{key}")),
-                    form => prop_assert_eq!(ladder::event_of(form).expect("our own"), Some(event.clone())),
+                    form => prop_assert_eq!(form.text().expect("our own"), Some(event.as_str().into())),
                 }
             }
         }

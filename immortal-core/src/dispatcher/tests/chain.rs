@@ -9,10 +9,10 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::service::{Fault, NOW, Service, invoke, invoke_for};
+use super::service::{NOW, Service, ServiceFault, invoke, invoke_for};
 use crate::{
-    dispatcher::{failure::tests::PRIMARY, overrides::Overrides},
-    manifest::{Manifest, On},
+    dispatcher::{invocation_failure::tests::PRIMARY, task_overrides::TaskOverrides},
+    manifest::{DispatchOn, Manifest},
 };
 
 pub(super) fn manifest() -> Manifest {
@@ -40,7 +40,7 @@ pub(super) async fn back(service: &Service, payload: &str) -> Vec<String> {
     named(&invoke(&dispatcher, payload).await.expect("a partial batch response"))
 }
 
-pub(super) fn named(response: &crate::dispatcher::response::Response) -> Vec<String> {
+pub(super) fn named(response: &crate::dispatcher::response::BatchResponse) -> Vec<String> {
     let json = serde_json::to_value(response).expect("plain data");
     let failures = json["batchItemFailures"].as_array().expect("a list");
     failures.iter().map(|item| item["itemIdentifier"].as_str().expect("a text").to_owned()).collect()
@@ -69,7 +69,8 @@ async fn what_is_measured_is_what_is_sent() {
     let call: Value = serde_json::from_str(&text).expect("JSON");
     let lookup = |name: &str| variable(&call, name);
     let order = crate::order::Order::from_variables(lookup).expect("our own order");
-    let mirror = serde_json::to_string(&Overrides::new("runner", &order, &manifest)).expect("plain data");
+    let mirror =
+        serde_json::to_string(&TaskOverrides::new("runner", &order, &order.event, &manifest)).expect("plain data");
     assert!(text.contains(&format!("\"overrides\":{mirror}")), "{text}\n{mirror}");
     assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
     assert_eq!((order.attempt, order.limit), (1, Some(2)));
@@ -87,16 +88,16 @@ async fn what_is_measured_is_what_is_sent() {
 async fn what_passes_ends_in_one_task() {
     let network = "Error retrieving subnets (RequestLimitExceeded)";
     let faults = [
-        Fault::Refuse(400, "ThrottlingException", "Rate exceeded"),
-        Fault::Refuse(400, "InvalidParameterException", network),
-        Fault::Refuse(500, "ServerException", ""),
-        Fault::Refuse(503, "", ""),
-        Fault::CutBefore,
-        Fault::CutAfter,
-        Fault::Say(""),
-        Fault::Say("{}"),
-        Fault::Say("<html>"),
-        Fault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#),
+        ServiceFault::Refuse(400, "ThrottlingException", "Rate exceeded"),
+        ServiceFault::Refuse(400, "InvalidParameterException", network),
+        ServiceFault::Refuse(500, "ServerException", ""),
+        ServiceFault::Refuse(503, "", ""),
+        ServiceFault::CutBefore,
+        ServiceFault::CutAfter,
+        ServiceFault::Say(""),
+        ServiceFault::Say("{}"),
+        ServiceFault::Say("<html>"),
+        ServiceFault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#),
     ];
     for fault in faults {
         let service = Service::start().await;
@@ -112,11 +113,11 @@ async fn what_passes_ends_in_one_task() {
 #[tokio::test]
 async fn what_stays_goes_back_at_once() {
     let faults = [
-        Fault::Refuse(400, "AccessDeniedException", "not authorized"),
-        Fault::Refuse(400, "ClusterNotFoundException", "Cluster not found."),
-        Fault::Refuse(400, "ConflictException", "no task"),
-        Fault::Refuse(404, "", ""),
-        Fault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"MISSING"}]}"#),
+        ServiceFault::Refuse(400, "AccessDeniedException", "not authorized"),
+        ServiceFault::Refuse(400, "ClusterNotFoundException", "Cluster not found."),
+        ServiceFault::Refuse(400, "ConflictException", "no task"),
+        ServiceFault::Refuse(404, "", ""),
+        ServiceFault::Say(r#"{"tasks":[],"failures":[{"arn":"x","reason":"MISSING"}]}"#),
     ];
     for fault in faults {
         let service = Service::start().await;
@@ -178,7 +179,8 @@ async fn one_failure_is_one_task_in_whichever_shape_and_however_often() {
 #[tokio::test]
 async fn too_long_is_one_rung_down() {
     let service = Service::start().await;
-    let said = Fault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
+    let said =
+        ServiceFault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
     service.with(|state| state.faults = vec![said.clone(), said.clone()]);
     let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest()).await;
     assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());
@@ -209,7 +211,7 @@ async fn without_spot_capacity_it_is_fargate() {
     let service = Service::start().await;
     service.with(|state| {
         let body = r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#;
-        state.faults = vec![Fault::Refuse(500, "ServerException", ""), Fault::Say(body)];
+        state.faults = vec![ServiceFault::Refuse(500, "ServerException", ""), ServiceFault::Say(body)];
     });
     let dispatcher = service.dispatcher(&[], Manifest { spot: true, ..manifest() }).await;
     assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
@@ -234,11 +236,11 @@ fn tokens(service: &Service) -> Vec<String> {
 #[tokio::test]
 async fn spot_is_left_after_a_definite_answer_only() {
     let faults = [
-        Fault::CutBefore,
-        Fault::CutAfter,
-        Fault::Say("{}"),
-        Fault::Refuse(500, "ServerException", "Capacity is unavailable at this time"),
-        Fault::Refuse(400, "ThrottlingException", "Rate exceeded"),
+        ServiceFault::CutBefore,
+        ServiceFault::CutAfter,
+        ServiceFault::Say("{}"),
+        ServiceFault::Refuse(500, "ServerException", "Capacity is unavailable at this time"),
+        ServiceFault::Refuse(400, "ThrottlingException", "Rate exceeded"),
     ];
     for fault in faults {
         let service = Service::start().await;
@@ -257,7 +259,7 @@ async fn spot_is_left_after_a_definite_answer_only() {
 #[tokio::test]
 async fn on_killed_leaves_the_handlers_own_errors_in_the_queue() {
     let service = Service::start().await;
-    let dispatcher = service.dispatcher(&[], Manifest { on: On::Killed, ..manifest() }).await;
+    let dispatcher = service.dispatcher(&[], Manifest { on: DispatchOn::Killed, ..manifest() }).await;
     let mut killed = message("m-2", "r-2", "1", NOW);
     killed["messageAttributes"]["ErrorMessage"]["stringValue"] = json!("Task timed out after 3.00 seconds");
     let response = invoke(&dispatcher, &batch(&[message("m-1", "r-1", "1", NOW), killed])).await.expect("an answer");
@@ -270,11 +272,11 @@ async fn each_of_many_events_is_in_one_task_or_back() {
     let service = Service::start().await;
     let mut random = fastrand::Rng::with_seed(11);
     let faults = (0..60).map(|_| match random.u8(..) {
-        0..12 => Fault::CutBefore,
-        12..24 => Fault::CutAfter,
-        24..36 => Fault::Refuse(500, "ServerException", ""),
-        36..48 => Fault::Refuse(400, "AccessDeniedException", ""),
-        _ => Fault::Say("{}"),
+        0..12 => ServiceFault::CutBefore,
+        12..24 => ServiceFault::CutAfter,
+        24..36 => ServiceFault::Refuse(500, "ServerException", ""),
+        36..48 => ServiceFault::Refuse(400, "AccessDeniedException", ""),
+        _ => ServiceFault::Say("{}"),
     });
     service.with(|state| state.faults = faults.collect());
     let dispatcher = service.dispatcher(&[], manifest()).await;

@@ -8,8 +8,8 @@ use super::{
     state_changes::stopped,
 };
 use crate::{
-    dispatcher::failure::tests::PRIMARY,
-    manifest::{Manifest, On},
+    dispatcher::invocation_failure::tests::PRIMARY,
+    manifest::{DispatchOn, Manifest},
 };
 
 const QUEUE: (&str, &str) = ("IMMORTAL_DEAD_LETTER_QUEUE", "http://sqs.invalid/111111111111/dead");
@@ -73,7 +73,7 @@ async fn a_job_without_attempts_left_is_a_dead_letter_and_its_redrive_is_a_serie
 
 #[tokio::test]
 async fn what_is_given_up_at_once_never_circles() {
-    let killed = Manifest { on: On::Killed, ..manifest() };
+    let killed = Manifest { on: DispatchOn::Killed, ..manifest() };
     let own_error = one("1");
     let mut unreadable = message("m-1", "r-1", "1", NOW);
     unreadable["messageAttributes"]["ErrorMessage"]["stringValue"] =
@@ -123,7 +123,7 @@ async fn somebody_who_stops_a_task_finds_a_dead_letter() {
 async fn a_letter_that_cant_be_sent_leaves_the_record_in_its_queue() {
     let service = Service::start().await;
     service.with(|state| state.refuses_letters = true);
-    let dispatcher = service.dispatcher(&[QUEUE], Manifest { on: On::Killed, ..manifest() }).await;
+    let dispatcher = service.dispatcher(&[QUEUE], Manifest { on: DispatchOn::Killed, ..manifest() }).await;
     assert_eq!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")), ["m-1"]);
     service.with(|state| state.refuses_letters = false);
     assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
@@ -134,7 +134,7 @@ async fn a_letter_that_cant_be_sent_leaves_the_record_in_its_queue() {
 async fn an_event_too_large_for_a_letter_is_in_the_bucket_and_comes_back_from_there() {
     let event = format!("\"{}\"", "x".repeat(1_048_400));
     let payload = one(&event);
-    let killed = || Manifest { on: On::Killed, ..manifest() };
+    let killed = || Manifest { on: DispatchOn::Killed, ..manifest() };
     let service = Service::start().await;
     let variables = [QUEUE, ("IMMORTAL_EVENT_BUCKET", "events")];
     let dispatcher = service.dispatcher(&variables, killed()).await;

@@ -5,15 +5,16 @@ use serde_json::{Value, json};
 
 use super::{
     chain::{back, batch, last, manifest, message, named, one, variable},
-    service::{Fault, NOW, Service, invoke},
+    service::{NOW, Service, ServiceFault, invoke},
     state_changes::stopped,
 };
 use crate::manifest::Manifest;
 
 #[tokio::test]
-async fn too_long_is_one_rung_down() {
+async fn too_long_is_the_next_form() {
     let service = Service::start().await;
-    let said = Fault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
+    let said =
+        ServiceFault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
     service.with(|state| state.faults = vec![said.clone(), said.clone()]);
     let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest()).await;
     assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());

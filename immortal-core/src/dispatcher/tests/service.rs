@@ -16,20 +16,20 @@ use tokio::{
 };
 
 use crate::{
-    aws::Aws,
+    aws::AwsClients,
     dispatcher::{
         batch::Dispatcher,
-        config::Config,
-        deadline::Deadline,
-        failure::tests::PRIMARY,
-        response::{Failed, Response as Answer},
+        config::DispatcherConfig,
+        deadline,
+        invocation_failure::tests::PRIMARY,
+        response::{BatchFailed, BatchResponse},
     },
     manifest::Manifest,
 };
 
 /// How one `RunTask` call is answered.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(super) enum ServiceFault {
     /// An error with this status, code and message, before anything happened.
     Refuse(u16, &'static str, &'static str),
     /// A 200 with this body, before anything happened.
@@ -41,9 +41,9 @@ pub(super) enum Fault {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct ServiceState {
     /// Faults of the next calls, first come, first served; then all is well.
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ServiceFault>,
     /// The bodies of all `RunTask` calls, as they came.
     pub(super) calls: Vec<String>,
     /// Tasks by token: the request's parameters and the task.
@@ -65,7 +65,7 @@ pub(super) struct State {
 }
 
 pub(super) struct Service {
-    pub(super) state: Arc<Mutex<State>>,
+    pub(super) state: Arc<Mutex<ServiceState>>,
     /// Calls wait here, so that a test can see how many are under way.
     pub(super) door: Arc<Semaphore>,
     /// How many do.
@@ -82,7 +82,7 @@ impl Service {
     pub(super) async fn behind(door: Arc<Semaphore>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(ServiceState::default()));
         let open = watch::Sender::new(0);
         let (served, passed, counted) = (Arc::clone(&state), Arc::clone(&door), open.clone());
         tokio::spawn(async move {
@@ -104,7 +104,7 @@ impl Service {
         self.with(|state| state.tasks.values_mut().for_each(|(_, task)| task["lastStatus"] = json!(status)));
     }
 
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut ServiceState) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -114,9 +114,9 @@ impl Service {
             let variable = variables.iter().chain(&base).find(|(key, _)| *key == name);
             variable.map(|(_, value)| (*value).to_owned())
         };
-        let config = Config::read(lookup).expect("complete");
+        let config = DispatcherConfig::read(lookup).expect("complete");
         let endpoint = format!("http://{}", self.address);
-        Arc::new(Dispatcher::new(config, manifest, &Aws::at(&endpoint)).await)
+        Arc::new(Dispatcher::new(config, manifest, &AwsClients::at(&endpoint)).await)
     }
 }
 
@@ -124,31 +124,44 @@ impl Service {
 pub(super) const NOW: i64 = 1_700_000_000_000;
 
 /// One invocation with a minute's time.
-pub(super) async fn invoke(dispatcher: &Arc<Dispatcher>, payload: &str) -> Result<Answer, Failed> {
+pub(super) async fn invoke(dispatcher: &Arc<Dispatcher>, payload: &str) -> Result<BatchResponse, BatchFailed> {
     invoke_at(dispatcher, payload, NOW).await
 }
 
 /// One invocation with a minute's time, at this time of day.
-pub(super) async fn invoke_at(dispatcher: &Arc<Dispatcher>, payload: &str, now: i64) -> Result<Answer, Failed> {
+pub(super) async fn invoke_at(
+    dispatcher: &Arc<Dispatcher>,
+    payload: &str,
+    now: i64,
+) -> Result<BatchResponse, BatchFailed> {
     handle(dispatcher, payload, 60_000, now).await
 }
 
 /// One invocation with so many milliseconds.
-pub(super) async fn invoke_for(dispatcher: &Arc<Dispatcher>, payload: &str, time: u64) -> Result<Answer, Failed> {
+pub(super) async fn invoke_for(
+    dispatcher: &Arc<Dispatcher>,
+    payload: &str,
+    time: u64,
+) -> Result<BatchResponse, BatchFailed> {
     handle(dispatcher, payload, time, NOW).await
 }
 
-async fn handle(dispatcher: &Arc<Dispatcher>, payload: &str, time: u64, now: i64) -> Result<Answer, Failed> {
+async fn handle(
+    dispatcher: &Arc<Dispatcher>,
+    payload: &str,
+    time: u64,
+    now: i64,
+) -> Result<BatchResponse, BatchFailed> {
     let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
     let own = format!("{PRIMARY}Dlq");
-    Arc::clone(dispatcher).handle(&payload, &own, Deadline::new(time, 0), now).await
+    Arc::clone(dispatcher).handle(&payload, &own, deadline::of_invocation(time, 0), now).await
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;
 
 async fn answer(
     request: Request<hyper::body::Incoming>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ServiceState>>,
     door: Arc<Semaphore>,
     open: watch::Sender<usize>,
 ) -> Reply {
@@ -156,8 +169,9 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
     let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
-    let with =
-        |act: &mut dyn FnMut(&mut State) -> Reply| act(&mut state.lock().unwrap_or_else(PoisonError::into_inner));
+    let with = |act: &mut dyn FnMut(&mut ServiceState) -> Reply| {
+        act(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
+    };
     let Some(target) = target else {
         return with(&mut |state| object(state, &method, &path, &body));
     };
@@ -178,17 +192,17 @@ async fn answer(
     reply
 }
 
-fn run(state: &mut State, text: &str) -> Reply {
+fn run(state: &mut ServiceState, text: &str) -> Reply {
     state.calls.push(text.to_owned());
     let fault = (!state.faults.is_empty()).then(|| state.faults.remove(0));
     let cut = || Err(std::io::Error::other("cut"));
     match fault {
-        Some(Fault::Refuse(status, code, message)) => {
+        Some(ServiceFault::Refuse(status, code, message)) => {
             return reply(status, &json!({ "__type": code, "message": message }).to_string());
         }
-        Some(Fault::Say(body)) => return reply(200, body),
-        Some(Fault::CutBefore) => return cut(),
-        Some(Fault::CutAfter) | None => {}
+        Some(ServiceFault::Say(body)) => return reply(200, body),
+        Some(ServiceFault::CutBefore) => return cut(),
+        Some(ServiceFault::CutAfter) | None => {}
     }
     let request: Value = serde_json::from_str(text).expect("JSON");
     let overrides = serde_json::to_string(&request["overrides"]).expect("JSON");
@@ -206,7 +220,7 @@ fn run(state: &mut State, text: &str) -> Reply {
             "clusterArn": "arn:aws:ecs:eu-central-1:111111111111:cluster/default", "overrides": request["overrides"] }),
         )
     });
-    if matches!(fault, Some(Fault::CutAfter)) {
+    if matches!(fault, Some(ServiceFault::CutAfter)) {
         return cut();
     }
     if parameters != text {
@@ -216,7 +230,7 @@ fn run(state: &mut State, text: &str) -> Reply {
     reply(200, &json!({ "tasks": [task], "failures": [] }).to_string())
 }
 
-fn object(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Reply {
+fn object(state: &mut ServiceState, method: &Method, path: &str, body: &[u8]) -> Reply {
     match *method {
         Method::PUT => drop(state.objects.insert(path.to_owned(), body.to_vec())),
         Method::DELETE => drop(state.objects.remove(path)),
@@ -227,7 +241,7 @@ fn object(state: &mut State, method: &Method, path: &str, body: &[u8]) -> Reply 
 }
 
 /// The calls that change nothing of a task.
-fn other(state: &mut State, operation: &str, text: &str) -> Reply {
+fn other(state: &mut ServiceState, operation: &str, text: &str) -> Reply {
     let request: Value = serde_json::from_str(text).expect("JSON");
     let tasks = || state.tasks.values().map(|(_, task)| task);
     let body = match operation {

@@ -6,7 +6,7 @@ use super::{
     chain::{batch, last, manifest, named, one, variable},
     service::{NOW, Service, invoke},
 };
-use crate::dispatcher::failure::tests::PRIMARY;
+use crate::dispatcher::invocation_failure::tests::PRIMARY;
 
 pub(super) fn stopped(call: &Value, arn: &str, exit: Option<i64>, code: &str) -> Value {
     json!({ "source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": {

@@ -62,7 +62,7 @@ async fn a_record_of_twelve_days_is_a_dead_letter() {
     let variables = [("IMMORTAL_DEAD_LETTER_QUEUE", "http://sqs.invalid/111111111111/dead")];
     let dispatcher = service.dispatcher(&variables, manifest()).await;
     let record = batch(&[message("m-1", "r-1", "1", NOW)]);
-    let denied = super::service::Fault::Refuse(400, "AccessDeniedException", "no");
+    let denied = super::service::ServiceFault::Refuse(400, "AccessDeniedException", "no");
     for (days, back) in [(12, vec!["m-1"]), (13, vec![])] {
         service.with(|state| state.faults = vec![denied.clone()]);
         let response = invoke_at(&dispatcher, &record, NOW + days * 24 * HOUR).await.expect("an answer");
@@ -100,7 +100,7 @@ async fn a_spot_record_that_comes_again_finds_the_task_that_fargate_took() {
     let spot = Manifest { spot: true, ..manifest() };
     let dispatcher = service.dispatcher(&[], spot).await;
     let full = r#"{"tasks":[],"failures":[{"arn":"x","reason":"Capacity is unavailable at this time"}]}"#;
-    service.with(|state| state.faults = vec![super::service::Fault::Say(full)]);
+    service.with(|state| state.faults = vec![super::service::ServiceFault::Say(full)]);
     let mut record = message("m-1", "r-1", "1", NOW);
     invoke(&dispatcher, &batch(&[record.clone()])).await.expect("started on FARGATE");
     record["attributes"]["ApproximateReceiveCount"] = json!("2");

@@ -7,9 +7,9 @@ use std::sync::{
 
 /// The claim to answer the invocation at hand. Invocations come one after the other, so one claim serves them all.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Claim(Arc<AtomicBool>);
+pub(super) struct AnswerClaim(Arc<AtomicBool>);
 
-impl Claim {
+impl AnswerClaim {
     /// Lets the next invocation be claimed.
     pub(super) fn renew(&self) {
         self.0.store(true, Ordering::Release);
@@ -33,10 +33,10 @@ mod tests {
     #[test]
     fn one_of_two_at_the_same_moment() {
         const ROUNDS: usize = 20_000;
-        let claims: Arc<Vec<Claim>> = Arc::new((0..ROUNDS).map(|_| Claim::default()).collect());
-        claims.iter().for_each(Claim::renew);
+        let claims: Arc<Vec<AnswerClaim>> = Arc::new((0..ROUNDS).map(|_| AnswerClaim::default()).collect());
+        claims.iter().for_each(AnswerClaim::renew);
         let start = Arc::new(Barrier::new(2));
-        let take_all = |claims: Arc<Vec<Claim>>, start: Arc<Barrier>| {
+        let take_all = |claims: Arc<Vec<AnswerClaim>>, start: Arc<Barrier>| {
             thread::spawn(move || {
                 start.wait();
                 claims.iter().filter(|claim| claim.take()).count()
@@ -46,12 +46,12 @@ mod tests {
         let other = take_all(Arc::clone(&claims), start);
         let taken = one.join().expect("no panic") + other.join().expect("no panic");
         assert_eq!(taken, ROUNDS);
-        assert!(!claims.iter().any(Claim::take));
+        assert!(!claims.iter().any(AnswerClaim::take));
     }
 
     #[test]
     fn each_invocation_is_claimed_once() {
-        let claim = Claim::default();
+        let claim = AnswerClaim::default();
         assert!(!claim.take(), "there is no invocation yet");
         for _ in 0..2 {
             claim.renew();

@@ -8,7 +8,7 @@ use std::{
 
 use lambda_runtime::{LambdaEvent, Service};
 
-use super::{HandOver, claim::Claim};
+use super::{HandOver, claim::AnswerClaim};
 use crate::handler::failure::bounded_panic;
 
 /// The user's service, racing the timer.
@@ -47,7 +47,7 @@ impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for G
 /// A panicking handler is a finished one: it claims its invocation too.
 pub(in crate::handler) struct Guard<F> {
     running: Option<F>,
-    claim: Option<Claim>,
+    claim: Option<AnswerClaim>,
 }
 
 impl<F: Future + Unpin> Future for Guard<F> {
@@ -82,7 +82,7 @@ impl<F> Drop for Guard<F> {
     }
 }
 
-fn may_answer(claim: Option<Claim>) -> bool {
+fn may_answer(claim: Option<AnswerClaim>) -> bool {
     claim.is_none_or(|claim| claim.take())
 }
 
@@ -92,12 +92,12 @@ mod tests {
 
     use super::*;
 
-    fn guard<F: Future>(future: F, claim: &Claim) -> Pin<Box<Guard<Pin<Box<F>>>>> {
+    fn guard<F: Future>(future: F, claim: &AnswerClaim) -> Pin<Box<Guard<Pin<Box<F>>>>> {
         Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(claim.clone()) })
     }
 
-    fn renewed() -> Claim {
-        let claim = Claim::default();
+    fn renewed() -> AnswerClaim {
+        let claim = AnswerClaim::default();
         claim.renew();
         claim
     }

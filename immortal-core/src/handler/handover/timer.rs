@@ -9,29 +9,29 @@ use std::{
     time::Instant,
 };
 
-use super::claim::Claim;
+use super::claim::AnswerClaim;
 
-pub(super) struct Timer(Arc<Shared>);
+pub(super) struct HandOverTimer(Arc<TimerThread>);
 
 #[derive(Default)]
-struct Shared {
-    claim: Claim,
-    state: Mutex<State>,
+struct TimerThread {
+    claim: AnswerClaim,
+    state: Mutex<TimerState>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct TimerState {
     /// When the invocation at hand is handed over, if its claim is still there then.
     due: Option<Instant>,
     /// When the thread wakes by itself.
     wakes: Option<Instant>,
 }
 
-impl Timer {
+impl HandOverTimer {
     /// Starts the thread. `fire` is called for each invocation that is still unclaimed when its time has come.
     pub(super) fn start(fire: impl Fn() + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<TimerThread>::default();
         let own = Arc::clone(&shared);
         thread::Builder::new().name("hand-over".to_owned()).spawn(move || own.run(fire))?;
         Ok(Self(shared))
@@ -40,7 +40,7 @@ impl Timer {
     /// Arms the timer for the next invocation, in place of the one before.
     ///
     /// Where the thread wakes early enough by itself it isn't woken: warm invocations cost it nothing.
-    pub(super) fn arm(&self, at: Instant) -> Claim {
+    pub(super) fn arm(&self, at: Instant) -> AnswerClaim {
         let mut state = self.0.lock();
         let is_early_enough = state.wakes.is_some_and(|wakes| wakes <= at);
         state.due = Some(at);
@@ -53,11 +53,11 @@ impl Timer {
     }
 }
 
-impl Shared {
+impl TimerThread {
     fn run(&self, fire: impl Fn()) {
         let mut state = self.lock();
         loop {
-            // Claimed under the lock: what is due belongs to the claim, until the timer is armed anew.
+            // Claimed under the lock: what is due belongs to the claim, until the timer is armed again.
             if state.due.take_if(|due| *due <= Instant::now()).is_some() && self.claim.take() {
                 drop(state);
                 fire();
@@ -75,7 +75,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TimerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,9 +88,9 @@ mod tests {
 
     const LONG: Duration = Duration::from_hours(1);
 
-    fn timer() -> (Timer, mpsc::Receiver<()>) {
+    fn timer() -> (HandOverTimer, mpsc::Receiver<()>) {
         let (sender, fired) = mpsc::channel();
-        let timer = Timer::start(move || sender.send(()).expect("the test listens"));
+        let timer = HandOverTimer::start(move || sender.send(()).expect("the test listens"));
         (timer.expect("a thread"), fired)
     }
 

@@ -12,8 +12,8 @@ use http_body_util::BodyExt as _;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use super::{exit::Obstacle, function::Package, retry::pause};
-use crate::aws::{HttpClient, HttpResponse, error_chain};
+use super::{deployed_function::CodePackage, error::RunnerError};
+use crate::aws::{HttpClient, HttpResponse, backoff, error_chain};
 
 /// How often in a row a stream may fail without a byte of progress.
 const FAILURES: u32 = 5;
@@ -22,7 +22,7 @@ const MAX_ZIP: u64 = 300 * 1024 * 1024;
 
 /// Fetches zips.
 #[derive(Clone, Debug)]
-pub(super) struct Downloader {
+pub(super) struct CodeDownloader {
     http: HttpClient,
     /// How long a download may stand still.
     stall: Duration,
@@ -30,17 +30,17 @@ pub(super) struct Downloader {
 
 /// Why a zip couldn't be fetched.
 #[derive(Debug)]
-enum Fault {
+enum RangeError {
     /// The URL isn't good any more.
     Expired(u16),
     /// Worth another try.
     Again(String),
-    For(Obstacle),
+    For(RunnerError),
 }
 
-type Answer = HttpResponse;
+type RangeAnswer = HttpResponse;
 
-impl Downloader {
+impl CodeDownloader {
     pub(super) fn new(http: HttpClient, stall: Duration) -> Self {
         Self { http, stall }
     }
@@ -49,38 +49,42 @@ impl Downloader {
     pub(super) async fn fetch<F>(
         &self,
         what: &str,
-        package: &Package,
+        package: &CodePackage,
         again: impl FnOnce() -> F,
-    ) -> Result<File, Obstacle>
+    ) -> Result<File, RunnerError>
     where
-        F: Future<Output = Result<Package, Obstacle>>,
+        F: Future<Output = Result<CodePackage, RunnerError>>,
     {
         match self.download(package).await {
-            Err(Fault::Expired(status)) => {
-                tracing::warn!("the address of {what} is refused with {status}, and asked for anew");
+            Err(RangeError::Expired(status)) => {
+                tracing::warn!("the address of {what} is refused with {status}; requesting a new one");
                 self.download(&again().await?).await
             }
             done => done,
         }
         .map_err(|fault| match fault {
-            Fault::For(Obstacle::Never(why)) => Obstacle::Never(format!("{what}: {why}")),
-            Fault::For(Obstacle::NotNow(why)) => Obstacle::NotNow(format!("{what} can't be downloaded: {why}")),
-            Fault::For(Obstacle::Broken(why)) => Obstacle::Broken(format!("{what} can't be downloaded: {why}")),
-            Fault::Expired(status) => Obstacle::NotNow(format!(
+            RangeError::For(RunnerError::Permanent(why)) => RunnerError::Permanent(format!("{what}: {why}")),
+            RangeError::For(RunnerError::Transient(why)) => {
+                RunnerError::Transient(format!("{what} can't be downloaded: {why}"))
+            }
+            RangeError::For(RunnerError::Internal(why)) => {
+                RunnerError::Internal(format!("{what} can't be downloaded: {why}"))
+            }
+            RangeError::Expired(status) => RunnerError::Transient(format!(
                 "{what} can't be downloaded: its address, just made, is refused with {status}; \
                  check the task's route to S3, and the policy of its VPC endpoint"
             )),
-            Fault::Again(reason) => Obstacle::NotNow(format!("{what} can't be downloaded: {reason}")),
+            RangeError::Again(reason) => RunnerError::Transient(format!("{what} can't be downloaded: {reason}")),
         })
     }
 
-    async fn download(&self, package: &Package) -> Result<File, Fault> {
+    async fn download(&self, package: &CodePackage) -> Result<File, RangeError> {
         let file = scratch_file().map_err(|error| broken(&error))?;
         let mut failures = 0;
         let hash = loop {
             match self.attempt(&package.location.0, &file).await {
                 Ok(hash) => break hash,
-                Err(Fault::Again(reason)) => {
+                Err(RangeError::Again(reason)) => {
                     failures += 1;
                     self.rest(failures, &reason).await?;
                 }
@@ -89,7 +93,7 @@ impl Downloader {
         };
         let hash = BASE64_STANDARD.encode(hash);
         if hash != package.sha256 {
-            return Err(Fault::For(Obstacle::NotNow(format!(
+            return Err(RangeError::For(RunnerError::Transient(format!(
                 "its hash is {hash}, and {} was promised; nothing of it was unpacked",
                 package.sha256
             ))));
@@ -98,7 +102,7 @@ impl Downloader {
     }
 
     /// One go at the whole file, which is in ranges if the server has them.
-    async fn attempt(&self, url: &str, file: &Arc<File>) -> Result<Vec<u8>, Fault> {
+    async fn attempt(&self, url: &str, file: &Arc<File>) -> Result<Vec<u8>, RangeError> {
         let answer = self.get(url, ranges::FIRST).await?;
         match answer.status().as_u16() {
             206 => {
@@ -110,15 +114,15 @@ impl Downloader {
         }
     }
 
-    async fn get(&self, url: &str, range: Range<u64>) -> Result<Answer, Fault> {
+    async fn get(&self, url: &str, range: Range<u64>) -> Result<RangeAnswer, RangeError> {
         match timeout(self.stall, self.http.get_range(url, range.start, range.end - 1)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Fault::Again(error_chain(&error))),
+            Ok(Err(error)) => Err(RangeError::Again(error_chain(&error))),
             Err(_) => Err(self.stalled()),
         }
     }
 
-    async fn in_one(&self, file: &File, answer: Answer) -> Result<Vec<u8>, Fault> {
+    async fn in_one(&self, file: &File, answer: RangeAnswer) -> Result<Vec<u8>, RangeError> {
         let mut hash = Sha256::new();
         let mut at = 0;
         self.pour(answer, |data| {
@@ -136,31 +140,35 @@ impl Downloader {
     }
 
     /// Rests before another try, or says that there were enough in a row.
-    async fn rest(&self, failures: u32, reason: &str) -> Result<(), Fault> {
+    async fn rest(&self, failures: u32, reason: &str) -> Result<(), RangeError> {
         if failures >= FAILURES {
             let message = format!("{reason}, {FAILURES} times in a row; check the task's route to S3");
-            return Err(Fault::For(Obstacle::NotNow(message)));
+            return Err(RangeError::For(RunnerError::Transient(message)));
         }
         tracing::warn!("a download broke off, and is resumed: {reason}");
-        tokio::time::sleep(pause(failures, fastrand::f64()).min(self.stall)).await;
+        tokio::time::sleep(backoff(failures, fastrand::f64()).min(self.stall)).await;
         Ok(())
     }
 
     /// Hands a body on as it comes, and gives up where it stands still.
-    async fn pour(&self, answer: Answer, mut take: impl FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    async fn pour(
+        &self,
+        answer: RangeAnswer,
+        mut take: impl FnMut(&[u8]) -> Result<(), RangeError>,
+    ) -> Result<(), RangeError> {
         let mut body = answer.into_body();
         loop {
             match timeout(self.stall, body.frame()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(Ok(frame))) => take(frame.data_ref().map_or(&[], |data| data))?,
-                Ok(Some(Err(error))) => return Err(Fault::Again(error_chain(error.as_ref()))),
+                Ok(Some(Err(error))) => return Err(RangeError::Again(error_chain(error.as_ref()))),
                 Err(_) => return Err(self.stalled()),
             }
         }
     }
 
-    fn stalled(&self) -> Fault {
-        Fault::Again(format!("nothing came for {} s", self.stall.as_secs()))
+    fn stalled(&self) -> RangeError {
+        RangeError::Again(format!("nothing came for {} s", self.stall.as_secs()))
     }
 }
 
@@ -174,25 +182,25 @@ fn scratch_file() -> io::Result<Arc<File>> {
     Ok(Arc::new(file))
 }
 
-fn refused(status: u16) -> Fault {
+fn refused(status: u16) -> RangeError {
     match status {
         // S3 answers 403 where the URL has expired, and 400 where the credentials behind it have.
-        400 | 401 | 403 => Fault::Expired(status),
-        408 | 429 | 500.. => Fault::Again(format!("the server answers {status}")),
-        _ => Fault::For(Obstacle::NotNow(format!("the server answers {status}"))),
+        400 | 401 | 403 => RangeError::Expired(status),
+        408 | 429 | 500.. => RangeError::Again(format!("the server answers {status}")),
+        _ => RangeError::For(RunnerError::Transient(format!("the server answers {status}"))),
     }
 }
 
-fn too_large() -> Fault {
-    Fault::For(Obstacle::Never(format!("it has more than {MAX_ZIP} bytes, which no zip of Lambda's has")))
+fn too_large() -> RangeError {
+    RangeError::For(RunnerError::Permanent(format!("it has more than {MAX_ZIP} bytes, which no zip of Lambda's has")))
 }
 
-fn again(reason: &str) -> Fault {
-    Fault::Again(reason.to_owned())
+fn again(reason: &str) -> RangeError {
+    RangeError::Again(reason.to_owned())
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Fault {
-    Fault::For(Obstacle::Broken(format!("the task's disk: {error}; give the task more ephemeral storage")))
+fn broken(error: &dyn std::fmt::Display) -> RangeError {
+    RangeError::For(RunnerError::Internal(format!("the task's disk: {error}; give the task more ephemeral storage")))
 }
 
 #[cfg(test)]

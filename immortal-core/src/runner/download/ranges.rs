@@ -5,7 +5,7 @@ use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
-use super::{Answer, Downloader, Fault, MAX_ZIP, again, broken, refused, too_large};
+use super::{CodeDownloader, MAX_ZIP, RangeAnswer, RangeError, again, broken, refused, too_large};
 
 /// How many ranges are on their way at a time.
 const WORKERS: usize = 4;
@@ -14,15 +14,15 @@ const RANGE: u64 = 8 * 1024 * 1024;
 /// The range that is asked for first, when nothing is known of the file.
 pub(super) const FIRST: Range<u64> = 0..RANGE;
 
-impl Downloader {
+impl CodeDownloader {
     /// Fetches the rest of a file whose first range is being answered.
     pub(super) async fn in_ranges(
         &self,
         url: &str,
         file: &Arc<File>,
-        first: Answer,
+        first: RangeAnswer,
         total: u64,
-    ) -> Result<Vec<u8>, Fault> {
+    ) -> Result<Vec<u8>, RangeError> {
         if total > MAX_ZIP {
             return Err(too_large());
         }
@@ -55,7 +55,13 @@ impl Downloader {
     }
 
     /// Fetches one range, from where it broke off each time, as long as there is progress.
-    async fn range(&self, url: &str, file: &File, range: Range<u64>, first: Option<Answer>) -> Result<(), Fault> {
+    async fn range(
+        &self,
+        url: &str,
+        file: &File,
+        range: Range<u64>,
+        first: Option<RangeAnswer>,
+    ) -> Result<(), RangeError> {
         let mut answer = first;
         let (mut at, mut failures) = (range.start, 0);
         while at < range.end {
@@ -65,14 +71,21 @@ impl Downloader {
             match piece {
                 Ok(()) if at < range.end => self.rest(failures, "the answer ended early").await?,
                 Ok(()) => {}
-                Err(Fault::Again(reason)) => self.rest(failures, &reason).await?,
+                Err(RangeError::Again(reason)) => self.rest(failures, &reason).await?,
                 Err(fault) => return Err(fault),
             }
         }
         Ok(())
     }
 
-    async fn piece(&self, url: &str, file: &File, at: &mut u64, end: u64, answer: Option<Answer>) -> Result<(), Fault> {
+    async fn piece(
+        &self,
+        url: &str,
+        file: &File,
+        at: &mut u64,
+        end: u64,
+        answer: Option<RangeAnswer>,
+    ) -> Result<(), RangeError> {
         let answer = match answer {
             Some(answer) => answer,
             None => self.get(url, *at..end).await?,
@@ -92,7 +105,7 @@ impl Downloader {
     }
 }
 
-async fn hash_range(mut hash: Sha256, file: Arc<File>, range: Range<u64>) -> Result<Sha256, Fault> {
+async fn hash_range(mut hash: Sha256, file: Arc<File>, range: Range<u64>) -> Result<Sha256, RangeError> {
     tokio::task::spawn_blocking(move || {
         let mut buffer = vec![0; 64 * 1024];
         let mut at = range.start;
@@ -115,7 +128,7 @@ fn ranges(total: u64) -> Vec<Range<u64>> {
 }
 
 /// The whole size, out of `Content-Range: bytes 0-99/1234`.
-pub(super) fn total(answer: &Answer) -> Option<u64> {
+pub(super) fn total(answer: &RangeAnswer) -> Option<u64> {
     answer.headers().get("content-range")?.rsplit_once('/')?.1.parse().ok()
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::{
-    cause::Cause,
-    dead_letter::Continuation,
+    dead_letter::DeadLetterMark,
+    event_form::JobEvent,
+    failure_cause::FailureCause,
     handed_over,
-    object::{Object, is_json},
+    json_object::{JsonObject, is_json},
 };
 use crate::{
     context::Context,
@@ -17,55 +18,57 @@ use crate::{
 
 /// Who the dispatcher is, and whose failures it handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownFunctions {
+pub(crate) struct KnownFunctions {
     /// The dispatcher itself.
-    pub own: FunctionArn,
+    pub(crate) own: FunctionArn,
     /// The primary; a qualifier is the version to run where a failure names none.
-    pub primary: FunctionArn,
+    pub(crate) primary: FunctionArn,
 }
 
 /// A failed invocation of the primary.
 #[derive(Clone)]
-pub struct Failure {
+pub(crate) struct InvocationFailure {
     /// The event, byte for byte: itself, or where a dead letter has left it.
-    pub event: EventForm,
+    pub(crate) event: JobEvent,
     /// The context.
-    pub context: Context,
+    pub(crate) context: Context,
     /// How the invocation ended.
-    pub cause: Cause,
+    pub(crate) cause: FailureCause,
     /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
-    pub series: u32,
+    pub(crate) series: u32,
 }
 
 /// An event is never logged, so it isn't shown here either.
-impl fmt::Debug for Failure {
+impl fmt::Debug for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { event, context, cause, series } = self;
         write!(f, "Failure({}, {event:?}, {cause:?}, series {series})", context.aws_request_id)
     }
 }
 
-/// A record that the dispatcher doesn't take: why, and what to mend.
+/// A record that the dispatcher doesn't take: why, and what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Refusal(pub String);
+pub(crate) struct RefusedRecord(pub String);
 
-impl Refusal {
+impl RefusedRecord {
     pub(super) fn new(why: impl Into<String>) -> Self {
         Self(why.into())
     }
 }
 
-/// Refuses what would end a header, or a line of the log, before its end.
-pub(super) fn refuse_controls(what: &str, text: &str) -> Result<(), Refusal> {
-    if text.chars().any(char::is_control) {
-        return Err(Refusal::new(format!(
-            "the {what} {} holds control characters, which neither a header nor a line of the log can hold; Lambda \
-             writes none, so find out who sent it",
-            shown(text)
-        )));
+/// Refuses what a header or a line of the log can't hold: the runner sends it as one and writes it into the other.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
+pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), RefusedRecord> {
+    if text.chars().all(|character| matches!(character, ' '..='~')) {
+        return Ok(());
     }
-    Ok(())
+    Err(RefusedRecord::new(format!(
+        "the {what} {} holds other characters than printable ASCII, which neither a header nor a line of the log can \
+         hold; Lambda writes none, so find out who sent it",
+        shown(text)
+    )))
 }
 
 /// A text from outside, as it is logged: quoted, escaped, and not endless.
@@ -80,7 +83,7 @@ pub(super) fn shown(text: &str) -> String {
 impl KnownFunctions {
     /// Whether a text names the primary, by name or in full.
     #[must_use]
-    pub fn is_primary(&self, text: &str) -> bool {
+    pub(crate) fn is_primary(&self, text: &str) -> bool {
         self.resolve(text).is_some_and(|function| function.is_same_function(&self.primary))
     }
 
@@ -90,7 +93,7 @@ impl KnownFunctions {
 
     /// The first name in a context that isn't the primary's; what is empty names nothing.
     #[must_use]
-    pub fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
+    pub(crate) fn foreign_name<'a>(&self, context: &'a Context) -> Option<&'a str> {
         let names = [context.invoked_function_arn.as_str(), context.function_name.as_str()];
         names.into_iter().find(|name| !name.is_empty() && !self.is_primary(name))
     }
@@ -106,31 +109,39 @@ pub(super) fn from_dead_letter(
     request_id: &str,
     message: &str,
     functions: &KnownFunctions,
-) -> Result<Failure, Refusal> {
+) -> Result<InvocationFailure, RefusedRecord> {
     if request_id.is_empty() {
-        return Err(Refusal::new("its RequestID attribute is empty"));
+        return Err(RefusedRecord::new("its RequestID attribute is empty"));
     }
-    refuse_controls("request id", request_id)?;
+    refuse_unprintable("request id", request_id)?;
     if !is_json(event) {
-        return Err(Refusal::new(format!(
+        return Err(RefusedRecord::new(format!(
             "the event of request {request_id} is not valid JSON; Lambda writes the event itself into the body"
         )));
     }
     let named = Named { request_id: request_id.to_owned(), arn: None, version: None };
     let handed_over = handed_over::context(None, message, request_id);
     let context = context(named, handed_over, functions)?;
-    Ok(Failure { event: EventForm::Inline(event.to_owned()), context, cause: Cause::of_text(message), series: 0 })
+    Ok(InvocationFailure {
+        event: JobEvent::Text(event.to_owned()),
+        context,
+        cause: FailureCause::of_text(message),
+        series: 0,
+    })
 }
 
 /// A destination record that names the primary.
-pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Result<Failure, Refusal> {
+pub(super) fn from_record(
+    record: &JsonObject<'_>,
+    functions: &KnownFunctions,
+) -> Result<InvocationFailure, RefusedRecord> {
     let request = record.object("requestContext");
     let text = |key: &str| request.as_ref().and_then(|request| request.text(key)).unwrap_or_default();
     let request_id = text("requestId");
     if request_id.is_empty() {
-        return Err(Refusal::new("its destination record has no requestContext.requestId"));
+        return Err(RefusedRecord::new("its destination record has no requestContext.requestId"));
     }
-    refuse_controls("request id", &request_id)?;
+    refuse_unprintable("request id", &request_id)?;
     let answer = record.object("responsePayload");
     let said = |key: &str| answer.as_ref().and_then(|answer| answer.text(key));
     let (error_type, message) = (said("errorType"), said("errorMessage").unwrap_or_default());
@@ -139,8 +150,8 @@ pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Re
         _ => None,
     };
     let event = match redrive.as_ref().and_then(|redrive| redrive.event_object.clone()) {
-        Some(uri) => EventForm::S3(uri),
-        None => EventForm::Inline(payload(record, &request_id)?.to_owned()),
+        Some(uri) => JobEvent::Formed(EventForm::S3(uri)),
+        None => JobEvent::Text(payload(record, &request_id)?.to_owned()),
     };
     let response = record.object("responseContext");
     let carried = match &redrive {
@@ -155,26 +166,28 @@ pub(super) fn from_record(record: &Object<'_>, functions: &KnownFunctions) -> Re
         version: response.as_ref().filter(|_| !is_whole).and_then(|response| response.text("executedVersion")),
     };
     let cause = match redrive {
-        Some(_) => Cause::Redriven,
-        None => Cause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
+        Some(_) => FailureCause::Redriven,
+        None => FailureCause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     };
     let series = redrive.map_or(0, |redrive| redrive.series);
-    Ok(Failure { event, context: context(named, carried, functions)?, cause, series })
+    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series })
 }
 
 /// How a dead letter that was redriven goes on; `None` where it doesn't say, as one of the first version.
-fn redrive(record: &Object<'_>, request_id: &str) -> Result<Option<Continuation>, Refusal> {
+fn redrive(record: &JsonObject<'_>, request_id: &str) -> Result<Option<DeadLetterMark>, RefusedRecord> {
     let Some(json) = record.raw("immortal").filter(|json| *json != "null") else { return Ok(None) };
-    let read = serde_json::from_str::<Continuation>(json);
+    let read = serde_json::from_str::<DeadLetterMark>(json);
     let continuation = read.map_err(|error| {
-        Refusal::new(format!("the dead letter of request {request_id} can't be read in its field immortal: {error}"))
+        RefusedRecord::new(format!(
+            "the dead letter of request {request_id} can't be read in its field immortal: {error}"
+        ))
     })?;
     Ok(Some(continuation).filter(|continuation| continuation.series > 0))
 }
 
-fn payload<'a>(record: &Object<'a>, request_id: &str) -> Result<&'a str, Refusal> {
+fn payload<'a>(record: &JsonObject<'a>, request_id: &str) -> Result<&'a str, RefusedRecord> {
     record.raw("requestPayload").ok_or_else(|| {
-        Refusal::new(format!(
+        RefusedRecord::new(format!(
             "the destination record of request {request_id} has no requestPayload, so its event is lost to it; \
              a topic takes 256 KB, a queue 1 MB: send failures to a queue"
         ))
@@ -188,7 +201,7 @@ struct Named {
     version: Option<String>,
 }
 
-fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunctions) -> Result<Context, Refusal> {
+fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunctions) -> Result<Context, RefusedRecord> {
     let handed = handed_over.unwrap_or_default();
     if let Some(name) = functions.foreign_name(&handed) {
         return Err(another_function(&named.request_id, name, functions));
@@ -201,7 +214,7 @@ fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunction
         .or_else(|| qualifier(&handed.invoked_function_arn))
         .or_else(|| functions.primary.qualifier.clone())
         .unwrap_or_else(|| "$LATEST".to_owned());
-    refuse_controls(&format!("version of request {}", named.request_id), &version)?;
+    refuse_unprintable(&format!("version of request {}", named.request_id), &version)?;
     let arn = (named.arn.and_then(filled))
         .or_else(|| filled(handed.invoked_function_arn))
         .unwrap_or_else(|| functions.primary.to_string());
@@ -214,8 +227,8 @@ fn context(named: Named, handed_over: Option<Context>, functions: &KnownFunction
     })
 }
 
-pub(super) fn another_function(request_id: &str, named: &str, functions: &KnownFunctions) -> Refusal {
-    Refusal::new(format!(
+pub(super) fn another_function(request_id: &str, named: &str, functions: &KnownFunctions) -> RefusedRecord {
+    RefusedRecord::new(format!(
         "request {} is of the function {}, and this dispatcher is that of {}; give each function its own failure queue, \
          or set IMMORTAL_FUNCTION",
         shown(request_id),

@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::group::{self, Recipients};
+use super::process_group::{self, SignalRecipients};
 
 /// How often the processes of the group are looked at: some begin to heed a signal only after a while, and the end of
 /// those that aren't this process's own children is seen in no other way.
@@ -29,7 +29,7 @@ pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// It is waited for here and nowhere else: as PID 1 the runner must reap whatever is left to it, and would otherwise
 /// take a status from under another's hands.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(super) struct ChildProcess {
     pid: Pid,
     changes: tokio::signal::unix::Signal,
     /// The processes of the group that heeded SIGTERM at the last look.
@@ -38,17 +38,17 @@ pub(super) struct Child {
     signalled: HashSet<Pid>,
     /// Those of them that heeded it.
     asked: HashSet<Pid>,
-    ended: Option<Ended>,
+    ended: Option<ProcessEnd>,
 }
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum ProcessEnd {
     Code(i32),
     Signal(u8),
 }
 
-impl Child {
+impl ChildProcess {
     /// Starts a program with this environment and no other; stdout and stderr are the runner's own.
     pub(super) fn spawn(program: &Path, directory: &Path, environment: &BTreeMap<String, String>) -> io::Result<Self> {
         let changes = signal(SignalKind::child())?;
@@ -70,7 +70,7 @@ impl Child {
     }
 
     /// Waits until the process has ended; may be asked again.
-    pub(super) async fn ended(&mut self) -> Ended {
+    pub(super) async fn ended(&mut self) -> ProcessEnd {
         loop {
             self.reap();
             if let Some(ended) = self.ended {
@@ -81,7 +81,7 @@ impl Child {
     }
 
     /// Waits until the process has ended, and with it all those that were asked to end and heed that.
-    pub(super) async fn finished(&mut self) -> Ended {
+    pub(super) async fn finished(&mut self) -> ProcessEnd {
         let ended = self.ended().await;
         while self.is_stopping() {
             sleep(LOOK_EVERY).await;
@@ -92,25 +92,25 @@ impl Child {
 
     /// Asks those of its group to end that heed it, as they did at the look before, and weren't asked yet.
     pub(super) fn ask_to_stop(&mut self) {
-        self.signal(Recipients::Heeding);
+        self.signal(SignalRecipients::Heeding);
     }
 
     /// Asks all of its group to end, but for those that were asked already.
     pub(super) fn terminate(&mut self) {
-        self.signal(Recipients::All);
+        self.signal(SignalRecipients::All);
     }
 
     /// Whether a process that was asked to end, and heeds that, is still at work.
     pub(super) fn is_stopping(&self) -> bool {
-        !self.asked.is_empty() && group::is_one_at_work(&group::members(self.pid), &self.asked)
+        !self.asked.is_empty() && process_group::is_one_at_work(&process_group::members(self.pid), &self.asked)
     }
 
-    fn signal(&mut self, recipients: Recipients) {
-        let members = group::members(self.pid);
-        let mut pids = group::to_signal(&members, &self.heeding, &self.signalled, recipients);
-        self.heeding = group::heeding(&members);
+    fn signal(&mut self, recipients: SignalRecipients) {
+        let members = process_group::members(self.pid);
+        let mut pids = process_group::to_signal(&members, &self.heeding, &self.signalled, recipients);
+        self.heeding = process_group::heeding(&members);
         // Where there is no /proc, the process itself is known all the same.
-        if recipients == Recipients::All && self.ended.is_none() && !self.signalled.contains(&self.pid) {
+        if recipients == SignalRecipients::All && self.ended.is_none() && !self.signalled.contains(&self.pid) {
             pids.push(self.pid);
         }
         for pid in pids {
@@ -165,15 +165,15 @@ impl Child {
     }
 }
 
-impl Drop for Child {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-fn ended(status: WaitStatus) -> Option<Ended> {
+fn ended(status: WaitStatus) -> Option<ProcessEnd> {
     let signal = status.terminating_signal().and_then(|signal| u8::try_from(signal).ok());
-    signal.map(Ended::Signal).or(status.exit_status().map(Ended::Code))
+    signal.map(ProcessEnd::Signal).or(status.exit_status().map(ProcessEnd::Code))
 }
 
 #[cfg(test)]
@@ -192,10 +192,10 @@ mod tests {
         (directory, path)
     }
 
-    fn spawn(text: &str, variables: &[(&str, &str)]) -> (tempfile::TempDir, Child) {
+    fn spawn(text: &str, variables: &[(&str, &str)]) -> (tempfile::TempDir, ChildProcess) {
         let (directory, path) = script(text);
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let child = Child::spawn(&path, directory.path(), &environment).expect("it starts");
+        let child = ChildProcess::spawn(&path, directory.path(), &environment).expect("it starts");
         (directory, child)
     }
 
@@ -216,10 +216,10 @@ mod tests {
     #[tokio::test]
     async fn its_end_is_seen_once_and_for_all() {
         for (text, expected) in [
-            ("exit 0", Ended::Code(0)),
-            ("exit 7", Ended::Code(7)),
-            ("kill -9 $$", Ended::Signal(9)),
-            ("kill -11 $$", Ended::Signal(11)),
+            ("exit 0", ProcessEnd::Code(0)),
+            ("exit 7", ProcessEnd::Code(7)),
+            ("kill -9 $$", ProcessEnd::Signal(9)),
+            ("kill -11 $$", ProcessEnd::Signal(11)),
         ] {
             let (_directory, mut child) = spawn(text, &[]);
             assert_eq!(child.ended().await, expected, "{text}");
@@ -231,7 +231,7 @@ mod tests {
     async fn has_the_environment_it_is_given_and_no_other() {
         let (_directory, mut child) =
             spawn("[ \"$GIVEN\" = 1 ] && [ -z \"$HOME\" ] && [ -z \"$CARGO\" ]", &[("GIVEN", "1")]);
-        assert_eq!(child.ended().await, Ended::Code(0));
+        assert_eq!(child.ended().await, ProcessEnd::Code(0));
     }
 
     #[tokio::test]
@@ -274,7 +274,7 @@ mod tests {
         let _entered = runtime.enter();
         let directory = tempfile::tempdir().expect("a directory");
         let missing = directory.path().join("missing");
-        let error = Child::spawn(&missing, directory.path(), &BTreeMap::new()).expect_err("nothing is there");
+        let error = ChildProcess::spawn(&missing, directory.path(), &BTreeMap::new()).expect_err("nothing is there");
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -6,12 +6,12 @@ use super::next_step::MOST_INTERRUPTIONS;
 use crate::{
     manifest::{MOST_ATTEMPTS, Manifest},
     names::env,
-    order::Order,
+    order::{EventForm, Order},
 };
 
 /// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
 /// are characters or bytes is not documented, so bytes are counted, and the last few are left alone.
-pub const LONGEST: usize = 7_900;
+pub(crate) const LONGEST: usize = 7_900;
 
 /// The last series for which there is room: each begins with a redrive, which a person makes.
 const MOST_SERIES: u32 = 9_999;
@@ -21,7 +21,7 @@ const MOST_SERIES: u32 = 9_999;
 /// Its JSON is what the SDK sends of it: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Overrides {
+pub(crate) struct TaskOverrides {
     #[serde(rename = "containerOverrides")]
     containers: [ContainerOverride; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,20 +34,20 @@ pub struct Overrides {
 
 /// What the container is told.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct ContainerOverride {
+pub(crate) struct ContainerOverride {
     /// The container.
-    pub name: String,
+    pub(crate) name: String,
     /// The order.
-    pub environment: Vec<Variable>,
+    pub(crate) environment: Vec<OrderVariable>,
 }
 
 /// A variable of the order.
 #[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct Variable {
+pub(crate) struct OrderVariable {
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its value.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,20 +65,20 @@ impl std::fmt::Debug for ContainerOverride {
     }
 }
 
-impl std::fmt::Debug for Variable {
+impl std::fmt::Debug for OrderVariable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Variable({}, {} bytes)", self.name, self.value.len())
     }
 }
 
-impl Overrides {
+impl TaskOverrides {
     /// The overrides for an order, in the size that the manifest asks for.
     ///
     /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
-    pub fn new(container: &str, order: &Order, manifest: &Manifest) -> Self {
+    pub(crate) fn new<E>(container: &str, order: &Order<E>, event: &EventForm, manifest: &Manifest) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
-        let variables = order.to_variables().into_iter().map(|(name, value)| Variable { name, value });
+        let variables = order.to_variables(event).into_iter().map(|(name, value)| OrderVariable { name, value });
         Self {
             containers: [ContainerOverride { name: container.to_owned(), environment: variables.collect() }],
             cpu: manifest.cpu.map(|cpu| cpu.to_string()),
@@ -89,35 +89,35 @@ impl Overrides {
 
     /// The container's part.
     #[must_use]
-    pub fn container(&self) -> &ContainerOverride {
+    pub(crate) fn container(&self) -> &ContainerOverride {
         let [container] = &self.containers;
         container
     }
 
     /// How many bytes of JSON these overrides are.
     #[must_use]
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         json_length(self)
     }
 
     /// How many bytes they are in the longest order of the same job: what fits as attempt 1 fits as the last one.
     #[must_use]
-    pub fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         let largest = [
             (env::ATTEMPT, MOST_ATTEMPTS + MOST_INTERRUPTIONS),
             (env::INTERRUPTIONS, MOST_INTERRUPTIONS),
             (env::SERIES, MOST_SERIES),
         ];
-        let with_comma = |variable: &Variable| json_length(variable).saturating_add(1);
+        let with_comma = |variable: &OrderVariable| json_length(variable).saturating_add(1);
         let own = self.container().environment.iter().filter(|own| largest.iter().any(|(name, _)| *name == own.name));
         let own: usize = own.map(with_comma).sum();
-        let reserved = largest.map(|(name, value)| Variable { name, value: value.to_string() });
+        let reserved = largest.map(|(name, value)| OrderVariable { name, value: value.to_string() });
         self.length().saturating_add(reserved.iter().map(with_comma).sum::<usize>().saturating_sub(own))
     }
 
     /// Whether they are short enough to be sent, in this attempt and in each later one.
     #[must_use]
-    pub fn fit(&self) -> bool {
+    pub(crate) fn fit(&self) -> bool {
         self.longest() <= LONGEST
     }
 }
@@ -144,7 +144,11 @@ impl std::io::Write for Counter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Context, order::EventForm};
+    use crate::context::Context;
+
+    fn of(order: &Order, manifest: &Manifest) -> TaskOverrides {
+        TaskOverrides::new("runner", order, &order.event, manifest)
+    }
 
     fn order(event: &str) -> Order {
         Order {
@@ -162,7 +166,7 @@ mod tests {
     fn the_size_is_the_tasks_and_not_the_containers() {
         let manifest =
             Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
-        let overrides = Overrides::new("runner", &order("1"), &manifest);
+        let overrides = of(&order("1"), &manifest);
         let json = serde_json::to_string(&overrides).expect("plain data");
         assert!(json.starts_with(
             r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
@@ -173,13 +177,13 @@ mod tests {
 
     #[test]
     fn what_the_task_definition_says_is_left_to_it() {
-        let json = serde_json::to_string(&Overrides::new("runner", &order("1"), &Manifest::new("h", "p", "1")));
+        let json = serde_json::to_string(&of(&order("1"), &Manifest::new("h", "p", "1")));
         assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
     }
 
     #[test]
     fn escaping_and_bytes_count() {
-        let length = |event: &str| Overrides::new("r", &order(event), &Manifest::new("h", "p", "1")).length();
+        let length = |event: &str| of(&order(event), &Manifest::new("h", "p", "1")).length();
         let plain = length("0");
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
@@ -189,10 +193,9 @@ mod tests {
     #[test]
     fn what_fits_as_attempt_1_fits_as_the_last_one() {
         let manifest = Manifest::new("h", "p", "1");
-        let overrides = |attempt, interruptions, event: &str| {
-            Overrides::new("runner", &Order { attempt, interruptions, ..order(event) }, &manifest)
-        };
-        let series = serde_json::to_string(&Variable { name: env::SERIES, value: MOST_SERIES.to_string() });
+        let overrides =
+            |attempt, interruptions, event: &str| of(&Order { attempt, interruptions, ..order(event) }, &manifest);
+        let series = serde_json::to_string(&OrderVariable { name: env::SERIES, value: MOST_SERIES.to_string() });
         let series = series.expect("plain data").len() + 1;
         let (mut fitting, mut too_long) = (0, 0);
         for length in 7_400..7_800 {

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 /// The members of an object; where a key stands twice, the last one counts, as in every reader that AWS has.
 #[derive(Debug)]
-pub(super) struct Object<'a>(HashMap<String, &'a RawValue>);
+pub(super) struct JsonObject<'a>(HashMap<String, &'a RawValue>);
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// Reads an object; `None` for anything else.
     pub(super) fn read(json: &'a str) -> Option<Self> {
         serde_json::from_str(json).ok().map(Self)
@@ -64,7 +64,7 @@ mod tests {
     fn values_stay_as_they_are() {
         let json =
             r#" {"a": {"n":1e2, "n":10000000000000000000000.0 }, "b":null, "c":"\u00e4\ud83d\ude00", "d":[1, {}] } "#;
-        let object = Object::read(json).expect("an object");
+        let object = JsonObject::read(json).expect("an object");
         assert_eq!(object.raw("a"), Some(r#"{"n":1e2, "n":10000000000000000000000.0 }"#));
         assert_eq!((object.raw("b"), object.has("b"), object.raw("x")), (Some("null"), false, None));
         assert_eq!(object.text("c").as_deref(), Some("ä😀"));
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn depth_is_no_limit() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(Object::read(&deep).and_then(|object| object.raw("a").map(str::len)), Some(200_000));
+        assert_eq!(JsonObject::read(&deep).and_then(|object| object.raw("a").map(str::len)), Some(200_000));
         assert!(is_json(&deep));
     }
 }

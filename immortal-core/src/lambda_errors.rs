@@ -12,7 +12,7 @@ use std::{
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 
-use crate::names::{env, header};
+use crate::names::{env, header, path};
 
 /// How long the Runtime API, on the same host, may take for one step of a request.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report<'a> {
+struct ErrorReport<'a> {
     error_message: &'a str,
     error_type: &'a str,
     stack_trace: [&'a str; 0],
@@ -30,14 +30,14 @@ struct Report<'a> {
 
 /// Reports that the function can't start.
 pub(crate) fn init_error(diagnostic: &Diagnostic) -> io::Result<()> {
-    error("/2018-06-01/runtime/init/error", &diagnostic.error_type, &diagnostic.error_message, &[])
+    error(path::INIT_ERROR, &diagnostic.error_type, &diagnostic.error_message, &[])
 }
 
 /// Posts an error to a path of the Runtime API, and waits until it is accepted.
 pub(crate) fn error(path: &str, error_type: &str, message: &str, headers: &[(&str, &str)]) -> io::Result<()> {
     let api = std::env::var(env::RUNTIME_API).map_err(io::Error::other)?;
     let (host, base) = origin(&api);
-    let body = serde_json::to_vec(&Report { error_message: message, error_type, stack_trace: [] })?;
+    let body = serde_json::to_vec(&ErrorReport { error_message: message, error_type, stack_trace: [] })?;
     let error_type: String = error_type.chars().map(|char| if char.is_ascii_graphic() { char } else { '_' }).collect();
     let mut request = format!(
         "POST {base}{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -89,7 +89,7 @@ fn exchange(host: &str, request: &[u8]) -> io::Result<u16> {
 
 fn connect(host: &str) -> io::Result<TcpStream> {
     let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    let mut last = io::Error::other(format!("{host} is no address"));
+    let mut last = io::Error::other(format!("{host} is not a valid address"));
     for address in with_port.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(stream) => return Ok(stream),

@@ -21,7 +21,7 @@ pub(super) struct GroupMember {
 
 /// Who gets the signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recipients {
+pub(super) enum SignalRecipients {
     /// Those that heed it.
     Heeding,
     /// All of the group.
@@ -47,11 +47,11 @@ pub(super) fn to_signal(
     group: &[GroupMember],
     before: &HashSet<Pid>,
     signalled: &HashSet<Pid>,
-    recipients: Recipients,
+    recipients: SignalRecipients,
 ) -> Vec<Pid> {
     let gets_it = |member: &&GroupMember| {
         let heeds = member.heeds && before.contains(&member.pid);
-        (heeds || recipients == Recipients::All) && !signalled.contains(&member.pid)
+        (heeds || recipients == SignalRecipients::All) && !signalled.contains(&member.pid)
     };
     group.iter().filter(gets_it).map(|member| member.pid).collect()
 }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn each_gets_the_signal_once_and_those_that_would_only_die_of_it_at_the_end() {
         let group = [(5, false), (6, true), (7, true)].map(|(raw, heeds)| GroupMember { pid: pid(raw), heeds });
-        let (heeding, all) = (Recipients::Heeding, Recipients::All);
+        let (heeding, all) = (SignalRecipients::Heeding, SignalRecipients::All);
         assert_eq!(super::heeding(&group), [6, 7].map(pid).into());
         for (recipients, before, signalled, expected) in [
             (heeding, &[][..], &[][..], &[][..]),

@@ -1,80 +1,63 @@
 //! The handler without its types, so that everything that runs it is compiled once, in this crate.
 
-use std::{
-    pin::Pin,
-    task::{self, Poll},
-};
+use std::pin::Pin;
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use pin_project_lite::pin_project;
 use serde_json::value::RawValue;
 
 use super::{
-    bounds::{Event, Failure, Init, Outcome, Payload, Response},
+    bounds::{EventPayload, HandlerError, HandlerEvent, HandlerOutput, HandlerResponse, StateInit},
     failure::HandlerFailure,
 };
 
 /// A future on the heap.
-type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+type BoxedFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// What a handler answers: JSON or an error.
-type Answer = Boxed<Result<Box<RawValue>, HandlerFailure>>;
+type HandlerAnswer = BoxedFuture<Result<Box<RawValue>, HandlerFailure>>;
 
 /// A handler from JSON to JSON.
-pub(crate) type Handler = Box<dyn Fn(&[u8], Context) -> Answer>;
+pub(crate) type JsonHandler = Box<dyn Fn(&[u8], Context) -> HandlerAnswer>;
 
 /// Makes the handler and its state.
-pub(crate) type Start = Box<dyn FnOnce() -> Boxed<Result<Handler, Diagnostic>>>;
+pub(crate) type HandlerStart = Box<dyn FnOnce() -> BoxedFuture<Result<JsonHandler, Diagnostic>>>;
 
-pub(crate) fn handler<V, H, F>(handler: H) -> Handler
+pub(crate) fn of_function<V, H, F>(handler: H) -> JsonHandler
 where
-    V: Event<Payload: Payload>,
+    V: HandlerEvent<Payload: EventPayload>,
     H: Fn(V) -> F + 'static,
-    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + 'static,
+    F: Future<Output: HandlerOutput<Response: HandlerResponse, Failure: HandlerError>> + 'static,
 {
     Box::new(move |event, context| match read(event) {
-        Ok(payload) => Box::pin(Answering { running: handler(V::of(LambdaEvent { payload, context })) }),
+        Ok(payload) => {
+            let running = handler(V::of(LambdaEvent { payload, context }));
+            Box::pin(async move { answer(running.await.into_result()) })
+        }
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
     })
 }
 
-pub(crate) fn handler_with_state<V, S, H, F, I>(given: H, init: I) -> Boxed<Result<Handler, Diagnostic>>
+pub(crate) fn handler_with_state<V, S, H, F, I>(given: H, init: I) -> BoxedFuture<Result<JsonHandler, Diagnostic>>
 where
-    V: Event<Payload: Payload> + 'static,
+    V: HandlerEvent<Payload: EventPayload> + 'static,
     S: Send + Sync + 'static,
     H: Fn(V, &'static S) -> F + 'static,
-    F: Future<Output: Outcome<Response: Response, Failure: Failure>> + 'static,
-    I: Init<S> + 'static,
+    F: Future<Output: HandlerOutput<Response: HandlerResponse, Failure: HandlerError>> + 'static,
+    I: StateInit<S> + 'static,
 {
     Box::pin(async move {
         let state: &'static S = Box::leak(Box::new(init.make().await?));
-        Ok(handler(move |event| given(event, state)))
+        Ok(of_function(move |event| given(event, state)))
     })
 }
 
-pin_project! {
-    /// A handler at work, whose outcome is written as JSON. An `async` block would hold its future twice.
-    struct Answering<F> {
-        #[pin]
-        running: F,
-    }
-}
-
-impl<F: Future<Output: Outcome<Response: Response, Failure: Failure>>> Future for Answering<F> {
-    type Output = Result<Box<RawValue>, HandlerFailure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        self.project().running.poll(cx).map(|outcome| answer(outcome.into_result()))
-    }
-}
-
-pub(super) fn read<T: Payload>(event: &[u8]) -> Result<T, HandlerFailure> {
+pub(super) fn read<T: EventPayload>(event: &[u8]) -> Result<T, HandlerFailure> {
     let mut json = serde_json::Deserializer::from_slice(event);
     serde_path_to_error::deserialize(&mut json)
         .map_err(|error| HandlerFailure::unreadable_event(&error, std::any::type_name::<T>()))
 }
 
-fn answer<R: Response, E: Failure>(outcome: Result<R, E>) -> Result<Box<RawValue>, HandlerFailure> {
+fn answer<R: HandlerResponse, E: HandlerError>(outcome: Result<R, E>) -> Result<Box<RawValue>, HandlerFailure> {
     match outcome {
         Ok(response) => {
             serde_json::value::to_raw_value(&response).map_err(|error| HandlerFailure::unwritable_response(&error))
@@ -91,42 +74,42 @@ mod tests {
     use super::*;
 
     #[derive(serde::Deserialize)]
-    struct Order {
+    struct LineTotals {
         lines: Vec<u32>,
     }
 
-    async fn total(event: LambdaEvent<Order>) -> Result<u32, Error> {
+    async fn total(event: LambdaEvent<LineTotals>) -> Result<u32, Error> {
         let total: u32 = event.payload.lines.iter().sum();
         if total == 0 { Err("an empty order".into()) } else { Ok(total) }
     }
 
-    async fn ask(handler: &Handler, event: Value) -> Result<String, HandlerFailure> {
+    async fn ask(handler: &JsonHandler, event: Value) -> Result<String, HandlerFailure> {
         handler(event.to_string().as_bytes(), Context::default()).await.map(|json| json.get().to_owned())
     }
 
     #[tokio::test]
     async fn json_goes_in_and_comes_out() {
-        let handler = handler(total);
+        let handler = of_function(total);
         assert_eq!(ask(&handler, json!({"lines": [1, 2]})).await.expect("a good order"), "3");
     }
 
     #[tokio::test]
     async fn an_error_is_logged_as_itself_and_told_as_a_diagnostic() {
-        let failed = ask(&handler(total), json!({"lines": []})).await.expect_err("an empty order");
+        let failed = ask(&of_function(total), json!({"lines": []})).await.expect_err("an empty order");
         assert_eq!(format!("{failed:?}"), r#""an empty order""#);
         assert_eq!(Diagnostic::from(failed).error_message, "an empty order");
     }
 
     #[tokio::test]
     async fn an_event_of_another_shape_says_where() {
-        let failed = ask(&handler(total), json!({"lines": [1, "two"]})).await.expect_err("no order");
+        let failed = ask(&of_function(total), json!({"lines": [1, "two"]})).await.expect_err("no order");
         let message = Diagnostic::from(failed).error_message;
-        assert!(message.contains("Order`: lines[1]: invalid type"), "{message}");
+        assert!(message.contains("LineTotals`: lines[1]: invalid type"), "{message}");
     }
 
     #[tokio::test]
     async fn an_event_that_is_no_json_says_so() {
-        let failed = handler(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
+        let failed = of_function(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
         let diagnostic = Diagnostic::from(failed);
         assert_eq!(diagnostic.error_type, "Immortal.UnreadableEvent");
         assert!(diagnostic.error_message.contains("EOF while parsing"), "{}", diagnostic.error_message);

@@ -6,19 +6,19 @@ pub(in crate::dispatcher) fn functions() -> KnownFunctions {
     KnownFunctions { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
 }
 
-fn inline(event: &str) -> EventForm {
-    EventForm::Inline(event.to_owned())
+fn inline(event: &str) -> JobEvent {
+    JobEvent::Text(event.to_owned())
 }
 
-fn record(json: &str) -> Result<Failure, Refusal> {
-    from_record(&Object::read(json).expect("an object"), &functions())
+fn record(json: &str) -> Result<InvocationFailure, RefusedRecord> {
+    from_record(&JsonObject::read(json).expect("an object"), &functions())
 }
 
 #[test]
 fn a_dead_letter_knows_its_request_and_nothing_else() {
     let event = " {\"n\" : 1.0, \"n\":2 }\n";
     let failure = from_dead_letter(event, "r-1", "no such table", &functions()).expect("a failure");
-    assert_eq!((&failure.event, failure.cause, failure.series), (&inline(event), Cause::Handler, 0));
+    assert_eq!((&failure.event, failure.cause, failure.series), (&inline(event), FailureCause::Handler, 0));
     let context = failure.context;
     assert_eq!((context.aws_request_id.as_str(), context.function_name.as_str()), ("r-1", "ingest"));
     assert_eq!((context.function_version.as_str(), context.invoked_function_arn.as_str()), ("$LATEST", PRIMARY));
@@ -43,7 +43,7 @@ fn a_hand_over_fills_in_the_rest() {
     );
     let failure = from_dead_letter("1", "r-1", &message, &functions()).expect("a failure");
     let context = failure.context;
-    assert_eq!(failure.cause, Cause::Time);
+    assert_eq!(failure.cause, FailureCause::Time);
     assert_eq!(context.aws_request_id, "r-1");
     assert_eq!(context.function_version, "7");
     assert_eq!(context.invoked_function_arn, format!("{PRIMARY}:live"));
@@ -89,11 +89,14 @@ fn another_functions_hand_over_passed_on_as_an_error_is_dropped_and_the_event_is
     };
     let same_request = json.replace("r-9", "r-1");
     let table = [
-        (of_record("MyError", json), Cause::Handler),
-        (of_record("MyError", &same_request), Cause::Handler),
-        (of_record("Immortal.HandedOver", json), Cause::Time),
-        (from_dead_letter("1", "r-1", &text(json), &functions()), Cause::Time),
-        (from_dead_letter("1", "r-1", &format!("downstream: {}", text(&same_request)), &functions()), Cause::Handler),
+        (of_record("MyError", json), FailureCause::Handler),
+        (of_record("MyError", &same_request), FailureCause::Handler),
+        (of_record("Immortal.HandedOver", json), FailureCause::Time),
+        (from_dead_letter("1", "r-1", &text(json), &functions()), FailureCause::Time),
+        (
+            from_dead_letter("1", "r-1", &format!("downstream: {}", text(&same_request)), &functions()),
+            FailureCause::Handler,
+        ),
     ];
     for (failure, cause) in table {
         let failure = failure.expect("the record stays");
@@ -103,7 +106,7 @@ fn another_functions_hand_over_passed_on_as_an_error_is_dropped_and_the_event_is
 }
 
 #[test]
-fn control_characters_are_refused_and_never_logged_as_they_are() {
+fn unprintable_characters_are_refused_and_never_logged_as_they_are() {
     let forged = "r-1\\nEND RequestId: forged";
     let of_record = |id: &str, version: &str| {
         record(&format!(
@@ -115,6 +118,7 @@ fn control_characters_are_refused_and_never_logged_as_they_are() {
     let table = [
         from_dead_letter("1", "r-1\nEND RequestId: forged", "", &functions()),
         from_dead_letter("1", "r-1\u{7f}", "", &functions()),
+        from_dead_letter("1", "r-ä", "", &functions()),
         from_dead_letter("1", "r-1", version, &functions()),
         of_record(forged, "7"),
         of_record("r-1\\r", "7"),
@@ -123,7 +127,7 @@ fn control_characters_are_refused_and_never_logged_as_they_are() {
     ];
     for failure in table {
         let refusal = failure.expect_err("it holds one").to_string();
-        assert!(refusal.contains("control characters") && !refusal.contains(char::is_control), "{refusal}");
+        assert!(refusal.contains("printable ASCII") && !refusal.contains(char::is_control), "{refusal}");
     }
     assert!(shown(&"x".repeat(1_000)).len() < 300);
 }
@@ -142,7 +146,7 @@ fn a_record_names_function_and_version() {
     assert_eq!(failure.context.function_version, "7", "the record's, not the hand-over's");
     assert_eq!(failure.context.invoked_function_arn, format!("{PRIMARY}:live"));
     assert_eq!(failure.context.tenant_id.as_deref(), Some("acme"));
-    assert_eq!(failure.cause, Cause::Time);
+    assert_eq!(failure.cause, FailureCause::Time);
 }
 
 #[test]
@@ -152,7 +156,7 @@ fn a_record_of_what_never_ran_has_the_arns_version() {
             r#"{{"requestContext":{{"requestId":"r-1","functionArn":"{PRIMARY}{qualifier}","condition":"EventAgeExceeded"}},"requestPayload":null}}"#
         ))
         .expect("a failure");
-        assert_eq!((failure.context.function_version.as_str(), failure.cause), (version, Cause::NeverRan));
+        assert_eq!((failure.context.function_version.as_str(), failure.cause), (version, FailureCause::NeverRan));
         assert_eq!(failure.event, inline("null"));
     }
 }
@@ -188,12 +192,12 @@ fn a_redriven_dead_letter_begins_the_next_series_with_the_same_context() {
     };
     let given_up = "Immortal.GivenUp";
     let failure = letter(&format!(r#"{{"series":2,"context":{context}}}"#), "5", given_up).expect("a failure");
-    assert_eq!((failure.event, failure.cause, failure.series), (inline("5"), Cause::Redriven, 2));
+    assert_eq!((failure.event, failure.cause, failure.series), (inline("5"), FailureCause::Redriven, 2));
     assert_eq!(failure.context.log_stream_name, "s");
 
     let stored = format!(r#"{{"series":1,"context":{context},"eventObject":"s3://events/k"}}"#);
     let failure = letter(&stored, "null", given_up).expect("a failure");
-    assert_eq!(failure.event, EventForm::S3("s3://events/k".into()));
+    assert_eq!(failure.event, JobEvent::Formed(EventForm::S3("s3://events/k".into())));
 
     let other_request = format!(r#"{{"series":1,"context":{}}}"#, context.replace("r-1", "r-2"));
     assert_eq!(letter(&other_request, "5", given_up).expect("a failure").context.log_stream_name, "");

@@ -1,0 +1,145 @@
+//! The shapes of input, told apart by their fields alone.
+
+use super::super::json_object::{self, JsonObject};
+
+/// What a value or a record is, by its fields.
+pub(super) enum InputShape<'a> {
+    /// Records, each of which stands alone: from an event source mapping, a topic, or an EventBridge pipe.
+    Records(Vec<&'a str>),
+    /// What the primary's `DeadLetterConfig` sends: the event, and attributes beside it.
+    FailedEvent {
+        /// The event.
+        event: String,
+        /// `RequestID`.
+        request_id: String,
+        /// `ErrorMessage`.
+        error_message: Option<String>,
+    },
+    /// A destination record.
+    Destination(DestinationRecord<'a>),
+    /// A destination record that Lambda sent to a bus.
+    BusDestination(DestinationRecord<'a>),
+    /// A message whose text is any of the shapes.
+    Wrapped(String),
+    /// A task that changed its state: the event's `detail`.
+    StateChange(&'a str),
+    /// None of them.
+    Unknown(UnknownInput<'a>),
+}
+
+/// What has none of the shapes, as far as it can be named.
+pub(super) enum UnknownInput<'a> {
+    /// It is not an object.
+    NotAnObject,
+    /// An SQS message without a body.
+    EmptyMessage,
+    /// A record that is neither of SQS nor of SNS.
+    Record(JsonObject<'a>),
+    /// An event of a bus, of another kind.
+    BusEvent { source: String, kind: String },
+    /// Another object.
+    Object(JsonObject<'a>),
+}
+
+/// What Lambda writes of an invocation that ended.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+pub(super) struct DestinationRecord<'a> {
+    pub(super) record: JsonObject<'a>,
+    pub(super) request: JsonObject<'a>,
+    pub(super) function_arn: String,
+}
+
+impl<'a> DestinationRecord<'a> {
+    fn read(record: JsonObject<'a>) -> Result<Self, JsonObject<'a>> {
+        let request = record.object("requestContext");
+        match request.and_then(|request| Some((request.text("functionArn")?, request))) {
+            Some((function_arn, request)) => Ok(Self { record, request, function_arn }),
+            None => Err(record),
+        }
+    }
+}
+
+/// The records of a list: Lambda's event source mappings send an object that holds it, EventBridge Pipes the bare list.
+///
+/// Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-sqs.html>
+pub(super) fn records_of(json: &str) -> Option<Vec<&str>> {
+    JsonObject::read(json).map_or_else(|| json_object::items(json), |object| object.list("Records"))
+}
+
+/// Whether a record is an SQS message.
+pub(super) fn is_message(record: &JsonObject<'_>) -> bool {
+    record.text("eventSource").as_deref() == Some("aws:sqs")
+}
+
+/// The shape of a payload, or of what a message or a notification holds.
+pub(super) fn of_value(json: &str) -> InputShape<'_> {
+    if let Some(records) = records_of(json) {
+        return InputShape::Records(records);
+    }
+    let Some(object) = JsonObject::read(json) else { return InputShape::Unknown(UnknownInput::NotAnObject) };
+    let object = match DestinationRecord::read(object) {
+        Ok(record) => return InputShape::Destination(record),
+        Err(object) => object,
+    };
+    if let Some(kind) = object.text("detail-type") {
+        return of_bus_event(&object, kind);
+    }
+    if object.has("TopicArn")
+        && object.text("Type").as_deref() == Some("Notification")
+        && let Some(message) = object.text("Message")
+    {
+        return of_notification(&object, message);
+    }
+    InputShape::Unknown(UnknownInput::Object(object))
+}
+
+/// The shape of one record of a list.
+pub(super) fn of_record(record: JsonObject<'_>) -> InputShape<'_> {
+    if is_message(&record) {
+        return of_message(&record);
+    }
+    if record.text("EventSource").as_deref() == Some("aws:sns")
+        && let Some(sns) = record.object("Sns")
+        && let Some(message) = sns.text("Message")
+    {
+        return of_notification(&sns, message);
+    }
+    InputShape::Unknown(UnknownInput::Record(record))
+}
+
+fn of_message<'a>(record: &JsonObject<'a>) -> InputShape<'a> {
+    let Some(body) = record.text("body") else { return InputShape::Unknown(UnknownInput::EmptyMessage) };
+    of_text(body, record.object("messageAttributes").as_ref(), "stringValue")
+}
+
+fn of_notification<'a>(sns: &JsonObject<'a>, message: String) -> InputShape<'a> {
+    of_text(message, sns.object("MessageAttributes").as_ref(), "Value")
+}
+
+/// A text with attributes, whose values are under this key.
+fn of_text<'a>(text: String, attributes: Option<&JsonObject<'a>>, value: &str) -> InputShape<'a> {
+    let attribute = |name: &str| Some(attributes?.object(name)?.text(value).unwrap_or_default());
+    match attribute("RequestID") {
+        Some(request_id) => {
+            InputShape::FailedEvent { event: text, request_id, error_message: attribute("ErrorMessage") }
+        }
+        None => InputShape::Wrapped(text),
+    }
+}
+
+fn of_bus_event<'a>(event: &JsonObject<'a>, kind: String) -> InputShape<'a> {
+    let source = event.text("source").unwrap_or_default();
+    match source.as_str() {
+        "aws.ecs" if kind == "ECS Task State Change" => {
+            return InputShape::StateChange(event.raw("detail").unwrap_or_default());
+        }
+        "lambda" => {
+            if let Some(Ok(record)) = event.object("detail").map(DestinationRecord::read) {
+                return InputShape::BusDestination(record);
+            }
+        }
+        _ => {}
+    }
+    InputShape::Unknown(UnknownInput::BusEvent { source, kind })
+}
