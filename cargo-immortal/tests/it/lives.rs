@@ -100,7 +100,7 @@ fn a_slim_package_has_all_its_lives_here() {
 /// Runs the README's second command with these flags too, and with less to compute; returns what it wrote.
 fn interrupted_twice(flags: &[&str], code: i32) -> String {
     let readme = include_str!("../../../README.md");
-    let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo immortal local "));
+    let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo demo "));
     let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
     let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]);
     let words: Vec<_> = words.chain(flags.iter().copied()).collect();

@@ -3,5 +3,6 @@
 mod deploy;
 mod lives;
 mod names;
+mod newcomer;
 mod two_packages;
 mod wrong_use;
