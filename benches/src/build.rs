@@ -65,7 +65,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
 /// The README's first command as it stands there, to its end.
 fn first_command(target: &Path) -> Result<f64> {
     let readme = fs::read_to_string(root().join("README.md"))?;
-    let line = readme.lines().find(|line| line.starts_with("cargo immortal local ")).context("the README has none")?;
+    let line = readme.lines().find(|line| line.starts_with("cargo demo ")).context("the README has none")?;
     eprintln!("{line}");
     let begin = Instant::now();
     let mut shell = Command::new("sh");

@@ -14,10 +14,13 @@ use cargo_metadata::MetadataCommand;
 use immortal_core::role::Role;
 use tempfile::TempDir;
 
-pub(crate) use self::program::{Architecture, HERE, Program};
+pub(crate) use self::{
+    program::{Architecture, HERE, Program},
+    roles::is_linked,
+};
 use crate::{
     failure::Failure,
-    package::{FRAMEWORK, role_features},
+    package::{Candidate, FRAMEWORK, role_features},
 };
 
 /// Where Cargo, and so `cargo lambda` and we, put what was built.
@@ -42,15 +45,16 @@ pub(crate) struct Unpacked {
     _directory: TempDir,
 }
 
-/// Where `cargo lambda build --output-format zip` puts the package of a binary.
-pub(crate) fn package_path(target: &Path, bin: &str) -> PathBuf {
-    target.join("lambda").join(bin).join("bootstrap.zip")
+/// Where [`build_command`] puts the package of a binary.
+pub(crate) fn package_path(target: &Path, candidate: &Candidate) -> PathBuf {
+    let directory = candidate.lambda_dir.as_ref().and_then(|directory| directory.strip_prefix("target/"));
+    target.join(directory.unwrap_or("lambda")).join(&candidate.bin).join("bootstrap.zip")
 }
 
 impl Artifact {
     /// What `cargo lambda build` made of this binary, zipped or not; `None` if it wasn't asked to yet.
-    pub(crate) fn of_lambda(target: &Path, bin: &str) -> Result<Option<Self>, Failure> {
-        let zip = package_path(target, bin);
+    pub(crate) fn of_lambda(target: &Path, candidate: &Candidate) -> Result<Option<Self>, Failure> {
+        let zip = package_path(target, candidate);
         let plain = zip.with_extension("");
         for path in [zip, plain] {
             if path.exists() {
@@ -102,7 +106,12 @@ fn bootstrap(zip: Vec<u8>) -> Result<Vec<u8>, zip::result::ZipError> {
 }
 
 /// The command that builds what is missing.
-pub(crate) fn build_command(package: &str, architecture: Architecture) -> String {
+pub(crate) fn build_command(candidate: &Candidate, architecture: Architecture) -> String {
+    let directory = candidate.lambda_dir.as_ref().map(|directory| format!(" --lambda-dir {directory}"));
+    format!("{}{}", build(candidate, architecture), directory.unwrap_or_default())
+}
+
+fn build(Candidate { package, .. }: &Candidate, architecture: Architecture) -> String {
     let architecture = match architecture {
         Architecture::X86_64 => "",
         Architecture::Arm64 => " --arm64",
@@ -111,14 +120,19 @@ pub(crate) fn build_command(package: &str, architecture: Architecture) -> String
 }
 
 /// The command that builds all roles of a package that leaves them out, beside the primary's program.
-pub(crate) fn build_roles_command(package: &str, architecture: Architecture) -> String {
+pub(crate) fn build_roles_command(candidate: &Candidate, architecture: Architecture) -> String {
     let features = role_features(FRAMEWORK);
-    format!("{} --features {features} --lambda-dir target/dispatcher", build_command(package, architecture))
+    format!("{} --features {features} --lambda-dir {}", build(candidate, architecture), roles_directory(candidate))
 }
 
 /// Where that command puts the zip.
-pub(crate) fn roles_path(bin: &str) -> String {
-    format!("target/dispatcher/{bin}/bootstrap.zip")
+pub(crate) fn roles_path(candidate: &Candidate) -> String {
+    format!("{}/{}/bootstrap.zip", roles_directory(candidate), candidate.bin)
+}
+
+fn roles_directory(candidate: &Candidate) -> String {
+    let own = candidate.lambda_dir.as_ref().map(|_| format!("/{}", candidate.name));
+    format!("target/dispatcher{}", own.unwrap_or_default())
 }
 
 /// Refuses to replace what a person may have changed.
@@ -154,18 +168,35 @@ pub(crate) fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::example;
+
+    #[test]
+    fn binaries_of_one_name_are_built_into_directories_of_their_own() {
+        let shared = Candidate {
+            name: "orders".into(),
+            lambda_dir: Some("target/lambda/orders".into()),
+            ..example("orders", "bootstrap")
+        };
+        let (command, path) = (build_command(&shared, Architecture::X86_64), package_path(Path::new("/t"), &shared));
+        assert!(command.ends_with(" -p orders --lambda-dir target/lambda/orders"), "{command}");
+        assert_eq!(path, Path::new("/t/lambda/orders/bootstrap/bootstrap.zip"));
+        let (command, path) = (build_roles_command(&shared, Architecture::X86_64), roles_path(&shared));
+        assert!(command.ends_with(" --lambda-dir target/dispatcher/orders"), "{command}");
+        assert_eq!(path, "target/dispatcher/orders/bootstrap/bootstrap.zip");
+    }
 
     #[test]
     fn a_program_is_found_zipped_or_plain() {
+        let hello = example("hello", "hello");
         let target = tempfile::tempdir().expect("a temporary directory");
-        assert!(Artifact::of_lambda(target.path(), "hello").expect("nothing is no failure").is_none());
+        assert!(Artifact::of_lambda(target.path(), &hello).expect("nothing is no failure").is_none());
 
         let program = program::tests::elf(62, true, &[]);
         let plain = target.path().join("plain");
         write(&plain, &program).expect("writes");
         let zip = crate::binary::package(&plain).expect("packs");
-        write(&package_path(target.path(), "hello"), &zip).expect("writes");
-        let artifact = Artifact::of_lambda(target.path(), "hello").expect("readable").expect("there");
+        write(&package_path(target.path(), &hello), &zip).expect("writes");
+        let artifact = Artifact::of_lambda(target.path(), &hello).expect("readable").expect("there");
         assert_eq!((artifact.bytes, artifact.program.architecture), (program, Architecture::X86_64));
     }
 

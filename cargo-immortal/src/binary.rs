@@ -1,25 +1,17 @@
-//! The handler's binary: built by Cargo, asked for its manifest, packed as Lambda takes it.
+//! The handler's binary: built by Cargo, packed as Lambda takes it.
 
 use std::{
     ffi::OsString,
     io::{Cursor, Write},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
 };
 
 use cargo_metadata::{Message, TargetKind};
-use immortal_core::{
-    manifest::Manifest,
-    names::env::{FUNCTION_NAME, ROLE, RUNTIME_API},
-};
 use tokio::{io::AsyncReadExt, process::Command};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::{child::Group, failure::Failure, package::Candidate};
-
-/// What prints a constant and exits needs no longer than this, on however slow a machine.
-const DESCRIBES_WITHIN: Duration = Duration::from_secs(20);
 
 /// Which roles a binary is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +26,7 @@ pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) ->
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["rustc", "--message-format=json-render-diagnostics"]);
-    command.args(["--package", &candidate.package, "--bin", &candidate.bin]);
+    command.args(["--package", &candidate.id, "--bin", &candidate.bin]);
     if let (Roles::All, Some(features)) = (roles, &candidate.role_features) {
         command.args(["--features", features]);
     }
@@ -53,9 +45,9 @@ pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) ->
         command.env_remove(name);
     }
     let unusable = |error: std::io::Error| Failure::WrongUse(format!("cargo can't be run: {error}"));
-    let (succeeded, output) = output(command, Stdio::inherit()).await.map_err(unusable)?;
+    let (succeeded, output) = output(command).await.map_err(unusable)?;
     if !succeeded {
-        return Err(Failure::WrongUse(format!("{} doesn't build; mend what cargo says above", candidate.package)));
+        return Err(Failure::WrongUse(format!("{} doesn't build; fix what cargo says above", candidate.package)));
     }
     executable(&output, &candidate.bin)
         .ok_or_else(|| Failure::Failed(format!("cargo built {}, but names no executable", candidate.bin)))
@@ -73,42 +65,8 @@ fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
     Some(ours.find_map(|artifact| artifact.executable)?.into_std_path_buf())
 }
 
-/// Asks the binary what it is, never the source.
-pub(crate) async fn describe(executable: &Path, name: &str) -> Result<Manifest, Failure> {
-    let mut command = Command::new(executable);
-    command.env(ROLE, "describe").env_remove(RUNTIME_API).env_remove(FUNCTION_NAME);
-    // A binary that knows nothing of roles may say anything, or never end.
-    let answer = tokio::time::timeout(DESCRIBES_WITHIN, output(command, Stdio::null())).await;
-    let answer = match answer {
-        Ok(Ok((true, answer))) => Some(answer),
-        Ok(Ok((false, _))) | Err(_) => None,
-        Ok(Err(error)) => return Err(Failure::WrongUse(format!("{name} can't be run: {error}"))),
-    };
-    read(answer.as_deref(), name).map_err(Failure::WrongUse)
-}
-
-fn read(answer: Option<&[u8]>, bin: &str) -> Result<Manifest, String> {
-    let none = || {
-        format!(
-            "the binary {bin} is no immortal function: it answers {ROLE}=describe with no manifest; \
-             put #[immortal] on its handler, or choose another package with -p"
-        )
-    };
-    let value: serde_json::Value = serde_json::from_slice(answer.ok_or_else(none)?).map_err(|_| none())?;
-    let schema = value.get("schema").and_then(serde_json::Value::as_u64).ok_or_else(none)?;
-    let ours = u64::from(Manifest::SCHEMA);
-    if schema != ours {
-        return Err(format!(
-            "the binary {bin} has a manifest of schema {schema}, and this cargo-immortal reads {ours}; \
-             use the same version of immortal-lambda and cargo-immortal"
-        ));
-    }
-    serde_json::from_value(value)
-        .map_err(|error| format!("the binary {bin} has a manifest that makes no sense: {error}"))
-}
-
-async fn output(command: Command, errors: Stdio) -> std::io::Result<(bool, Vec<u8>)> {
-    let mut group = Group::spawn(command, errors)?;
+async fn output(command: Command) -> std::io::Result<(bool, Vec<u8>)> {
+    let mut group = Group::spawn(command, Stdio::inherit())?;
     let mut output = Vec::new();
     if let Some(mut stdout) = group.leader.stdout.take() {
         stdout.read_to_end(&mut output).await?;
@@ -150,23 +108,6 @@ mod tests {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut file, &mut bytes).expect("reads");
         assert_eq!(bytes, b"\x7fELF");
-    }
-
-    #[test]
-    fn only_a_manifest_is_taken_for_one() {
-        let manifest = serde_json::to_vec(&Manifest::new("ingest", "ingest", "0.1.0")).expect("plain data");
-        assert_eq!(read(Some(&manifest), "ingest").expect("its own").handler.as_deref(), Some("ingest"));
-        let table: [(Option<&[u8]>, &str); 5] = [
-            (None, "is no immortal function"),
-            (Some(b""), "is no immortal function"),
-            (Some(b"{}"), "is no immortal function"),
-            (Some(br#"{"schema":2}"#), "a manifest of schema 2, and this cargo-immortal reads 1"),
-            (Some(br#"{"schema":1}"#), "makes no sense"),
-        ];
-        for (answer, expected) in table {
-            let error = read(answer, "tool").expect_err("no manifest");
-            assert!(error.contains(expected), "{error}");
-        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+use crate::session;
+
 /// A process in a group of its own, which is killed when this is dropped.
 ///
 /// Cargo starts compilers: killing Cargo alone would leave them behind.
@@ -20,7 +22,9 @@ pub(crate) struct Group {
 impl Group {
     /// Starts it without input, with its output for us and its errors as asked.
     pub(crate) fn spawn(mut command: Command, errors: Stdio) -> io::Result<Self> {
+        let (name, session) = session::variable();
         let leader = command
+            .env(name, session)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)

@@ -4,13 +4,16 @@ mod artifact;
 mod binary;
 mod child;
 mod container;
+mod describe;
 mod failure;
 mod local;
 mod manifest;
+mod names;
 mod output;
 mod package;
 mod pair;
 mod runner;
+mod session;
 mod template;
 mod value;
 
@@ -46,6 +49,9 @@ enum Command {
     /// Be a task of `local --docker`
     #[command(hide = true)]
     Container(container::Args),
+    /// Wait for the end of the command, and end what it left
+    #[command(hide = true)]
+    Reap(session::Args),
 }
 
 #[tokio::main]
@@ -58,18 +64,28 @@ async fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            output::tell(format_args!("error: {failure}"));
             failure.exit_code()
         }
     }
 }
 
 async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
+    // Only what starts processes needs a session.
     match command {
-        Command::Local(args) => local::run(*args).await,
-        Command::Manifest(args) => manifest::run(args).await,
+        Command::Local(args) => supervised(local::run(*args)).await,
+        Command::Manifest(args) => supervised(manifest::run(args)).await,
         Command::Runner(args) => runner::run(args).await,
-        Command::Template(args) => template::run(args).await,
+        Command::Template(args) => supervised(template::run(args)).await,
         Command::Container(args) => container::run(&args),
+        Command::Reap(args) => session::reap(&args),
     }
+}
+
+async fn supervised<F>(command: F) -> Result<ExitCode, failure::Failure>
+where
+    F: Future<Output = Result<ExitCode, failure::Failure>>,
+{
+    let _session = session::Session::begin()?;
+    command.await
 }

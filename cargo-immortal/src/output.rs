@@ -1,11 +1,16 @@
-//! Standard output, which nobody may read any more.
+//! Standard output and standard error, which nobody may read any more.
 
 use std::{
     fmt::Display,
-    io::{Write, stdout},
+    io::{Write, stderr, stdout},
 };
 
 /// Writes a line. Where the other end is closed, as in `… | head`, what was to be done is done all the same.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(stdout(), "{line}");
+}
+
+/// Writes a line to standard error, likewise.
+pub(crate) fn tell(line: impl Display) {
+    let _ = writeln!(stderr(), "{line}");
 }

@@ -3,7 +3,7 @@
 use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use clap::Args;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, names};
 
 /// The package that every function depends on.
 pub(crate) const FRAMEWORK: &str = "immortal-lambda";
@@ -11,7 +11,7 @@ pub(crate) const FRAMEWORK: &str = "immortal-lambda";
 /// Where the handler is.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Selection {
-    /// The package with the handler
+    /// The package with the handler, as NAME or NAME@VERSION
     #[arg(short, long)]
     pub(crate) package: Option<String>,
     /// Its binary, where it has more than one
@@ -25,16 +25,32 @@ pub(crate) struct Selection {
 /// A binary that could be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
-    /// Its package.
+    /// Its package, as the user and `cargo lambda` name it: with the version, where a dependency has the same name.
     pub(crate) package: String,
-    /// Its own name, and so the function's.
+    /// Its package, as Cargo alone knows it.
+    pub(crate) id: String,
+    /// Its own name.
     pub(crate) bin: String,
+    /// The function's name, and the stack's.
+    pub(crate) name: String,
+    /// Where `cargo lambda` is to put it, if another package has a binary of the same name: both would lie in one place.
+    pub(crate) lambda_dir: Option<String>,
     /// Whether the package depends on the framework.
     pub(crate) depends: bool,
     /// Where it does so without the default features: those to build a binary with all roles with.
     pub(crate) role_features: Option<String>,
     /// Whether the package is the one of the current directory.
     pub(crate) here: bool,
+}
+
+impl Candidate {
+    /// Whether this names its package: as NAME, NAME@VERSION, or as Cargo's package ID.
+    fn is_of(&self, package: &str) -> bool {
+        // The ID ends with the name and version, or the version alone where the directory has the package's name.
+        let own = self.package.split('@').next().unwrap_or_default();
+        let version = self.id.rsplit(['#', '@']).next().unwrap_or_default();
+        package == own || package == self.id || package.split_once('@') == Some((own, version))
+    }
 }
 
 /// Finds the binary by what Cargo says of the workspace.
@@ -47,28 +63,64 @@ pub(crate) fn find(selection: &Selection) -> Result<Candidate, Failure> {
         }
         error => Failure::WrongUse(format!("cargo can't say what is in this directory: {error}")),
     })?;
-    choose(&candidates(&metadata), selection).map_err(Failure::WrongUse)
+    let lock = std::fs::read_to_string(metadata.workspace_root.join("Cargo.lock")).unwrap_or_default();
+    choose(&candidates(&metadata, &lock), selection).map_err(Failure::WrongUse)
 }
 
-fn candidates(metadata: &Metadata) -> Vec<Candidate> {
+fn candidates(metadata: &Metadata, lock: &str) -> Vec<Candidate> {
+    let packages = metadata.workspace_packages();
+    let all: Vec<_> = packages.iter().flat_map(|package| binaries(package)).collect();
     let here = std::env::current_dir().unwrap_or_default();
-    let binaries = |package: &cargo_metadata::Package| {
+    let of_package = |package: &&cargo_metadata::Package| {
         let framework = package.dependencies.iter().find(|dependency| dependency.name == FRAMEWORK);
         let slim = framework.filter(|framework| !framework.uses_default_features);
         let role_features = slim.map(|slim| role_features(slim.rename.as_ref().unwrap_or(&slim.name)));
         let here = package.manifest_path.parent().is_some_and(|root| root.as_std_path() == here);
-        let name = package.name.to_string();
-        let bins = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bin));
-        let candidate = move |target: &cargo_metadata::Target| Candidate {
-            package: name.clone(),
-            bin: target.name.clone(),
+        let own = binaries(package);
+        let spec = spec(&package.name, &package.version.to_string(), lock);
+        let id = package.id.repr.clone();
+        let is_only = own.len() == 1;
+        let (package, all) = (package.name.to_string(), &all);
+        let candidate = move |bin: String| Candidate {
+            name: names::function(&function_name(&package, &bin, is_only, all)),
+            lambda_dir: is_shared(&bin, all).then(|| format!("target/lambda/{package}")),
+            package: spec.clone(),
+            id: id.clone(),
+            bin,
             depends: framework.is_some(),
             role_features: role_features.clone(),
             here,
         };
-        bins.map(candidate).collect::<Vec<_>>()
+        own.into_iter().map(candidate).collect::<Vec<_>>()
     };
-    metadata.workspace_packages().into_iter().flat_map(binaries).collect()
+    packages.iter().flat_map(of_package).collect()
+}
+
+fn binaries(package: &cargo_metadata::Package) -> Vec<String> {
+    let bins = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bin));
+    bins.map(|target| target.name.clone()).collect()
+}
+
+/// What Cargo takes for this package and no other, by what its lock file holds.
+fn spec(package: &str, version: &str, lock: &str) -> String {
+    let line = format!("name = \"{package}\"");
+    let is_shared = lock.lines().filter(|other| *other == line).count() > 1;
+    if is_shared { format!("{package}@{version}") } else { package.to_owned() }
+}
+
+/// The binary's name, unless it says nothing: as Lambda's own `bootstrap`, or as one of several of this name.
+fn function_name(package: &str, bin: &str, is_only: bool, all: &[String]) -> String {
+    if bin != "bootstrap" && !is_shared(bin, all) {
+        bin.to_owned()
+    } else if is_only {
+        package.to_owned()
+    } else {
+        format!("{package}-{bin}")
+    }
+}
+
+fn is_shared(bin: &str, all: &[String]) -> bool {
+    all.iter().filter(|other| *other == bin).count() > 1
 }
 
 /// The features of all roles, of the framework under the name that a package knows it by.
@@ -80,12 +132,12 @@ pub(crate) fn role_features(framework: &str) -> String {
 fn choose(candidates: &[Candidate], selection: &Selection) -> Result<Candidate, String> {
     let Selection { package, bin, .. } = selection;
     if let Some(package) = package
-        && !candidates.iter().any(|candidate| candidate.package == *package)
+        && !candidates.iter().any(|candidate| candidate.is_of(package))
     {
         return Err(format!("there is no package {package:?} with a binary in this workspace; {}", offer(candidates)));
     }
     let named = |candidate: &&Candidate| match package {
-        Some(package) => candidate.package == *package,
+        Some(package) => candidate.is_of(package),
         None => candidate.depends,
     };
     let fits = |candidate: &&Candidate| bin.as_ref().is_none_or(|bin| candidate.bin == *bin);
@@ -120,12 +172,59 @@ fn offer(candidates: &[Candidate]) -> String {
     }
 }
 
+/// A package with one binary of its own.
+#[cfg(test)]
+pub(crate) fn example(package: &str, bin: &str) -> Candidate {
+    Candidate {
+        package: package.to_owned(),
+        id: format!("path+file:///w/{package}#0.1.0"),
+        bin: bin.to_owned(),
+        name: bin.to_owned(),
+        lambda_dir: None,
+        depends: true,
+        role_features: None,
+        here: true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_function_is_called_as_its_binary_unless_that_says_nothing() {
+        let all = ["hello", "bootstrap", "worker", "worker", "http"].map(str::to_owned);
+        let table = [
+            (("hello", "hello", true), "hello"),
+            (("jobs", "http", false), "http"),
+            (("orders", "bootstrap", true), "orders"),
+            (("orders", "bootstrap", false), "orders-bootstrap"),
+            (("orders", "worker", true), "orders"),
+            (("stock", "worker", false), "stock-worker"),
+        ];
+        for ((package, bin, is_only), expected) in table {
+            assert_eq!(function_name(package, bin, is_only, &all), expected);
+        }
+    }
+
+    #[test]
+    fn a_package_is_named_with_its_version_where_a_dependency_has_its_name() {
+        let lock = "name = \"http\"\nversion = \"1.5.0\"\n\nname = \"http\"\nname = \"http-body\"\n";
+        assert_eq!(spec("http", "0.1.0", lock), "http@0.1.0");
+        assert_eq!(spec("http-body", "0.1.0", lock), "http-body");
+        let http = Candidate { package: "http@0.1.0".into(), ..example("http", "http") };
+        for id in [http.id.clone(), "path+file:///w/web#http@0.1.0".to_owned()] {
+            let http = Candidate { id: id.clone(), ..http.clone() };
+            for (named, expected) in
+                [("http", true), ("http@0.1.0", true), (&id, true), ("http@1.5.0", false), ("web", false)]
+            {
+                assert_eq!(http.is_of(named), expected, "{named}");
+            }
+        }
+    }
+
     fn candidate(package: &str, bin: &str, depends: bool, here: bool) -> Candidate {
-        Candidate { package: package.into(), bin: bin.into(), depends, role_features: None, here }
+        Candidate { depends, here, ..example(package, bin) }
     }
 
     fn chosen(candidates: &[Candidate], package: Option<&str>, bin: Option<&str>) -> Result<String, String> {

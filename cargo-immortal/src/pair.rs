@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::{
     artifact::{Architecture, Artifact, Unpacked, build_command, build_roles_command, roles_path, shown},
-    binary,
+    describe,
     failure::Failure,
     package::Candidate,
+    value::Variable,
 };
 
 /// The flag that takes the second program.
@@ -20,21 +21,21 @@ pub(crate) fn require(role: Role, artifact: &Artifact, candidate: &Candidate) ->
         return Ok(());
     }
     let (path, architecture) = (shown(&artifact.path), artifact.program.architecture);
-    Err(Failure::WrongUse(without_role(role, &path, (&candidate.package, &candidate.bin), architecture, FLAG)))
+    Err(Failure::WrongUse(without_role(role, &path, candidate, architecture, FLAG)))
 }
 
 /// What is said of a program without a role, where a flag takes one that has it.
 pub(crate) fn without_role(
     role: Role,
     path: &str,
-    (package, bin): (&str, &str),
+    candidate: &Candidate,
     architecture: Architecture,
     flag: &str,
 ) -> String {
     format!(
         "{path} was built without the {role} role; build a program that has it: {}, and name it with {flag} {}",
-        build_roles_command(package, architecture),
-        roles_path(bin)
+        build_roles_command(candidate, architecture),
+        roles_path(candidate)
     )
 }
 
@@ -42,11 +43,12 @@ pub(crate) fn without_role(
 pub(crate) async fn describe(
     primary: (&Artifact, &Unpacked),
     dispatcher: (&Artifact, &Unpacked),
-    package: &str,
+    candidate: &Candidate,
+    variables: &[Variable],
 ) -> Result<Manifest, Failure> {
     let (first, second) = (shown(&primary.0.path), shown(&dispatcher.0.path));
-    let manifest = binary::describe(&primary.1.executable, &first).await?;
-    let other = binary::describe(&dispatcher.1.executable, &second).await?;
+    let manifest = describe::describe(&primary.1.executable, &first, variables).await?;
+    let other = describe::describe(&dispatcher.1.executable, &second, variables).await?;
     let differences = differences(&manifest, &other);
     if differences.is_empty() {
         return Ok(manifest);
@@ -56,8 +58,8 @@ pub(crate) async fn describe(
         "{first} and {second} are not builds of the same function: they describe {}; build both from the same source: \
          {}, and {}",
         differences.join(", "),
-        build_command(package, architecture),
-        build_roles_command(package, architecture)
+        build_command(candidate, architecture),
+        build_roles_command(candidate, architecture)
     )))
 }
 
@@ -77,6 +79,7 @@ mod tests {
     use immortal_core::manifest::DispatchOn;
 
     use super::*;
+    use crate::package::example;
 
     #[test]
     fn every_field_that_differs_is_named() {
@@ -104,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_missing_role_names_the_build_and_the_flag() {
-        let message = without_role(Role::Runner, "bootstrap.zip", ("jobs", "ingest"), Architecture::Arm64, "--binary");
+        let message =
+            without_role(Role::Runner, "bootstrap.zip", &example("jobs", "ingest"), Architecture::Arm64, "--binary");
         assert_eq!(
             message,
             "bootstrap.zip was built without the runner role; build a program that has it: cargo lambda build --release \

@@ -36,6 +36,7 @@ pub(crate) struct Variable {
 impl FromStr for Variable {
     type Err = String;
 
+    /// Source of the name's rule: `Variables` in <https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html>
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
         let letters = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -46,7 +47,10 @@ impl FromStr for Variable {
             return Err(format!("{name} of the primary is handler, and set without this; leave it out"));
         }
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !letters(name) || name.len() < 2 {
-            return Err(format!("{name:?} is no name for a variable: a letter, then letters, digits and underscores"));
+            return Err(format!(
+                "Lambda takes no variable of the name {name:?}: it begins with a letter, at least one more letter, digit or \
+                 underscore follows, and nothing else"
+            ));
         }
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
@@ -72,11 +76,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// Source: `Timeout` in <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
-    let timeout = duration(text)?;
-    if timeout.subsec_millis() != 0 || !(1..=900).contains(&timeout.as_secs()) {
-        return Err("a Lambda function's timeout is 1 s to 15 min, in whole seconds".to_owned());
-    }
-    Ok(timeout)
+    let is_lambdas = |timeout: &Duration| timeout.subsec_millis() == 0 && (1..=900).contains(&timeout.as_secs());
+    let expected = "a Lambda function's timeout is 1s to 15m, in whole seconds, and has a unit: 3s, 2m";
+    duration(text).ok().filter(is_lambdas).ok_or_else(|| expected.to_owned())
 }
 
 #[cfg(test)]
@@ -111,6 +113,7 @@ mod tests {
             ("900s", true),
             ("15m", true),
             ("0s", false),
+            ("0", false),
             ("901s", false),
             ("500ms", false),
             ("1500ms", false),
@@ -146,6 +149,8 @@ mod tests {
         for (text, good) in table {
             assert_eq!(text.parse::<Variable>().is_ok(), good, "{text:?}");
         }
+        let short = "A=b".parse::<Variable>().expect_err("one letter is too short");
+        assert!(short.contains("at least one more"), "{short}");
         let reserved = "AWS_REGION=eu-central-1".parse::<Variable>().expect_err("reserved");
         assert!(reserved.contains("AWS_REGION"), "{reserved}");
         let role = "IMMORTAL_ROLE=runner".parse::<Variable>().expect_err("it is set for the primary");

@@ -4,7 +4,7 @@ use immortal_core::{names::env, role::Role};
 
 /// Told by the name of a variable that this role alone reads: it is in the program for whichever processor it was built,
 /// and however it was optimised.
-pub(super) fn is_linked(program: &[u8], role: Role) -> bool {
+pub(crate) fn is_linked(program: &[u8], role: Role) -> bool {
     let variable = match role {
         Role::Handler | Role::Describe => env::ROLE,
         Role::Dispatcher => env::SUBNETS,

@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Run tasks as containers of this image, which `cargo immortal runner` wrote the context of
     #[arg(long, value_name = "IMAGE")]
     pub(crate) docker: Option<String>,
-    /// The event: a file with JSON
+    /// The event: a file with JSON, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) event: PathBuf,
     /// The Lambda function's timeout: 1s to 15m

@@ -9,6 +9,7 @@ use super::Args;
 use crate::{
     artifact::{self, Artifact, HERE, Unpacked},
     binary::{self, Roles},
+    describe::describe,
     failure::Failure,
     package::Candidate,
     pair,
@@ -35,7 +36,7 @@ impl Code {
     pub(super) async fn get(args: &Args, candidate: &Candidate) -> Result<Self, Failure> {
         let Some(path) = given(args, candidate)? else {
             let executable = binary::build(candidate, Roles::All, args.selection.release).await?;
-            let manifest = binary::describe(&executable, &candidate.bin).await?;
+            let manifest = describe(&executable, &artifact::shown(&executable), &args.env).await?;
             return Ok(Self { manifest, primary: Package::new(executable, None)?, dispatcher: None });
         };
         let primary = Artifact::read(path)?;
@@ -47,11 +48,11 @@ impl Code {
         }
         let unpacked = primary.unpack()?;
         let Some(dispatcher) = dispatcher else {
-            let manifest = binary::describe(&unpacked.executable, &artifact::shown(&primary.path)).await?;
+            let manifest = describe(&unpacked.executable, &artifact::shown(&primary.path), &args.env).await?;
             return Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: None });
         };
         let other = dispatcher.unpack()?;
-        let manifest = pair::describe((&primary, &unpacked), (&dispatcher, &other), &candidate.package).await?;
+        let manifest = pair::describe((&primary, &unpacked), (&dispatcher, &other), candidate, &args.env).await?;
         Ok(Self { manifest, primary: Package::given(unpacked)?, dispatcher: Some(Package::given(other)?) })
     }
 
@@ -77,13 +78,13 @@ fn given(args: &Args, candidate: &Candidate) -> Result<Option<PathBuf>, Failure>
     if args.zip.is_some() || args.docker.is_none() {
         return Ok(args.zip.clone());
     }
-    let zip = artifact::package_path(&artifact::target_directory()?, &candidate.bin);
+    let zip = artifact::package_path(&artifact::target_directory()?, candidate);
     if zip.exists() {
         return Ok(Some(zip));
     }
     Err(Failure::WrongUse(format!(
         "there is no {} for the image to run; build it: {}, or name another program with --zip",
         artifact::shown(&zip),
-        artifact::build_command(&candidate.package, HERE)
+        artifact::build_command(candidate, HERE)
     )))
 }

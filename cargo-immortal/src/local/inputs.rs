@@ -1,6 +1,6 @@
 //! The files that the flags name, read before anything is built.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -22,8 +22,12 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub(crate) fn read(args: &Args) -> Result<Self, Failure> {
-        let event = event(read("the event", &args.event)?)
-            .map_err(|problem| Failure::WrongUse(format!("the event {} {problem}", args.event.display())))?;
+        let (name, file) = if args.event == Path::new("-") {
+            ("the event on standard input".to_owned(), read_stdin()?)
+        } else {
+            (format!("the event {}", args.event.display()), read("the event", &args.event)?)
+        };
+        let event = event(file).map_err(|problem| Failure::WrongUse(format!("{name} {problem}")))?;
         let object = |put: &Put| Ok((put.clone(), read("the object", &put.file)?));
         let objects = args.put.iter().map(object).collect::<Result<_, Failure>>()?;
         Ok(Self { event, objects })
@@ -34,6 +38,14 @@ fn read(what: &str, file: &Path) -> Result<Bytes, Failure> {
     match std::fs::read(file) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(Failure::WrongUse(format!("{what} {} can't be read: {error}", file.display()))),
+    }
+}
+
+fn read_stdin() -> Result<Bytes, Failure> {
+    let mut bytes = Vec::new();
+    match std::io::stdin().lock().read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes.into()),
+        Err(error) => Err(Failure::WrongUse(format!("the event can't be read from standard input: {error}"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is said last: where it ended, and the handler's answer or what to do next.
+//! What is said last: where it ended, and what to do next. The handler's answer is not in it: that is the command's output.
 
 use std::{fmt::Write, time::Duration};
 
@@ -10,20 +10,22 @@ use super::{dead_letter, outcome::Outcome, plan::Plan};
 pub(crate) fn last_words(outcome: &Outcome, plan: &Plan, at: Duration, dead: &[Message]) -> String {
     let seconds = at.as_secs_f64();
     match outcome {
-        Outcome::Handled { series, attempt, answer } => {
+        Outcome::Handled { series, attempt, .. } => {
             let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
             let series = if *series == 0 { String::new() } else { format!(" of series {series}") };
-            let answer = String::from_utf8_lossy(answer);
-            format!("\nhandled {place}, by attempt {attempt}{series}, after {seconds:.1} s\n{}\n", answer.trim_end())
+            format!("\nhandled {place}, by attempt {attempt}{series}, after {seconds:.1} s\n")
         }
-        Outcome::GivenUp { tasks } => given_up(plan, seconds, *tasks, dead),
+        Outcome::GivenUp { tasks, last_error } => given_up(plan, seconds, (*tasks, last_error.as_deref()), dead),
         Outcome::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
     }
 }
 
-fn given_up(plan: &Plan, seconds: f64, tasks: u32, dead: &[Message]) -> String {
+fn given_up(plan: &Plan, seconds: f64, (tasks, last_error): (u32, Option<&str>), dead: &[Message]) -> String {
     let queue = &plan.dead_letter_queue;
     let mut words = format!("\ngiven up after {seconds:.1} s: the event is in the dead-letter queue {queue}\n");
+    if let Some(error) = last_error {
+        let _ = writeln!(words, "the last error, in {error}");
+    }
     for message in dead {
         let _ = writeln!(words, "  message {}, {} bytes", message.id, message.body.len());
         for part in dead_letter::reason(message).iter().flat_map(|reason| reason.split("; ")) {
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_told_with_its_answer() {
+    fn a_success_is_told_by_its_attempt() {
         let handled = |series, attempt| Outcome::Handled { series, attempt, answer: Bytes::from_static(b"42\n") };
         check(
             &handled(0, 0),
@@ -76,7 +78,6 @@ mod tests {
             &expect![[r#"
 
             handled in Lambda, by attempt 0, after 12.3 s
-            42
         "#]],
         );
         check(
@@ -86,7 +87,6 @@ mod tests {
             &expect![[r#"
 
             handled on Fargate, by attempt 2 of series 1, after 12.3 s
-            42
         "#]],
         );
     }
@@ -95,7 +95,8 @@ mod tests {
     fn a_dead_letter_is_told_with_its_reason_and_the_way_back() {
         let reason = "gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 \
                       attempts; its log: group /aws/ecs/ingest, stream task/ingest-runner/t; then redrive it";
-        let given_up = Outcome::GivenUp { tasks: 3 };
+        let last_error = Some("attempt 3: no name".to_owned());
+        let given_up = Outcome::GivenUp { tasks: 3, last_error };
         check(
             &given_up,
             &["--kill-attempts", "9"],
@@ -103,6 +104,7 @@ mod tests {
             &expect![[r#"
 
                 given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+                the last error, in attempt 3: no name
                   message m-9, 279 bytes
                     gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 attempts
                     its log: group /aws/ecs/ingest, stream task/ingest-runner/t
@@ -119,6 +121,7 @@ mod tests {
             &expect![[r#"
 
             given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+            the last error, in attempt 3: no name
             on AWS, this redrives it, which begins a new series of attempts:
               aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
         "#]],
@@ -130,6 +133,7 @@ mod tests {
             &expect![[r#"
 
             given up after 12.3 s: the event is in the dead-letter queue ingest-dead-letters
+            the last error, in attempt 3: no name
             on AWS, this redrives it, which begins a new series of attempts:
               aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
         "#]],

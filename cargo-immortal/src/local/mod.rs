@@ -4,6 +4,7 @@ mod args;
 mod chain;
 mod code;
 mod dead_letter;
+mod event_source;
 mod inputs;
 mod last_words;
 mod outcome;
@@ -34,11 +35,15 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         container::ready(image).await?;
     }
     let code = Code::get(&args, &candidate).await?;
-    let ourselves = std::env::current_exe().map_err(|error| Failure::Failed(format!("where am I? {error}")))?;
+    let ourselves = std::env::current_exe()
+        .map_err(|error| Failure::Failed(format!("the path of this command is unknown: {error}")))?;
     let plan = Plan::resolve(&args, &candidate, &code.manifest, &code.of_dispatcher().executable, &ourselves);
 
     let screen = Screen::new();
     screen.line(&plan.heading());
+    if let Some(warning) = event_source::warning(&inputs.event) {
+        screen.line(&warning);
+    }
     screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
     chain::set_up(&emulator, &plan, &inputs, &code).map_err(refused)?;
@@ -64,7 +69,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    say(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
+    screen.line(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
+    if let Outcome::Handled { answer, .. } = &outcome {
+        say(String::from_utf8_lossy(answer).trim_end());
+    }
     emulator.shutdown().await;
     Ok(outcome.exit_code())
 }

@@ -5,15 +5,18 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, OutputStream};
 
-use super::{plan::Plan, timeline::is_redrive};
+use super::{
+    plan::Plan,
+    timeline::{is_redrive, type_of},
+};
 
 /// How the event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Some attempt handled it; with the handler's answer.
     Handled { series: u32, attempt: u32, answer: Bytes },
-    /// It rests in the dead-letter queue, after so many tasks.
-    GivenUp { tasks: u32 },
+    /// It rests in the dead-letter queue, after so many tasks; with how the last attempt ended.
+    GivenUp { tasks: u32, last_error: Option<String> },
     /// It is nowhere.
     Gone,
 }
@@ -25,6 +28,8 @@ struct Task {
     attempt: u32,
     lines: Vec<String>,
     ended: bool,
+    /// What the runner said of the handler's end.
+    error: Option<String>,
 }
 
 /// Waits for the end.
@@ -38,6 +43,8 @@ pub(crate) struct Watch {
     series: u32,
     /// The dispatcher sent a dead letter, and isn't done with the record yet.
     is_sent: bool,
+    /// How the last attempt ended.
+    last_error: Option<String>,
 }
 
 impl Watch {
@@ -53,6 +60,7 @@ impl Watch {
             tasks: Vec::new(),
             series: 0,
             is_sent: false,
+            last_error: None,
         }
     }
 
@@ -63,6 +71,15 @@ impl Watch {
                 Some(Outcome::Handled { series: self.series, attempt: 0, answer: body.clone() })
             }
             (EntrySource::Lambda { .. }, EntryKind::Discarded) => Some(Outcome::Gone),
+            (EntrySource::Lambda { function, .. }, what) if *function == self.primary => {
+                let error = match what {
+                    EntryKind::Failed { error_type, message } => Some(format!("{}{message}", type_of(error_type))),
+                    EntryKind::TimedOut { after } => Some(format!("killed at its timeout of {} s", after.as_secs())),
+                    _ => None,
+                };
+                self.last_error = error.map(|error| format!("attempt 0: {error}")).or(self.last_error.take());
+                None
+            }
             (EntrySource::Queue { name }, what) => self.see_queue(name, what),
             (EntrySource::Task { arn, .. }, what) => self.see_task(arn, what),
             _ => None,
@@ -86,7 +103,7 @@ impl Watch {
             }
         };
         let tasks = self.tasks.len().try_into().unwrap_or(u32::MAX);
-        is_given_up.then_some(Outcome::GivenUp { tasks })
+        is_given_up.then(|| Outcome::GivenUp { tasks, last_error: self.last_error.clone() })
     }
 
     fn see_task(&mut self, arn: &str, what: &EntryKind) -> Option<Outcome> {
@@ -96,11 +113,15 @@ impl Watch {
                 attempt: attempt.unwrap_or(1),
                 lines: Vec::new(),
                 ended: false,
+                error: None,
             });
         }
         let task = self.tasks.iter_mut().find(|task| task.arn == arn)?;
         match what {
             EntryKind::Log { stream: OutputStream::Stdout, line } => task.wrote(line),
+            EntryKind::Log { stream: OutputStream::Stderr, line } if task.ended => {
+                task.error = error_of_runner(line).map(str::to_owned).or(task.error.take());
+            }
             EntryKind::TaskStopped { exit_code: Some(0), .. } => {
                 return Some(Outcome::Handled {
                     series: self.series,
@@ -108,10 +129,21 @@ impl Watch {
                     answer: task.lines.join("\n").into(),
                 });
             }
+            EntryKind::TaskStopped { exit_code, reason, .. } => {
+                let code = exit_code.map_or_else(|| "it never ran".to_owned(), |code| format!("exit code {code}"));
+                let error = task.error.take().unwrap_or_else(|| format!("{code}, {reason}"));
+                self.last_error = Some(format!("attempt {}: {error}", task.attempt));
+            }
             _ => (),
         }
         None
     }
+}
+
+/// How the handler ended, as the runner says it in its last line.
+fn error_of_runner(line: &str) -> Option<&str> {
+    let (_, end) = line.split_once("ERROR ")?.1.split_once(": the handler ")?;
+    Some(end.strip_prefix("returned an error: ").unwrap_or(end))
 }
 
 impl Task {
@@ -208,13 +240,59 @@ mod tests {
     #[test]
     fn a_dead_letter_is_the_end_once_its_record_is_done() {
         let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
-        let given_up = |tasks| Some(Outcome::GivenUp { tasks });
+        let given_up = |tasks, last_error: Option<&str>| {
+            Some(Outcome::GivenUp { tasks, last_error: last_error.map(str::to_owned) })
+        };
         assert_eq!(seen([queued("ingest-failures", Some("r-1")), deleted()]), None);
         assert_eq!(seen([queued("ingest-dead-letters", None)]), None, "the dispatcher is at work on it");
-        assert_eq!(seen([started(), stopped(2), queued("ingest-dead-letters", None), deleted()]), given_up(1));
+        assert_eq!(
+            seen([started(), stopped(2), queued("ingest-dead-letters", None), deleted()]),
+            given_up(1, Some("attempt 1: exit code 2, "))
+        );
         let moved = EntryKind::DeadLettered { message_id: "m".into(), from: "ingest-failures".into() };
-        assert_eq!(seen([queue("ingest-dead-letters", moved)]), given_up(0));
+        assert_eq!(seen([queue("ingest-dead-letters", moved)]), given_up(0, None));
         assert_eq!(seen([(lambda("ingestDlq"), EntryKind::Discarded)]), Some(Outcome::Gone));
+    }
+
+    #[test]
+    fn the_last_error_is_that_of_the_last_attempt() {
+        let failed = |error_type: &str| {
+            let (error_type, message) = (error_type.to_owned(), "no name".to_owned());
+            (lambda("ingest"), EntryKind::Failed { error_type, message })
+        };
+        let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+        let said = |line: &str| (task(), EntryKind::Log { stream: OutputStream::Stderr, line: line.to_owned() });
+        let end = || [queued("ingest-dead-letters", None), deleted()];
+        let runner = "ERROR request{id=\"r-1\"}: function ingest, request r-1: the handler ";
+        let timed_out = EntryKind::TimedOut { after: Duration::from_secs(3) };
+        let boxed = "&alloc::boxed::Box<dyn core::error::Error>";
+        let table = [
+            (vec![failed("Boom")], "attempt 0: Boom: no name"),
+            (vec![failed(boxed)], "attempt 0: no name"),
+            (vec![(lambda("ingest"), timed_out)], "attempt 0: killed at its timeout of 3 s"),
+            (
+                vec![
+                    failed("Boom"),
+                    started(),
+                    said(&format!("{runner}is none of these")),
+                    stdout("END RequestId: r-1"),
+                    said(&format!("{runner}returned an error: no name")),
+                    stopped(1),
+                ],
+                "attempt 1: no name",
+            ),
+            (
+                vec![started(), stdout("END RequestId: r-1"), said(&format!("{runner}exited with 7")), stopped(3)],
+                "attempt 1: exited with 7",
+            ),
+            (vec![failed("Boom"), started(), stopped(137)], "attempt 1: exit code 137, "),
+        ];
+        for (entries, expected) in table {
+            let Some(Outcome::GivenUp { last_error, .. }) = seen(entries.into_iter().chain(end())) else {
+                panic!("{expected}: it is given up")
+            };
+            assert_eq!(last_error.as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use immortal_emulator::{
 };
 
 use super::Args;
-use crate::package::Candidate;
+use crate::{names, package::Candidate};
 
 /// AWS's own waiting times pass so much faster.
 const SPEED: f64 = 20.0;
@@ -74,12 +74,11 @@ impl Plan {
         executable: &Path,
         ourselves: &Path,
     ) -> Self {
-        let name = &candidate.bin;
+        let name = &candidate.name;
         let mut variables: BTreeMap<_, _> =
             args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
         if args.no_hand_over {
-            // Where Lambda says that a process has several invocations, none is handed over.
-            variables.insert(env::MAX_CONCURRENCY.to_owned(), "2".to_owned());
+            variables.insert(env::HAND_OVER.to_owned(), "false".to_owned());
         }
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let command = match &args.docker {
@@ -95,7 +94,7 @@ impl Plan {
             failure_queue: format!("{name}-failures"),
             dead_letter_queue: format!("{name}-dead-letters"),
             family: format!("{name}-runner"),
-            event_bucket: format!("{name}-events"),
+            event_bucket: names::bucket(name),
             verbose: args.verbose,
             redrives: u32::from(args.redrive),
             command,

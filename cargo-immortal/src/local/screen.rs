@@ -2,46 +2,47 @@
 
 use std::{
     env,
-    io::{IsTerminal, stdout},
+    io::{IsTerminal, stderr},
     time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::timeline::{Kind, Line};
-use crate::output::say;
+use crate::output::tell;
 
-/// Standard output.
+/// How long a line gets that may be cut, where there is no terminal to ask for its width.
+const WIDTH: usize = 160;
+
+/// Standard error: standard output is the result's.
 #[derive(Debug)]
 pub(crate) struct Screen {
-    /// Only on a terminal.
+    /// Only on a terminal that can move its cursor.
     spinner: Option<ProgressBar>,
     colours: bool,
 }
 
 impl Screen {
     pub(crate) fn new() -> Self {
-        let terminal = stdout().is_terminal();
+        let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let (moves, colours) = abilities(stderr().is_terminal(), variable);
         let spinner = || {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             // Until there is something to show, nothing is drawn.
             bar.with_style(ProgressStyle::with_template("").unwrap_or_else(|_| ProgressStyle::default_spinner()))
         };
-        Self {
-            spinner: terminal.then(spinner),
-            // https://no-color.org
-            colours: terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        }
+        Self { spinner: moves.then(spinner), colours }
     }
 
     pub(crate) fn show(&self, line: &Line) {
-        self.line(&if self.colours { coloured(line) } else { plain(line) });
+        let line = fitted(line, width());
+        self.line(&if self.colours { coloured(&line) } else { plain(&line) });
     }
 
     pub(crate) fn line(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.suspend(|| say(text)),
-            None => say(text),
+            Some(spinner) => spinner.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 
@@ -67,6 +68,28 @@ impl Screen {
             spinner.finish_and_clear();
         }
     }
+}
+
+/// Whether there may be a spinner, and colours. See <https://no-color.org>.
+fn abilities(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> (bool, bool) {
+    let moves = terminal && variable("TERM").is_none_or(|kind| kind != "dumb");
+    (moves, moves && variable("NO_COLOR").is_none_or(|value| value.is_empty()))
+}
+
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(stderr()).map(|size| usize::from(size.ws_col));
+    size.ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
+}
+
+/// The line, cut where it may be cut and has no room.
+fn fitted(line: &Line, width: usize) -> Line {
+    let mut line = line.clone();
+    // Time, place and mark come before the text.
+    let room = width.saturating_sub(12 + line.place.chars().count().max(28) + 2).max(20);
+    if line.is_brief && line.text.chars().count() > room {
+        line.text = line.text.chars().take(room - 1).chain(['…']).collect();
+    }
+    line
 }
 
 fn plain(line: &Line) -> String {
@@ -96,7 +119,43 @@ mod tests {
     use super::*;
 
     fn line(kind: Kind) -> Line {
-        Line { at: Duration::from_millis(12_345), place: "Lambda ingest".into(), text: "hello".into(), kind }
+        Line {
+            at: Duration::from_millis(12_345),
+            place: "Lambda ingest".into(),
+            text: "hello".into(),
+            kind,
+            is_brief: false,
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_is_dumb_gets_neither_spinner_nor_colours() {
+        let table = [
+            ((true, "xterm", ""), (true, true)),
+            ((true, "xterm", "1"), (true, false)),
+            ((true, "dumb", ""), (false, false)),
+            ((false, "xterm", ""), (false, false)),
+        ];
+        for ((terminal, kind, no_color), expected) in table {
+            let variable = |name: &str| match name {
+                "TERM" => Some(kind.to_owned()),
+                _ => Some(no_color.to_owned()).filter(|value| !value.is_empty()),
+            };
+            assert_eq!(abilities(terminal, variable), expected, "{terminal} {kind} {no_color:?}");
+        }
+    }
+
+    #[test]
+    fn a_brief_line_is_one_line_on_the_screen() {
+        let long = Line { text: "é".repeat(200), ..line(Kind::Note) };
+        assert_eq!(fitted(&long, 80), long);
+        let brief = Line { is_brief: true, ..long };
+        for width in [80, 120] {
+            let shown = plain(&fitted(&brief, width));
+            assert!(shown.ends_with("é…") && shown.chars().count() == width, "{}: {shown}", shown.chars().count());
+        }
+        let short = Line { is_brief: true, ..line(Kind::Note) };
+        assert_eq!(fitted(&short, 80), short);
     }
 
     #[test]

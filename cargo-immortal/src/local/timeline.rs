@@ -19,6 +19,8 @@ pub(crate) struct Line {
     pub(crate) place: String,
     pub(crate) text: String,
     pub(crate) kind: Kind,
+    /// Whether it may be cut to the width of the screen.
+    pub(crate) is_brief: bool,
 }
 
 /// What a line tells, and so how it looks.
@@ -97,7 +99,18 @@ impl Timeline {
             EntrySource::Queue { name } => self.queue(name, entry, dead_letters)?,
             EntrySource::Api => self.call(&entry.kind)?,
         };
-        Some(Line { at: self.since_begin(entry.at), place, text, kind })
+        let is_brief = !self.verbose && self.is_told_elsewhere(entry);
+        Some(Line { at: self.since_begin(entry.at), place, text, kind, is_brief })
+    }
+
+    /// Whether what a line says in full is said by other lines too: what the dispatcher did shows in its calls, and why an
+    /// event was given up is said at the end.
+    fn is_told_elsewhere(&self, entry: &JournalEntry) -> bool {
+        match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, .. }, EntryKind::Log { .. }) => *function == self.dispatcher,
+            (EntrySource::Queue { name }, EntryKind::Queued { .. }) => *name == self.dead_letter_queue,
+            _ => false,
+        }
     }
 
     fn place(&self, entry: &JournalEntry) -> String {
@@ -112,10 +125,11 @@ impl Timeline {
 
     fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(Kind, String)> {
         if let EntryKind::Log { line, .. } = what {
-            let is_dispatcher = function == self.dispatcher;
-            let kind = if is_dispatcher { Kind::Note } else { Kind::Log };
-            let hidden = is_dispatcher && !self.verbose && dispatcher::is_metric(line);
-            return (!hidden).then(|| (kind, text(line)));
+            if function != self.dispatcher {
+                return Some((Kind::Log, text(line)));
+            }
+            let line = if self.verbose { Some(line.clone()) } else { dispatcher::log(line) };
+            return line.map(|line| (Kind::Note, text(&line)));
         }
         let status = || format!("{function} runs in Lambda");
         match what {
@@ -216,7 +230,7 @@ pub(crate) fn is_redrive(what: &EntryKind) -> bool {
 }
 
 /// An error's type as a prefix; the type of a boxed error, as Lambda knows it, says nothing.
-fn type_of(error_type: &str) -> String {
+pub(crate) fn type_of(error_type: &str) -> String {
     if error_type.starts_with('&') { String::new() } else { format!("{error_type}: ") }
 }
 

@@ -11,6 +11,7 @@ use self::plan::{Base, Offer, Plan, Platforms};
 use crate::{
     artifact::{self, Architecture, Artifact},
     failure::Failure,
+    names,
     output::say,
     package,
 };
@@ -18,7 +19,7 @@ use crate::{
 /// What to write a Docker context of.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The package with the handler
+    /// The package with the handler, as NAME or NAME@VERSION
     #[arg(short, long)]
     package: Option<String>,
     /// Its binary, where it has more than one
@@ -46,16 +47,16 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let Args { package, bin, base, arch, binary, output, force } = args;
     let candidate = package::find(&package::Selection { package, bin, release: false })?;
     let target = artifact::target_directory()?;
-    let output = output.unwrap_or_else(|| target.join("immortal").join(&candidate.bin).join("runner"));
+    let output = output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("runner"));
     artifact::may_write(&output.join("Dockerfile"), force)?;
 
     let artifacts = if binary.is_empty() {
-        Artifact::of_lambda(&target, &candidate.bin)?.into_iter().collect()
+        Artifact::of_lambda(&target, &candidate)?.into_iter().collect()
     } else {
         binary.into_iter().map(Artifact::read).collect::<Result<Vec<_>, _>>()?
     };
     let offers: Vec<_> = artifacts.iter().map(offer).collect();
-    let plan = plan::plan((&candidate.package, &candidate.bin), base, arch, &offers).map_err(Failure::WrongUse)?;
+    let plan = plan::plan(&candidate, base, arch, &offers).map_err(Failure::WrongUse)?;
 
     for artifact in &artifacts {
         let path = output.join(plan.platforms.path(artifact.program.architecture));
@@ -87,7 +88,7 @@ fn offer(artifact: &Artifact) -> Offer<'_> {
 }
 
 fn next(plan: &Plan, output: &str) -> String {
-    let image = format!("{}-runner", plan.name.to_ascii_lowercase());
+    let image = names::repository(&plan.name);
     match plan.platforms {
         Platforms::One(architecture) => {
             format!("docker build --platform linux/{} -t {image} {output}", architecture.docker())

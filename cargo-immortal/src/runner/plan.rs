@@ -1,11 +1,12 @@
 //! What the image is made of: base and programs, once it is sure that they fit together.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 use immortal_core::role::Role;
 
 use crate::{
-    artifact::{Architecture, Program, build_command, shown},
+    artifact::{Architecture, Program, build_command, package_path, shown},
+    package::Candidate,
     pair::without_role,
 };
 
@@ -55,7 +56,7 @@ impl fmt::Display for Base {
 /// Everything that decides the context's files but the programs themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// The binary's name.
+    /// The function's name.
     pub(crate) name: String,
     pub(crate) base: Base,
     pub(crate) platforms: Platforms,
@@ -84,7 +85,7 @@ impl Platforms {
 /// A program that was offered for the image.
 #[derive(Debug)]
 pub(crate) struct Offer<'a> {
-    pub(crate) path: &'a std::path::Path,
+    pub(crate) path: &'a Path,
     pub(crate) program: Program,
     /// Whether there is anything of ours in it.
     pub(crate) immortal: bool,
@@ -94,26 +95,27 @@ pub(crate) struct Offer<'a> {
 
 /// Makes a plan of what was offered, or says what to build instead.
 pub(crate) fn plan(
-    (package, name): (&str, &str),
+    candidate: &Candidate,
     base: Base,
     asked: Option<Architecture>,
     offers: &[Offer<'_>],
 ) -> Result<Plan, String> {
+    let package = &candidate.package;
     for Offer { path, program, immortal, runner } in offers {
         let path = shown(path);
-        let anew = build_command(package, program.architecture);
+        let anew = build_command(candidate, program.architecture);
         if !immortal {
             return Err(format!("{path} is no immortal function; put #[immortal] on its handler, then: {anew}"));
         }
         if !runner {
-            return Err(without_role(Role::Runner, &path, (package, name), program.architecture, "--binary"));
+            return Err(without_role(Role::Runner, &path, candidate, program.architecture, "--binary"));
         }
         if asked.is_some_and(|asked| asked != program.architecture) {
             let asked = asked.unwrap_or(program.architecture);
             return Err(format!(
                 "{path} is for {}, and not for {asked}; build it anew: {}",
                 program.architecture,
-                build_command(package, asked)
+                build_command(candidate, asked)
             ));
         }
         match (&base, program.glibc) {
@@ -140,22 +142,22 @@ pub(crate) fn plan(
     let platforms = match offers {
         [] => {
             return Err(format!(
-                "there is no target/lambda/{name}/bootstrap.zip yet; build it: {}, or name a program with --binary",
-                build_command(package, asked.unwrap_or(Architecture::X86_64))
+                "there is no {} yet; build it: {}, or name a program with --binary",
+                package_path(Path::new("target"), candidate).display(),
+                build_command(candidate, asked.unwrap_or(Architecture::X86_64))
             ));
         }
         [one] => Platforms::One(one.program.architecture),
         [one, other] if one.program.architecture != other.program.architecture => Platforms::Both,
         _ => return Err("an image has one program for each processor; give --binary once for each".to_owned()),
     };
-    Ok(Plan { name: name.to_owned(), base, platforms })
+    Ok(Plan { name: candidate.name.clone(), base, platforms })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::package::example;
     use Architecture::{Arm64, X86_64};
 
     fn offer(architecture: Architecture, dynamic: bool, glibc: Option<u32>) -> Offer<'static> {
@@ -178,7 +180,7 @@ mod tests {
         ];
         for (base, asked, offers, platforms) in table {
             let expected = Plan { name: "hello".into(), base: base.clone(), platforms };
-            assert_eq!(plan(("hello", "hello"), base, asked, &offers), Ok(expected));
+            assert_eq!(plan(&example("hello", "hello"), base, asked, &offers), Ok(expected));
         }
     }
 
@@ -227,7 +229,7 @@ mod tests {
             (Base::Lambda, None, vec![lambda(X86_64), lambda(X86_64)], "one program for each processor".to_owned()),
         ];
         for (base, asked, offers, expected) in table {
-            let error = plan(("hello", "hello"), base, asked, &offers).expect_err(&expected);
+            let error = plan(&example("hello", "hello"), base, asked, &offers).expect_err(&expected);
             assert!(error.contains(&expected), "{error}");
         }
     }

@@ -59,14 +59,14 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let candidate = package::find(&args.selection)?;
     let target = artifact::target_directory()?;
-    let output = args.output.unwrap_or_else(|| target.join("immortal").join(&candidate.bin).join("template.yaml"));
+    let output = args.output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("template.yaml"));
     artifact::may_write(&output, args.force)?;
 
-    let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate.bin));
+    let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate));
     let packages = Packages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
-    let architecture = packages.architecture(args.arch, &candidate.package).map_err(Failure::WrongUse)?;
-    let manifest = packages.describe(&candidate, args.selection.release).await?;
-    let from_template = |zip: &Path| Ok(relative(&absolute(zip)?, &absolute(&output)?));
+    let architecture = packages.architecture(args.arch, &candidate).map_err(Failure::WrongUse)?;
+    let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
+    let from_template = |zip: &Path| Ok(relative(&resolved(zip)?, &resolved(&output)?));
     let plan = Plan {
         code: from_template(&zip)?,
         dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
@@ -76,7 +76,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         memory: args.memory,
         environment: args.env,
         task: Task::of(&manifest),
-        name: candidate.bin,
+        name: candidate.name.clone(),
     };
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         eprintln!(
             "note: {} isn't there yet; next: {}",
             artifact::shown(&zip),
-            artifact::build_command(&candidate.package, architecture)
+            artifact::build_command(&candidate, architecture)
         );
     }
     eprintln!(
@@ -99,9 +99,20 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+/// The absolute path without `..` and links, of which the end may not exist yet.
+fn resolved(path: &Path) -> Result<PathBuf, Failure> {
     let unknown = |error| Failure::WrongUse(format!("{} can't be found: {error}", path.display()));
-    std::path::absolute(path).map_err(unknown)
+    let absolute = std::path::absolute(path).map_err(unknown)?;
+    let mut resolved = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            // Of what exists, the links are resolved by now.
+            Component::ParentDir => drop(resolved.pop()),
+            component => resolved.push(component),
+        }
+        resolved = resolved.canonicalize().unwrap_or(resolved);
+    }
+    Ok(resolved)
 }
 
 /// The way from a file to another: `package` and `deploy` take a template's paths relative to the template.
@@ -116,6 +127,23 @@ fn relative(to: &Path, from: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_leads_through_no_parent_and_no_link() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let root = directory.path().canonicalize().expect("it is there");
+        std::fs::create_dir_all(root.join("real/deep")).expect("a directory");
+        std::os::unix::fs::symlink(root.join("real/deep"), root.join("link")).expect("a link");
+        let table = [
+            ("a/../b.yaml", "b.yaml"),
+            ("real/deep/../b.yaml", "real/b.yaml"),
+            ("link/../b.yaml", "real/b.yaml"),
+            ("link/new/../b.yaml", "real/deep/b.yaml"),
+        ];
+        for (path, expected) in table {
+            assert_eq!(resolved(&root.join(path)).expect("known"), root.join(expected), "{path}");
+        }
+    }
 
     #[test]
     fn the_way_from_the_template_to_the_zip() {

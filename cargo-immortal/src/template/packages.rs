@@ -7,9 +7,11 @@ use immortal_core::{manifest::Manifest, role::Role};
 use crate::{
     artifact::{Architecture, Artifact, build_command, build_roles_command, shown},
     binary::{self, Roles},
+    describe::describe,
     failure::Failure,
     package::Candidate,
     pair,
+    value::Variable,
 };
 
 #[derive(Debug)]
@@ -30,10 +32,10 @@ impl Packages {
             let missing =
                 |path, build| Err(Failure::WrongUse(format!("there is no {}; build it: {build}", shown(path))));
             if packages.primary.is_none() {
-                return missing(zip, build_command(&candidate.package, architecture));
+                return missing(zip, build_command(candidate, architecture));
             }
             if packages.dispatcher.is_none() {
-                return missing(dispatcher_zip, build_roles_command(&candidate.package, architecture));
+                return missing(dispatcher_zip, build_roles_command(candidate, architecture));
             }
         }
         if let Some(dispatcher) = packages.dispatcher.as_ref().or(packages.primary.as_ref()) {
@@ -43,10 +45,14 @@ impl Packages {
     }
 
     /// The processor that was asked for, which must be the one that the packages are for.
-    pub(super) fn architecture(&self, asked: Option<Architecture>, package: &str) -> Result<Architecture, String> {
+    pub(super) fn architecture(
+        &self,
+        asked: Option<Architecture>,
+        candidate: &Candidate,
+    ) -> Result<Architecture, String> {
         let of = |built: &Option<Artifact>| built.as_ref().map(|built| built.program.architecture);
         let wanted = asked.or(of(&self.primary)).unwrap_or(Architecture::X86_64);
-        let commands: [fn(&str, Architecture) -> String; 2] = [build_command, build_roles_command];
+        let commands: [fn(&Candidate, Architecture) -> String; 2] = [build_command, build_roles_command];
         for (built, command) in [&self.primary, &self.dispatcher].into_iter().zip(commands) {
             if let Some(Artifact { path, program, .. }) = built
                 && program.architecture != wanted
@@ -55,7 +61,7 @@ impl Packages {
                     "{} is for {}, and not for {wanted}; build it anew: {}",
                     shown(path),
                     program.architecture,
-                    command(package, wanted)
+                    command(candidate, wanted)
                 ));
             }
         }
@@ -63,11 +69,17 @@ impl Packages {
     }
 
     /// What two packages say of themselves, or else a build of the source for this machine.
-    pub(super) async fn describe(&self, candidate: &Candidate, release: bool) -> Result<Manifest, Failure> {
+    pub(super) async fn describe(
+        &self,
+        candidate: &Candidate,
+        release: bool,
+        variables: &[Variable],
+    ) -> Result<Manifest, Failure> {
         if let (Some(primary), Some(dispatcher)) = (&self.primary, &self.dispatcher) {
             if primary.program.runs_here() {
                 let unpacked = (primary.unpack()?, dispatcher.unpack()?);
-                return pair::describe((primary, &unpacked.0), (dispatcher, &unpacked.1), &candidate.package).await;
+                let (primary, dispatcher) = ((primary, &unpacked.0), (dispatcher, &unpacked.1));
+                return pair::describe(primary, dispatcher, candidate, variables).await;
             }
             eprintln!(
                 "note: {} and {} can't run on this machine, which is why nothing was compared; build both from the source \
@@ -77,7 +89,7 @@ impl Packages {
             );
         }
         let executable = binary::build(candidate, Roles::Declared, release).await?;
-        binary::describe(&executable, &candidate.bin).await
+        describe(&executable, &shown(&executable), variables).await
     }
 }
 
@@ -97,6 +109,7 @@ mod tests {
         let primary = |architecture| Some(built("primary.zip", architecture));
         let dispatcher = |architecture| Some(built("dispatcher.zip", architecture));
         let command = "cargo lambda build --release --output-format zip";
+        let hello = crate::package::example("hello", "hello");
         let table = [
             (None, None, None, Ok(X86_64)),
             (Some(Arm64), None, None, Ok(Arm64)),
@@ -115,12 +128,12 @@ mod tests {
                 dispatcher(Arm64),
                 Err(format!(
                     "dispatcher.zip is for arm64, and not for x86_64; build it anew: {}",
-                    build_roles_command("hello", X86_64)
+                    build_roles_command(&hello, X86_64)
                 )),
             ),
         ];
         for (asked, primary, dispatcher, expected) in table {
-            assert_eq!(Packages { primary, dispatcher }.architecture(asked, "hello"), expected);
+            assert_eq!(Packages { primary, dispatcher }.architecture(asked, &hello), expected);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{artifact::Architecture, value::Variable};
 /// Everything that decides the template's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// The binary's name.
+    /// The function's name, and the stack's.
     pub(crate) name: String,
     /// The primary's zip, relative to the template.
     pub(crate) code: String,
@@ -54,15 +54,6 @@ impl Task {
     }
 }
 
-/// The ECR repository that the template takes for the image's unless told: `NAME-runner`, in the letters that ECR has.
-///
-/// Source: `repositoryName` in <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>
-pub(crate) fn repository(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    let words: Vec<_> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    format!("{}-runner", words.join("-"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,13 +64,5 @@ mod tests {
         assert_eq!(Task::of(&plain), Task { cpu: 1024, memory: 2048, storage: None });
         let sized = plain.task_size(256, 1024).storage(30);
         assert_eq!(Task::of(&sized), Task { cpu: 256, memory: 1024, storage: Some(30) });
-    }
-
-    #[test]
-    fn repositories_have_ecrs_letters() {
-        for (name, expected) in [("hello", "hello-runner"), ("My_Export", "my-export-runner"), ("_a__b_", "a-b-runner")]
-        {
-            assert_eq!(repository(name), expected);
-        }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{
     grants,
-    plan::{Delivery, Plan, repository},
+    plan::{Delivery, Plan},
 };
+use crate::names::repository;
 
 const TEMPLATE: &str = include_str!("template.yaml");
 
@@ -122,7 +123,7 @@ mod tests {
     fn of_everything_that_can_be_said() {
         let variable = |name: &str, value: &str| Variable { name: name.into(), value: value.into() };
         let plan = Plan {
-            name: "My_Export".into(),
+            name: "My-Export".into(),
             code: "/builds/my export/bootstrap.zip".into(),
             dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
             architecture: Architecture::Arm64,

@@ -2,10 +2,13 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
+
+use super::wrong_use::{command, package};
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -15,30 +18,68 @@ fn immortal(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs an example that greets with this event; returns what it wrote to standard output.
-fn greet(package: &str, event: &str, code: i32) -> String {
+/// Runs an example that greets with this event; returns its result and its timeline.
+fn greet(package: &str, event: &str, code: i32) -> (String, String) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("event.json");
     fs::write(&path, event).expect("a small file");
     let path = path.to_str().expect("a plain path");
-    let Output { status, stdout, stderr } =
-        immortal(&["local", "-p", package, "--event", path]).output().expect("the command runs");
-    let stdout = String::from_utf8_lossy(&stdout).into_owned();
-    assert_eq!(status.code(), Some(code), "{stdout}{}", String::from_utf8_lossy(&stderr));
-    stdout
+    told(immortal(&["local", "-p", package, "--event", path]).output().expect("the command runs"), code)
+}
+
+/// What a command wrote to its standard output, and to its standard error.
+fn told(Output { status, stdout, stderr }: Output, code: i32) -> (String, String) {
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert_eq!(status.code(), Some(code), "{stdout}{stderr}");
+    (stdout, stderr)
 }
 
 #[test]
 fn what_succeeds_in_lambda_ends_there_with_its_answer() {
-    let shown = greet("hello", r#"{"name":"Ada"}"#, 0);
+    let (result, shown) = greet("hello", r#"{"name":"Ada"}"#, 0);
+    assert_eq!(result, "{\"message\":\"Hello, Ada!\"}\n", "nothing else, so that another program can read it");
     assert!(shown.contains("\nhandled in Lambda, by attempt 0, after "), "{shown}");
-    assert!(shown.ends_with("\n{\"message\":\"Hello, Ada!\"}\n"), "{shown}");
     assert!(!shown.contains("Fargate"), "{shown}");
 }
 
 #[test]
+fn an_event_comes_from_standard_input_too() {
+    let mut command = immortal(&["local", "-p", "hello", "--event", "-"]);
+    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command runs");
+    running.stdin.take().expect("piped").write_all(br#"{"name":"Ada"}"#).expect("it reads");
+    let (result, _) = told(running.wait_with_output().expect("it ends"), 0);
+    assert_eq!(result, "{\"message\":\"Hello, Ada!\"}\n");
+}
+
+#[test]
+fn an_event_of_a_synchronous_invocation_is_run_with_a_warning() {
+    let (result, shown) = greet("hello", r#"{"name":"Ada","requestContext":{"http":{"method":"GET"}}}"#, 0);
+    assert!(result.contains("Hello, Ada!"), "{result}");
+    assert!(shown.contains("\nwarning: the event has the shape of an HTTP request, as API Gateway"), "{shown}");
+    let (_, shown) = greet("hello", r#"{"name":"Ada"}"#, 0);
+    assert!(!shown.contains("warning"), "{shown}");
+}
+
+#[test]
+fn without_the_hand_over_lambda_kills_it_and_nothing_warns() {
+    let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
+    let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
+    let flags = ["--no-hand-over", "--timeout", "1s", "--env", "RESAMPLES=3000"];
+    let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
+    assert!(shown.contains("killed at its timeout of 1 s") && !shown.contains("hands the event over"), "{shown}");
+    assert!(!shown.contains("AWS_LAMBDA_MAX_CONCURRENCY"), "{shown}");
+    // What the dispatcher writes is one line of the screen each.
+    let dispatcher: Vec<_> = shown.lines().filter(|line| line.contains("Lambda ingestDlq")).collect();
+    assert!(dispatcher.iter().any(|line| line.contains("INFO attempt=1")), "{shown}");
+    assert!(dispatcher.iter().all(|line| line.chars().count() <= 160), "{shown}");
+}
+
+#[test]
 fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
-    let shown = greet("hello", r#"{"name":""}"#, 1);
+    let (result, shown) = greet("hello", r#"{"name":""}"#, 1);
+    assert_eq!(result, "");
+    assert!(shown.contains("\nthe last error, in attempt 3: a visitor without a name can't be greeted\n"), "{shown}");
+    assert!(!shown.contains("Box<dyn"), "{shown}");
     for attempt in 1..=3 {
         assert!(shown.contains(&format!("Fargate, attempt {attempt}")), "{shown}");
     }
@@ -51,7 +92,7 @@ fn what_never_succeeds_ends_in_the_dead_letter_queue_with_the_way_back() {
 
 #[test]
 fn a_slim_package_has_all_its_lives_here() {
-    let shown = greet("slim", r#"{"name":""}"#, 1);
+    let (_, shown) = greet("slim", r#"{"name":""}"#, 1);
     assert!(shown.contains("Fargate, attempt 3"), "{shown}");
     assert!(shown.contains("the event is in the dead-letter queue slim-dead-letters\n"), "{shown}");
 }
@@ -59,14 +100,11 @@ fn a_slim_package_has_all_its_lives_here() {
 /// Runs the README's second command with these flags too, and with less to compute; returns what it wrote.
 fn interrupted_twice(flags: &[&str], code: i32) -> String {
     let readme = include_str!("../../../README.md");
-    let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo immortal local "));
+    let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo demo "));
     let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
     let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]);
     let words: Vec<_> = words.chain(flags.iter().copied()).collect();
-    let Output { status, stdout, stderr } = immortal(&words).output().expect("the command runs");
-    let shown = String::from_utf8_lossy(&stdout).into_owned();
-    assert_eq!(status.code(), Some(code), "{shown}{}", String::from_utf8_lossy(&stderr));
-    shown
+    told(immortal(&words).output().expect("the command runs"), code).1
 }
 
 /// When the first line with this text was written, in seconds.
@@ -121,9 +159,7 @@ fn redriven_it_is_done_by_the_next_series() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
     let flags = ["--kill-attempts", "3", "--redrive", "--env", "RESAMPLES=3000"];
-    let Output { status, stdout, stderr } = immortal(&chain).args(flags).output().expect("the command runs");
-    let shown = String::from_utf8_lossy(&stdout).into_owned();
-    assert_eq!(status.code(), Some(0), "{shown}{}", String::from_utf8_lossy(&stderr));
+    let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
     let story = [
         "Fargate, attempt 3 ",
         "the event rests here: gave up on request ",
@@ -145,23 +181,66 @@ fn the_manifest_is_the_binarys_own() {
 #[test]
 fn ctrl_c_leaves_no_process_behind() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
-    let mut command = immortal(&["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put]);
-    let mut running = command
-        // Every process of the emulator has it in its environment, and no other process has.
-        .env("TMPDIR", directory.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the command runs");
-    let stdout = BufReader::new(running.stdout.take().expect("a pipe"));
-    let begun = stdout.lines().map_while(Result::ok).any(|line| line.contains("START RequestId"));
-    assert!(begun, "a task begins");
-    assert!(left(directory.path()) > 1, "its processes can be seen");
-    let pid = running.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
-    assert!(killed.success());
+    let mut running = begin(directory.path());
+    signal(&running, "-INT");
     assert_eq!(running.wait().expect("it ends").code(), Some(130));
     assert_eq!(left(directory.path()), 0);
+}
+
+#[test]
+fn a_kill_leaves_no_process_and_no_file_behind() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut running = begin(directory.path());
+    signal(&running, "-KILL");
+    running.wait().expect("it ends");
+    until_all_is_gone(directory.path());
+}
+
+#[test]
+fn a_kill_ends_the_compiler_too() {
+    // The build script says that it runs, and doesn't end by itself.
+    let package = package("fn main() {}");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let fifo = directory.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
+    let script =
+        format!("fn main() {{ std::fs::write({fifo:?}, \"it runs\").unwrap(); loop {{ std::thread::park(); }} }}");
+    fs::write(package.path().join("build.rs"), script).expect("a small file");
+    let temporary = directory.path().join("temporary");
+    fs::create_dir(&temporary).expect("a directory");
+    let mut command = command(&package, &["local", "-p", "tool", "--event", "event.json"]);
+    let mut running = command.env("TMPDIR", &temporary).stderr(Stdio::null()).spawn().expect("the command runs");
+    assert_eq!(fs::read_to_string(&fifo).expect("the build script writes it"), "it runs");
+    signal(&running, "-KILL");
+    running.wait().expect("it ends");
+    until_all_is_gone(&temporary);
+}
+
+/// Starts the chain, and waits until a task of it is at work.
+fn begin(directory: &Path) -> Child {
+    let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
+    let mut command = immortal(&["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put]);
+    // Every process of the emulator has it in its environment, and no other process has.
+    command.env("TMPDIR", directory);
+    let mut running = command.stderr(Stdio::piped()).spawn().expect("the command runs");
+    let timeline = BufReader::new(running.stderr.take().expect("a pipe"));
+    let begun = timeline.lines().map_while(Result::ok).any(|line| line.contains("START RequestId"));
+    assert!(begun, "a task begins");
+    assert!(left(directory) > 1, "its processes can be seen");
+    running
+}
+
+fn signal(process: &Child, signal: &str) {
+    let pid = process.id().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+}
+
+fn until_all_is_gone(directory: &Path) {
+    let begin = Instant::now();
+    while left(directory) > 0 || fs::read_dir(directory).expect("ours").next().is_some() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{} processes are left", left(directory));
+        std::thread::yield_now();
+    }
 }
 
 /// How many living processes have this directory in their environment.

@@ -2,5 +2,7 @@
 
 mod deploy;
 mod lives;
+mod names;
+mod newcomer;
 mod two_packages;
 mod wrong_use;

@@ -83,11 +83,43 @@ fn a_package_without_the_attribute() {
     let directory = package("fn main() {}");
     for arguments in [&["local", "-p", "tool", "--event", "event.json"][..], &["manifest", "-p", "tool"]] {
         let message = refused(&immortal(&directory, arguments));
-        let expected = "error: the binary tool is no immortal function: \
-                        it answers IMMORTAL_ROLE=describe with no manifest; \
-                        put #[immortal] on its handler, or choose another package with -p";
+        let expected = "error: target/debug/tool is not an immortal function: nothing in it is of immortal-lambda; \
+                        put #[immortal] on its handler or #[immortal::main] on its main, \
+                        or choose another package with -p";
         assert_eq!(one_line(&message), expected);
     }
+}
+
+/// What a `main` under a plain `#[tokio::main]` does before it calls `run`.
+const NEEDS_PREFIX: &str = r##"fn main() {
+    println!("starting");
+    let prefix = std::env::var("PREFIX").expect("PREFIX must be set");
+    println!("{{\"prefix\":{prefix:?}}}");
+    if std::env::var("IMMORTAL_ROLE").is_ok() {
+        println!("{}", r#"{"schema":1,"handler":null,"package":"tool","version":"0.1.0","immortal":"0.1.0","cpu":null,"memory":null,"storage":null,"spot":false,"attempts":3,"on":"any","grace":10000,"limit":null}"#);
+    }
+}"##;
+
+#[test]
+fn a_main_that_needs_a_variable_gets_it_or_is_told_by_its_own_words() {
+    let directory = package(NEEDS_PREFIX);
+    let commands = [
+        &["manifest", "-p", "tool"][..],
+        &["template", "-p", "tool"],
+        &["local", "-p", "tool", "--event", "event.json"],
+    ];
+    for arguments in commands {
+        let message = refused(&immortal(&directory, arguments));
+        assert!(message.starts_with("error: target/debug/tool printed no manifest "), "{message}");
+        assert!(message.contains("\n  | PREFIX must be set"), "{message}");
+        assert!(message.contains("#[immortal::main]") && message.contains("--env NAME=VALUE"), "{message}");
+    }
+    let output = immortal(&directory, &["manifest", "-p", "tool", "--env", "PREFIX=a"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the manifest alone");
+    assert_eq!(manifest["package"], "tool");
+    let output = immortal(&directory, &["template", "-p", "tool", "--env", "PREFIX=a"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -119,18 +151,31 @@ fn a_handler_that_does_not_build() {
     let directory = package("fn main() { let n: u32 = \"\"; }");
     let message = refused(&immortal(&directory, &["local", "-p", "tool", "--event", "event.json"]));
     assert!(message.contains("error[E0308]: mismatched types"), "{message}");
-    assert!(message.ends_with("error: tool doesn't build; mend what cargo says above\n"), "{message}");
+    assert!(message.ends_with("error: tool doesn't build; fix what cargo says above\n"), "{message}");
+}
+
+#[test]
+fn cargo_shows_its_progress() {
+    let directory = package("fn main() {}");
+    let output = command(&directory, &["manifest", "-p", "tool"]).env_remove("CARGO_TERM_QUIET").output();
+    let message = refused(&output.expect("the command runs"));
+    assert!(message.contains("Compiling tool v0.1.0"), "{message}");
+    let aliases = include_str!("../../../.cargo/config.toml");
+    let own = aliases.lines().find(|line| line.starts_with("demo = ")).expect("the checkout's alias");
+    assert!(!own.contains("--quiet"), "the command's own build takes a minute: {own}");
 }
 
 #[test]
 fn flags_that_lambda_would_refuse() {
     let directory = package("fn main() {}");
     let table = [
-        (["--timeout", "16m"], "1 s to 15 min"),
-        (["--timeout", "3"], "a number and a unit"),
+        (["--timeout", "16m"], "1s to 15m"),
+        (["--timeout", "0"], "1s to 15m"),
+        (["--timeout", "3"], "has a unit: 3s"),
         (["--memory", "64"], "128..=10240"),
         (["--retries", "3"], "0..=2"),
         (["--put", "b/k=f"], "s3://BUCKET/KEY=FILE"),
+        (["--env", "A=b"], "at least one more letter"),
         (["--env", "AWS_REGION=x"], "Lambda sets AWS_REGION itself"),
         (["--dispatcher-zip", "x.zip"], "--zip <PATH>"),
     ];

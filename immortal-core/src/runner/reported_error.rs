@@ -5,7 +5,9 @@ use crate::runtime_api::ReportedError;
 /// An error in one line: its type, and its message where it has one.
 pub(super) fn summary(failure: &ReportedError) -> String {
     const MOST: usize = 2000;
-    let error_type = error_type(failure).unwrap_or_else(|| "an error".into());
+    // The type of a boxed error, as `lambda_runtime` reports it, is that of the box, and says nothing.
+    let error_type = error_type(failure).filter(|error_type| !error_type.starts_with('&'));
+    let error_type = error_type.unwrap_or_else(|| "an error".into());
     let message = reported(failure, "errorMessage").unwrap_or_default();
     let repeats_type = message.strip_prefix(&*error_type).is_some_and(|rest| rest.starts_with(':'));
     let summary = if repeats_type { message } else { format!("{error_type}: {message}") };
@@ -34,6 +36,7 @@ mod tests {
             (Some("unhandled"), r#"{"errorType":"Bad","errorMessage":"line\r\nbreak\u001b"}"#, "Bad: line  break "),
             (Some("unhandled"), "no json", "unhandled"),
             (None, r#"{"errorType":"Immortal.X","errorMessage":"Immortal.X: no"}"#, "Immortal.X: no"),
+            (None, r#"{"errorType":"&alloc::boxed::Box<dyn core::error::Error>","errorMessage":"no"}"#, "an error: no"),
             (None, "", "an error"),
         ] {
             let failure = ReportedError { error_type: error_type.map(str::to_owned), body: body.to_owned().into() };

@@ -11,8 +11,7 @@ struct Typed {
 pub(crate) fn plan(flags: &[&str]) -> Plan {
     let typed = ["local", "--event", "event.json"].iter().chain(flags);
     let args = Typed::try_parse_from(typed).expect("good flags").args;
-    let candidate =
-        Candidate { package: "jobs".into(), bin: "ingest".into(), depends: true, role_features: None, here: true };
+    let candidate = crate::package::example("jobs", "ingest");
     let manifest = Manifest::new("ingest", "jobs", "0.1.0");
     Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
 }

@@ -4,9 +4,67 @@ use immortal_emulator::EntryKind;
 
 use super::{Kind, waits::Waits};
 
+/// What is shown of a line that the dispatcher wrote: its level and message, without the spans around it and without the
+/// ids of request, record and task, which other lines have.
+pub(super) fn log(line: &str) -> Option<String> {
+    if is_metric(line) {
+        return None;
+    }
+    let line = line.trim_start();
+    let Some((level, rest)) = line.split_once(' ') else { return Some(line.to_owned()) };
+    if !["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&level) {
+        return Some(line.to_owned());
+    }
+    let mut message = without_spans(rest).to_owned();
+    for field in ["request_id", "token", "task"] {
+        message = without_field(&message, field);
+    }
+    Some(format!("{level:>5} {}", message.trim_start()))
+}
+
+/// The text after `name{field="value"}:name{…}: `, as `tracing` writes spans.
+fn without_spans(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(after) = after_span(rest) {
+        rest = after;
+    }
+    rest
+}
+
+fn after_span(text: &str) -> Option<&str> {
+    let (name, fields) = text.split_once('{')?;
+    // A span of no fields, or a sentence that has a brace somewhere.
+    if name.contains(": ") || name.contains('"') {
+        return None;
+    }
+    let mut quoted = false;
+    let mut escaped = false;
+    let end = fields.char_indices().find_map(|(at, c)| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            '}' if !quoted => return Some(at),
+            _ => (),
+        }
+        None
+    })?;
+    fields[end + 1..].strip_prefix(':')
+}
+
+/// The text without ` name="value"`.
+fn without_field(text: &str, name: &str) -> String {
+    let field = format!("{name}=\"");
+    let found = text.match_indices(&field).find(|(at, _)| *at == 0 || text[..*at].ends_with(' '));
+    let Some((start, _)) = found else { return text.to_owned() };
+    let value = &text[start + field.len()..];
+    let end = value.find('"').map_or(value.len(), |quote| quote + 1);
+    format!("{}{}", &text[..start], value[end..].trim_start())
+}
+
 /// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-pub(super) fn is_metric(line: &str) -> bool {
+fn is_metric(line: &str) -> bool {
     serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["_aws"]["CloudWatchMetrics"].is_array())
 }
 
@@ -34,5 +92,28 @@ fn answered(body: &[u8], waits: &Waits) -> (Kind, String) {
         (0, 0) => (Kind::Step, "the dispatcher is done".to_owned()),
         (0, waiting) => (Kind::Step, format!("the dispatcher lets {waiting} of its records wait")),
         (records, _) => (Kind::Bad, format!("the dispatcher gives back {records} of its records")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_its_log_the_message_is_shown() {
+        let spans = r#"Lambda runtime invoke{requestId="r-1" xrayTraceId="Root=1;Sampled=0"}:record{m-1 request_id="r}-\"1"}: "#;
+        let table = [
+            (
+                format!(r#" INFO {spans}request_id="r" token="2a" task="arn:x" attempt=1 decision="started""#),
+                Some(r#" INFO attempt=1 decision="started""#),
+            ),
+            (format!(" WARN {spans}gave up on request r-1: {{why}}"), Some(" WARN gave up on request r-1: {why}")),
+            ("ERROR no spans: here".to_owned(), Some("ERROR no spans: here")),
+            ("panicked at src/main.rs".to_owned(), Some("panicked at src/main.rs")),
+            (r#"{"_aws":{"CloudWatchMetrics":[]}}"#.to_owned(), None),
+        ];
+        for (line, expected) in table {
+            assert_eq!(log(&line).as_deref(), expected, "{line}");
+        }
     }
 }
