@@ -11,23 +11,27 @@ use cargo_metadata::{Message, TargetKind};
 use tokio::{io::AsyncReadExt, process::Command};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::{child::Group, failure::Failure, package::Candidate};
+use crate::{child::ProcessGroup, failure::CommandError, package::PackageCandidate};
 
 /// Which roles a binary is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Roles {
+pub(crate) enum LinkedRoles {
     /// Those that its package declares.
     Declared,
     All,
 }
 
 /// Builds it; what Cargo has to say goes to standard error as Cargo writes it.
-pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) -> Result<PathBuf, Failure> {
+pub(crate) async fn build(
+    candidate: &PackageCandidate,
+    roles: LinkedRoles,
+    release: bool,
+) -> Result<PathBuf, CommandError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["rustc", "--message-format=json-render-diagnostics"]);
     command.args(["--package", &candidate.id, "--bin", &candidate.bin]);
-    if let (Roles::All, Some(features)) = (roles, &candidate.role_features) {
+    if let (LinkedRoles::All, Some(features)) = (roles, &candidate.role_features) {
         command.args(["--features", features]);
     }
     if release {
@@ -44,13 +48,13 @@ pub(crate) async fn build(candidate: &Candidate, roles: Roles, release: bool) ->
     for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
-    let unusable = |error: std::io::Error| Failure::WrongUse(format!("cargo can't be run: {error}"));
+    let unusable = |error: std::io::Error| CommandError::WrongUse(format!("cargo can't be run: {error}"));
     let (succeeded, output) = output(command).await.map_err(unusable)?;
     if !succeeded {
-        return Err(Failure::WrongUse(format!("{} doesn't build; fix what cargo says above", candidate.package)));
+        return Err(CommandError::WrongUse(format!("{} doesn't build; fix what cargo says above", candidate.package)));
     }
     executable(&output, &candidate.bin)
-        .ok_or_else(|| Failure::Failed(format!("cargo built {}, but names no executable", candidate.bin)))
+        .ok_or_else(|| CommandError::Failed(format!("cargo built {}, but names no executable", candidate.bin)))
 }
 
 fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
@@ -66,7 +70,7 @@ fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {
 }
 
 async fn output(command: Command) -> std::io::Result<(bool, Vec<u8>)> {
-    let mut group = Group::spawn(command, Stdio::inherit())?;
+    let mut group = ProcessGroup::spawn(command, Stdio::inherit())?;
     let mut output = Vec::new();
     if let Some(mut stdout) = group.leader.stdout.take() {
         stdout.read_to_end(&mut output).await?;
@@ -77,8 +81,8 @@ async fn output(command: Command) -> std::io::Result<(bool, Vec<u8>)> {
 /// Packs it as Lambda takes it: one executable `bootstrap`.
 ///
 /// Stored, not deflated: nothing is sent anywhere, and the package is read once per life.
-pub(crate) fn package(executable: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable = |error| Failure::Failed(format!("{} can't be read: {error}", executable.display()));
+pub(crate) fn package(executable: &Path) -> Result<Vec<u8>, CommandError> {
+    let unreadable = |error| CommandError::Failed(format!("{} can't be read: {error}", executable.display()));
     let bytes = std::fs::read(executable).map_err(unreadable)?;
     let options =
         SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).unix_permissions(0o755);
@@ -87,7 +91,7 @@ pub(crate) fn package(executable: &Path) -> Result<Vec<u8>, Failure> {
         .start_file("bootstrap", options)
         .and_then(|()| Ok(writer.write_all(&bytes)?))
         .and_then(|()| writer.finish());
-    let unpacked = |error| Failure::Failed(format!("{} can't be zipped: {error}", executable.display()));
+    let unpacked = |error| CommandError::Failed(format!("{} can't be zipped: {error}", executable.display()));
     Ok(packed.map_err(unpacked)?.into_inner())
 }
 

@@ -14,12 +14,12 @@ use crate::session;
 ///
 /// Cargo starts compilers: killing Cargo alone would leave them behind.
 #[derive(Debug)]
-pub(crate) struct Group {
+pub(crate) struct ProcessGroup {
     pub(crate) leader: Child,
     id: Option<Pid>,
 }
 
-impl Group {
+impl ProcessGroup {
     /// Starts it without input, with its output for us and its errors as asked.
     pub(crate) fn spawn(mut command: Command, errors: Stdio) -> io::Result<Self> {
         let (name, session) = session::variable();
@@ -36,7 +36,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             // No such group: all of it is over, which is what was wanted.

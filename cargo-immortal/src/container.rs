@@ -17,11 +17,11 @@ use std::{
 use immortal_core::names::env;
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Which container.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ContainerArgs {
     /// The image to run
     #[arg(long, conflicts_with = "remove")]
     image: Option<String>,
@@ -33,34 +33,34 @@ pub(crate) struct Args {
 /// What a task's process needs here, and its container has no use for.
 const OURS: [&str; 5] = ["PATH", "HOME", "TMPDIR", env::TASK_ROOT, env::LAYER_ROOT];
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &ContainerArgs) -> Result<ExitCode, CommandError> {
     match (&args.image, &args.remove) {
         (Some(image), _) => {
             let Err(error) = start(image);
-            Err(Failure::Failed(format!("docker can't be run: {error}")))
+            Err(CommandError::Failed(format!("docker can't be run: {error}")))
         }
         (None, Some(name)) => {
-            remove(name).map_err(|error| Failure::Failed(format!("docker can't be run: {error}")))?;
+            remove(name).map_err(|error| CommandError::Failed(format!("docker can't be run: {error}")))?;
             Ok(ExitCode::SUCCESS)
         }
-        (None, None) => Err(Failure::WrongUse("either --image or --remove is needed".to_owned())),
+        (None, None) => Err(CommandError::WrongUse("either --image or --remove is needed".to_owned())),
     }
 }
 
 /// Makes sure that there are an engine and the image, before anything is built.
-pub(crate) async fn ready(image: &str) -> Result<(), Failure> {
+pub(crate) async fn ready(image: &str) -> Result<(), CommandError> {
     let inspect = tokio::process::Command::new("docker").args(["image", "inspect", image]).output().await;
     let said = match inspect {
         Ok(output) if output.status.success() => return Ok(()),
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Failure::WrongUse(
+            return Err(CommandError::WrongUse(
                 "there is no docker here; install it, or leave out --docker: tasks are processes then".to_owned(),
             ));
         }
         Err(error) => error.to_string(),
     };
-    Err(Failure::WrongUse(unready(image, &said)))
+    Err(CommandError::WrongUse(unready(image, &said)))
 }
 
 /// What to do about what `docker image inspect` said.

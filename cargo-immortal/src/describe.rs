@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{artifact::is_linked, child::Group, failure::Failure, value::Variable};
+use crate::{artifact::is_linked, child::ProcessGroup, failure::CommandError, value::EnvVariable};
 
 /// What prints a constant and exits needs no longer than this, on however slow a machine.
 const DESCRIBES_WITHIN: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ const BEGINNING: &str = r#"{"schema":"#;
 
 /// What a program did when it was asked.
 #[derive(Debug, Default)]
-struct Answer {
+struct DescribeAnswer {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// `None` for one that didn't end in time.
@@ -35,22 +35,26 @@ struct Answer {
 }
 
 /// The program's manifest. `name` is what the user knows it by, `variables` what a `main` may need before it calls `run`.
-pub(crate) async fn describe(executable: &Path, name: &str, variables: &[Variable]) -> Result<Manifest, Failure> {
+pub(crate) async fn describe(
+    executable: &Path,
+    name: &str,
+    variables: &[EnvVariable],
+) -> Result<Manifest, CommandError> {
     let mut command = Command::new(executable);
     command.envs(variables.iter().map(|variable| (&variable.name, &variable.value)));
     command.env(ROLE, "describe").env_remove(RUNTIME_API).env_remove(FUNCTION_NAME);
     let answer = ask(command).await;
-    let answer = answer.map_err(|error| Failure::WrongUse(format!("{name} can't be run: {error}")))?;
+    let answer = answer.map_err(|error| CommandError::WrongUse(format!("{name} can't be run: {error}")))?;
     if let Some(value) = manifest(&answer.stdout) {
-        return read(value, name).map_err(Failure::WrongUse);
+        return read(value, name).map_err(CommandError::WrongUse);
     }
     let is_ours = fs::read(executable).is_ok_and(|program| is_linked(&program, Role::Handler));
-    Err(Failure::WrongUse(if is_ours { undescribed(name, &answer) } else { foreign(name) }))
+    Err(CommandError::WrongUse(if is_ours { undescribed(name, &answer) } else { foreign(name) }))
 }
 
-async fn ask(command: Command) -> std::io::Result<Answer> {
-    let mut group = Group::spawn(command, std::process::Stdio::piped())?;
-    let mut answer = Answer::default();
+async fn ask(command: Command) -> std::io::Result<DescribeAnswer> {
+    let mut group = ProcessGroup::spawn(command, std::process::Stdio::piped())?;
+    let mut answer = DescribeAnswer::default();
     let (stdout, stderr) = (group.leader.stdout.take(), group.leader.stderr.take());
     // A program that knows nothing of roles may say anything, or never end.
     let ended = timeout(DESCRIBES_WITHIN, async {
@@ -102,7 +106,7 @@ fn foreign(name: &str) -> String {
 }
 
 /// What is said of a program of ours without a manifest: its `main` ends, or does something else, before it calls `run`.
-fn undescribed(name: &str, answer: &Answer) -> String {
+fn undescribed(name: &str, answer: &DescribeAnswer) -> String {
     let end = match answer.status {
         Some(status) => format!("ended with {status}"),
         None => format!("was still running after {} s", DESCRIBES_WITHIN.as_secs()),
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn without_a_manifest_its_own_last_lines_are_shown() {
-        let answer = |stdout: &str, stderr: &str, status: Option<i32>| Answer {
+        let answer = |stdout: &str, stderr: &str, status: Option<i32>| DescribeAnswer {
             stdout: stdout.into(),
             stderr: stderr.into(),
             status: status.map(ExitStatus::from_raw),

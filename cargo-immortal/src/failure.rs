@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// What the user can do about it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// It was asked for something that can't be: exit code 2.
     #[error("{0}")]
     WrongUse(String),
@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     Interrupted,
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::WrongUse(_) => 2,

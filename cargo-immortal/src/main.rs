@@ -39,19 +39,19 @@ struct Immortal {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build the handler and run one event through all its lives, on an AWS emulated on this machine
-    Local(Box<local::Args>),
+    Local(Box<local::LocalArgs>),
     /// Build the handler and print what it says of itself, as JSON
-    Manifest(manifest::Args),
+    Manifest(manifest::ManifestArgs),
     /// Write the Docker context of the runner's image
-    Runner(runner::Args),
+    Runner(runner::RunnerArgs),
     /// Write a `CloudFormation` template of the function and all that its lives need
-    Template(template::Args),
+    Template(template::TemplateArgs),
     /// Be a task of `local --docker`
     #[command(hide = true)]
-    Container(container::Args),
+    Container(container::ContainerArgs),
     /// Wait for the end of the command, and end what it left
     #[command(hide = true)]
-    Reap(session::Args),
+    Reap(session::SessionArgs),
 }
 
 #[tokio::main]
@@ -59,7 +59,7 @@ async fn main() -> ExitCode {
     let Cargo::Immortal(Immortal { command }) = Cargo::parse();
     let result = tokio::select! {
         result = run(command) => result,
-        () = child::stopped() => Err(failure::Failure::Interrupted),
+        () = child::stopped() => Err(failure::CommandError::Interrupted),
     };
     match result {
         Ok(code) => code,
@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
+async fn run(command: Command) -> Result<ExitCode, failure::CommandError> {
     // Only what starts processes needs a session.
     match command {
         Command::Local(args) => supervised(local::run(*args)).await,
@@ -82,9 +82,9 @@ async fn run(command: Command) -> Result<ExitCode, failure::Failure> {
     }
 }
 
-async fn supervised<F>(command: F) -> Result<ExitCode, failure::Failure>
+async fn supervised<F>(command: F) -> Result<ExitCode, failure::CommandError>
 where
-    F: Future<Output = Result<ExitCode, failure::Failure>>,
+    F: Future<Output = Result<ExitCode, failure::CommandError>>,
 {
     let _session = session::Session::begin()?;
     command.await

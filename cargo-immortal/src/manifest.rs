@@ -4,29 +4,29 @@ use std::process::ExitCode;
 
 use crate::{
     artifact::shown,
-    binary::{self, Roles},
+    binary::{self, LinkedRoles},
     describe::describe,
-    failure::Failure,
+    failure::CommandError,
     output::say,
     package,
-    value::Variable,
+    value::EnvVariable,
 };
 
 /// Where the handler is.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ManifestArgs {
     #[command(flatten)]
-    selection: package::Selection,
+    selection: package::PackageSelection,
     /// A variable that `main` needs before it calls `run`; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<Variable>,
+    env: Vec<EnvVariable>,
 }
 
-pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: ManifestArgs) -> Result<ExitCode, CommandError> {
     let candidate = package::find(&args.selection)?;
-    let executable = binary::build(&candidate, Roles::Declared, args.selection.release).await?;
+    let executable = binary::build(&candidate, LinkedRoles::Declared, args.selection.release).await?;
     let manifest = describe(&executable, &shown(&executable), &args.env).await?;
-    let unprintable = |error| Failure::Failed(format!("the manifest can't be printed: {error}"));
+    let unprintable = |error| CommandError::Failed(format!("the manifest can't be printed: {error}"));
     say(serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
     Ok(ExitCode::SUCCESS)
 }

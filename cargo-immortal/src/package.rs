@@ -3,14 +3,14 @@
 use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use clap::Args;
 
-use crate::{failure::Failure, names};
+use crate::{failure::CommandError, names};
 
 /// The package that every function depends on.
 pub(crate) const FRAMEWORK: &str = "immortal-lambda";
 
 /// Where the handler is.
 #[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Selection {
+pub(crate) struct PackageSelection {
     /// The package with the handler, as NAME or NAME@VERSION
     #[arg(short, long)]
     pub(crate) package: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Selection {
 
 /// A binary that could be meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub(crate) struct PackageCandidate {
     /// Its package, as the user and `cargo lambda` name it: with the version, where a dependency has the same name.
     pub(crate) package: String,
     /// Its package, as Cargo alone knows it.
@@ -43,7 +43,7 @@ pub(crate) struct Candidate {
     pub(crate) here: bool,
 }
 
-impl Candidate {
+impl PackageCandidate {
     /// Whether this names its package: as NAME, NAME@VERSION, or as Cargo's package ID.
     fn is_of(&self, package: &str) -> bool {
         // The ID ends with the name and version, or the version alone where the directory has the package's name.
@@ -54,20 +54,20 @@ impl Candidate {
 }
 
 /// Finds the binary by what Cargo says of the workspace.
-pub(crate) fn find(selection: &Selection) -> Result<Candidate, Failure> {
+pub(crate) fn find(selection: &PackageSelection) -> Result<PackageCandidate, CommandError> {
     let mut command = MetadataCommand::new();
     let metadata = command.no_deps().exec().map_err(|error| match error {
         cargo_metadata::Error::CargoMetadata { stderr } => {
             let stderr = stderr.trim();
-            Failure::WrongUse(stderr.strip_prefix("error: ").unwrap_or(stderr).to_owned())
+            CommandError::WrongUse(stderr.strip_prefix("error: ").unwrap_or(stderr).to_owned())
         }
-        error => Failure::WrongUse(format!("cargo can't say what is in this directory: {error}")),
+        error => CommandError::WrongUse(format!("cargo can't say what is in this directory: {error}")),
     })?;
     let lock = std::fs::read_to_string(metadata.workspace_root.join("Cargo.lock")).unwrap_or_default();
-    choose(&candidates(&metadata, &lock), selection).map_err(Failure::WrongUse)
+    choose(&candidates(&metadata, &lock), selection).map_err(CommandError::WrongUse)
 }
 
-fn candidates(metadata: &Metadata, lock: &str) -> Vec<Candidate> {
+fn candidates(metadata: &Metadata, lock: &str) -> Vec<PackageCandidate> {
     let packages = metadata.workspace_packages();
     let all: Vec<_> = packages.iter().flat_map(|package| binaries(package)).collect();
     let here = std::env::current_dir().unwrap_or_default();
@@ -81,7 +81,7 @@ fn candidates(metadata: &Metadata, lock: &str) -> Vec<Candidate> {
         let id = package.id.repr.clone();
         let is_only = own.len() == 1;
         let (package, all) = (package.name.to_string(), &all);
-        let candidate = move |bin: String| Candidate {
+        let candidate = move |bin: String| PackageCandidate {
             name: names::function(&function_name(&package, &bin, is_only, all)),
             lambda_dir: is_shared(&bin, all).then(|| format!("target/lambda/{package}")),
             package: spec.clone(),
@@ -129,18 +129,18 @@ pub(crate) fn role_features(framework: &str) -> String {
 }
 
 /// The one that the flags name; without flags, the only one here, or the only one that there is.
-fn choose(candidates: &[Candidate], selection: &Selection) -> Result<Candidate, String> {
-    let Selection { package, bin, .. } = selection;
+fn choose(candidates: &[PackageCandidate], selection: &PackageSelection) -> Result<PackageCandidate, String> {
+    let PackageSelection { package, bin, .. } = selection;
     if let Some(package) = package
         && !candidates.iter().any(|candidate| candidate.is_of(package))
     {
         return Err(format!("there is no package {package:?} with a binary in this workspace; {}", offer(candidates)));
     }
-    let named = |candidate: &&Candidate| match package {
+    let named = |candidate: &&PackageCandidate| match package {
         Some(package) => candidate.is_of(package),
         None => candidate.depends,
     };
-    let fits = |candidate: &&Candidate| bin.as_ref().is_none_or(|bin| candidate.bin == *bin);
+    let fits = |candidate: &&PackageCandidate| bin.as_ref().is_none_or(|bin| candidate.bin == *bin);
     let named: Vec<_> = candidates.iter().filter(named).filter(fits).collect();
     let here: Vec<_> = named.iter().copied().filter(|candidate| candidate.here).collect();
     match (here.as_slice(), named.as_slice()) {
@@ -156,8 +156,8 @@ fn choose(candidates: &[Candidate], selection: &Selection) -> Result<Candidate, 
     }
 }
 
-fn offer(candidates: &[Candidate]) -> String {
-    let word = |candidate: &Candidate| {
+fn offer(candidates: &[PackageCandidate]) -> String {
+    let word = |candidate: &PackageCandidate| {
         if candidate.package == candidate.bin {
             format!("-p {}", candidate.package)
         } else {
@@ -174,8 +174,8 @@ fn offer(candidates: &[Candidate]) -> String {
 
 /// A package with one binary of its own.
 #[cfg(test)]
-pub(crate) fn example(package: &str, bin: &str) -> Candidate {
-    Candidate {
+pub(crate) fn example(package: &str, bin: &str) -> PackageCandidate {
+    PackageCandidate {
         package: package.to_owned(),
         id: format!("path+file:///w/{package}#0.1.0"),
         bin: bin.to_owned(),
@@ -212,9 +212,9 @@ mod tests {
         let lock = "name = \"http\"\nversion = \"1.5.0\"\n\nname = \"http\"\nname = \"http-body\"\n";
         assert_eq!(spec("http", "0.1.0", lock), "http@0.1.0");
         assert_eq!(spec("http-body", "0.1.0", lock), "http-body");
-        let http = Candidate { package: "http@0.1.0".into(), ..example("http", "http") };
+        let http = PackageCandidate { package: "http@0.1.0".into(), ..example("http", "http") };
         for id in [http.id.clone(), "path+file:///w/web#http@0.1.0".to_owned()] {
-            let http = Candidate { id: id.clone(), ..http.clone() };
+            let http = PackageCandidate { id: id.clone(), ..http.clone() };
             for (named, expected) in
                 [("http", true), ("http@0.1.0", true), (&id, true), ("http@1.5.0", false), ("web", false)]
             {
@@ -223,12 +223,12 @@ mod tests {
         }
     }
 
-    fn candidate(package: &str, bin: &str, depends: bool, here: bool) -> Candidate {
-        Candidate { depends, here, ..example(package, bin) }
+    fn candidate(package: &str, bin: &str, depends: bool, here: bool) -> PackageCandidate {
+        PackageCandidate { depends, here, ..example(package, bin) }
     }
 
-    fn chosen(candidates: &[Candidate], package: Option<&str>, bin: Option<&str>) -> Result<String, String> {
-        let selection = Selection { package: package.map(Into::into), bin: bin.map(Into::into), release: false };
+    fn chosen(candidates: &[PackageCandidate], package: Option<&str>, bin: Option<&str>) -> Result<String, String> {
+        let selection = PackageSelection { package: package.map(Into::into), bin: bin.map(Into::into), release: false };
         choose(candidates, &selection).map(|candidate| format!("{}/{}", candidate.package, candidate.bin))
     }
 

@@ -5,31 +5,33 @@ use immortal_core::{manifest::Manifest, role::Role};
 use serde_json::Value;
 
 use crate::{
-    artifact::{Architecture, Artifact, Unpacked, build_command, build_roles_command, roles_path, shown},
+    artifact::{
+        BuildArtifact, CpuArchitecture, UnpackedArtifact, build_command, build_roles_command, roles_path, shown,
+    },
     describe,
-    failure::Failure,
-    package::Candidate,
-    value::Variable,
+    failure::CommandError,
+    package::PackageCandidate,
+    value::EnvVariable,
 };
 
 /// The flag that takes the second program.
 const FLAG: &str = "--dispatcher-zip";
 
 /// Refuses a program that can't be the dispatcher's, or the runner's.
-pub(crate) fn require(role: Role, artifact: &Artifact, candidate: &Candidate) -> Result<(), Failure> {
+pub(crate) fn require(role: Role, artifact: &BuildArtifact, candidate: &PackageCandidate) -> Result<(), CommandError> {
     if artifact.has_role(role) {
         return Ok(());
     }
     let (path, architecture) = (shown(&artifact.path), artifact.program.architecture);
-    Err(Failure::WrongUse(without_role(role, &path, candidate, architecture, FLAG)))
+    Err(CommandError::WrongUse(without_role(role, &path, candidate, architecture, FLAG)))
 }
 
 /// What is said of a program without a role, where a flag takes one that has it.
 pub(crate) fn without_role(
     role: Role,
     path: &str,
-    candidate: &Candidate,
-    architecture: Architecture,
+    candidate: &PackageCandidate,
+    architecture: CpuArchitecture,
     flag: &str,
 ) -> String {
     format!(
@@ -41,11 +43,11 @@ pub(crate) fn without_role(
 
 /// What both programs describe, which must be the same.
 pub(crate) async fn describe(
-    primary: (&Artifact, &Unpacked),
-    dispatcher: (&Artifact, &Unpacked),
-    candidate: &Candidate,
-    variables: &[Variable],
-) -> Result<Manifest, Failure> {
+    primary: (&BuildArtifact, &UnpackedArtifact),
+    dispatcher: (&BuildArtifact, &UnpackedArtifact),
+    candidate: &PackageCandidate,
+    variables: &[EnvVariable],
+) -> Result<Manifest, CommandError> {
     let (first, second) = (shown(&primary.0.path), shown(&dispatcher.0.path));
     let manifest = describe::describe(&primary.1.executable, &first, variables).await?;
     let other = describe::describe(&dispatcher.1.executable, &second, variables).await?;
@@ -54,7 +56,7 @@ pub(crate) async fn describe(
         return Ok(manifest);
     }
     let architecture = primary.0.program.architecture;
-    Err(Failure::WrongUse(format!(
+    Err(CommandError::WrongUse(format!(
         "{first} and {second} are not builds of the same function: they describe {}; build both from the same source: \
          {}, and {}",
         differences.join(", "),
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn a_missing_role_names_the_build_and_the_flag() {
         let message =
-            without_role(Role::Runner, "bootstrap.zip", &example("jobs", "ingest"), Architecture::Arm64, "--binary");
+            without_role(Role::Runner, "bootstrap.zip", &example("jobs", "ingest"), CpuArchitecture::Arm64, "--binary");
         assert_eq!(
             message,
             "bootstrap.zip was built without the runner role; build a program that has it: cargo lambda build --release \

@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Names the session's directory to the processes that work elsewhere, as Cargo does.
 const VARIABLE: &str = "IMMORTAL_SESSION";
@@ -35,7 +35,7 @@ pub(crate) struct Session {
 
 /// What to clean up.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct SessionArgs {
     /// The session's directory
     #[arg(long)]
     directory: PathBuf,
@@ -43,8 +43,9 @@ pub(crate) struct Args {
 
 impl Session {
     /// Begins it; from now on every temporary file of this process lies in its directory.
-    pub(crate) fn begin() -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::Failed(format!("the processes to come can't be supervised: {error}"));
+    pub(crate) fn begin() -> Result<Self, CommandError> {
+        let failed =
+            |error: io::Error| CommandError::Failed(format!("the processes to come can't be supervised: {error}"));
         let directory = tempfile::Builder::new().prefix("immortal-").tempdir().map_err(failed)?;
         let path = fs::canonicalize(directory.path()).map_err(failed)?;
         let _ = tempfile::env::override_temp_dir(&path);
@@ -70,8 +71,8 @@ pub(crate) fn variable() -> (&'static str, PathBuf) {
 }
 
 /// The second process: returns when the first one has ended, and nothing of it is left.
-pub(crate) fn reap(args: &Args) -> Result<ExitCode, Failure> {
-    let failed = |error: io::Error| Failure::Failed(format!("the session can't be cleaned up: {error}"));
+pub(crate) fn reap(args: &SessionArgs) -> Result<ExitCode, CommandError> {
+    let failed = |error: io::Error| CommandError::Failed(format!("the session can't be cleaned up: {error}"));
     // Only the first process has the other end, and writes nothing.
     io::copy(&mut io::stdin().lock(), &mut io::sink()).map_err(failed)?;
     let mut looks = 0;

@@ -6,13 +6,13 @@ use immortal_core::names::{RESERVED, env};
 
 /// `s3://bucket/key=FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Put {
+pub(crate) struct ObjectPut {
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) file: PathBuf,
 }
 
-impl FromStr for Put {
+impl FromStr for ObjectPut {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -28,12 +28,12 @@ impl FromStr for Put {
 
 /// `NAME=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Variable {
+pub(crate) struct EnvVariable {
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
-impl FromStr for Variable {
+impl FromStr for EnvVariable {
     type Err = String;
 
     /// Source of the name's rule: `Variables` in <https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html>
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn objects_to_put() {
         let put = |bucket: &str, key: &str, file: &str| {
-            Some(Put { bucket: bucket.into(), key: key.into(), file: file.into() })
+            Some(ObjectPut { bucket: bucket.into(), key: key.into(), file: file.into() })
         };
         let table = [
             ("s3://b/k=f", put("b", "k", "f")),
@@ -139,7 +139,7 @@ mod tests {
             ("b/k=f", None),
         ];
         for (text, expected) in table {
-            assert_eq!(text.parse::<Put>().ok(), expected, "{text:?}");
+            assert_eq!(text.parse::<ObjectPut>().ok(), expected, "{text:?}");
         }
     }
 
@@ -147,13 +147,13 @@ mod tests {
     fn variables() {
         let table = [("A_B=c=d", true), ("AB=", true), ("A", false), ("=x", false), ("1A=x", false), ("A-B=x", false)];
         for (text, good) in table {
-            assert_eq!(text.parse::<Variable>().is_ok(), good, "{text:?}");
+            assert_eq!(text.parse::<EnvVariable>().is_ok(), good, "{text:?}");
         }
-        let short = "A=b".parse::<Variable>().expect_err("one letter is too short");
+        let short = "A=b".parse::<EnvVariable>().expect_err("one letter is too short");
         assert!(short.contains("at least one more"), "{short}");
-        let reserved = "AWS_REGION=eu-central-1".parse::<Variable>().expect_err("reserved");
+        let reserved = "AWS_REGION=eu-central-1".parse::<EnvVariable>().expect_err("reserved");
         assert!(reserved.contains("AWS_REGION"), "{reserved}");
-        let role = "IMMORTAL_ROLE=runner".parse::<Variable>().expect_err("it is set for the primary");
+        let role = "IMMORTAL_ROLE=runner".parse::<EnvVariable>().expect_err("it is set for the primary");
         assert!(role.contains("IMMORTAL_ROLE"), "{role}");
     }
 }

@@ -5,9 +5,6 @@ pub mod env {
     /// Which role the binary plays: `handler`, `dispatcher`, `runner` or `describe`.
     pub const ROLE: &str = "IMMORTAL_ROLE";
 
-    /// Handler: `false` switches the hand-over off, whatever `grace` is.
-    pub const HAND_OVER: &str = "IMMORTAL_HAND_OVER";
-
     /// The order: the event as JSON.
     pub const EVENT: &str = "AWS_LAMBDA_FUNCTION_EVENT";
     /// The order: the event, gzipped, as base64.

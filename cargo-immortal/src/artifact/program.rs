@@ -5,12 +5,12 @@ use std::fmt;
 use clap::ValueEnum;
 
 /// This machine's processor.
-pub(crate) const HERE: Architecture =
-    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X86_64 };
+pub(crate) const HERE: CpuArchitecture =
+    if cfg!(target_arch = "aarch64") { CpuArchitecture::Arm64 } else { CpuArchitecture::X86_64 };
 
 /// A processor that Lambda and Fargate have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Architecture {
+pub(crate) enum CpuArchitecture {
     /// x86-64
     #[value(name = "x86_64", alias = "amd64")]
     X86_64,
@@ -19,7 +19,7 @@ pub(crate) enum Architecture {
     Arm64,
 }
 
-impl Architecture {
+impl CpuArchitecture {
     /// As Docker calls it.
     pub(crate) fn docker(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Architecture {
 }
 
 /// As Lambda calls it.
-impl fmt::Display for Architecture {
+impl fmt::Display for CpuArchitecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::X86_64 => "x86_64",
@@ -49,15 +49,15 @@ impl fmt::Display for Architecture {
 
 /// What a program needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Program {
-    pub(crate) architecture: Architecture,
+pub(crate) struct BuiltProgram {
+    pub(crate) architecture: CpuArchitecture,
     /// Whether it needs a loader, and so an image that has one.
     pub(crate) dynamic: bool,
     /// The newest glibc that it names, as the minor number of 2.x.
     pub(crate) glibc: Option<u32>,
 }
 
-impl Program {
+impl BuiltProgram {
     /// Whether this machine can run it.
     pub(crate) fn runs_here(self) -> bool {
         cfg!(target_os = "linux") && self.architecture == HERE
@@ -78,8 +78,8 @@ impl Program {
             return Err(not_one());
         }
         let architecture = match number(18, 2) {
-            Some(62) => Architecture::X86_64,
-            Some(183) => Architecture::Arm64,
+            Some(62) => CpuArchitecture::X86_64,
+            Some(183) => CpuArchitecture::Arm64,
             _ => return Err("is for a machine that Lambda doesn't have".to_owned()),
         };
         let (start, size, count) =
@@ -126,8 +126,8 @@ pub(crate) mod tests {
 
     #[test]
     fn reads_what_a_program_needs() {
-        use Architecture::{Arm64, X86_64};
-        let needs = |architecture, dynamic, glibc| Ok(Program { architecture, dynamic, glibc });
+        use CpuArchitecture::{Arm64, X86_64};
+        let needs = |architecture, dynamic, glibc| Ok(BuiltProgram { architecture, dynamic, glibc });
         let table = [
             (elf(62, true, &["GLIBC_2.2.5", "GLIBC_2.34", "GLIBC_2.9"]), needs(X86_64, true, Some(34))),
             (elf(183, true, &["GLIBC_2.17"]), needs(Arm64, true, Some(17))),
@@ -139,19 +139,19 @@ pub(crate) mod tests {
             (Vec::new(), Err("is no Linux program".to_owned())),
         ];
         for (bytes, expected) in table {
-            assert_eq!(Program::read(&bytes), expected);
+            assert_eq!(BuiltProgram::read(&bytes), expected);
         }
     }
 
     #[test]
     fn reads_this_very_program() {
         let here = match (std::env::consts::OS, std::env::consts::ARCH) {
-            ("linux", "x86_64") => Architecture::X86_64,
-            ("linux", "aarch64") => Architecture::Arm64,
+            ("linux", "x86_64") => CpuArchitecture::X86_64,
+            ("linux", "aarch64") => CpuArchitecture::Arm64,
             // Another system's programs are none that Lambda could run.
             _ => return,
         };
         let own = std::fs::read(std::env::current_exe().expect("this program")).expect("readable");
-        assert_eq!(Program::read(&own).expect("a program").architecture, here);
+        assert_eq!(BuiltProgram::read(&own).expect("a program").architecture, here);
     }
 }

@@ -3,16 +3,16 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    package::Selection,
-    value::{self, Put, Variable},
+    package::PackageSelection,
+    value::{self, EnvVariable, ObjectPut},
 };
 
 /// One event, and what it meets on its way.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct Args {
+pub(crate) struct LocalArgs {
     #[command(flatten)]
-    pub(crate) selection: Selection,
+    pub(crate) selection: PackageSelection,
     /// Run this program, or the zip that holds it, instead of building
     #[arg(long, value_name = "PATH", conflicts_with = "release")]
     pub(crate) zip: Option<PathBuf>,
@@ -36,10 +36,10 @@ pub(crate) struct Args {
     pub(crate) retries: u8,
     /// Put a file into the emulated S3 first; may be repeated
     #[arg(long, value_name = "s3://BUCKET/KEY=FILE")]
-    pub(crate) put: Vec<Put>,
+    pub(crate) put: Vec<ObjectPut>,
     /// A variable of the function; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<Variable>,
+    pub(crate) env: Vec<EnvVariable>,
     /// Fail into a `DeadLetterConfig` instead of an `OnFailure` destination
     #[arg(long)]
     pub(crate) dead_letter_config: bool,

@@ -2,9 +2,14 @@
 
 use immortal_emulator::{Emulator, EmulatorError};
 
-use super::{code::Code, inputs::Inputs, plan::Plan};
+use super::{code::DeployedCode, inputs::LocalInputs, plan::LocalPlan};
 
-pub(crate) fn set_up(emulator: &Emulator, plan: &Plan, inputs: &Inputs, code: &Code) -> Result<(), EmulatorError> {
+pub(crate) fn set_up(
+    emulator: &Emulator,
+    plan: &LocalPlan,
+    inputs: &LocalInputs,
+    code: &DeployedCode,
+) -> Result<(), EmulatorError> {
     for (put, bytes) in &inputs.objects {
         emulator.put_object(&put.bucket, &put.key, bytes.clone());
     }

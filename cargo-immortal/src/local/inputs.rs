@@ -5,47 +5,47 @@ use std::{io::Read, path::Path};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::Args;
-use crate::{failure::Failure, value::Put};
+use super::LocalArgs;
+use crate::{failure::CommandError, value::ObjectPut};
 
 /// What Windows' editors put before UTF-8. Lambda gets the event without it: JSON has none.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What the files hold.
 #[derive(Debug)]
-pub(crate) struct Inputs {
+pub(crate) struct LocalInputs {
     /// The event, as the file has it.
     pub(crate) event: Bytes,
     /// What lies in S3 before.
-    pub(crate) objects: Vec<(Put, Bytes)>,
+    pub(crate) objects: Vec<(ObjectPut, Bytes)>,
 }
 
-impl Inputs {
-    pub(crate) fn read(args: &Args) -> Result<Self, Failure> {
+impl LocalInputs {
+    pub(crate) fn read(args: &LocalArgs) -> Result<Self, CommandError> {
         let (name, file) = if args.event == Path::new("-") {
             ("the event on standard input".to_owned(), read_stdin()?)
         } else {
             (format!("the event {}", args.event.display()), read("the event", &args.event)?)
         };
-        let event = event(file).map_err(|problem| Failure::WrongUse(format!("{name} {problem}")))?;
-        let object = |put: &Put| Ok((put.clone(), read("the object", &put.file)?));
-        let objects = args.put.iter().map(object).collect::<Result<_, Failure>>()?;
+        let event = event(file).map_err(|problem| CommandError::WrongUse(format!("{name} {problem}")))?;
+        let object = |put: &ObjectPut| Ok((put.clone(), read("the object", &put.file)?));
+        let objects = args.put.iter().map(object).collect::<Result<_, CommandError>>()?;
         Ok(Self { event, objects })
     }
 }
 
-fn read(what: &str, file: &Path) -> Result<Bytes, Failure> {
+fn read(what: &str, file: &Path) -> Result<Bytes, CommandError> {
     match std::fs::read(file) {
         Ok(bytes) => Ok(bytes.into()),
-        Err(error) => Err(Failure::WrongUse(format!("{what} {} can't be read: {error}", file.display()))),
+        Err(error) => Err(CommandError::WrongUse(format!("{what} {} can't be read: {error}", file.display()))),
     }
 }
 
-fn read_stdin() -> Result<Bytes, Failure> {
+fn read_stdin() -> Result<Bytes, CommandError> {
     let mut bytes = Vec::new();
     match std::io::stdin().lock().read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes.into()),
-        Err(error) => Err(Failure::WrongUse(format!("the event can't be read from standard input: {error}"))),
+        Err(error) => Err(CommandError::WrongUse(format!("the event can't be read from standard input: {error}"))),
     }
 }
 

@@ -4,23 +4,23 @@ use std::{fmt::Write, time::Duration};
 
 use immortal_emulator::{ACCOUNT, Message, REGION};
 
-use super::{dead_letter, outcome::Outcome, plan::Plan};
+use super::{dead_letter, outcome::JobOutcome, plan::LocalPlan};
 
 /// The last words. `dead` is what lies in the dead-letter queue.
-pub(crate) fn last_words(outcome: &Outcome, plan: &Plan, at: Duration, dead: &[Message]) -> String {
+pub(crate) fn last_words(outcome: &JobOutcome, plan: &LocalPlan, at: Duration, dead: &[Message]) -> String {
     let seconds = at.as_secs_f64();
     match outcome {
-        Outcome::Handled { series, attempt, .. } => {
+        JobOutcome::Handled { series, attempt, .. } => {
             let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
             let series = if *series == 0 { String::new() } else { format!(" of series {series}") };
             format!("\nhandled {place}, by attempt {attempt}{series}, after {seconds:.1} s\n")
         }
-        Outcome::GivenUp { tasks, last_error } => given_up(plan, seconds, (*tasks, last_error.as_deref()), dead),
-        Outcome::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
+        JobOutcome::GivenUp { tasks, last_error } => given_up(plan, seconds, (*tasks, last_error.as_deref()), dead),
+        JobOutcome::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
     }
 }
 
-fn given_up(plan: &Plan, seconds: f64, (tasks, last_error): (u32, Option<&str>), dead: &[Message]) -> String {
+fn given_up(plan: &LocalPlan, seconds: f64, (tasks, last_error): (u32, Option<&str>), dead: &[Message]) -> String {
     let queue = &plan.dead_letter_queue;
     let mut words = format!("\ngiven up after {seconds:.1} s: the event is in the dead-letter queue {queue}\n");
     if let Some(error) = last_error {
@@ -48,7 +48,7 @@ fn given_up(plan: &Plan, seconds: f64, (tasks, last_error): (u32, Option<&str>),
 
 /// What shows a redrive that succeeds: as many kills as there were. Where none was asked for, another series would end
 /// as this one did.
-fn redrive_flags(plan: &Plan, tasks: u32) -> Option<String> {
+fn redrive_flags(plan: &LocalPlan, tasks: u32) -> Option<String> {
     let killed = plan.killed(tasks);
     (killed > 0 && plan.redrives == 0).then(|| format!("--kill-attempts {killed} --redrive"))
 }
@@ -64,13 +64,13 @@ mod tests {
         *,
     };
 
-    fn check(outcome: &Outcome, flags: &[&str], dead: &[Message], expected: &Expect) {
+    fn check(outcome: &JobOutcome, flags: &[&str], dead: &[Message], expected: &Expect) {
         expected.assert_eq(&last_words(outcome, &plan(flags), Duration::from_millis(12_345), dead));
     }
 
     #[test]
     fn a_success_is_told_by_its_attempt() {
-        let handled = |series, attempt| Outcome::Handled { series, attempt, answer: Bytes::from_static(b"42\n") };
+        let handled = |series, attempt| JobOutcome::Handled { series, attempt, answer: Bytes::from_static(b"42\n") };
         check(
             &handled(0, 0),
             &[],
@@ -96,7 +96,7 @@ mod tests {
         let reason = "gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 \
                       attempts; its log: group /aws/ecs/ingest, stream task/ingest-runner/t; then redrive it";
         let last_error = Some("attempt 3: no name".to_owned());
-        let given_up = Outcome::GivenUp { tasks: 3, last_error };
+        let given_up = JobOutcome::GivenUp { tasks: 3, last_error };
         check(
             &given_up,
             &["--kill-attempts", "9"],

@@ -16,30 +16,30 @@ use std::process::ExitCode;
 
 use immortal_emulator::{Emulator, EmulatorError};
 
-pub(crate) use self::args::Args;
+pub(crate) use self::args::LocalArgs;
 use self::{
-    code::Code,
-    inputs::Inputs,
+    code::DeployedCode,
+    inputs::LocalInputs,
     last_words::last_words,
-    outcome::{Outcome, Watch},
-    plan::Plan,
-    screen::Screen,
-    timeline::Timeline,
+    outcome::{JobOutcome, OutcomeWatch},
+    plan::LocalPlan,
+    screen::TerminalScreen,
+    timeline::JobTimeline,
 };
-use crate::{container, failure::Failure, output::say, package};
+use crate::{container, failure::CommandError, output::say, package};
 
-pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let inputs = Inputs::read(&args)?;
+pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
+    let inputs = LocalInputs::read(&args)?;
     let candidate = package::find(&args.selection)?;
     if let Some(image) = &args.docker {
         container::ready(image).await?;
     }
-    let code = Code::get(&args, &candidate).await?;
+    let code = DeployedCode::get(&args, &candidate).await?;
     let ourselves = std::env::current_exe()
-        .map_err(|error| Failure::Failed(format!("the path of this command is unknown: {error}")))?;
-    let plan = Plan::resolve(&args, &candidate, &code.manifest, &code.of_dispatcher().executable, &ourselves);
+        .map_err(|error| CommandError::Failed(format!("the path of this command is unknown: {error}")))?;
+    let plan = LocalPlan::resolve(&args, &candidate, &code.manifest, &code.of_dispatcher().executable, &ourselves);
 
-    let screen = Screen::new();
+    let screen = TerminalScreen::new();
     screen.line(&plan.heading());
     if let Some(warning) = event_source::warning(&inputs.event) {
         screen.line(&warning);
@@ -49,8 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     chain::set_up(&emulator, &plan, &inputs, &code).map_err(refused)?;
     emulator.invoke(&plan.primary, inputs.event).await.map_err(refused)?;
 
-    let mut timeline = Timeline::new(&plan);
-    let mut watch = Watch::new(&plan);
+    let mut timeline = JobTimeline::new(&plan);
+    let mut watch = OutcomeWatch::new(&plan);
     let dead_letters = || emulator.messages(&plan.dead_letter_queue);
     let dead_letter = |id: &str| dead_letters().into_iter().find(|message| message.id == id);
     let mut redrives = plan.redrives;
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
         screen.status(timeline.status());
         let outcome = watch.see(entry)?;
-        if matches!(outcome, Outcome::GivenUp { .. }) && redrives > 0 {
+        if matches!(outcome, JobOutcome::GivenUp { .. }) && redrives > 0 {
             redrives -= 1;
             let moved = emulator.redrive(&plan.dead_letter_queue, Some(&plan.failure_queue));
             return moved.is_err().then_some((outcome, entry.at));
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let (outcome, at) = ended.await;
     screen.clear();
     screen.line(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
-    if let Outcome::Handled { answer, .. } = &outcome {
+    if let JobOutcome::Handled { answer, .. } = &outcome {
         say(String::from_utf8_lossy(answer).trim_end());
     }
     emulator.shutdown().await;
@@ -78,11 +78,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// What AWS would refuse is a mistake of who asked for it.
-fn refused(error: EmulatorError) -> Failure {
+fn refused(error: EmulatorError) -> CommandError {
     match error {
         EmulatorError::Refused { code, message } => {
-            Failure::WrongUse(format!("AWS would refuse this: {code}: {message}"))
+            CommandError::WrongUse(format!("AWS would refuse this: {code}: {message}"))
         }
-        error => Failure::Failed(error.to_string()),
+        error => CommandError::Failed(error.to_string()),
     }
 }

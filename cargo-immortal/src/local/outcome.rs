@@ -6,13 +6,13 @@ use bytes::Bytes;
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, OutputStream};
 
 use super::{
-    plan::Plan,
+    plan::LocalPlan,
     timeline::{is_redrive, type_of},
 };
 
 /// How the event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum JobOutcome {
     /// Some attempt handled it; with the handler's answer.
     Handled { series: u32, attempt: u32, answer: Bytes },
     /// It rests in the dead-letter queue, after so many tasks; with how the last attempt ended.
@@ -23,7 +23,7 @@ pub(crate) enum Outcome {
 
 /// A task, and what it wrote since its last empty line: the runner's result comes after one, and ends with `END`.
 #[derive(Debug)]
-struct Task {
+struct WatchedTask {
     arn: String,
     attempt: u32,
     lines: Vec<String>,
@@ -34,11 +34,11 @@ struct Task {
 
 /// Waits for the end.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct OutcomeWatch {
     primary: String,
     failure_queue: String,
     dead_letter_queue: String,
-    tasks: Vec<Task>,
+    tasks: Vec<WatchedTask>,
     /// How often it was redriven.
     series: u32,
     /// The dispatcher sent a dead letter, and isn't done with the record yet.
@@ -47,8 +47,8 @@ pub(crate) struct Watch {
     last_error: Option<String>,
 }
 
-impl Watch {
-    pub(crate) fn new(plan: &Plan) -> Self {
+impl OutcomeWatch {
+    pub(crate) fn new(plan: &LocalPlan) -> Self {
         Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue)
     }
 
@@ -65,12 +65,12 @@ impl Watch {
     }
 
     /// The outcome, once this is what it follows from.
-    pub(crate) fn see(&mut self, entry: &JournalEntry) -> Option<Outcome> {
+    pub(crate) fn see(&mut self, entry: &JournalEntry) -> Option<JobOutcome> {
         match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if *function == self.primary => {
-                Some(Outcome::Handled { series: self.series, attempt: 0, answer: body.clone() })
+                Some(JobOutcome::Handled { series: self.series, attempt: 0, answer: body.clone() })
             }
-            (EntrySource::Lambda { .. }, EntryKind::Discarded) => Some(Outcome::Gone),
+            (EntrySource::Lambda { .. }, EntryKind::Discarded) => Some(JobOutcome::Gone),
             (EntrySource::Lambda { function, .. }, what) if *function == self.primary => {
                 let error = match what {
                     EntryKind::Failed { error_type, message } => Some(format!("{}{message}", type_of(error_type))),
@@ -86,7 +86,7 @@ impl Watch {
         }
     }
 
-    fn see_queue(&mut self, name: &str, what: &EntryKind) -> Option<Outcome> {
+    fn see_queue(&mut self, name: &str, what: &EntryKind) -> Option<JobOutcome> {
         let is_failure_queue = name == self.failure_queue;
         let is_given_up = match what {
             EntryKind::Queued { .. } if name == self.dead_letter_queue => {
@@ -103,12 +103,12 @@ impl Watch {
             }
         };
         let tasks = self.tasks.len().try_into().unwrap_or(u32::MAX);
-        is_given_up.then(|| Outcome::GivenUp { tasks, last_error: self.last_error.clone() })
+        is_given_up.then(|| JobOutcome::GivenUp { tasks, last_error: self.last_error.clone() })
     }
 
-    fn see_task(&mut self, arn: &str, what: &EntryKind) -> Option<Outcome> {
+    fn see_task(&mut self, arn: &str, what: &EntryKind) -> Option<JobOutcome> {
         if let EntryKind::TaskStarted { attempt, .. } = what {
-            self.tasks.push(Task {
+            self.tasks.push(WatchedTask {
                 arn: arn.to_owned(),
                 attempt: attempt.unwrap_or(1),
                 lines: Vec::new(),
@@ -123,7 +123,7 @@ impl Watch {
                 task.error = error_of_runner(line).map(str::to_owned).or(task.error.take());
             }
             EntryKind::TaskStopped { exit_code: Some(0), .. } => {
-                return Some(Outcome::Handled {
+                return Some(JobOutcome::Handled {
                     series: self.series,
                     attempt: task.attempt,
                     answer: task.lines.join("\n").into(),
@@ -146,7 +146,7 @@ fn error_of_runner(line: &str) -> Option<&str> {
     Some(end.strip_prefix("returned an error: ").unwrap_or(end))
 }
 
-impl Task {
+impl WatchedTask {
     fn wrote(&mut self, line: &str) {
         if self.ended {
             return;
@@ -161,7 +161,7 @@ impl Task {
     }
 }
 
-impl Outcome {
+impl JobOutcome {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Handled { .. } => ExitCode::SUCCESS,
@@ -178,11 +178,11 @@ mod tests {
 
     use super::*;
 
-    fn watch() -> Watch {
-        Watch::named("ingest", "ingest-failures", "ingest-dead-letters")
+    fn watch() -> OutcomeWatch {
+        OutcomeWatch::named("ingest", "ingest-failures", "ingest-dead-letters")
     }
 
-    fn seen(entries: impl IntoIterator<Item = (EntrySource, EntryKind)>) -> Option<Outcome> {
+    fn seen(entries: impl IntoIterator<Item = (EntrySource, EntryKind)>) -> Option<JobOutcome> {
         let mut watch = watch();
         let see = |(place, what)| watch.see(&JournalEntry { at: Duration::ZERO, source: place, kind: what });
         entries.into_iter().find_map(see)
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn an_answer_in_lambda_is_the_end() {
         let answered = || EntryKind::Answered { body: Bytes::from_static(b"42") };
-        let end = Some(Outcome::Handled { series: 0, attempt: 0, answer: Bytes::from_static(b"42") });
+        let end = Some(JobOutcome::Handled { series: 0, attempt: 0, answer: Bytes::from_static(b"42") });
         assert_eq!(seen([(lambda("ingest"), answered())]), end);
         assert_eq!(seen([(lambda("ingestDlq"), answered())]), None);
     }
@@ -220,7 +220,7 @@ mod tests {
         let mut success = vec![started()];
         success.extend(lines());
         success.push(stopped(0));
-        let end = Outcome::Handled { series: 0, attempt: 2, answer: Bytes::from_static(br#"{"n":1}"#) };
+        let end = JobOutcome::Handled { series: 0, attempt: 2, answer: Bytes::from_static(br#"{"n":1}"#) };
         assert_eq!(seen(success), Some(end));
         assert_eq!(seen([started(), stopped(1)]), None, "another attempt may follow");
     }
@@ -241,7 +241,7 @@ mod tests {
     fn a_dead_letter_is_the_end_once_its_record_is_done() {
         let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
         let given_up = |tasks, last_error: Option<&str>| {
-            Some(Outcome::GivenUp { tasks, last_error: last_error.map(str::to_owned) })
+            Some(JobOutcome::GivenUp { tasks, last_error: last_error.map(str::to_owned) })
         };
         assert_eq!(seen([queued("ingest-failures", Some("r-1")), deleted()]), None);
         assert_eq!(seen([queued("ingest-dead-letters", None)]), None, "the dispatcher is at work on it");
@@ -251,7 +251,7 @@ mod tests {
         );
         let moved = EntryKind::DeadLettered { message_id: "m".into(), from: "ingest-failures".into() };
         assert_eq!(seen([queue("ingest-dead-letters", moved)]), given_up(0, None));
-        assert_eq!(seen([(lambda("ingestDlq"), EntryKind::Discarded)]), Some(Outcome::Gone));
+        assert_eq!(seen([(lambda("ingestDlq"), EntryKind::Discarded)]), Some(JobOutcome::Gone));
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
             (vec![failed("Boom"), started(), stopped(137)], "attempt 1: exit code 137, "),
         ];
         for (entries, expected) in table {
-            let Some(Outcome::GivenUp { last_error, .. }) = seen(entries.into_iter().chain(end())) else {
+            let Some(JobOutcome::GivenUp { last_error, .. }) = seen(entries.into_iter().chain(end())) else {
                 panic!("{expected}: it is given up")
             };
             assert_eq!(last_error.as_deref(), Some(expected));
@@ -300,6 +300,6 @@ mod tests {
         let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
         let end =
             seen([queued("ingest-failures", Some("r-1")), queued("ingest-failures", None), started(), stopped(0)]);
-        assert_eq!(end, Some(Outcome::Handled { series: 1, attempt: 1, answer: Bytes::new() }));
+        assert_eq!(end, Some(JobOutcome::Handled { series: 1, attempt: 1, answer: Bytes::new() }));
     }
 }

@@ -12,8 +12,8 @@ use immortal_emulator::{
     RuleTarget, StopCode, TaskDefinition, TaskLog, TaskRule,
 };
 
-use super::Args;
-use crate::{names, package::Candidate};
+use super::LocalArgs;
+use crate::{names, package::PackageCandidate};
 
 /// AWS's own waiting times pass so much faster.
 const SPEED: f64 = 20.0;
@@ -36,7 +36,7 @@ pub(crate) fn options() -> EmulatorOptions {
 
 /// The chain, before it exists.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct LocalPlan {
     /// The primary's name.
     pub(crate) primary: String,
     /// The dispatcher's name.
@@ -65,11 +65,11 @@ pub(crate) struct Plan {
     kills: u32,
 }
 
-impl Plan {
+impl LocalPlan {
     /// What stands in for the image is the handler's binary, or this command's own, as the Docker client.
     pub(crate) fn resolve(
-        args: &Args,
-        candidate: &Candidate,
+        args: &LocalArgs,
+        candidate: &PackageCandidate,
         manifest: &Manifest,
         executable: &Path,
         ourselves: &Path,
@@ -78,7 +78,8 @@ impl Plan {
         let mut variables: BTreeMap<_, _> =
             args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
         if args.no_hand_over {
-            variables.insert(env::HAND_OVER.to_owned(), "false".to_owned());
+            // Where Lambda says that a process has several invocations, none is handed over.
+            variables.insert(env::MAX_CONCURRENCY.to_owned(), "2".to_owned());
         }
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let command = match &args.docker {

@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::timeline::{Kind, Line};
+use super::timeline::{LineKind, TimelineLine};
 use crate::output::tell;
 
 /// How long a line gets that may be cut, where there is no terminal to ask for its width.
@@ -16,13 +16,13 @@ const WIDTH: usize = 160;
 
 /// Standard error: standard output is the result's.
 #[derive(Debug)]
-pub(crate) struct Screen {
+pub(crate) struct TerminalScreen {
     /// Only on a terminal that can move its cursor.
     spinner: Option<ProgressBar>,
     colours: bool,
 }
 
-impl Screen {
+impl TerminalScreen {
     pub(crate) fn new() -> Self {
         let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let (moves, colours) = abilities(stderr().is_terminal(), variable);
@@ -34,7 +34,7 @@ impl Screen {
         Self { spinner: moves.then(spinner), colours }
     }
 
-    pub(crate) fn show(&self, line: &Line) {
+    pub(crate) fn show(&self, line: &TimelineLine) {
         let line = fitted(line, width());
         self.line(&if self.colours { coloured(&line) } else { plain(&line) });
     }
@@ -82,7 +82,7 @@ fn width() -> usize {
 }
 
 /// The line, cut where it may be cut and has no room.
-fn fitted(line: &Line, width: usize) -> Line {
+fn fitted(line: &TimelineLine, width: usize) -> TimelineLine {
     let mut line = line.clone();
     // Time, place and mark come before the text.
     let room = width.saturating_sub(12 + line.place.chars().count().max(28) + 2).max(20);
@@ -92,24 +92,24 @@ fn fitted(line: &Line, width: usize) -> Line {
     line
 }
 
-fn plain(line: &Line) -> String {
+fn plain(line: &TimelineLine) -> String {
     let at = line.at.as_secs_f64();
     match line.kind {
-        Kind::Log => format!("{at:>8.3}  {:<28}  | {}", line.place, line.text),
-        Kind::Note => format!("{at:>8.3}  {:<28}  · {}", line.place, line.text),
-        Kind::Step | Kind::Good | Kind::Bad => format!("{at:>8.3}  {:<28}  {}", line.place, line.text),
+        LineKind::Log => format!("{at:>8.3}  {:<28}  | {}", line.place, line.text),
+        LineKind::Note => format!("{at:>8.3}  {:<28}  · {}", line.place, line.text),
+        LineKind::Step | LineKind::Good | LineKind::Bad => format!("{at:>8.3}  {:<28}  {}", line.place, line.text),
     }
 }
 
 /// Times and places are dim, so that what happened stands out; what the handler wrote is cyan.
-fn coloured(line: &Line) -> String {
+fn coloured(line: &TimelineLine) -> String {
     let at = line.at.as_secs_f64();
     let (colour, mark) = match line.kind {
-        Kind::Step => ("0", ""),
-        Kind::Good => ("1;32", "✓ "),
-        Kind::Bad => ("31", "✗ "),
-        Kind::Log => ("36", "│ "),
-        Kind::Note => ("2", "· "),
+        LineKind::Step => ("0", ""),
+        LineKind::Good => ("1;32", "✓ "),
+        LineKind::Bad => ("31", "✗ "),
+        LineKind::Log => ("36", "│ "),
+        LineKind::Note => ("2", "· "),
     };
     format!("\x1b[2m{at:>8.3}  {:<28}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.place, line.text)
 }
@@ -118,8 +118,8 @@ fn coloured(line: &Line) -> String {
 mod tests {
     use super::*;
 
-    fn line(kind: Kind) -> Line {
-        Line {
+    fn line(kind: LineKind) -> TimelineLine {
+        TimelineLine {
             at: Duration::from_millis(12_345),
             place: "Lambda ingest".into(),
             text: "hello".into(),
@@ -147,26 +147,30 @@ mod tests {
 
     #[test]
     fn a_brief_line_is_one_line_on_the_screen() {
-        let long = Line { text: "é".repeat(200), ..line(Kind::Note) };
+        let long = TimelineLine { text: "é".repeat(200), ..line(LineKind::Note) };
         assert_eq!(fitted(&long, 80), long);
-        let brief = Line { is_brief: true, ..long };
+        let brief = TimelineLine { is_brief: true, ..long };
         for width in [80, 120] {
             let shown = plain(&fitted(&brief, width));
             assert!(shown.ends_with("é…") && shown.chars().count() == width, "{}: {shown}", shown.chars().count());
         }
-        let short = Line { is_brief: true, ..line(Kind::Note) };
+        let short = TimelineLine { is_brief: true, ..line(LineKind::Note) };
         assert_eq!(fitted(&short, 80), short);
     }
 
     #[test]
     fn logs_are_told_apart_without_colours() {
-        assert_eq!(plain(&line(Kind::Step)), "  12.345  Lambda ingest                 hello");
-        assert_eq!(plain(&line(Kind::Log)), "  12.345  Lambda ingest                 | hello");
+        assert_eq!(plain(&line(LineKind::Step)), "  12.345  Lambda ingest                 hello");
+        assert_eq!(plain(&line(LineKind::Log)), "  12.345  Lambda ingest                 | hello");
     }
 
     #[test]
     fn on_a_terminal_each_kind_has_its_colour() {
-        let table = [(Kind::Step, "\x1b[0mhello"), (Kind::Good, "\x1b[1;32m✓ hello"), (Kind::Bad, "\x1b[31m✗ hello")];
+        let table = [
+            (LineKind::Step, "\x1b[0mhello"),
+            (LineKind::Good, "\x1b[1;32m✓ hello"),
+            (LineKind::Bad, "\x1b[31m✗ hello"),
+        ];
         for (kind, expected) in table {
             let text = coloured(&line(kind));
             assert!(text.contains(expected) && text.ends_with("\x1b[0m"), "{text:?}");

@@ -6,26 +6,26 @@ mod waits;
 
 use std::time::Duration;
 
-use immortal_core::names::HANDED_OVER;
+use immortal_core::names::{HANDED_OVER, env::MAX_CONCURRENCY};
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
-use self::{tasks::Tasks, waits::Waits};
-use super::{dead_letter, plan::Plan};
+use self::{tasks::TimelineTasks, waits::PlannedWaits};
+use super::{dead_letter, plan::LocalPlan};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct TimelineLine {
     pub(crate) at: Duration,
     pub(crate) place: String,
     pub(crate) text: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: LineKind,
     /// Whether it may be cut to the width of the screen.
     pub(crate) is_brief: bool,
 }
 
 /// What a line tells, and so how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum LineKind {
     /// Something happened.
     Step,
     /// The event was handled.
@@ -43,27 +43,27 @@ pub(crate) type DeadLetters<'a> = &'a dyn Fn(&str) -> Option<Message>;
 
 /// Knows the names, which task is which attempt, and what waits.
 #[derive(Debug)]
-pub(crate) struct Timeline {
+pub(crate) struct JobTimeline {
     primary: String,
     dispatcher: String,
     dead_letter_queue: String,
     verbose: bool,
-    tasks: Tasks,
-    waits: Waits,
+    tasks: TimelineTasks,
+    waits: PlannedWaits,
     begin: Option<Duration>,
     /// What runs, each by its place, the latest last.
     running: Vec<String>,
 }
 
-impl Timeline {
-    pub(crate) fn new(plan: &Plan) -> Self {
+impl JobTimeline {
+    pub(crate) fn new(plan: &LocalPlan) -> Self {
         Self {
             primary: plan.primary.clone(),
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
             verbose: plan.verbose,
-            tasks: Tasks::default(),
-            waits: Waits::default(),
+            tasks: TimelineTasks::default(),
+            waits: PlannedWaits::default(),
             begin: None,
             running: Vec::new(),
         }
@@ -80,14 +80,14 @@ impl Timeline {
     }
 
     /// The lines to show once this has happened: mostly one, or none.
-    pub(crate) fn lines(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Vec<Line> {
+    pub(crate) fn lines(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Vec<TimelineLine> {
         let line = self.line(entry, dead_letters);
         let lines = self.waits.pass(entry, line.clone());
         if self.verbose { line.into_iter().collect() } else { lines }
     }
 
     /// The line for the next thing that happened; `None` if it isn't worth one.
-    fn line(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<Line> {
+    fn line(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<TimelineLine> {
         self.begin.get_or_insert(entry.at);
         if let EntrySource::Task { arn, .. } = &entry.source {
             self.tasks.note(arn, &entry.kind);
@@ -100,7 +100,7 @@ impl Timeline {
             EntrySource::Api => self.call(&entry.kind)?,
         };
         let is_brief = !self.verbose && self.is_told_elsewhere(entry);
-        Some(Line { at: self.since_begin(entry.at), place, text, kind, is_brief })
+        Some(TimelineLine { at: self.since_begin(entry.at), place, text, kind, is_brief })
     }
 
     /// Whether what a line says in full is said by other lines too: what the dispatcher did shows in its calls, and why an
@@ -123,13 +123,17 @@ impl Timeline {
         }
     }
 
-    fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(Kind, String)> {
+    fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(LineKind, String)> {
         if let EntryKind::Log { line, .. } = what {
             if function != self.dispatcher {
-                return Some((Kind::Log, text(line)));
+                // `lambda_runtime` warns of the variable by which `--no-hand-over` is said to the process.
+                if line.contains(MAX_CONCURRENCY) {
+                    return None;
+                }
+                return Some((LineKind::Log, text(line)));
             }
             let line = if self.verbose { Some(line.clone()) } else { dispatcher::log(line) };
-            return line.map(|line| (Kind::Note, text(&line)));
+            return line.map(|line| (LineKind::Note, text(&line)));
         }
         let status = || format!("{function} runs in Lambda");
         match what {
@@ -141,26 +145,28 @@ impl Timeline {
             return dispatcher::line(what, &self.waits);
         }
         Some(match what {
-            EntryKind::Invoked => (Kind::Step, format!("takes the event: request {request_id}")),
-            EntryKind::Started { attempt: 1 } => (Kind::Step, "attempt 0 begins".to_owned()),
-            EntryKind::Started { attempt } => (Kind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt))),
-            EntryKind::Answered { .. } => (Kind::Good, "the handler succeeded".to_owned()),
+            EntryKind::Invoked => (LineKind::Step, format!("takes the event: request {request_id}")),
+            EntryKind::Started { attempt: 1 } => (LineKind::Step, "attempt 0 begins".to_owned()),
+            EntryKind::Started { attempt } => {
+                (LineKind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt)))
+            }
+            EntryKind::Answered { .. } => (LineKind::Good, "the handler succeeded".to_owned()),
             EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
-                (Kind::Step, "hands the event over, before its deadline".to_owned())
+                (LineKind::Step, "hands the event over, before its deadline".to_owned())
             }
             EntryKind::Failed { error_type, message } => {
-                (Kind::Bad, format!("failed: {}{message}", type_of(error_type)))
+                (LineKind::Bad, format!("failed: {}{message}", type_of(error_type)))
             }
-            EntryKind::TimedOut { after } => (Kind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
+            EntryKind::TimedOut { after } => (LineKind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
             EntryKind::Retrying { after } => {
-                (Kind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))
+                (LineKind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))
             }
-            EntryKind::Discarded => (Kind::Bad, "the event is gone: nothing catches what fails".to_owned()),
+            EntryKind::Discarded => (LineKind::Bad, "the event is gone: nothing catches what fails".to_owned()),
             _ => return None,
         })
     }
 
-    fn task(&mut self, arn: &str, place: &str, what: &EntryKind) -> Option<(Kind, String)> {
+    fn task(&mut self, arn: &str, place: &str, what: &EntryKind) -> Option<(LineKind, String)> {
         let status = format!("{} runs on {place}", self.primary);
         match what {
             EntryKind::TaskStarted { .. } => self.running.push(status),
@@ -179,42 +185,42 @@ impl Timeline {
         }
     }
 
-    fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(Kind, String)> {
+    fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(LineKind, String)> {
         Some(match &entry.kind {
             EntryKind::Queued { message_id, .. } if name == self.dead_letter_queue => {
                 let reason = dead_letters(message_id).as_ref().and_then(dead_letter::reason);
                 let reason = reason.map_or_else(|| "given up".to_owned(), |reason| text(&reason));
-                (Kind::Bad, format!("the event rests here: {reason}"))
+                (LineKind::Bad, format!("the event rests here: {reason}"))
             }
-            EntryKind::DeadLettered { .. } => (Kind::Bad, "the event rests here: received too often".to_owned()),
+            EntryKind::DeadLettered { .. } => (LineKind::Bad, "the event rests here: received too often".to_owned()),
             what if is_redrive(what) => {
                 let series = self.tasks.begin_series();
-                (Kind::Step, format!("holds the redriven event, which begins series {series}"))
+                (LineKind::Step, format!("holds the redriven event, which begins series {series}"))
             }
             EntryKind::Queued { .. } => match self.tasks.next_stop_event() {
-                Some(task) => (Kind::Step, format!("holds the stop event of {task}")),
-                None => (Kind::Step, "holds the failed event".to_owned()),
+                Some(task) => (LineKind::Step, format!("holds the stop event of {task}")),
+                None => (LineKind::Step, "holds the failed event".to_owned()),
             },
             EntryKind::Received { count, .. } if *count > 1 => {
-                (Kind::Step, format!("offers it for the {} time", nth(*count)))
+                (LineKind::Step, format!("offers it for the {} time", nth(*count)))
             }
             EntryKind::VisibilityChanged { timeout, .. } => {
                 let until = self.since_begin(entry.at) + *timeout;
                 let (seconds, until) = (timeout.as_secs(), until.as_secs_f64());
-                (Kind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
+                (LineKind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
             }
             EntryKind::Returned { message_id } if !self.waits.hold(message_id) => {
-                (Kind::Bad, "keeps it: it wasn't dispatched".to_owned())
+                (LineKind::Bad, "keeps it: it wasn't dispatched".to_owned())
             }
             _ => return None,
         })
     }
 
-    fn call(&self, what: &EntryKind) -> Option<(Kind, String)> {
+    fn call(&self, what: &EntryKind) -> Option<(LineKind, String)> {
         let EntryKind::Called { operation, status, code, .. } = what else { return None };
         let failed = code.is_some() || !(200..300).contains(status);
         let shown = self.verbose || failed || operation == "RunTask" || operation == "GetFunction";
-        let kind = if failed { Kind::Bad } else { Kind::Step };
+        let kind = if failed { LineKind::Bad } else { LineKind::Step };
         let answer = match (status, code) {
             (0, _) => "the connection was reset".to_owned(),
             (status, Some(code)) => format!("{status} {code}"),

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use super::plan::{Plan, Platforms};
+use super::plan::{ImagePlatforms, RunnerPlan};
 
 /// The user that the runner is, and that owns what it writes. Any number but root's: no image has to know it.
 const USER: u32 = 65532;
@@ -13,13 +13,13 @@ const DIRECTORIES: [(&str, u32); 3] = [("var/task/", 0o755), ("opt/", 0o755), ("
 /// Where the program lies in the image: not in the task root, which is the function's.
 pub(crate) const PROGRAM: &str = "/usr/local/bin/immortal-runner";
 
-pub(crate) fn dockerfile(plan: &Plan) -> String {
-    let Plan { name, base, platforms } = plan;
+pub(crate) fn dockerfile(plan: &RunnerPlan) -> String {
+    let RunnerPlan { name, base, platforms } = plan;
     let (platform, argument, program) = match platforms {
-        Platforms::One(architecture) => {
+        ImagePlatforms::One(architecture) => {
             (format!("--platform=linux/{} ", architecture.docker()), "", platforms.path(*architecture))
         }
-        Platforms::Both => (String::new(), "ARG TARGETARCH\n", "${TARGETARCH}/bootstrap".to_owned()),
+        ImagePlatforms::Both => (String::new(), "ARG TARGETARCH\n", "${TARGETARCH}/bootstrap".to_owned()),
     };
     format!(
         r#"# Written by `cargo immortal runner`.
@@ -45,10 +45,10 @@ ENTRYPOINT ["{PROGRAM}"]
     )
 }
 
-pub(crate) fn dockerignore(plan: &Plan) -> String {
+pub(crate) fn dockerignore(plan: &RunnerPlan) -> String {
     let programs = match plan.platforms {
-        Platforms::One(architecture) => vec![plan.platforms.path(architecture)],
-        Platforms::Both => Platforms::BOTH.map(|architecture| plan.platforms.path(architecture)).to_vec(),
+        ImagePlatforms::One(architecture) => vec![plan.platforms.path(architecture)],
+        ImagePlatforms::Both => ImagePlatforms::BOTH.map(|architecture| plan.platforms.path(architecture)).to_vec(),
     };
     let files = ["ca-certificates.crt", "directories.tar"].map(str::to_owned).into_iter().chain(programs);
     files.fold("*\n".to_owned(), |text, file| text + "!" + &file + "\n")
@@ -102,21 +102,21 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
-    use crate::{artifact::Architecture, runner::plan::Base};
+    use crate::{artifact::CpuArchitecture, runner::plan::BaseImage};
 
-    fn check(base: Base, platforms: Platforms, file: &expect_test::ExpectFile) {
-        let plan = Plan { name: "hello".into(), base, platforms };
+    fn check(base: BaseImage, platforms: ImagePlatforms, file: &expect_test::ExpectFile) {
+        let plan = RunnerPlan { name: "hello".into(), base, platforms };
         file.assert_eq(&format!("{}\n# .dockerignore\n{}", dockerfile(&plan), dockerignore(&plan)));
     }
 
     #[test]
     fn for_one_processor() {
-        check(Base::Lambda, Platforms::One(Architecture::Arm64), &expect_file!["expected/one.Dockerfile"]);
+        check(BaseImage::Lambda, ImagePlatforms::One(CpuArchitecture::Arm64), &expect_file!["expected/one.Dockerfile"]);
     }
 
     #[test]
     fn for_both() {
-        check(Base::Scratch, Platforms::Both, &expect_file!["expected/both.Dockerfile"]);
+        check(BaseImage::Scratch, ImagePlatforms::Both, &expect_file!["expected/both.Dockerfile"]);
     }
 
     #[test]

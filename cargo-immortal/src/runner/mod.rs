@@ -7,10 +7,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::ExitCode};
 
 use immortal_core::role::Role;
 
-use self::plan::{Base, Offer, Plan, Platforms};
+use self::plan::{BaseImage, ImagePlatforms, RunnerOffer, RunnerPlan};
 use crate::{
-    artifact::{self, Architecture, Artifact},
-    failure::Failure,
+    artifact::{self, BuildArtifact, CpuArchitecture},
+    failure::CommandError,
     names,
     output::say,
     package,
@@ -18,7 +18,7 @@ use crate::{
 
 /// What to write a Docker context of.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct RunnerArgs {
     /// The package with the handler, as NAME or NAME@VERSION
     #[arg(short, long)]
     package: Option<String>,
@@ -26,11 +26,11 @@ pub(crate) struct Args {
     #[arg(long)]
     bin: Option<String>,
     /// The image to build on; `scratch` for a static program
-    #[arg(long, value_name = "IMAGE", default_value_t = Base::Lambda)]
-    base: Base,
+    #[arg(long, value_name = "IMAGE", default_value_t = BaseImage::Lambda)]
+    base: BaseImage,
     /// The processor of the tasks [default: the program's]
     #[arg(long, value_name = "ARCH")]
-    arch: Option<Architecture>,
+    arch: Option<CpuArchitecture>,
     /// The program, or a zip that holds it; once for each processor [default: target/lambda/NAME/bootstrap.zip]
     #[arg(long, value_name = "PATH")]
     binary: Vec<PathBuf>,
@@ -43,26 +43,26 @@ pub(crate) struct Args {
 }
 
 #[allow(clippy::unused_async, reason = "called as every command is")]
-pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let Args { package, bin, base, arch, binary, output, force } = args;
-    let candidate = package::find(&package::Selection { package, bin, release: false })?;
+pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
+    let RunnerArgs { package, bin, base, arch, binary, output, force } = args;
+    let candidate = package::find(&package::PackageSelection { package, bin, release: false })?;
     let target = artifact::target_directory()?;
     let output = output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("runner"));
     artifact::may_write(&output.join("Dockerfile"), force)?;
 
     let artifacts = if binary.is_empty() {
-        Artifact::of_lambda(&target, &candidate)?.into_iter().collect()
+        BuildArtifact::of_lambda(&target, &candidate)?.into_iter().collect()
     } else {
-        binary.into_iter().map(Artifact::read).collect::<Result<Vec<_>, _>>()?
+        binary.into_iter().map(BuildArtifact::read).collect::<Result<Vec<_>, _>>()?
     };
     let offers: Vec<_> = artifacts.iter().map(offer).collect();
-    let plan = plan::plan(&candidate, base, arch, &offers).map_err(Failure::WrongUse)?;
+    let plan = plan::plan(&candidate, base, arch, &offers).map_err(CommandError::WrongUse)?;
 
     for artifact in &artifacts {
         let path = output.join(plan.platforms.path(artifact.program.architecture));
         artifact::write(&path, &artifact.bytes)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-            .map_err(|error| Failure::Failed(format!("{} can't be made executable: {error}", path.display())))?;
+            .map_err(|error| CommandError::Failed(format!("{} can't be made executable: {error}", path.display())))?;
     }
     artifact::write(&output.join("ca-certificates.crt"), files::certificates().as_bytes())?;
     artifact::write(&output.join("directories.tar"), &files::directories())?;
@@ -78,8 +78,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn offer(artifact: &Artifact) -> Offer<'_> {
-    Offer {
+fn offer(artifact: &BuildArtifact) -> RunnerOffer<'_> {
+    RunnerOffer {
         path: &artifact.path,
         program: artifact.program,
         immortal: artifact.has_role(Role::Handler),
@@ -87,13 +87,13 @@ fn offer(artifact: &Artifact) -> Offer<'_> {
     }
 }
 
-fn next(plan: &Plan, output: &str) -> String {
+fn next(plan: &RunnerPlan, output: &str) -> String {
     let image = names::repository(&plan.name);
     match plan.platforms {
-        Platforms::One(architecture) => {
+        ImagePlatforms::One(architecture) => {
             format!("docker build --platform linux/{} -t {image} {output}", architecture.docker())
         }
-        Platforms::Both => {
+        ImagePlatforms::Both => {
             format!("docker buildx build --platform linux/amd64,linux/arm64 -t REGISTRY/{image} --push {output}")
         }
     }

@@ -5,14 +5,14 @@ use std::{fmt, path::Path, str::FromStr};
 use immortal_core::role::Role;
 
 use crate::{
-    artifact::{Architecture, Program, build_command, package_path, shown},
-    package::Candidate,
+    artifact::{BuiltProgram, CpuArchitecture, build_command, package_path, shown},
+    package::PackageCandidate,
     pair::without_role,
 };
 
 /// The image that the runner's is built on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Base {
+pub(crate) enum BaseImage {
     /// What Lambda itself runs the function in.
     Lambda,
     /// Nothing: for a static program.
@@ -26,7 +26,7 @@ pub(crate) enum Base {
 /// Source: <https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html>
 const LAMBDA_GLIBC: u32 = 34;
 
-impl FromStr for Base {
+impl FromStr for BaseImage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -43,7 +43,7 @@ impl FromStr for Base {
 }
 
 /// As a Dockerfile names it.
-impl fmt::Display for Base {
+impl fmt::Display for BaseImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Lambda => "public.ecr.aws/lambda/provided:al2023",
@@ -55,26 +55,26 @@ impl fmt::Display for Base {
 
 /// Everything that decides the context's files but the programs themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct RunnerPlan {
     /// The function's name.
     pub(crate) name: String,
-    pub(crate) base: Base,
-    pub(crate) platforms: Platforms,
+    pub(crate) base: BaseImage,
+    pub(crate) platforms: ImagePlatforms,
 }
 
 /// What the image can run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Platforms {
-    One(Architecture),
+pub(crate) enum ImagePlatforms {
+    One(CpuArchitecture),
     /// Each of [`Platforms::BOTH`].
     Both,
 }
 
-impl Platforms {
-    pub(crate) const BOTH: [Architecture; 2] = [Architecture::X86_64, Architecture::Arm64];
+impl ImagePlatforms {
+    pub(crate) const BOTH: [CpuArchitecture; 2] = [CpuArchitecture::X86_64, CpuArchitecture::Arm64];
 
     /// Where the program of a processor lies in the context.
-    pub(crate) fn path(self, architecture: Architecture) -> String {
+    pub(crate) fn path(self, architecture: CpuArchitecture) -> String {
         match self {
             Self::One(_) => "bootstrap".to_owned(),
             Self::Both => format!("{}/bootstrap", architecture.docker()),
@@ -84,9 +84,9 @@ impl Platforms {
 
 /// A program that was offered for the image.
 #[derive(Debug)]
-pub(crate) struct Offer<'a> {
+pub(crate) struct RunnerOffer<'a> {
     pub(crate) path: &'a Path,
-    pub(crate) program: Program,
+    pub(crate) program: BuiltProgram,
     /// Whether there is anything of ours in it.
     pub(crate) immortal: bool,
     /// Whether it has the runner's role.
@@ -95,13 +95,13 @@ pub(crate) struct Offer<'a> {
 
 /// Makes a plan of what was offered, or says what to build instead.
 pub(crate) fn plan(
-    candidate: &Candidate,
-    base: Base,
-    asked: Option<Architecture>,
-    offers: &[Offer<'_>],
-) -> Result<Plan, String> {
+    candidate: &PackageCandidate,
+    base: BaseImage,
+    asked: Option<CpuArchitecture>,
+    offers: &[RunnerOffer<'_>],
+) -> Result<RunnerPlan, String> {
     let package = &candidate.package;
-    for Offer { path, program, immortal, runner } in offers {
+    for RunnerOffer { path, program, immortal, runner } in offers {
         let path = shown(path);
         let anew = build_command(candidate, program.architecture);
         if !immortal {
@@ -119,10 +119,10 @@ pub(crate) fn plan(
             ));
         }
         match (&base, program.glibc) {
-            (Base::Scratch, _) if program.dynamic => {
+            (BaseImage::Scratch, _) if program.dynamic => {
                 let target = match program.architecture {
-                    Architecture::X86_64 => "x86_64",
-                    Architecture::Arm64 => "aarch64",
+                    CpuArchitecture::X86_64 => "x86_64",
+                    CpuArchitecture::Arm64 => "aarch64",
                 };
                 return Err(format!(
                     "{path} is linked dynamically, and can't run from scratch; build a static one: \
@@ -130,7 +130,7 @@ pub(crate) fn plan(
                      or leave out --base"
                 ));
             }
-            (Base::Lambda, Some(glibc)) if glibc > LAMBDA_GLIBC => {
+            (BaseImage::Lambda, Some(glibc)) if glibc > LAMBDA_GLIBC => {
                 return Err(format!(
                     "{path} needs glibc 2.{glibc}, and neither {base} nor Lambda itself has a newer one than \
                      2.{LAMBDA_GLIBC}; build it for them: {anew}"
@@ -144,42 +144,47 @@ pub(crate) fn plan(
             return Err(format!(
                 "there is no {} yet; build it: {}, or name a program with --binary",
                 package_path(Path::new("target"), candidate).display(),
-                build_command(candidate, asked.unwrap_or(Architecture::X86_64))
+                build_command(candidate, asked.unwrap_or(CpuArchitecture::X86_64))
             ));
         }
-        [one] => Platforms::One(one.program.architecture),
-        [one, other] if one.program.architecture != other.program.architecture => Platforms::Both,
+        [one] => ImagePlatforms::One(one.program.architecture),
+        [one, other] if one.program.architecture != other.program.architecture => ImagePlatforms::Both,
         _ => return Err("an image has one program for each processor; give --binary once for each".to_owned()),
     };
-    Ok(Plan { name: candidate.name.clone(), base, platforms })
+    Ok(RunnerPlan { name: candidate.name.clone(), base, platforms })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::package::example;
-    use Architecture::{Arm64, X86_64};
+    use CpuArchitecture::{Arm64, X86_64};
 
-    fn offer(architecture: Architecture, dynamic: bool, glibc: Option<u32>) -> Offer<'static> {
+    fn offer(architecture: CpuArchitecture, dynamic: bool, glibc: Option<u32>) -> RunnerOffer<'static> {
         let path = Path::new("target/lambda/hello/bootstrap.zip");
-        Offer { path, program: Program { architecture, dynamic, glibc }, immortal: true, runner: true }
+        RunnerOffer { path, program: BuiltProgram { architecture, dynamic, glibc }, immortal: true, runner: true }
     }
 
-    fn lambda(architecture: Architecture) -> Offer<'static> {
+    fn lambda(architecture: CpuArchitecture) -> RunnerOffer<'static> {
         offer(architecture, true, Some(34))
     }
 
     #[test]
     fn what_fits_makes_an_image() {
         let table = [
-            (Base::Lambda, None, vec![lambda(X86_64)], Platforms::One(X86_64)),
-            (Base::Lambda, Some(Arm64), vec![lambda(Arm64)], Platforms::One(Arm64)),
-            (Base::Scratch, None, vec![offer(X86_64, false, None)], Platforms::One(X86_64)),
-            (Base::Lambda, None, vec![lambda(Arm64), lambda(X86_64)], Platforms::Both),
-            (Base::Other("debian:13".into()), None, vec![offer(X86_64, true, Some(41))], Platforms::One(X86_64)),
+            (BaseImage::Lambda, None, vec![lambda(X86_64)], ImagePlatforms::One(X86_64)),
+            (BaseImage::Lambda, Some(Arm64), vec![lambda(Arm64)], ImagePlatforms::One(Arm64)),
+            (BaseImage::Scratch, None, vec![offer(X86_64, false, None)], ImagePlatforms::One(X86_64)),
+            (BaseImage::Lambda, None, vec![lambda(Arm64), lambda(X86_64)], ImagePlatforms::Both),
+            (
+                BaseImage::Other("debian:13".into()),
+                None,
+                vec![offer(X86_64, true, Some(41))],
+                ImagePlatforms::One(X86_64),
+            ),
         ];
         for (base, asked, offers, platforms) in table {
-            let expected = Plan { name: "hello".into(), base: base.clone(), platforms };
+            let expected = RunnerPlan { name: "hello".into(), base: base.clone(), platforms };
             assert_eq!(plan(&example("hello", "hello"), base, asked, &offers), Ok(expected));
         }
     }
@@ -187,46 +192,51 @@ mod tests {
     #[test]
     fn what_does_not_fit_names_the_next_command() {
         let build = "cargo lambda build --release --output-format zip";
-        let foreign = Offer { immortal: false, runner: false, ..lambda(X86_64) };
-        let slim = Offer { runner: false, ..lambda(Arm64) };
+        let foreign = RunnerOffer { immortal: false, runner: false, ..lambda(X86_64) };
+        let slim = RunnerOffer { runner: false, ..lambda(Arm64) };
         let table = [
             (
-                Base::Lambda,
+                BaseImage::Lambda,
                 None,
                 vec![],
                 format!("no target/lambda/hello/bootstrap.zip yet; build it: {build} -p hello,"),
             ),
-            (Base::Lambda, Some(Arm64), vec![], format!("build it: {build} --arm64 -p hello,")),
+            (BaseImage::Lambda, Some(Arm64), vec![], format!("build it: {build} --arm64 -p hello,")),
             (
-                Base::Lambda,
+                BaseImage::Lambda,
                 Some(Arm64),
                 vec![lambda(X86_64)],
                 format!("is for x86_64, and not for arm64; build it anew: {build} --arm64 -p hello"),
             ),
             (
-                Base::Scratch,
+                BaseImage::Scratch,
                 None,
                 vec![lambda(Arm64)],
                 format!(
                     "can't run from scratch; build a static one: {build} --target aarch64-unknown-linux-musl -p hello"
                 ),
             ),
-            (Base::Lambda, None, vec![offer(X86_64, true, Some(36))], "needs glibc 2.36, and neither".to_owned()),
+            (BaseImage::Lambda, None, vec![offer(X86_64, true, Some(36))], "needs glibc 2.36, and neither".to_owned()),
             (
-                Base::Lambda,
+                BaseImage::Lambda,
                 None,
                 vec![foreign],
                 format!("is no immortal function; put #[immortal] on its handler, then: {build}"),
             ),
             (
-                Base::Lambda,
+                BaseImage::Lambda,
                 None,
                 vec![slim],
                 format!(
                     "was built without the runner role; build a program that has it: {build} --arm64 -p hello --features"
                 ),
             ),
-            (Base::Lambda, None, vec![lambda(X86_64), lambda(X86_64)], "one program for each processor".to_owned()),
+            (
+                BaseImage::Lambda,
+                None,
+                vec![lambda(X86_64), lambda(X86_64)],
+                "one program for each processor".to_owned(),
+            ),
         ];
         for (base, asked, offers, expected) in table {
             let error = plan(&example("hello", "hello"), base, asked, &offers).expect_err(&expected);
@@ -236,9 +246,9 @@ mod tests {
 
     #[test]
     fn bases_are_read_as_written() {
-        for base in [Base::Lambda, Base::Scratch, Base::Other("debian:13-slim".into())] {
+        for base in [BaseImage::Lambda, BaseImage::Scratch, BaseImage::Other("debian:13-slim".into())] {
             assert_eq!(base.to_string().parse(), Ok(base));
         }
-        assert!("".parse::<Base>().is_err() && "a\nRUN b".parse::<Base>().is_err());
+        assert!("".parse::<BaseImage>().is_err() && "a\nRUN b".parse::<BaseImage>().is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// One statement of a policy.
 #[derive(Debug)]
-pub(crate) struct Grant {
+pub(crate) struct PolicyGrant {
     sid: &'static str,
     actions: &'static [&'static str],
     /// As YAML.
@@ -20,13 +20,13 @@ const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${AWS::StackName}/*";
 
 /// What Lambda does for the primary, besides what the handler does.
-pub(crate) const PRIMARY: &[Grant] = &[
+pub(crate) const PRIMARY: &[PolicyGrant] = &[
     grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]),
     grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt FailureQueue.Arn"]),
 ];
 
 /// What the dispatcher does, and Lambda for it.
-pub(crate) const DISPATCHER: &[Grant] = &[
+pub(crate) const DISPATCHER: &[PolicyGrant] = &[
     grant("WriteLogs", WRITE_LOGS, &["!GetAtt DispatcherLogs.Arn"]),
     grant(
         "TakeFailures",
@@ -34,7 +34,7 @@ pub(crate) const DISPATCHER: &[Grant] = &[
         &["!GetAtt FailureQueue.Arn"],
     ),
     grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt DeadLetterQueue.Arn"]),
-    Grant {
+    PolicyGrant {
         condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
         ..grant(
             "StartTasks",
@@ -48,27 +48,27 @@ pub(crate) const DISPATCHER: &[Grant] = &[
         &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*"],
     ),
     // The tasks of a cluster are listed on `*`, narrowed by the condition: https://github.com/cdklabs/construct-hub/pull/1207.
-    Grant {
+    PolicyGrant {
         condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
         ..grant("FindTasks", &["ecs:ListTasks"], &["'*'"])
     },
     // It takes no resource. A dead letter names the log that it finds.
     grant("FindLogs", &["ecs:DescribeTaskDefinition"], &["'*'"]),
-    Grant {
+    PolicyGrant {
         condition: Some(["StringEquals", "iam:PassedToService", "ecs-tasks.amazonaws.com"]),
         ..grant("GiveTasksTheirRoles", &["iam:PassRole"], &["!GetAtt TaskRole.Arn", "!GetAtt ExecutionRole.Arn"])
     },
     grant("KeepLargeEvents", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[EVENTS]),
     // Without it a HEAD of what is gone is a 403 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). S3
     // takes the key for the prefix there, as https://github.com/ceph/ceph/pull/68577 found.
-    Grant {
+    PolicyGrant {
         condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${AWS::StackName}/*"]),
         ..grant("SeeWhichAreGone", &["s3:ListBucket"], &["!GetAtt EventBucket.Arn"])
     },
 ];
 
 /// What the runner does, besides what the handler does.
-pub(crate) const RUNNER: &[Grant] = &[
+pub(crate) const RUNNER: &[PolicyGrant] = &[
     grant("FetchCode", &["lambda:GetFunction"], &["!GetAtt Primary.Arn", "!Sub ${Primary.Arn}:*"]),
     grant(
         "FetchLayers",
@@ -80,10 +80,10 @@ pub(crate) const RUNNER: &[Grant] = &[
 ];
 
 /// What ECS does so that a task has logs.
-pub(crate) const LOGS: &[Grant] = &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt RunnerLogs.Arn"])];
+pub(crate) const LOGS: &[PolicyGrant] = &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt RunnerLogs.Arn"])];
 
 /// What ECS does to pull the runner's image.
-pub(crate) const IMAGE: &[Grant] = &[
+pub(crate) const IMAGE: &[PolicyGrant] = &[
     grant(
         "PullImage",
         &["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
@@ -93,14 +93,14 @@ pub(crate) const IMAGE: &[Grant] = &[
     grant("LogIn", &["ecr:GetAuthorizationToken"], &["'*'"]),
 ];
 
-const fn grant(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> Grant {
-    Grant { sid, actions, resources, condition: None }
+const fn grant(sid: &'static str, actions: &'static [&'static str], resources: &'static [&'static str]) -> PolicyGrant {
+    PolicyGrant { sid, actions, resources, condition: None }
 }
 
 /// The statements as a YAML list, indented by so many spaces.
-pub(crate) fn yaml(grants: &[Grant], indent: usize) -> String {
+pub(crate) fn yaml(grants: &[PolicyGrant], indent: usize) -> String {
     let mut yaml = String::new();
-    for Grant { sid, actions, resources, condition } in grants {
+    for PolicyGrant { sid, actions, resources, condition } in grants {
         let mut line = |depth: usize, text: &str| {
             // Writing to a string can't fail.
             let _ = writeln!(yaml, "{:width$}{text}", "", width = indent + depth);
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn granted(grants: &'static [Grant]) -> BTreeSet<&'static str> {
+    fn granted(grants: &'static [PolicyGrant]) -> BTreeSet<&'static str> {
         grants.iter().flat_map(|grant| grant.actions).copied().collect()
     }
 
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn granted_is_what_is_called() {
         type Calls = &'static [(&'static str, &'static str)];
-        type Row = (&'static str, &'static [Grant], Calls, Calls);
+        type Row = (&'static str, &'static [PolicyGrant], Calls, Calls);
         const LOG: Calls = &[
             ("logs:CreateLogStream", "the platform, for each sandbox or task"),
             ("logs:PutLogEvents", "the platform, for each line"),

@@ -12,21 +12,21 @@ use std::{
 };
 
 use self::{
-    packages::Packages,
-    plan::{Delivery, Plan, Task},
+    packages::ZipPackages,
+    plan::{FailureDelivery, TaskSettings, TemplatePlan},
 };
 use crate::{
-    artifact::{self, Architecture},
-    failure::Failure,
+    artifact::{self, CpuArchitecture},
+    failure::CommandError,
     output::say,
     package, value,
 };
 
 /// What to write a template of.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct TemplateArgs {
     #[command(flatten)]
-    selection: package::Selection,
+    selection: package::PackageSelection,
     /// Where to write the template [default: target/immortal/NAME/template.yaml]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     dispatcher_zip: Option<PathBuf>,
     /// The processor of functions and tasks [default: the package's, else `x86_64`]
     #[arg(long, value_name = "ARCH")]
-    arch: Option<Architecture>,
+    arch: Option<CpuArchitecture>,
     /// Fill the failure queue by the function's `DeadLetterConfig` instead of its `OnFailure` destination
     #[arg(long)]
     dead_letter_config: bool,
@@ -53,29 +53,29 @@ pub(crate) struct Args {
     memory: u32,
     /// A variable of the Lambda function; the handler has it in Fargate too
     #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<value::Variable>,
+    env: Vec<value::EnvVariable>,
 }
 
-pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
     let candidate = package::find(&args.selection)?;
     let target = artifact::target_directory()?;
     let output = args.output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("template.yaml"));
     artifact::may_write(&output, args.force)?;
 
     let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate));
-    let packages = Packages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
-    let architecture = packages.architecture(args.arch, &candidate).map_err(Failure::WrongUse)?;
+    let packages = ZipPackages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
+    let architecture = packages.architecture(args.arch, &candidate).map_err(CommandError::WrongUse)?;
     let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
     let from_template = |zip: &Path| Ok(relative(&resolved(zip)?, &resolved(&output)?));
-    let plan = Plan {
+    let plan = TemplatePlan {
         code: from_template(&zip)?,
         dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
         architecture,
-        delivery: if args.dead_letter_config { Delivery::DeadLetterConfig } else { Delivery::OnFailure },
+        delivery: if args.dead_letter_config { FailureDelivery::DeadLetterConfig } else { FailureDelivery::OnFailure },
         timeout: args.timeout,
         memory: args.memory,
         environment: args.env,
-        task: Task::of(&manifest),
+        task: TaskSettings::of(&manifest),
         name: candidate.name.clone(),
     };
     artifact::write(&output, render::template(&plan).as_bytes())?;
@@ -100,8 +100,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 /// The absolute path without `..` and links, of which the end may not exist yet.
-fn resolved(path: &Path) -> Result<PathBuf, Failure> {
-    let unknown = |error| Failure::WrongUse(format!("{} can't be found: {error}", path.display()));
+fn resolved(path: &Path) -> Result<PathBuf, CommandError> {
+    let unknown = |error| CommandError::WrongUse(format!("{} can't be found: {error}", path.display()));
     let absolute = std::path::absolute(path).map_err(unknown)?;
     let mut resolved = PathBuf::new();
     for component in absolute.components() {

@@ -5,32 +5,36 @@ use std::path::Path;
 use immortal_core::{manifest::Manifest, role::Role};
 
 use crate::{
-    artifact::{Architecture, Artifact, build_command, build_roles_command, shown},
-    binary::{self, Roles},
+    artifact::{BuildArtifact, CpuArchitecture, build_command, build_roles_command, shown},
+    binary::{self, LinkedRoles},
     describe::describe,
-    failure::Failure,
-    package::Candidate,
+    failure::CommandError,
+    package::PackageCandidate,
     pair,
-    value::Variable,
+    value::EnvVariable,
 };
 
 #[derive(Debug)]
-pub(super) struct Packages {
+pub(super) struct ZipPackages {
     /// The primary's, and the dispatcher's where that one has none of its own.
-    pub(super) primary: Option<Artifact>,
-    dispatcher: Option<Artifact>,
+    pub(super) primary: Option<BuildArtifact>,
+    dispatcher: Option<BuildArtifact>,
 }
 
-impl Packages {
+impl ZipPackages {
     /// Reads those that are there; the dispatcher's own must be, and the primary's beside it.
-    pub(super) fn read(zip: &Path, dispatcher_zip: Option<&Path>, candidate: &Candidate) -> Result<Self, Failure> {
-        let read = |path: &Path| path.exists().then(|| Artifact::read(path.to_owned())).transpose();
+    pub(super) fn read(
+        zip: &Path,
+        dispatcher_zip: Option<&Path>,
+        candidate: &PackageCandidate,
+    ) -> Result<Self, CommandError> {
+        let read = |path: &Path| path.exists().then(|| BuildArtifact::read(path.to_owned())).transpose();
         let packages = Self { primary: read(zip)?, dispatcher: dispatcher_zip.map_or(Ok(None), read)? };
         if let Some(dispatcher_zip) = dispatcher_zip {
             let architecture = packages.dispatcher.as_ref().or(packages.primary.as_ref());
-            let architecture = architecture.map_or(Architecture::X86_64, |built| built.program.architecture);
+            let architecture = architecture.map_or(CpuArchitecture::X86_64, |built| built.program.architecture);
             let missing =
-                |path, build| Err(Failure::WrongUse(format!("there is no {}; build it: {build}", shown(path))));
+                |path, build| Err(CommandError::WrongUse(format!("there is no {}; build it: {build}", shown(path))));
             if packages.primary.is_none() {
                 return missing(zip, build_command(candidate, architecture));
             }
@@ -47,14 +51,14 @@ impl Packages {
     /// The processor that was asked for, which must be the one that the packages are for.
     pub(super) fn architecture(
         &self,
-        asked: Option<Architecture>,
-        candidate: &Candidate,
-    ) -> Result<Architecture, String> {
-        let of = |built: &Option<Artifact>| built.as_ref().map(|built| built.program.architecture);
-        let wanted = asked.or(of(&self.primary)).unwrap_or(Architecture::X86_64);
-        let commands: [fn(&Candidate, Architecture) -> String; 2] = [build_command, build_roles_command];
+        asked: Option<CpuArchitecture>,
+        candidate: &PackageCandidate,
+    ) -> Result<CpuArchitecture, String> {
+        let of = |built: &Option<BuildArtifact>| built.as_ref().map(|built| built.program.architecture);
+        let wanted = asked.or(of(&self.primary)).unwrap_or(CpuArchitecture::X86_64);
+        let commands: [fn(&PackageCandidate, CpuArchitecture) -> String; 2] = [build_command, build_roles_command];
         for (built, command) in [&self.primary, &self.dispatcher].into_iter().zip(commands) {
-            if let Some(Artifact { path, program, .. }) = built
+            if let Some(BuildArtifact { path, program, .. }) = built
                 && program.architecture != wanted
             {
                 return Err(format!(
@@ -71,10 +75,10 @@ impl Packages {
     /// What two packages say of themselves, or else a build of the source for this machine.
     pub(super) async fn describe(
         &self,
-        candidate: &Candidate,
+        candidate: &PackageCandidate,
         release: bool,
-        variables: &[Variable],
-    ) -> Result<Manifest, Failure> {
+        variables: &[EnvVariable],
+    ) -> Result<Manifest, CommandError> {
         if let (Some(primary), Some(dispatcher)) = (&self.primary, &self.dispatcher) {
             if primary.program.runs_here() {
                 let unpacked = (primary.unpack()?, dispatcher.unpack()?);
@@ -88,7 +92,7 @@ impl Packages {
                 shown(&dispatcher.path)
             );
         }
-        let executable = binary::build(candidate, Roles::Declared, release).await?;
+        let executable = binary::build(candidate, LinkedRoles::Declared, release).await?;
         describe(&executable, &shown(&executable), variables).await
     }
 }
@@ -96,15 +100,15 @@ impl Packages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::Program;
+    use crate::artifact::BuiltProgram;
 
     #[test]
     fn the_packages_decide_the_processor() {
-        use Architecture::{Arm64, X86_64};
-        let built = |path: &str, architecture| Artifact {
+        use CpuArchitecture::{Arm64, X86_64};
+        let built = |path: &str, architecture| BuildArtifact {
             path: path.into(),
             bytes: Vec::new(),
-            program: Program { architecture, dynamic: true, glibc: Some(34) },
+            program: BuiltProgram { architecture, dynamic: true, glibc: Some(34) },
         };
         let primary = |architecture| Some(built("primary.zip", architecture));
         let dispatcher = |architecture| Some(built("dispatcher.zip", architecture));
@@ -133,7 +137,7 @@ mod tests {
             ),
         ];
         for (asked, primary, dispatcher, expected) in table {
-            assert_eq!(Packages { primary, dispatcher }.architecture(asked, &hello), expected);
+            assert_eq!(ZipPackages { primary, dispatcher }.architecture(asked, &hello), expected);
         }
     }
 }

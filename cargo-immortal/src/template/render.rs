@@ -2,17 +2,17 @@
 
 use super::{
     grants,
-    plan::{Delivery, Plan},
+    plan::{FailureDelivery, TemplatePlan},
 };
 use crate::names::repository;
 
 const TEMPLATE: &str = include_str!("template.yaml");
 
 /// Fills the template in.
-pub(crate) fn template(plan: &Plan) -> String {
+pub(crate) fn template(plan: &TemplatePlan) -> String {
     let (on_failure, dead_letter_config, lost_metric) = match plan.delivery {
-        Delivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
-        Delivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
+        FailureDelivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
+        FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
     };
     let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
     let values = [
@@ -49,7 +49,7 @@ const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
         TargetArn: !GetAtt FailureQueue.Arn
 ";
 
-fn environment(plan: &Plan) -> String {
+fn environment(plan: &TemplatePlan) -> String {
     let lines =
         plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
     lines.collect()
@@ -98,19 +98,19 @@ mod tests {
     use expect_test::expect_file;
 
     use super::*;
-    use crate::{artifact::Architecture, template::plan::Task, value::Variable};
+    use crate::{artifact::CpuArchitecture, template::plan::TaskSettings, value::EnvVariable};
 
-    fn plan() -> Plan {
-        Plan {
+    fn plan() -> TemplatePlan {
+        TemplatePlan {
             name: "hello".into(),
             code: "../../lambda/hello/bootstrap.zip".into(),
             dispatcher_code: None,
-            architecture: Architecture::X86_64,
-            delivery: Delivery::OnFailure,
+            architecture: CpuArchitecture::X86_64,
+            delivery: FailureDelivery::OnFailure,
             timeout: Duration::from_mins(15),
             memory: 512,
             environment: Vec::new(),
-            task: Task { cpu: 1024, memory: 2048, storage: None },
+            task: TaskSettings { cpu: 1024, memory: 2048, storage: None },
         }
     }
 
@@ -121,17 +121,17 @@ mod tests {
 
     #[test]
     fn of_everything_that_can_be_said() {
-        let variable = |name: &str, value: &str| Variable { name: name.into(), value: value.into() };
-        let plan = Plan {
+        let variable = |name: &str, value: &str| EnvVariable { name: name.into(), value: value.into() };
+        let plan = TemplatePlan {
             name: "My-Export".into(),
             code: "/builds/my export/bootstrap.zip".into(),
             dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
-            architecture: Architecture::Arm64,
-            delivery: Delivery::DeadLetterConfig,
+            architecture: CpuArchitecture::Arm64,
+            delivery: FailureDelivery::DeadLetterConfig,
             timeout: Duration::from_mins(1),
             memory: 1769,
             environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
-            task: Task { cpu: 4096, memory: 16384, storage: Some(100) },
+            task: TaskSettings { cpu: 4096, memory: 16384, storage: Some(100) },
         };
         expect_file!["expected/everything.yaml"].assert_eq(&template(&plan));
     }

@@ -86,11 +86,10 @@ impl ArmedHandOver {
     }
 }
 
-/// Off without grace, where a variable says so, in every attempt after Lambda's own, and with more than one invocation in a process.
+/// Off without grace, in every attempt after Lambda's own, and with more than one invocation in a process.
 fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
     let number = |name: &str| lookup(name).and_then(|value| value.parse::<u64>().ok());
     grace > 0
-        && lookup(env::HAND_OVER).is_none_or(|value| value != "false")
         && number(env::ATTEMPT).is_none_or(|attempt| attempt == 0)
         && number(env::MAX_CONCURRENCY).is_none_or(|invocations| invocations <= 1)
 }
@@ -140,25 +139,23 @@ mod tests {
 
     #[test]
     fn it_is_on_only_for_one_first_attempt_at_a_time() {
-        let table: &[(u64, &str, &str, &str, bool)] = &[
-            (10_000, "", "", "", true),
-            (10_000, "0", "1", "true", true),
-            (0, "", "", "", false),
-            (10_000, "1", "", "", false),
-            (10_000, "2", "", "", false),
-            (10_000, "", "2", "", false),
-            (10_000, "", "64", "", false),
-            (10_000, "", "", "false", false),
-            (10_000, "x", "x", "x", true),
+        let table: &[(u64, &str, &str, bool)] = &[
+            (10_000, "", "", true),
+            (10_000, "0", "1", true),
+            (0, "", "", false),
+            (10_000, "1", "", false),
+            (10_000, "2", "", false),
+            (10_000, "", "2", false),
+            (10_000, "", "64", false),
+            (10_000, "x", "x", true),
         ];
-        for (grace, attempt, concurrency, hand_over, on) in table {
+        for (grace, attempt, concurrency, on) in table {
             let lookup = |name: &str| match name {
-                env::HAND_OVER => Some((*hand_over).to_owned()),
                 env::ATTEMPT => Some((*attempt).to_owned()),
                 env::MAX_CONCURRENCY => Some((*concurrency).to_owned()),
                 _ => None,
             };
-            assert_eq!(is_on(*grace, lookup), *on, "{grace} {attempt:?} {concurrency:?} {hand_over:?}");
+            assert_eq!(is_on(*grace, lookup), *on, "{grace} {attempt:?} {concurrency:?}");
         }
     }
 

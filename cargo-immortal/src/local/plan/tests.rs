@@ -3,17 +3,17 @@ use clap::Parser;
 use super::*;
 
 #[derive(Debug, Parser)]
-struct Typed {
+struct TypedValue {
     #[command(flatten)]
-    args: Args,
+    args: LocalArgs,
 }
 
-pub(crate) fn plan(flags: &[&str]) -> Plan {
+pub(crate) fn plan(flags: &[&str]) -> LocalPlan {
     let typed = ["local", "--event", "event.json"].iter().chain(flags);
-    let args = Typed::try_parse_from(typed).expect("good flags").args;
+    let args = TypedValue::try_parse_from(typed).expect("good flags").args;
     let candidate = crate::package::example("jobs", "ingest");
     let manifest = Manifest::new("ingest", "jobs", "0.1.0");
-    Plan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
+    LocalPlan::resolve(&args, &candidate, &manifest, Path::new("/t/ingest"), Path::new("/t/cargo-immortal"))
 }
 
 fn reached() -> Vec<(String, String)> {

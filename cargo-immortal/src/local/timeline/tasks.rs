@@ -2,18 +2,18 @@
 
 use immortal_emulator::EntryKind;
 
-use super::{Kind, text};
+use super::{LineKind, text};
 
 /// All tasks, in the order in which they were seen.
 #[derive(Debug, Default)]
-pub(super) struct Tasks {
-    tasks: Vec<Task>,
+pub(super) struct TimelineTasks {
+    tasks: Vec<TimelineTask>,
     series: u32,
 }
 
 /// A task, as far as its lines have to be told apart.
 #[derive(Debug)]
-struct Task {
+struct TimelineTask {
     arn: String,
     /// `None` for one that never ran.
     attempt: Option<u32>,
@@ -24,7 +24,7 @@ struct Task {
     stop_is_news: bool,
 }
 
-impl Tasks {
+impl TimelineTasks {
     /// Notes that a redrive begins the next series, and returns its number.
     pub(super) fn begin_series(&mut self) -> u32 {
         self.series += 1;
@@ -43,7 +43,7 @@ impl Tasks {
     /// What the timeline calls the task.
     pub(super) fn name(&self, arn: &str) -> String {
         let id = || format!("task {}", arn.rsplit('/').next().unwrap_or_default());
-        self.find(arn).and_then(Task::name).unwrap_or_else(id)
+        self.find(arn).and_then(TimelineTask::name).unwrap_or_else(id)
     }
 
     /// The task whose stop event comes into the queue next.
@@ -55,28 +55,28 @@ impl Tasks {
     }
 
     /// A line that a task wrote.
-    pub(super) fn log(&mut self, arn: &str, line: &str) -> Option<(Kind, String)> {
+    pub(super) fn log(&mut self, arn: &str, line: &str) -> Option<(LineKind, String)> {
         let task = self.tasks.iter_mut().find(|task| task.arn == arn);
-        let kind = task.map_or(Kind::Note, |task| task.kind(line));
+        let kind = task.map_or(LineKind::Note, |task| task.kind(line));
         (!line.is_empty()).then(|| (kind, text(line)))
     }
 
-    fn find(&self, arn: &str) -> Option<&Task> {
+    fn find(&self, arn: &str) -> Option<&TimelineTask> {
         self.tasks.iter().find(|task| task.arn == arn)
     }
 
-    fn task(&mut self, arn: &str) -> &mut Task {
+    fn task(&mut self, arn: &str) -> &mut TimelineTask {
         let known = self.tasks.iter().position(|task| task.arn == arn);
         let at = known.unwrap_or(self.tasks.len());
         if known.is_none() {
             let (arn, series) = (arn.to_owned(), self.series);
-            self.tasks.push(Task { arn, attempt: None, series, in_handler: false, stop_is_news: false });
+            self.tasks.push(TimelineTask { arn, attempt: None, series, in_handler: false, stop_is_news: false });
         }
         &mut self.tasks[at]
     }
 }
 
-impl Task {
+impl TimelineTask {
     fn name(&self) -> Option<String> {
         match (self.series, self.attempt?) {
             (0, attempt) => Some(format!("attempt {attempt}")),
@@ -85,27 +85,29 @@ impl Task {
     }
 
     /// Whose line it is.
-    fn kind(&mut self, line: &str) -> Kind {
+    fn kind(&mut self, line: &str) -> LineKind {
         let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
         if platform.iter().any(|prefix| line.starts_with(prefix)) {
             self.in_handler = line.starts_with(platform[0]);
-            return Kind::Note;
+            return LineKind::Note;
         }
-        if self.in_handler { Kind::Log } else { Kind::Note }
+        if self.in_handler { LineKind::Log } else { LineKind::Note }
     }
 }
 
-pub(super) fn line(what: &EntryKind) -> Option<(Kind, String)> {
+pub(super) fn line(what: &EntryKind) -> Option<(LineKind, String)> {
     Some(match what {
-        EntryKind::TaskStarted { spot: true, .. } => (Kind::Step, "the task begins, on Spot".to_owned()),
-        EntryKind::TaskStarted { spot: false, .. } => (Kind::Step, "the task begins".to_owned()),
-        EntryKind::TaskStopping { stop_code } => (Kind::Bad, format!("told to stop: {}", stop_code.as_str())),
-        EntryKind::TaskStopped { exit_code: Some(0), .. } => (Kind::Good, "the handler succeeded: exit 0".to_owned()),
+        EntryKind::TaskStarted { spot: true, .. } => (LineKind::Step, "the task begins, on Spot".to_owned()),
+        EntryKind::TaskStarted { spot: false, .. } => (LineKind::Step, "the task begins".to_owned()),
+        EntryKind::TaskStopping { stop_code } => (LineKind::Bad, format!("told to stop: {}", stop_code.as_str())),
+        EntryKind::TaskStopped { exit_code: Some(0), .. } => {
+            (LineKind::Good, "the handler succeeded: exit 0".to_owned())
+        }
         EntryKind::TaskStopped { exit_code: Some(code), stop_code, reason } => {
-            (Kind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
+            (LineKind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
         }
         EntryKind::TaskStopped { exit_code: None, stop_code, reason } => {
-            (Kind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
+            (LineKind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
         }
         _ => return None,
     })

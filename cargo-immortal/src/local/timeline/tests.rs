@@ -6,14 +6,14 @@ use immortal_emulator::{OutputStream, StopCode};
 
 use super::*;
 
-fn timeline(verbose: bool) -> Timeline {
-    Timeline {
+fn timeline(verbose: bool) -> JobTimeline {
+    JobTimeline {
         primary: "ingest".into(),
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
         verbose,
-        tasks: Tasks::default(),
-        waits: Waits::default(),
+        tasks: TimelineTasks::default(),
+        waits: PlannedWaits::default(),
         begin: None,
         running: Vec::new(),
     }
@@ -45,16 +45,16 @@ fn no_letter(_: &str) -> Option<Message> {
 }
 
 /// `place: text`, after a mark of its kind.
-fn shown(timeline: &mut Timeline, place: EntrySource, what: EntryKind) -> Option<String> {
+fn shown(timeline: &mut JobTimeline, place: EntrySource, what: EntryKind) -> Option<String> {
     let lines = timeline.lines(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
     assert!(lines.len() < 2, "{lines:?}");
     let line = lines.into_iter().next()?;
     let mark = match line.kind {
-        Kind::Step => ' ',
-        Kind::Good => '+',
-        Kind::Bad => '!',
-        Kind::Log => '|',
-        Kind::Note => '.',
+        LineKind::Step => ' ',
+        LineKind::Good => '+',
+        LineKind::Bad => '!',
+        LineKind::Log => '|',
+        LineKind::Note => '.',
     };
     Some(format!("{mark} {}: {}", line.place, line.text))
 }

@@ -5,25 +5,25 @@
 
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry};
 
-use super::Line;
+use super::TimelineLine;
 
 /// What waits.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
+pub(super) struct PlannedWaits {
     /// The ids of the messages that wait.
     messages: Vec<String>,
-    round: Option<Round>,
+    round: Option<WaitRound>,
 }
 
 /// A round of the dispatcher that began with a message that waits.
 #[derive(Debug)]
-struct Round {
+struct WaitRound {
     message_id: String,
     /// Kept back until it is known whether the wait is over.
-    lines: Vec<Line>,
+    lines: Vec<TimelineLine>,
 }
 
-impl Waits {
+impl PlannedWaits {
     /// What is waited for, if anything is.
     pub(super) fn status(&self) -> Option<&str> {
         (!self.messages.is_empty()).then_some("the next attempt waits in the failure queue")
@@ -35,10 +35,10 @@ impl Waits {
     }
 
     /// The lines that are to be shown now, of those kept back and the one that belongs to this.
-    pub(super) fn pass(&mut self, entry: &JournalEntry, line: Option<Line>) -> Vec<Line> {
+    pub(super) fn pass(&mut self, entry: &JournalEntry, line: Option<TimelineLine>) -> Vec<TimelineLine> {
         match &entry.kind {
             EntryKind::Received { message_id, .. } if self.hold(message_id) => {
-                self.round = Some(Round { message_id: message_id.clone(), lines: Vec::new() });
+                self.round = Some(WaitRound { message_id: message_id.clone(), lines: Vec::new() });
                 return Vec::new();
             }
             EntryKind::VisibilityChanged { message_id, .. } if self.hold(message_id) => {
@@ -66,8 +66,8 @@ impl Waits {
         }
     }
 
-    fn end_round(&mut self) -> Vec<Line> {
-        let Some(Round { message_id, lines }) = self.round.take() else { return Vec::new() };
+    fn end_round(&mut self) -> Vec<TimelineLine> {
+        let Some(WaitRound { message_id, lines }) = self.round.take() else { return Vec::new() };
         self.messages.retain(|waiting| *waiting != message_id);
         lines
     }

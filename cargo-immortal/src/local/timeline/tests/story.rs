@@ -7,10 +7,10 @@ use expect_test::{Expect, expect};
 use super::*;
 
 /// When, in milliseconds, where and what.
-type Entry = (u64, EntrySource, EntryKind);
+type StoryEntry = (u64, EntrySource, EntryKind);
 
 /// Tells it as it is shown, with this reason in each dead letter.
-fn check(verbose: bool, entries: Vec<Entry>, expected: &Expect) {
+fn check(verbose: bool, entries: Vec<StoryEntry>, expected: &Expect) {
     let mut timeline = timeline(verbose);
     let letter = |_: &str| Some(dead_letter::example("gave up on r-1: why; fix this; its log: group g, stream s"));
     let mut shown = String::new();
@@ -84,7 +84,7 @@ fn early_round(count: u32, left: u64) -> Vec<(EntrySource, EntryKind)> {
 }
 
 /// The second task is interrupted, and its record waits.
-fn wait() -> Vec<Entry> {
+fn wait() -> Vec<StoryEntry> {
     let at = |at: u64, entries: Vec<(EntrySource, EntryKind)>| {
         entries.into_iter().map(move |(place, what)| (at, place, what))
     };
