@@ -119,7 +119,8 @@ impl OutcomeWatch {
         let task = self.tasks.iter_mut().find(|task| task.arn == arn)?;
         match what {
             EntryKind::Log { stream: OutputStream::Stdout, line } => task.wrote(line),
-            EntryKind::Log { stream: OutputStream::Stderr, line } if task.ended => {
+            // Before or after the line END: they come by two streams.
+            EntryKind::Log { stream: OutputStream::Stderr, line } => {
                 task.error = error_of_runner(line).map(str::to_owned).or(task.error.take());
             }
             EntryKind::TaskStopped { exit_code: Some(0), .. } => {
@@ -142,7 +143,8 @@ impl OutcomeWatch {
 
 /// How the handler ended, as the runner says it in its last line.
 fn error_of_runner(line: &str) -> Option<&str> {
-    let (_, end) = line.split_once("ERROR ")?.1.split_once(": the handler ")?;
+    let (_, said) = line.split_once("ERROR request{id=")?;
+    let (_, end) = said.split_once("}: function ")?.1.split_once(": the handler ")?;
     Some(end.strip_prefix("returned an error: ").unwrap_or(end))
 }
 
@@ -274,9 +276,9 @@ mod tests {
                 vec![
                     failed("Boom"),
                     started(),
-                    said(&format!("{runner}is none of these")),
-                    stdout("END RequestId: r-1"),
                     said(&format!("{runner}returned an error: no name")),
+                    said("ERROR ingest: the handler is none of these"),
+                    stdout("END RequestId: r-1"),
                     stopped(1),
                 ],
                 "attempt 1: no name",
