@@ -13,16 +13,16 @@ use crate::names::{MAX_EVENT, env::EVENT_GZIP};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GzipError {
     /// The text around the gzip is broken.
-    #[error("{EVENT_GZIP} is not valid base64: {0}")]
+    #[error("{EVENT_GZIP} is not valid base64")]
     Base64(#[from] base64::DecodeError),
     /// The gzip is broken, or cut.
-    #[error("{EVENT_GZIP} is not valid gzip: {0}")]
+    #[error("{EVENT_GZIP} is not valid gzip")]
     Gzip(#[from] io::Error),
     /// It is larger than any event of Lambda.
     #[error("{EVENT_GZIP} holds more than {MAX_EVENT} bytes, which no event of Lambda does")]
     TooLarge,
     /// It is not JSON's encoding.
-    #[error("{EVENT_GZIP} is not UTF-8: {0}")]
+    #[error("{EVENT_GZIP} is not UTF-8")]
     Encoding(#[from] std::string::FromUtf8Error),
 }
 

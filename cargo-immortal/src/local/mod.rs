@@ -83,6 +83,7 @@ fn refused(error: EmulatorError) -> CommandError {
         EmulatorError::Refused { code, message } => {
             CommandError::WrongUse(format!("AWS would refuse this: {code}: {message}"))
         }
-        error => CommandError::Failed(error.to_string()),
+        EmulatorError::Start(error) => CommandError::Failed(format!("the emulator can't start: {error}")),
+        missing @ EmulatorError::Missing(_) => CommandError::Failed(missing.to_string()),
     }
 }

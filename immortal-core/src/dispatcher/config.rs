@@ -9,7 +9,6 @@ use crate::{
 /// What the dispatcher was told, with every default filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DispatcherConfig {
-    /// The primary.
     pub(crate) primary: FunctionName,
     /// The dispatcher's own name.
     pub(crate) own_name: String,
@@ -17,7 +16,6 @@ pub(crate) struct DispatcherConfig {
     pub(crate) task_definition: String,
     /// The container that the order is for.
     pub(crate) container: String,
-    /// The cluster.
     pub(crate) cluster: String,
     /// Where tasks may run.
     pub(crate) network: NetworkConfig,

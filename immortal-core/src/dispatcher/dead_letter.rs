@@ -18,7 +18,6 @@ const LONGEST_VALUE: usize = 1024;
 /// A message for the dead-letter queue.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
-    /// The body.
     pub(crate) body: String,
     /// The attributes, all of the type `String`, by name.
     pub(crate) attributes: Vec<(&'static str, String)>,
@@ -36,7 +35,6 @@ impl std::fmt::Debug for DeadLetter {
 pub(crate) struct GivenUpJob<'a> {
     /// The context of attempt 0.
     pub(crate) context: &'a Context,
-    /// The event.
     pub(crate) event: GivenUpEvent<'a>,
     /// The series that was given up: 0, or the number of redrives before it.
     pub(crate) series: u32,

@@ -80,7 +80,6 @@ pub(crate) enum RecordContent {
     Failure(Box<InvocationFailure>),
     /// A task that changed its state.
     Task {
-        /// The task.
         task: Box<Task>,
         /// How the dispatcher heard of it.
         channel: EventChannel,

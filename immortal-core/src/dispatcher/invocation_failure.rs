@@ -30,7 +30,6 @@ pub(crate) struct KnownFunctions {
 pub(crate) struct InvocationFailure {
     /// The event, byte for byte: itself, or where a dead letter has left it.
     pub(crate) event: JobEvent,
-    /// The context.
     pub(crate) context: Context,
     /// How the invocation ended.
     pub(crate) cause: FailureCause,

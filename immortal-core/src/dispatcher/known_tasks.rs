@@ -60,9 +60,7 @@ impl LaunchHistory {
 pub(crate) struct PlannedTask<'a> {
     /// The request id of the job.
     pub(crate) request_id: &'a str,
-    /// The series.
     pub(crate) series: u32,
-    /// The attempt.
     pub(crate) attempt: u32,
     /// The ARN of the task before it, which doesn't count.
     pub(crate) previous: Option<&'a str>,

@@ -21,7 +21,7 @@ use super::{
     unfinished::{RecordResult, UnfinishedRecord},
 };
 use crate::{
-    aws::backoff,
+    aws::{backoff, error_chain},
     order::{EventForm, Order},
 };
 
@@ -187,7 +187,7 @@ impl Dispatcher {
         let event = match plan.order.event.text() {
             Ok(Some(event)) => event,
             Ok(None) => return Err("its order is too long even with the event in S3; shorten its context".to_owned()),
-            Err(error) => return Err(format!("its event can't be read: {error}")),
+            Err(error) => return Err(format!("its event can't be read: {}", error_chain(&error))),
         };
         let key = event_key(scope, &plan.order, &event);
         let transport = &self.config.transport;

@@ -32,7 +32,6 @@ pub(crate) enum NextStep {
 /// Another task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NextAttempt {
-    /// Its number.
     pub(crate) attempt: u32,
     /// How many attempts before it were interrupted.
     pub(crate) interruptions: u32,

@@ -22,7 +22,6 @@ pub(crate) struct Task {
     pub(crate) stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub(crate) stopped_reason: Option<String>,
-    /// Its containers.
     pub(crate) containers: Vec<TaskContainer>,
     /// What its containers were told, container by container.
     pub(crate) overrides: Vec<RunningOverride>,
@@ -47,7 +46,6 @@ pub(crate) struct TaskContainer {
 pub(crate) struct RunningOverride {
     /// Its name in the task definition.
     pub(crate) name: String,
-    /// Its variables.
     pub(crate) environment: Vec<(String, String)>,
 }
 

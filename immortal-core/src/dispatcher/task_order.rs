@@ -7,6 +7,7 @@ use super::{
     token,
 };
 use crate::{
+    aws::error_chain,
     context::Context,
     names::env,
     order::{EventForm, Order},
@@ -66,7 +67,7 @@ const MASK: &str = "HIDDEN_";
 /// Whether an event is there to its end, as far as its form shows it.
 fn whole(event: &EventForm) -> Result<(), String> {
     match event {
-        EventForm::Gzip(_) => event.text().map(drop).map_err(|error| error.to_string()),
+        EventForm::Gzip(_) => event.text().map(drop).map_err(|error| error_chain(&error)),
         EventForm::S3(uri) if !uri.starts_with("s3://") => Err(format!("{} is cut", env::EVENT_S3)),
         EventForm::Inline(_) | EventForm::S3(_) => Ok(()),
     }

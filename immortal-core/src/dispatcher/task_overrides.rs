@@ -35,18 +35,14 @@ pub(crate) struct TaskOverrides {
 /// What the container is told.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ContainerOverride {
-    /// The container.
     pub(crate) name: String,
-    /// The order.
     pub(crate) environment: Vec<OrderVariable>,
 }
 
 /// A variable of the order.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct OrderVariable {
-    /// Its name.
     pub(crate) name: &'static str,
-    /// Its value.
     pub(crate) value: String,
 }
 

@@ -8,7 +8,7 @@ use super::{
     retry::{CallError, call_error, with_retries},
 };
 use crate::{
-    aws::{AwsClients, AwsError, s3::ObjectStore},
+    aws::{AwsClients, AwsError, error_chain, s3::ObjectStore},
     event_gzip,
     names::{MAX_EVENT, env},
     order::EventForm,
@@ -32,7 +32,9 @@ pub(super) async fn read(form: &EventForm, aws: &AwsClients) -> Result<Bytes, Ru
 
 fn gunzip(text: &str) -> Result<Bytes, RunnerError> {
     let event = event_gzip::gunzip(text);
-    event.map(Bytes::from).map_err(|broken| RunnerError::Permanent(format!("the order can't be run: {broken}")))
+    event
+        .map(Bytes::from)
+        .map_err(|broken| RunnerError::Permanent(format!("the order can't be run: {}", error_chain(&broken))))
 }
 
 fn parse(uri: &str) -> Result<(&str, &str), RunnerError> {

@@ -6,7 +6,7 @@ use super::api_error::ApiError;
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// The machine refuses: no port, no temporary directory, no thread.
-    #[error("the emulator can't start: {0}")]
+    #[error("the emulator can't start")]
     Start(#[source] std::io::Error),
     /// Something was named that doesn't exist.
     #[error("there is no {0}; deploy or create it first")]

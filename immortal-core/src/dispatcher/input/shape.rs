@@ -8,7 +8,6 @@ pub(super) enum InputShape<'a> {
     Records(Vec<&'a str>),
     /// What the primary's `DeadLetterConfig` sends: the event, and attributes beside it.
     FailedEvent {
-        /// The event.
         event: String,
         /// `RequestID`.
         request_id: String,
