@@ -150,4 +150,12 @@ fn from_cargo_lambda_new_to_all_attempts_and_an_image() {
     let dockerfile = fs::read_to_string(context.join("Dockerfile")).expect("written");
     assert!(dockerfile.contains("\nFROM ") && context.join("bootstrap").exists(), "{dockerfile}");
     assert!(next.contains("-t order-reports-runner "), "{next}");
+
+    // A binary whose name S3 and CloudFormation don't take, and that ends as a dispatcher's does.
+    let manifest = newcomer.root.join("order_reports/Cargo.toml");
+    let text = fs::read_to_string(&manifest).expect("written");
+    let bin = "[[bin]]\nname = \"Order_ReportsDlq\"\npath = \"src/main.rs\"\n\n[workspace]";
+    fs::write(&manifest, text.replace("[workspace]", bin)).expect("a small file");
+    let (_, story) = newcomer.immortal("cargo immortal local --event event.json", &[], 1);
+    assert!(story.contains("Lambda Order-ReportsDlqDlq ") && story.contains("Fargate, attempt 3 "), "{story}");
 }
