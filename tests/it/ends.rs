@@ -116,6 +116,8 @@ async fn how_a_task_ended_decides_what_follows() {
     let table: Vec<(&str, Option<FaultKind>, u32, usize, Then)> = vec![
         ("0 9", None, 0, 1, Nothing),
         ("1 0", None, 0, 2, More),
+        ("3 0", None, 0, 2, More),
+        ("70 0", None, 0, 2, More),
         ("75 0", None, 0, 2, More),
         ("kill 0", None, 0, 2, More),
         ("137 0", None, 0, 2, More),
