@@ -66,7 +66,7 @@ pub(crate) struct RunnerPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ImagePlatforms {
     One(CpuArchitecture),
-    /// Each of [`Platforms::BOTH`].
+    /// Each of [`ImagePlatforms::BOTH`].
     Both,
 }
 
