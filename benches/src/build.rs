@@ -75,7 +75,7 @@ fn first_command(target: &Path) -> Result<f64> {
     Ok(begin.elapsed().as_secs_f64())
 }
 
-/// A build with nothing built before; everything is downloaded by then.
+/// A build with nothing built before; everything is downloaded before.
 fn clean(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
     let fetched = cargo().current_dir(directory).args(["fetch", "--quiet"]).status()?;
     ensure!(fetched.success(), "cargo can't fetch for {}", directory.display());

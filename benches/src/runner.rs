@@ -79,7 +79,7 @@ impl Bench {
         Ok(Self { emulator, arn, door })
     }
 
-    /// Seconds until the handler has the event, and the most memory that the runner itself had by then, in bytes.
+    /// Seconds until the handler has the event, and the most memory that the runner itself had until that moment, in bytes.
     pub(crate) async fn runner(&self, programs: &Programs) -> Result<(f64, f64)> {
         let root = tempfile::tempdir()?;
         let context = format!(

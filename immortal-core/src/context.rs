@@ -45,6 +45,13 @@ pub struct Context {
     pub identity: Option<Box<RawValue>>,
 }
 
+/// Whether a text can be a header's value and a part of a line in the log, as it is.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
+pub(crate) fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// Text, or what others write where Lambda has text: a number (the memory), or null.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let json = Box::<RawValue>::deserialize(deserializer)?;

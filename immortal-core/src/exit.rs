@@ -23,6 +23,8 @@ pub enum RunnerExit {
     Stopped,
 }
 
+/// The signal of the kernel's own kill for memory, and of a kill that can't be caught.
+pub const SIGKILL: u8 = 9;
 const SIGTERM: u8 = 15;
 /// As shells have it: 128 and the signal's number.
 const SIGNALED: u8 = 128;

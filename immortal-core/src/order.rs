@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::{context::Context, names::env};
+use crate::{
+    context::{Context, is_printable},
+    names::env,
+};
 
 /// What is to be run; `E` is the event in it: the form in which it travels or, in the dispatcher, what a form is made of.
 #[derive(Clone, Debug)]
@@ -158,8 +161,7 @@ fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> 
         ("functionVersion", &context.function_version),
         ("invokedFunctionArn", &context.invoked_function_arn),
     ] {
-        // They go into headers and into lines of the log: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
-        if !text.chars().all(|character| matches!(character, ' '..='~')) {
+        if !is_printable(text) {
             let name = env::CONTEXT;
             problems.push(format!("{field} in {name} is {text:?}, and may hold printable ASCII characters only"));
         }

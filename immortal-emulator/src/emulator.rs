@@ -78,7 +78,7 @@ impl Emulator {
     }
 
     /// Moves the services' clock forward: time stamps, visibility and retention of messages, Lambda's waits before a
-    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What is due by then happens at once. The
+    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What falls due happens at once. The
     /// time that a running process has isn't shortened, and its own clock is the machine's: it finds the difference by
     /// [`CLOCK_VARIABLE`](crate::CLOCK_VARIABLE).
     pub fn advance(&self, by: Duration) {

@@ -15,6 +15,8 @@ use immortal_emulator::{
 use super::LocalArgs;
 use crate::{names, package::PackageCandidate};
 
+/// What stands in for several invocations in a process.
+const SEVERAL: &str = "2";
 /// AWS's own waiting times pass so much faster.
 const SPEED: f64 = 20.0;
 /// The dispatcher's timeout, as the docs recommend it.
@@ -66,6 +68,11 @@ pub(crate) struct LocalPlan {
 }
 
 impl LocalPlan {
+    /// Whether the primary is told that no event is to be handed over.
+    pub(crate) fn is_without_hand_over(&self) -> bool {
+        self.variables.get(env::MAX_CONCURRENCY).is_some_and(|invocations| invocations == SEVERAL)
+    }
+
     /// What stands in for the image is the handler's binary, or this command's own, as the Docker client.
     pub(crate) fn resolve(
         args: &LocalArgs,
@@ -79,7 +86,7 @@ impl LocalPlan {
             args.env.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
         if args.no_hand_over {
             // Where Lambda says that a process has several invocations, none is handed over.
-            variables.insert(env::MAX_CONCURRENCY.to_owned(), "2".to_owned());
+            variables.insert(env::MAX_CONCURRENCY.to_owned(), SEVERAL.to_owned());
         }
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let command = match &args.docker {

@@ -6,7 +6,7 @@ mod waits;
 
 use std::time::Duration;
 
-use immortal_core::names::{HANDED_OVER, env::MAX_CONCURRENCY};
+use immortal_core::names::HANDED_OVER;
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
 use self::{tasks::TimelineTasks, waits::PlannedWaits};
@@ -38,6 +38,9 @@ pub(crate) enum LineKind {
     Note,
 }
 
+/// What `lambda_runtime` warns of where `--no-hand-over` says that a process has several invocations.
+const SEQUENTIAL_WARNING: &str = "but the concurrency-tokio feature is not enabled; running sequentially";
+
 /// Looks a message up in the dead-letter queue, by its id.
 pub(crate) type DeadLetters<'a> = &'a dyn Fn(&str) -> Option<Message>;
 
@@ -47,6 +50,7 @@ pub(crate) struct JobTimeline {
     primary: String,
     dispatcher: String,
     dead_letter_queue: String,
+    no_hand_over: bool,
     verbose: bool,
     tasks: TimelineTasks,
     waits: PlannedWaits,
@@ -61,6 +65,7 @@ impl JobTimeline {
             primary: plan.primary.clone(),
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
+            no_hand_over: plan.is_without_hand_over(),
             verbose: plan.verbose,
             tasks: TimelineTasks::default(),
             waits: PlannedWaits::default(),
@@ -126,11 +131,8 @@ impl JobTimeline {
     fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(LineKind, String)> {
         if let EntryKind::Log { line, .. } = what {
             if function != self.dispatcher {
-                // `lambda_runtime` warns of the variable by which `--no-hand-over` is said to the process.
-                if line.contains(MAX_CONCURRENCY) {
-                    return None;
-                }
-                return Some((LineKind::Log, text(line)));
+                let is_ours = self.no_hand_over && line.contains(SEQUENTIAL_WARNING);
+                return (!is_ours).then(|| (LineKind::Log, text(line)));
             }
             let line = if self.verbose { Some(line.clone()) } else { dispatcher::log(line) };
             return line.map(|line| (LineKind::Note, text(&line)));

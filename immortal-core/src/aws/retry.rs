@@ -87,7 +87,8 @@ pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, E>>>(
 /// How long to wait before the nth retry: exponentially longer up to 5 s, with full jitter, and never at once. `random` is
 /// from 0 to 1.
 ///
-/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>, its formula.
+/// As the SDKs do it (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>), with a bound of our
+/// own.
 #[must_use]
 pub(crate) fn backoff(retry: u32, random: f64) -> Duration {
     let longest = Duration::from_millis(100 << retry.min(6)).min(Duration::from_secs(5));

@@ -198,10 +198,8 @@ impl AwsCalls {
             }
         };
         let is_retryable = |error: &Option<AwsError>, retry| {
-            error.as_ref().is_some_and(|error| {
-                info!(retry, "{}", error_line(name, error, &self.config));
-                error.retry_reason().is_some()
-            })
+            let retryable = error.as_ref().filter(|error| error.retry_reason().is_some());
+            retryable.inspect(|error| info!(retry, "{}", error_line(name, error, &self.config))).is_some()
         };
         with_retries(deadline, permitted, is_retryable).await.map_err(|end| match end {
             RetryEnd::NoTime | RetryEnd::Failed(None) => no_time(name),

@@ -69,7 +69,7 @@ pub(crate) enum EventFormKind {
 impl EventFormKind {
     /// The next form; `None` after the last.
     #[must_use]
-    pub(crate) fn below(self) -> Option<Self> {
+    pub(crate) fn following(self) -> Option<Self> {
         match self {
             Self::Inline => Some(Self::Gzip),
             Self::Gzip => Some(Self::S3),
@@ -208,6 +208,6 @@ mod tests {
     #[test]
     fn a_bucket_alone_takes_every_event() {
         let (kind, _) = down("{}", &EventTransport::Bucket("events".into()), EventFormKind::Inline).expect("it fits");
-        assert_eq!((kind, kind.below()), (EventFormKind::S3, None));
+        assert_eq!((kind, kind.following()), (EventFormKind::S3, None));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     json_object::{JsonObject, is_json},
 };
 use crate::{
-    context::Context,
+    context::{Context, is_printable},
     function::{FunctionArn, FunctionName},
     names::GIVEN_UP,
     order::EventForm,
@@ -57,10 +57,8 @@ impl RefusedRecord {
 }
 
 /// Refuses what a header or a line of the log can't hold: the runner sends it as one and writes it into the other.
-///
-/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
 pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), RefusedRecord> {
-    if text.chars().all(|character| matches!(character, ' '..='~')) {
+    if is_printable(text) {
         return Ok(());
     }
     Err(RefusedRecord::new(format!(

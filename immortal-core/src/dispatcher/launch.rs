@@ -141,14 +141,14 @@ impl Dispatcher {
             };
             let again = match judge(answer, &self.config) {
                 RunTaskOutcome::Started(task) => {
-                    info!(request_id, token, task, attempt = plan.order.attempt, ?kind, spot, decision = "started");
+                    info!(request_id, token, task, attempt = plan.order.attempt, form = ?kind, spot, decision = "started");
                     return Ok(());
                 }
                 RunTaskOutcome::OverridesTooLong(why) => {
-                    info!(request_id, token, ?kind, decision = "the next form", "{why}");
-                    let lowest = || format!("RunTask: {why}; shorten its context, that is clientContext and identity");
-                    let floor = kind.below().ok_or_else(lowest)?;
-                    (kind, overrides) = self.form(scope, plan, Some(floor)).await?;
+                    info!(request_id, token, form = ?kind, decision = "the next form", "{why}");
+                    let last = || format!("RunTask: {why}; shorten its context, that is clientContext and identity");
+                    let next = kind.following().ok_or_else(last)?;
+                    (kind, overrides) = self.form(scope, plan, Some(next)).await?;
                     continue;
                 }
                 RunTaskOutcome::BackToQueue(why) => return Err(why),
@@ -173,10 +173,10 @@ impl Dispatcher {
         &self,
         scope: &RecordScope,
         plan: &LaunchPlan,
-        floor: Option<EventFormKind>,
+        from: Option<EventFormKind>,
     ) -> Result<(EventFormKind, TaskOverrides), String> {
         let with = |form: &EventForm| TaskOverrides::new(&self.config.container, &plan.order, form, &self.manifest);
-        if let (JobEvent::Formed(form), None) = (&plan.order.event, floor)
+        if let (JobEvent::Formed(form), None) = (&plan.order.event, from)
             && self.config.transport.takes(form)
         {
             let overrides = with(form);
@@ -192,7 +192,7 @@ impl Dispatcher {
         let key = event_key(scope, &plan.order, &event);
         let transport = &self.config.transport;
         let (kind, overrides) =
-            event_form::first_fitting(&event, transport, &key, floor.unwrap_or(EventFormKind::Inline), with)
+            event_form::first_fitting(&event, transport, &key, from.unwrap_or(EventFormKind::Inline), with)
                 .map_err(|error| error.to_string())?;
         if let (EventFormKind::S3, EventTransport::Inline { bucket: Some(bucket) } | EventTransport::Bucket(bucket)) =
             (kind, transport)

@@ -7,7 +7,7 @@ use super::{
     task::{Task, TaskContainer},
 };
 use crate::{
-    exit::RunnerExit,
+    exit::{RunnerExit, SIGKILL},
     manifest::{DispatchOn, Manifest},
     order::Order,
 };
@@ -55,7 +55,7 @@ enum TaskEnd {
 /// Decides by exit code, then by `stopCode` and `stoppedReason`.
 #[must_use]
 pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &Manifest) -> NextStep {
-    let exit = task.exit_code(container).and_then(RunnerExit::from_code);
+    let exit = task.exit(container);
     let give_up = |why: &str| NextStep::GiveUp(given_up(task, container, order, why));
     let end = task_end(task);
     match (exit, end) {
@@ -139,13 +139,11 @@ fn task_end(task: &Task) -> TaskEnd {
     }
 }
 
-const SIGKILL: u8 = 9;
-
 /// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.
 fn is_memory_kill(task: &Task, container: &str) -> bool {
     let ours = task.containers.iter().find(|other| other.name == container);
     let is_named = ours.is_some_and(|ours| ours.reason.as_deref().is_some_and(|reason| reason.contains("OutOfMemory")));
-    is_named || task.exit_code(container).and_then(RunnerExit::from_code) == Some(RunnerExit::Killed(SIGKILL))
+    is_named || task.exit(container) == Some(RunnerExit::Killed(SIGKILL))
 }
 
 fn has_no_capacity(task: &Task) -> bool {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{exit::RunnerExit, order::Order};
 
-/// An event whose task stopped so long ago may have been handled since: its client token is forgotten by then.
+/// An event whose task stopped so long ago may have been handled since: its client token is forgotten.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
 /// The longest wait in the function itself, for those who have no queue to wait in.
@@ -118,12 +118,11 @@ impl Dispatcher {
         };
         info!(task = arn, "the order in its event can't be read, so DescribeTasks is asked: {first}");
         let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
-        let exit = task.exit_code(&self.config.container).and_then(RunnerExit::from_code);
-        let succeeded = exit == Some(RunnerExit::Succeeded);
-        // Of a job that succeeded only its object is left to delete: asked for once, and left to expire otherwise.
+        let succeeded = task.exit(&self.config.container) == Some(RunnerExit::Succeeded);
         let found = if succeeded {
+            // Only the object of its event is left to delete, which expires where the order can't be had now.
             let tasks = self.calls.describe_tasks(cluster, &[arn.to_owned()], scope.deadline).await;
-            tasks.unwrap_or_default().into_iter().next()
+            tasks.inspect_err(|error| info!("{error}")).unwrap_or_default().into_iter().next()
         } else {
             self.calls.find_task(cluster, arn, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
         };

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::value::RawValue;
 
+use crate::{context::is_printable, exit::RunnerExit};
+
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Task {
@@ -62,6 +64,12 @@ impl Task {
         self.containers.iter().find(|other| other.name == container)?.exit_code
     }
 
+    /// How the runner in a container ended; `None` where it never ran, or with a code that no runner sets.
+    #[must_use]
+    pub(crate) fn exit(&self, container: &str) -> Option<RunnerExit> {
+        RunnerExit::from_code(self.exit_code(container)?)
+    }
+
     /// The variables that a container was told; `None` where the task doesn't say.
     #[must_use]
     pub(crate) fn environment(&self, container: &str) -> Option<&[(String, String)]> {
@@ -74,7 +82,7 @@ impl Task {
     pub(super) fn from_event(detail: &str) -> serde_json::Result<Self> {
         let task = Self::from(serde_json::from_str::<TaskDescription>(detail)?);
         for (name, value) in [("taskArn", &task.arn), ("lastStatus", &task.status)] {
-            if value.is_empty() || !value.chars().all(|character| matches!(character, ' '..='~')) {
+            if value.is_empty() || !is_printable(value) {
                 return Err(serde_json::Error::custom(format_args!(
                     "{name} is missing, or holds other characters than printable ASCII"
                 )));

@@ -157,7 +157,8 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-async fn at(moment: Option<Instant>) {
+/// Ends at a moment, or never.
+pub(super) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,

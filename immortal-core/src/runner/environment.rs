@@ -116,19 +116,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{context::Context, order::EventForm, runner::deployed_function::SecretValue};
-
-    fn order(context: Context) -> Order {
-        Order {
-            event: EventForm::Inline("1".into()),
-            context,
-            handler_path: None,
-            attempt: 2,
-            interruptions: 1,
-            limit: Some(60),
-            series: 0,
-        }
-    }
+    use crate::{
+        context::Context,
+        runner::{deployed_function::SecretValue, identity::tests::order},
+    };
 
     fn function(variables: &[(&str, &str)]) -> DeployedFunction {
         DeployedFunction {

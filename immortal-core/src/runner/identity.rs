@@ -46,11 +46,11 @@ fn is_version(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{context::Context, order::EventForm};
 
-    fn order(context: Context) -> Order {
+    pub(in crate::runner) fn order(context: Context) -> Order {
         Order {
             event: EventForm::Inline("1".into()),
             context,

@@ -26,7 +26,7 @@ mod stop;
 
 use std::{io, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
     order::Order,
     runtime_api::{FunctionNames, RuntimeApi},
 };
-use attempt::AttemptLimits;
+use attempt::{AttemptLimits, at};
 use config::{RunnerConfig, TaskEnvironment};
 pub(crate) use error::RunnerError;
 use prepare::{PreparedAttempt, prepare};
@@ -92,7 +92,7 @@ async fn run_order(
             tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
             return Ok(RunnerExit::Stopped);
         }
-        () = until(limit) => {
+        () = at(limit) => {
             tracing::error!("the limit was reached before request {} ran", order.context.aws_request_id);
             return Ok(RunnerExit::LimitReached);
         }
@@ -130,11 +130,4 @@ async fn invoke(
 
 fn internal(error: &io::Error) -> RunnerError {
     RunnerError::Internal(format!("the runner itself failed: {error}"))
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }

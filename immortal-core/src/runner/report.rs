@@ -14,7 +14,11 @@ use super::{
     identity::FunctionIdentity,
     reported_error::summary,
 };
-use crate::{exit::RunnerExit, order::Order, runtime_api::InvocationAnswer};
+use crate::{
+    exit::{RunnerExit, SIGKILL},
+    order::Order,
+    runtime_api::InvocationAnswer,
+};
 
 /// How much of a result is printed.
 const MAX_RESULT: usize = 64 * 1024;
@@ -74,8 +78,8 @@ fn failure(outcome: &AttemptOutcome) -> Option<String> {
         }
         AttemptEnd::Answered(InvocationAnswer::InitError(error)) => format!("couldn't start: {}", summary(error)),
         AttemptEnd::Exited(ProcessEnd::Code(code)) => format!("exited with {code}, without an answer"),
-        AttemptEnd::Exited(ProcessEnd::Signal(9)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
-            "was killed by signal 9, probably because it ran out of memory: give the task more of it".to_owned()
+        AttemptEnd::Exited(ProcessEnd::Signal(SIGKILL)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
+            "was killed by SIGKILL, probably because it ran out of memory: give the task more of it".to_owned()
         }
         AttemptEnd::Exited(ProcessEnd::Signal(signal)) => format!("was killed by signal {signal}, without an answer"),
     })

@@ -95,7 +95,7 @@ impl ChildProcess {
         Ok(Self { pid, directory, exit, output })
     }
 
-    /// Waits for the end of the process; all its lines have been noted by then.
+    /// Waits for the end of the process; all its lines are noted before it returns.
     pub(crate) async fn exited(&self) -> ExitStatus {
         let mut exit = self.exit.clone();
         // The sender is gone without a status only when the emulator itself ends.

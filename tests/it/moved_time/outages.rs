@@ -19,34 +19,23 @@ fn fail_some(chain: &Chain, number: usize) -> Vec<String> {
     requests
 }
 
+/// As `RunTask` answers it, and as tasks see it that are taken and never start.
 #[tokio::test]
 async fn after_two_hours_without_capacity_every_job_runs_once() {
-    let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault("RunTask", FaultKind::Failures(NO_CAPACITY), FaultedCalls::All));
-    let requests = fail_some(&chain, 8);
-    chain.map();
-    chain.pass(Duration::from_hours(2)).await;
-    assert!(chain.tasks_by_request().is_empty(), "{}", chain.story());
-    chain.emulator.end_faults("RunTask");
-    chain.passing(chain.quiet()).await;
-    for request in &requests {
-        chain.assert_job(request, 1, true);
-    }
-}
-
-/// The same as tasks see it: taken, and never started.
-#[tokio::test]
-async fn after_two_hours_in_which_no_task_could_start_every_job_runs_once() {
-    let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault("Task", FaultKind::FailToStart(NO_CAPACITY), FaultedCalls::All));
-    let requests = fail_some(&chain, 8);
-    chain.map();
-    chain.pass(Duration::from_hours(2)).await;
-    assert!(chain.tasks_by_request().is_empty(), "{}", chain.story());
-    chain.emulator.end_faults("Task");
-    chain.passing(chain.quiet()).await;
-    for request in &requests {
-        chain.assert_job(request, 1, true);
+    let outages = [("RunTask", FaultKind::Failures(NO_CAPACITY)), ("Task", FaultKind::FailToStart(NO_CAPACITY))];
+    for (operation, kind) in outages {
+        let chain = setup().start_unmapped().await;
+        chain.emulator.inject(fault(operation, kind, FaultedCalls::All));
+        let requests = fail_some(&chain, 8);
+        chain.map();
+        chain.pass(Duration::from_hours(2)).await;
+        assert!(chain.tasks_by_request().is_empty(), "{operation}\n{}", chain.story());
+        chain.emulator.end_faults(operation);
+        chain.passing(chain.quiet()).await;
+        for request in &requests {
+            chain.assert_job(request, 1, true);
+        }
+        chain.emulator.shutdown().await;
     }
 }
 
@@ -71,7 +60,7 @@ async fn what_never_starts_is_given_up_after_20_interruptions_and_waits_longer_e
     assert!(waits.iter().zip(&planned).all(|(wait, planned)| (planned - 15..=*planned).contains(wait)), "{waits:?}");
 }
 
-/// What is at work and what comes anew while the dispatcher fails, for ten minutes.
+/// What is at work and what is new while the dispatcher fails, for ten minutes.
 async fn survives(what: &str, begin: impl Fn(&Chain), end: impl Fn(&Chain)) {
     let chain = setup().start().await;
     for (request, how) in [("interrupted", "stop1 0"), ("refused", "stop2 0")] {
@@ -86,7 +75,6 @@ async fn survives(what: &str, begin: impl Fn(&Chain), end: impl Fn(&Chain)) {
     chain.pass(Duration::from_mins(10)).await;
     end(&chain);
     chain.passing(chain.quiet()).await;
-    println!("{what}");
     for request in &requests {
         chain.assert_job(request, 1, true);
     }

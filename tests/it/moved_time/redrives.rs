@@ -42,9 +42,9 @@ async fn what_is_given_up_again_goes_on_in_the_series_after_that() {
     chain.fail(request, &ends("2"), super::KILLED);
     chain.given_up(request).await;
     chain.quiet().await;
-    // A person stops the task of series 1 too, before it can succeed.
-    let stop = FaultKind::FailToStart("CannotPullContainerError: no such image");
-    chain.emulator.inject_for(request, fault("Task", stop, FaultedCalls::Next(21)));
+    // No task of series 1 starts, so that series is given up too.
+    let no_image = FaultKind::FailToStart("CannotPullContainerError: no such image");
+    chain.emulator.inject_for(request, fault("Task", no_image, FaultedCalls::Next(21)));
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
     chain.passing(chain.quiet()).await;
     assert_eq!(series_of_letters(&chain, request), [2], "{}", chain.story_of(request));

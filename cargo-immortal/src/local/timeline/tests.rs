@@ -11,6 +11,7 @@ fn timeline(verbose: bool) -> JobTimeline {
         primary: "ingest".into(),
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
+        no_hand_over: false,
         verbose,
         tasks: TimelineTasks::default(),
         waits: PlannedWaits::default(),
@@ -65,6 +66,21 @@ fn check(table: impl IntoIterator<Item = (EntrySource, EntryKind, Option<&'stati
     for (place, what, expected) in table {
         let told = format!("{place:?} {what:?}");
         assert_eq!(shown(&mut timeline, place, what).as_deref(), expected, "{told}");
+    }
+}
+
+/// A user's own line stays, whatever it says.
+#[test]
+fn the_warning_that_no_hand_over_causes_is_left_out_and_nothing_else() {
+    let warning = "WARN AWS_LAMBDA_MAX_CONCURRENCY is set to '2', but the concurrency-tokio feature is not enabled; \
+                   running sequentially";
+    let own = "AWS_LAMBDA_MAX_CONCURRENCY is what I read";
+    for (no_hand_over, line, is_shown) in
+        [(true, warning, false), (false, warning, true), (true, own, true), (false, own, true)]
+    {
+        let mut timeline = JobTimeline { no_hand_over, ..timeline(false) };
+        let log = EntryKind::Log { stream: OutputStream::Stderr, line: line.into() };
+        assert_eq!(shown(&mut timeline, lambda("ingest"), log).is_some(), is_shown, "{no_hand_over} {line}");
     }
 }
 

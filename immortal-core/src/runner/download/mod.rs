@@ -146,7 +146,8 @@ impl CodeDownloader {
             return Err(RangeError::For(RunnerError::Transient(message)));
         }
         tracing::warn!("a download broke off, and is resumed: {reason}");
-        tokio::time::sleep(backoff(failures, fastrand::f64()).min(self.stall)).await;
+        // Five in a row end the attempt, so even the first pause outlasts a hiccup.
+        tokio::time::sleep(backoff(failures + 2, fastrand::f64()).min(self.stall)).await;
         Ok(())
     }
 
