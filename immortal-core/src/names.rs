@@ -21,6 +21,8 @@ pub mod env {
     pub const INTERRUPTIONS: &str = "IMMORTAL_INTERRUPTIONS";
     /// The order, and the handler's process: which series of attempts this is; absent in the first.
     pub const SERIES: &str = "IMMORTAL_SERIES";
+    /// The order: what triggered the primary, where that changes how its response is read: `sqs`.
+    pub const SOURCE: &str = "IMMORTAL_SOURCE";
     /// The order: how long the attempt may run, in seconds.
     pub const LIMIT: &str = "IMMORTAL_LIMIT";
 
@@ -46,6 +48,8 @@ pub mod env {
     pub const EVENT_BUCKET: &str = "IMMORTAL_EVENT_BUCKET";
     /// Dispatcher: the URL of the dead-letter queue.
     pub const DEAD_LETTER_QUEUE: &str = "IMMORTAL_DEAD_LETTER_QUEUE";
+    /// Dispatcher: the ARNs of the queues that trigger the primary, comma-separated.
+    pub const SOURCE_QUEUES: &str = "IMMORTAL_SOURCE_QUEUES";
     /// Dispatcher: about so many tasks at a time.
     pub const MAX_TASKS: &str = "IMMORTAL_MAX_TASKS";
     /// Dispatcher: `false` sends every event through the bucket.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -26,6 +27,26 @@ pub struct Order<E = EventForm> {
     pub limit: Option<u64>,
     /// Which series of attempts this is: 0, or the number of redrives before it.
     pub series: u32,
+    /// What triggered the primary, where that changes how a response is read.
+    pub source: Option<EventSource>,
+}
+
+/// What triggered the primary, where that changes how a response is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventSource {
+    /// A queue: the response may name the message as failed.
+    Sqs,
+}
+
+impl EventSource {
+    /// The word for it in the order.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqs => "sqs",
+        }
+    }
 }
 
 /// The three forms in which an event travels, by size.
@@ -58,8 +79,8 @@ pub struct MalformedOrder(pub Vec<String>);
 impl<E> Order<E> {
     /// The same order, its event taken as something else.
     pub fn map_event<F>(self, map: impl FnOnce(E) -> F) -> Order<F> {
-        let Self { event, context, handler_path, attempt, interruptions, limit, series } = self;
-        Order { event: map(event), context, handler_path, attempt, interruptions, limit, series }
+        let Self { event, context, handler_path, attempt, interruptions, limit, series, source } = self;
+        Order { event: map(event), context, handler_path, attempt, interruptions, limit, series, source }
     }
 
     /// The order as variables, with its event in this form, always in the same sequence: the same order is the same
@@ -82,6 +103,7 @@ impl<E> Order<E> {
         if self.series > 0 {
             variables.push((env::SERIES, self.series.to_string()));
         }
+        variables.extend(self.source.map(|source| (env::SOURCE, source.name().to_owned())));
         variables
     }
 }
@@ -99,6 +121,7 @@ impl Order {
         let interruptions = number(env::INTERRUPTIONS, lookup(env::INTERRUPTIONS), 0, &mut problems);
         let limit = number(env::LIMIT, lookup(env::LIMIT), 1, &mut problems);
         let series = number(env::SERIES, lookup(env::SERIES), 0, &mut problems);
+        let source = source(lookup(env::SOURCE), &mut problems);
         let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
         match (event, context) {
             (Some(event), Some(context)) if problems.is_empty() => Ok(Self {
@@ -109,6 +132,7 @@ impl Order {
                 interruptions: small(interruptions).unwrap_or(0),
                 limit,
                 series: small(series).unwrap_or(0),
+                source,
             }),
             _ => Err(MalformedOrder(problems)),
         }
@@ -172,6 +196,19 @@ fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> 
     Some(context)
 }
 
+/// One that isn't known can't be ignored: the failure that a response may tell of would be taken for a success.
+fn source(name: Option<String>, problems: &mut Vec<String>) -> Option<EventSource> {
+    let name = name?;
+    let source = Some(EventSource::Sqs).filter(|source| source.name() == name);
+    if source.is_none() {
+        problems.push(format!(
+            "{} is {name:?}, and may only be sqs; where a newer dispatcher set it, build the image anew with `cargo immortal runner`",
+            env::SOURCE
+        ));
+    }
+    source
+}
+
 fn number(name: &str, text: Option<String>, least: u64, problems: &mut Vec<String>) -> Option<u64> {
     let text = text?;
     match text.parse::<u64>() {
@@ -196,6 +233,7 @@ mod tests {
             interruptions: 1,
             limit: Some(60),
             series: 3,
+            source: Some(EventSource::Sqs),
         }
     }
 
@@ -213,11 +251,12 @@ mod tests {
         let back = Order::from_variables(lookup(&variables)).expect("our own order");
         assert_eq!(variables_of(&back), variables);
         assert_eq!((back.attempt, back.interruptions, back.limit, back.series), (2, 1, Some(60), 3));
+        assert_eq!(back.source, Some(EventSource::Sqs));
     }
 
     #[test]
     fn leaves_out_what_there_is_not() {
-        let plain = Order { interruptions: 0, limit: None, series: 0, ..order() };
+        let plain = Order { interruptions: 0, limit: None, series: 0, source: None, ..order() };
         let names: Vec<_> = variables_of(&plain).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [env::EVENT, env::CONTEXT, env::ATTEMPT]);
     }
@@ -229,9 +268,10 @@ mod tests {
             (env::CONTEXT, "{}".to_owned()),
             (env::ATTEMPT, "0".to_owned()),
             (env::LIMIT, "6h".to_owned()),
+            (env::SOURCE, "kinesis".to_owned()),
         ];
         let MalformedOrder(problems) = Order::from_variables(lookup(&variables)).expect_err("nothing in it is right");
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert_eq!(problems.len(), 6, "{problems:?}");
     }
 
     #[test]

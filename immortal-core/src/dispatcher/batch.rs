@@ -178,6 +178,6 @@ impl Dispatcher {
                 )));
             }
         };
-        Ok(KnownFunctions { primary: primary.within(&own), own })
+        Ok(KnownFunctions { primary: primary.within(&own), own, source_queues: self.config.source_queues.clone() })
     }
 }

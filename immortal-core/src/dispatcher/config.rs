@@ -1,5 +1,6 @@
 //! The dispatcher's configuration: read once, with all problems in one message.
 
+use super::sqs::QueueArn;
 use crate::{
     function::FunctionName,
     names::{DISPATCHER_SUFFIX, env},
@@ -23,6 +24,8 @@ pub(crate) struct DispatcherConfig {
     pub(crate) transport: EventTransport,
     /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
     pub(crate) dead_letter_queue: Option<String>,
+    /// The ARNs of the queues that trigger the primary.
+    pub(crate) source_queues: Vec<String>,
     /// About so many tasks of this function at a time; `None`: no bound of ours.
     pub(crate) max_tasks: Option<u32>,
 }
@@ -104,6 +107,7 @@ impl DispatcherConfig {
         let network = network(&lookup, &mut problems);
         let transport = transport(lookup(env::EVENT_BUCKET), lookup(env::INLINE_EVENTS).as_deref(), &mut problems);
         let dead_letter_queue = dead_letter_queue(lookup(env::DEAD_LETTER_QUEUE), &mut problems);
+        let source_queues = source_queues(lookup(env::SOURCE_QUEUES), &mut problems);
         let max_tasks = max_tasks(lookup(env::MAX_TASKS), &mut problems);
         match (primary, task_definition, network, transport) {
             (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
@@ -115,6 +119,7 @@ impl DispatcherConfig {
                 network,
                 transport,
                 dead_letter_queue,
+                source_queues,
                 max_tasks,
             }),
             _ => Err(ConfigProblems(problems)),
@@ -191,6 +196,24 @@ fn dead_letter_queue(url: Option<String>, problems: &mut Vec<String>) -> Option<
     }
     problems.push(format!("{} is {url:?}, and must be the queue's URL (https://…)", env::DEAD_LETTER_QUEUE));
     None
+}
+
+fn source_queues(list_of_arns: Option<String>, problems: &mut Vec<String>) -> Vec<String> {
+    let queues = list(list_of_arns);
+    for queue in &queues {
+        if QueueArn::parse(queue).is_none() {
+            problems.push(format!(
+                "{} holds {queue:?}, and each must be the ARN of a queue (arn:aws:sqs:REGION:ACCOUNT:NAME)",
+                env::SOURCE_QUEUES
+            ));
+        } else if queue.ends_with(".fifo") {
+            problems.push(format!(
+                "{} holds the FIFO queue {queue:?}, whose order no task could keep; use a standard queue",
+                env::SOURCE_QUEUES
+            ));
+        }
+    }
+    queues
 }
 
 fn max_tasks(number: Option<String>, problems: &mut Vec<String>) -> Option<u32> {

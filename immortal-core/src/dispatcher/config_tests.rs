@@ -33,9 +33,14 @@ fn everything_can_be_said() {
         ("IMMORTAL_INLINE_EVENTS", "false"),
         ("IMMORTAL_DEAD_LETTER_QUEUE", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dead"),
         ("IMMORTAL_MAX_TASKS", "50"),
+        (
+            "IMMORTAL_SOURCE_QUEUES",
+            "arn:aws-cn:sqs:cn-north-1:111111111111:a, arn:aws-cn:sqs:cn-north-1:111111111111:b,",
+        ),
     ];
     let config = read(&variables).expect("complete");
     assert_eq!(config.max_tasks, Some(50));
+    assert_eq!(config.source_queues, ["a", "b"].map(|name| format!("arn:aws-cn:sqs:cn-north-1:111111111111:{name}")));
     assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
     assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
     assert_eq!(config.container, "main");
@@ -79,6 +84,8 @@ fn a_value_of_no_meaning_is_a_problem() {
         ("IMMORTAL_ASSIGN_PUBLIC_IP", "disabled"),
         ("IMMORTAL_DEAD_LETTER_QUEUE", "arn:aws:sqs:eu-central-1:111111111111:dead"),
         ("IMMORTAL_MAX_TASKS", "0"),
+        ("IMMORTAL_SOURCE_QUEUES", "https://sqs.eu-central-1.amazonaws.com/111111111111/uploads"),
+        ("IMMORTAL_SOURCE_QUEUES", "arn:aws:sqs:eu-central-1:111111111111:uploads.fifo"),
     ];
     for (name, value) in table {
         let variables = [complete.as_slice(), &[(name, value)]].concat();

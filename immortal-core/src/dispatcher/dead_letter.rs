@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{context::Context, names::GIVEN_UP};
+use super::message_attribute::MessageAttribute;
+use crate::{context::Context, names::GIVEN_UP, order::EventSource};
 
 /// The largest message that SQS takes, in bytes, attributes included.
 ///
@@ -14,13 +15,18 @@ use crate::{context::Context, names::GIVEN_UP};
 const LARGEST_MESSAGE: usize = 1_048_576;
 /// The longest value of an attribute, in bytes: as long as Lambda's own `ErrorMessage` at most.
 const LONGEST_VALUE: usize = 1024;
+/// How many attributes a message may have.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+const MOST_ATTRIBUTES: usize = 10;
 
 /// A message for the dead-letter queue.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetter {
     pub(crate) body: String,
-    /// The attributes, all of the type `String`, by name.
-    pub(crate) attributes: Vec<(&'static str, String)>,
+    pub(crate) attributes: Vec<MessageAttribute>,
+    /// Why it is one, in one line.
+    pub(crate) reason: String,
 }
 
 /// A body holds an event, which is never shown.
@@ -38,6 +44,7 @@ pub(crate) struct GivenUpJob<'a> {
     pub(crate) event: GivenUpEvent<'a>,
     /// The series that was given up: 0, or the number of redrives before it.
     pub(crate) series: u32,
+    pub(crate) source: Option<EventSource>,
     /// The number of the last attempt; 0 where none was started.
     pub(crate) attempts: u32,
     /// The ARN of the last task.
@@ -73,6 +80,9 @@ pub(crate) struct DeadLetterMark {
     /// The context of attempt 0.
     #[serde(default)]
     pub(crate) context: Option<Context>,
+    /// What triggered the primary, where that changes how a response is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<EventSource>,
     /// Where the event is, when it isn't in the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) event_object: Option<String>,
@@ -143,54 +153,59 @@ impl DeadLetter {
             immortal: DeadLetterMark {
                 series: job.series.saturating_add(1),
                 context: Some(context.clone()),
+                source: job.source,
                 event_object: object,
             },
         };
         let attributes = attributes(job.reason, &context.aws_request_id, Some(job.attempts), job.task);
         // Plain data: it can't fail.
-        Self { body: serde_json::to_string(&record).unwrap_or_default(), attributes }
+        let body = serde_json::to_string(&record).unwrap_or_default();
+        Self { body, attributes, reason: one_line(job.reason) }
     }
 
     /// The dead letter of a record that is refused: its body as it was.
     #[must_use]
     pub(crate) fn of_record(body: &str, reason: &str, request_id: &str) -> Self {
-        Self { body: body.to_owned(), attributes: attributes(reason, request_id, None, None) }
+        let attributes = attributes(reason, request_id, None, None);
+        Self { body: body.to_owned(), attributes, reason: one_line(reason) }
     }
 
-    /// The same with these attributes too, which say how its body is to be read.
+    /// The same with the attributes of its record, which say how the body is to be read, or are a part of the event: where
+    /// there isn't room for all, ours are left out, and the log alone says why.
     #[must_use]
-    pub(crate) fn with_attributes(mut self, more: &[(&'static str, String)]) -> Self {
-        let printable = more.iter().map(|(name, value)| (*name, printable(value)));
-        self.attributes.extend(printable.filter(|(_, value)| !value.is_empty()));
+    pub(crate) fn with_attributes(mut self, of_record: &[MessageAttribute]) -> Self {
+        let own = std::mem::take(&mut self.attributes);
+        let is_own = |name: &str| own.iter().any(|one| one.name == name);
+        self.attributes = of_record.iter().filter(|one| !is_own(&one.name)).cloned().collect();
+        let others = self.attributes.len();
+        self.attributes.extend(own);
+        while self.attributes.len() > others && !self.fits() {
+            self.attributes.pop();
+        }
         self
     }
 
     /// Whether SQS takes it.
     #[must_use]
     pub(crate) fn fits(&self) -> bool {
-        const TYPE: usize = "String".len();
-        let attributes: usize = self.attributes.iter().map(|(name, value)| name.len() + TYPE + value.len()).sum();
-        self.body.len() + attributes <= LARGEST_MESSAGE
+        let attributes: usize = self.attributes.iter().map(MessageAttribute::length).sum();
+        self.attributes.len() <= MOST_ATTRIBUTES && self.body.len() + attributes <= LARGEST_MESSAGE
     }
 }
 
-fn attributes(
-    reason: &str,
-    request_id: &str,
-    attempts: Option<u32>,
-    task: Option<&str>,
-) -> Vec<(&'static str, String)> {
+fn attributes(reason: &str, request_id: &str, attempts: Option<u32>, task: Option<&str>) -> Vec<MessageAttribute> {
     let all = [
         ("ImmortalReason", reason.to_owned()),
         ("ImmortalRequestId", request_id.to_owned()),
         ("ImmortalAttempts", attempts.map(|attempts| attempts.to_string()).unwrap_or_default()),
         ("ImmortalTask", task.unwrap_or_default().to_owned()),
     ];
-    all.into_iter().map(|(name, value)| (name, printable(&value))).filter(|(_, value)| !value.is_empty()).collect()
+    let printable = all.into_iter().map(|(name, value)| (name, one_line(&value)));
+    printable.filter(|(_, value)| !value.is_empty()).map(|(name, value)| MessageAttribute::text(name, value)).collect()
 }
 
 /// SQS refuses a message whose attribute is empty or holds what XML can't; who reads it wants one line.
-fn printable(text: &str) -> String {
+fn one_line(text: &str) -> String {
     let line = text.chars().map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' });
     line.take(LONGEST_VALUE).collect::<String>().trim().to_owned()
 }
@@ -204,71 +219,5 @@ fn qualified(arn: &str, version: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ARN: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
-
-    fn context() -> Context {
-        Context {
-            aws_request_id: "r-1".into(),
-            function_name: "ingest".into(),
-            function_version: "7".into(),
-            invoked_function_arn: ARN.into(),
-            ..Context::default()
-        }
-    }
-
-    fn job<'a>(context: &'a Context, event: GivenUpEvent<'a>, reason: &'a str) -> GivenUpJob<'a> {
-        GivenUpJob { context, event, series: 0, attempts: 3, task: Some("arn:task"), reason }
-    }
-
-    #[test]
-    fn it_is_lambdas_record_with_how_to_go_on() {
-        let event: &RawValue = serde_json::from_str(r#"{"n": 1e2}"#).expect("JSON");
-        let context = context();
-        let letter = DeadLetter::of_job(&job(&context, GivenUpEvent::Text(event), "why"), "2026-11-26T00:00:00Z");
-        let expected = format!(
-            r#"{{"version":"1.0","timestamp":"2026-11-26T00:00:00Z","requestContext":{{"requestId":"r-1","functionArn":"{ARN}:7","condition":"RetriesExhausted","approximateInvokeCount":1}},"requestPayload":{{"n": 1e2}},"responseContext":{{"statusCode":200,"executedVersion":"7","functionError":"Unhandled"}},"responsePayload":{{"errorType":"Immortal.GivenUp","errorMessage":"why"}},"immortal":{{"series":1,"context":{}}}}}"#,
-            serde_json::to_string(&context).expect("plain data")
-        );
-        assert_eq!(letter.body, expected);
-        let attributes: Vec<_> = letter.attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        assert_eq!(
-            attributes,
-            [
-                ("ImmortalReason", "why"),
-                ("ImmortalRequestId", "r-1"),
-                ("ImmortalAttempts", "3"),
-                ("ImmortalTask", "arn:task")
-            ]
-        );
-    }
-
-    #[test]
-    fn an_event_in_s3_stays_there() {
-        let context = context();
-        let job = GivenUpJob { series: 4, ..job(&context, GivenUpEvent::Object("s3://b/k"), "why") };
-        let letter = DeadLetter::of_job(&job, "");
-        let record: serde_json::Value = serde_json::from_str(&letter.body).expect("JSON");
-        assert_eq!(record["requestPayload"], serde_json::Value::Null);
-        assert_eq!(record["immortal"]["eventObject"], "s3://b/k");
-        assert_eq!(record["immortal"]["series"], 5);
-    }
-
-    #[test]
-    fn attributes_are_printable_and_never_empty() {
-        let letter = DeadLetter::of_record("{", "no\nJSON: \u{e4}", "");
-        assert_eq!(letter.attributes, [("ImmortalReason", "no?JSON: ?".to_owned())]);
-        let long = DeadLetter::of_record("", &"x".repeat(5_000), " ");
-        assert_eq!(long.attributes.iter().map(|(_, value)| value.len()).collect::<Vec<_>>(), [1024]);
-    }
-
-    #[test]
-    fn a_message_of_a_mebibyte_fits() {
-        let overhead = "ImmortalReason".len() + "String".len() + 1;
-        for (length, fits) in [(LARGEST_MESSAGE - overhead, true), (LARGEST_MESSAGE - overhead + 1, false)] {
-            assert_eq!(DeadLetter::of_record(&"x".repeat(length), "y", "").fits(), fits, "{length}");
-        }
-    }
-}
+#[path = "dead_letter_tests.rs"]
+mod tests;

@@ -155,8 +155,16 @@ mod tests {
     ) -> Result<(EventFormKind, EventForm), DoesNotFit> {
         let context = Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() };
         let manifest = Manifest::new("h", "p", "1");
-        let order =
-            Order { event: (), context, handler_path: None, attempt: 1, interruptions: 0, limit: None, series: 0 };
+        let order = Order {
+            event: (),
+            context,
+            handler_path: None,
+            attempt: 1,
+            interruptions: 0,
+            limit: None,
+            series: 0,
+            source: None,
+        };
         let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |form| {
             TaskOverrides::new("runner", &order, form, &manifest)
         })?;

@@ -18,7 +18,7 @@ use crate::order::Order;
 impl Dispatcher {
     /// A failed invocation becomes attempt 1 of its series.
     pub(super) async fn failed_invocation(&self, scope: &RecordScope, failure: InvocationFailure) -> RecordResult {
-        let InvocationFailure { event, context, cause, series } = failure;
+        let InvocationFailure { event, context, cause, series, source } = failure;
         let request_id = context.aws_request_id.clone();
         Span::current().record("request_id", &request_id);
         task_order::refuse_other_object(event.object_uri(), &request_id, &self.config, &scope.functions)
@@ -31,6 +31,7 @@ impl Dispatcher {
             interruptions: 0,
             limit: self.manifest.limit.map(|limit| limit.div_ceil(1000)),
             series,
+            source,
         };
         if !cause.is_for(self.manifest.on) {
             return Err(self.give_up(scope, &order, 0, None, no_attempt(cause)).await);

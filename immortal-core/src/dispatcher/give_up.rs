@@ -48,6 +48,7 @@ impl Dispatcher {
             context,
             event,
             series: order.series,
+            source: order.source,
             attempts,
             task: task.map(|task| task.arn.as_str()),
             reason: &reason,
@@ -128,14 +129,13 @@ impl Dispatcher {
 
     /// Sends a dead letter; only then is its record done.
     async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<(), String> {
-        let reason = || letter.attributes.first().map(|(_, reason)| reason.clone()).unwrap_or_default();
         let Some(url) = &self.config.dead_letter_queue else {
             scope.note_returned();
-            return Err(reason());
+            return Err(letter.reason.clone());
         };
         let sent = self.calls.send_dead_letter(url, letter, scope.deadline).await;
         sent.map_err(|error| {
-            let why = format!("{}; and the dead letter can't be sent: {error}", reason());
+            let why = format!("{}; and the dead letter can't be sent: {error}", letter.reason);
             warn!(decision = "back", "{why}");
             scope.note_returned();
             why

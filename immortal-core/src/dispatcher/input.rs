@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::{
     invocation_failure::{self, InvocationFailure, KnownFunctions, RefusedRecord},
     json_object::JsonObject,
+    message_attribute::{self, MessageAttribute},
     task::Task,
 };
 
 mod refused;
 mod shape;
+mod source_message;
 
 use shape::{DestinationRecord, InputShape};
 
@@ -40,8 +42,8 @@ pub(crate) struct QueueMessage {
     pub(crate) receipt: Option<String>,
     /// The body as it came.
     pub(crate) original: Arc<str>,
-    /// The attributes that a `DeadLetterConfig` writes, as far as they are there: what tells the body's shape.
-    pub(crate) attributes: Vec<(&'static str, String)>,
+    /// Its attributes, which may tell the body's shape, or be a part of the event.
+    pub(crate) attributes: Vec<MessageAttribute>,
 }
 
 /// A body holds an event, which is never shown.
@@ -62,15 +64,9 @@ impl QueueMessage {
             queue: record.text("eventSourceARN"),
             receipt: record.text("receiptHandle").filter(|receipt| !receipt.is_empty()),
             original: record.text("body").unwrap_or_default().into(),
-            attributes: dead_letter_attributes(record),
+            attributes: message_attribute::of_record(record),
         })
     }
-}
-
-fn dead_letter_attributes(record: &JsonObject<'_>) -> Vec<(&'static str, String)> {
-    let attributes = record.object("messageAttributes");
-    let value = |name: &'static str| Some((name, attributes.as_ref()?.object(name)?.text("stringValue")?));
-    ["RequestID", "ErrorCode", "ErrorMessage"].into_iter().filter_map(value).collect()
 }
 
 /// Something to handle.
@@ -145,7 +141,7 @@ fn value(json: &str, functions: &KnownFunctions, wrapping: RecordWrapping) -> Re
 
 fn record(record: Option<JsonObject<'_>>, functions: &KnownFunctions, wrapping: RecordWrapping) -> RecordReading {
     each(match record {
-        Some(record) => meaning(shape::of_record(record), functions, wrapping),
+        Some(record) => meaning(shape::of_record(record, &functions.source_queues), functions, wrapping),
         None => Err(refused::not_an_object()),
     })
 }
@@ -159,6 +155,10 @@ fn meaning(
         InputShape::Records(records) => {
             let read = |json| record(JsonObject::read(json), functions, wrapping);
             Ok(records.into_iter().flat_map(read).collect())
+        }
+        InputShape::SourceMessage { id, event } => {
+            let failure = invocation_failure::from_source_message(&id, event, functions)?;
+            Ok(vec![Ok(RecordContent::Failure(Box::new(failure)))])
         }
         InputShape::FailedEvent { event, request_id, error_message } => {
             let message = error_message.unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::{
     context::{Context, is_printable},
     function::{FunctionArn, FunctionName},
     names::GIVEN_UP,
-    order::EventForm,
+    order::{EventForm, EventSource},
 };
 
 /// Who the dispatcher is, and whose failures it handles.
@@ -23,6 +23,8 @@ pub(crate) struct KnownFunctions {
     pub(crate) own: FunctionArn,
     /// The primary; a qualifier is the version to run where a failure names none.
     pub(crate) primary: FunctionArn,
+    /// The ARNs of the queues that trigger the primary.
+    pub(crate) source_queues: Vec<String>,
 }
 
 /// A failed invocation of the primary.
@@ -35,12 +37,13 @@ pub(crate) struct InvocationFailure {
     pub(crate) cause: FailureCause,
     /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
     pub(crate) series: u32,
+    pub(crate) source: Option<EventSource>,
 }
 
 /// An event is never logged, so it isn't shown here either.
 impl fmt::Debug for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { event, context, cause, series } = self;
+        let Self { event, context, cause, series, source: _ } = self;
         write!(f, "Failure({}, {event:?}, {cause:?}, series {series})", context.aws_request_id)
     }
 }
@@ -100,6 +103,27 @@ impl KnownFunctions {
     }
 }
 
+/// A message of a queue that triggers the primary, and the event that was made of it.
+pub(super) fn from_source_message(
+    id: &str,
+    event: String,
+    functions: &KnownFunctions,
+) -> Result<InvocationFailure, RefusedRecord> {
+    if id.is_empty() {
+        return Err(RefusedRecord::new("it is an SQS message without a messageId"));
+    }
+    refuse_unprintable("message id", id)?;
+    let named = Named { request_id: id.to_owned(), arn: None, version: None };
+    Ok(InvocationFailure {
+        event: JobEvent::Text(event),
+        context: context(named, None, functions)?,
+        // The message says nothing of how the function failed on it, nor whether it was ever invoked with it.
+        cause: FailureCause::NeverRan,
+        series: 0,
+        source: Some(EventSource::Sqs),
+    })
+}
+
 /// What the primary's `DeadLetterConfig` sends: the event, and two attributes.
 pub(super) fn from_dead_letter(
     event: &str,
@@ -124,6 +148,7 @@ pub(super) fn from_dead_letter(
         context,
         cause: FailureCause::of_text(message),
         series: 0,
+        source: None,
     })
 }
 
@@ -166,8 +191,8 @@ pub(super) fn from_record(
         Some(_) => FailureCause::Redriven,
         None => FailureCause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     };
-    let series = redrive.map_or(0, |redrive| redrive.series);
-    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series })
+    let (series, source) = redrive.map_or((0, None), |redrive| (redrive.series, redrive.source));
+    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series, source })
 }
 
 /// How a dead letter that was redriven goes on; `None` where it doesn't say, as one of the first version.

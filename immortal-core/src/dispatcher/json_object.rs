@@ -39,6 +39,11 @@ impl<'a> JsonObject<'a> {
         self.0.iter().find(|(key, _)| key.ends_with(end)).map(|(_, raw)| raw.get())
     }
 
+    /// All members, in no order.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(key, raw)| (key.as_str(), raw.get()))
+    }
+
     /// Whether a member is there and isn't null.
     pub(super) fn has(&self, key: &str) -> bool {
         self.raw(key).is_some_and(|raw| raw != "null")

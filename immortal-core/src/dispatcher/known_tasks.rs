@@ -128,6 +128,7 @@ mod tests {
                 interruptions: 0,
                 limit: None,
                 series,
+                source: None,
             };
             let environment =
                 order.to_variables(&order.event).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -30,6 +30,7 @@ mod give_up;
 mod hint;
 mod json_object;
 mod launch;
+mod message_attribute;
 mod metric;
 mod sqs;
 mod stopped_task;

@@ -27,6 +27,7 @@ fn order(attempt: u32, interruptions: u32) -> Order {
         interruptions,
         limit: Some(60),
         series: 1,
+        source: None,
     }
 }
 

@@ -5,10 +5,15 @@ use std::time::Duration;
 use aws_sdk_sqs::{
     Client,
     config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _},
+    primitives::Blob,
     types::MessageAttributeValue,
 };
 
-use super::{dead_letter::DeadLetter, deadline::within};
+use super::{
+    dead_letter::DeadLetter,
+    deadline::within,
+    message_attribute::{AttributeValue, MessageAttribute},
+};
 use crate::aws::{AwsClients, AwsError};
 
 /// SQS, as the dispatcher asks it.
@@ -36,9 +41,13 @@ impl SqsClient {
     /// Sends a dead letter to the queue of this URL.
     pub(super) async fn send(&self, url: &str, letter: &DeadLetter, bound: Duration) -> Result<(), AwsError> {
         let mut call = self.client.send_message().queue_url(url).message_body(&letter.body);
-        for (name, value) in &letter.attributes {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            call = call.message_attributes(*name, value.map_err(AwsError::unsent)?);
+        for MessageAttribute { name, data_type, value } in &letter.attributes {
+            let attribute = MessageAttributeValue::builder().data_type(data_type);
+            let attribute = match value {
+                AttributeValue::Text(text) => attribute.string_value(text),
+                AttributeValue::Binary(bytes) => attribute.binary_value(Blob::new(bytes.clone())),
+            };
+            call = call.message_attributes(name, attribute.build().map_err(AwsError::unsent)?);
         }
         within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
     }

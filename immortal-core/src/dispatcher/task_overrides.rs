@@ -155,6 +155,7 @@ mod tests {
             interruptions: 0,
             limit: None,
             series: 0,
+            source: None,
         }
     }
 

@@ -59,6 +59,7 @@ pub(super) mod tests {
             interruptions: 1,
             limit: Some(60),
             series: 0,
+            source: None,
         }
     }
 

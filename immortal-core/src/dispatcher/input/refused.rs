@@ -4,7 +4,8 @@ use super::super::{
     invocation_failure::{KnownFunctions, RefusedRecord, shown},
     json_object::JsonObject,
 };
-use super::shape::UnknownInput;
+use super::shape::{self, UnknownInput};
+use crate::names::env;
 
 /// What a dispatcher takes, as a sentence's end.
 const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, and ECS Task \
@@ -19,10 +20,25 @@ pub(super) fn unknown(unknown: &UnknownInput<'_>, functions: &KnownFunctions) ->
     match unknown {
         UnknownInput::NotAnObject => bare_event(functions),
         UnknownInput::EmptyMessage => RefusedRecord::new("it is an SQS message without a body"),
+        UnknownInput::UnlistedQueue(queue) => unlisted_queue(queue),
+        UnknownInput::UnreadableMessage(error) => RefusedRecord::new(format!(
+            "it is a message of a queue that triggers {}, and no event can be made of it: {error}",
+            functions.primary
+        )),
         UnknownInput::Record(record) => of_record(record, functions),
         UnknownInput::BusEvent { source, kind } => bus_event(source, kind),
         UnknownInput::Object(object) => of_object(object, functions),
     }
+}
+
+/// Who may write to the failure queue must not choose what counts as a source, so each is listed.
+fn unlisted_queue(queue: &str) -> RefusedRecord {
+    RefusedRecord::new(format!(
+        "it came through the redrive policy of the queue {}, which is not one of those that {} lists; if that queue \
+         triggers the function, add its ARN there, else give it a dead-letter queue of its own",
+        shown(queue),
+        env::SOURCE_QUEUES
+    ))
 }
 
 /// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
@@ -39,7 +55,7 @@ fn of_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedReco
 
 /// JSON of none of the shapes.
 fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
-    if object.text("Event").as_deref() == Some("s3:TestEvent") {
+    if shape::is_test_event(object) {
         return RefusedRecord::new(format!(
             "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \
              the bucket notify {}, whose failures come here, and delete this message",

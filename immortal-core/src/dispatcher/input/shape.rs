@@ -1,11 +1,20 @@
 //! The shapes of input, told apart by their fields alone.
 
-use super::super::json_object::{self, JsonObject};
+use super::{
+    super::json_object::{self, JsonObject},
+    source_message::{self, MessageOrigin},
+};
 
 /// What a value or a record is, by its fields.
 pub(super) enum InputShape<'a> {
     /// Records, each of which stands alone: from an event source mapping, a topic, or an EventBridge pipe.
     Records(Vec<&'a str>),
+    /// A message of a queue that triggers the primary, which failed on it.
+    SourceMessage {
+        /// The message's id, which is the request's.
+        id: String,
+        event: String,
+    },
     /// What the primary's `DeadLetterConfig` sends: the event, and attributes beside it.
     FailedEvent {
         event: String,
@@ -32,6 +41,10 @@ pub(super) enum UnknownInput<'a> {
     NotAnObject,
     /// An SQS message without a body.
     EmptyMessage,
+    /// An SQS message that came through the redrive policy of a queue that isn't known as one that triggers the primary.
+    UnlistedQueue(String),
+    /// A message of a source queue, of which no event can be made.
+    UnreadableMessage(serde_json::Error),
     /// A record that is neither of SQS nor of SNS.
     Record(JsonObject<'a>),
     /// An event of a bus, of another kind.
@@ -93,10 +106,10 @@ pub(super) fn of_value(json: &str) -> InputShape<'_> {
     InputShape::Unknown(UnknownInput::Object(object))
 }
 
-/// The shape of one record of a list.
-pub(super) fn of_record(record: JsonObject<'_>) -> InputShape<'_> {
+/// The shape of one record of a list; `source_queues` are the ARNs of the queues that trigger the primary.
+pub(super) fn of_record<'a>(record: JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
     if is_message(&record) {
-        return of_message(&record);
+        return of_message(&record, source_queues);
     }
     if record.text("EventSource").as_deref() == Some("aws:sns")
         && let Some(sns) = record.object("Sns")
@@ -107,9 +120,49 @@ pub(super) fn of_record(record: JsonObject<'_>) -> InputShape<'_> {
     InputShape::Unknown(UnknownInput::Record(record))
 }
 
-fn of_message<'a>(record: &JsonObject<'a>) -> InputShape<'a> {
+fn of_message<'a>(record: &JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
     let Some(body) = record.text("body") else { return InputShape::Unknown(UnknownInput::EmptyMessage) };
-    of_text(body, record.object("messageAttributes").as_ref(), "stringValue")
+    match source_message::origin(record, source_queues) {
+        MessageOrigin::Source(queue) => return of_source_message(record, &body, &queue),
+        MessageOrigin::Unlisted(queue) => return InputShape::Unknown(UnknownInput::UnlistedQueue(queue)),
+        MessageOrigin::Here => {}
+    }
+    match (of_text(body, record.object("messageAttributes").as_ref(), "stringValue"), source_queues) {
+        // A person moved it here by hand, and where there is one source queue only, it is known from which.
+        (InputShape::Wrapped(body), [queue]) if !has_shape(&body) => of_source_message(record, &body, queue),
+        (shape, _) => shape,
+    }
+}
+
+fn of_source_message<'a>(record: &JsonObject<'a>, body: &str, queue: &str) -> InputShape<'a> {
+    match source_message::event_of(record, body, queue) {
+        Ok(event) => InputShape::SourceMessage { id: record.text("messageId").unwrap_or_default(), event },
+        Err(error) => InputShape::Unknown(UnknownInput::UnreadableMessage(error)),
+    }
+}
+
+/// Whether a text tells of a failure or a task, or is refused by its name: then it is no event of a source queue.
+fn has_shape(text: &str) -> bool {
+    match of_value(text) {
+        InputShape::Records(records) => {
+            let read = |json| JsonObject::read(json).map(|record| of_record(record, &[]));
+            records.into_iter().filter_map(read).any(|shape| match shape {
+                InputShape::Wrapped(text) => has_shape(&text),
+                shape => !matches!(shape, InputShape::Unknown(_)),
+            })
+        }
+        InputShape::Wrapped(text) => has_shape(&text),
+        InputShape::Unknown(UnknownInput::Object(object)) => is_test_event(&object),
+        InputShape::Unknown(unknown) => matches!(unknown, UnknownInput::BusEvent { .. }),
+        _ => true,
+    }
+}
+
+/// Whether it is what S3 sends when a bucket's notifications are set up.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
+pub(super) fn is_test_event(object: &JsonObject<'_>) -> bool {
+    object.text("Event").as_deref() == Some("s3:TestEvent")
 }
 
 fn of_notification<'a>(sns: &JsonObject<'a>, message: String) -> InputShape<'a> {

@@ -6,6 +6,8 @@ use super::{
     *,
 };
 
+mod source_queues;
+
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("a text")
 }

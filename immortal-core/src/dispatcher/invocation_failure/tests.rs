@@ -3,7 +3,11 @@ use super::*;
 pub(in crate::dispatcher) const PRIMARY: &str = "arn:aws:lambda:eu-central-1:111111111111:function:ingest";
 
 pub(in crate::dispatcher) fn functions() -> KnownFunctions {
-    KnownFunctions { own: format!("{PRIMARY}Dlq").parse().expect("an ARN"), primary: PRIMARY.parse().expect("an ARN") }
+    KnownFunctions {
+        own: format!("{PRIMARY}Dlq").parse().expect("an ARN"),
+        primary: PRIMARY.parse().expect("an ARN"),
+        source_queues: Vec::new(),
+    }
 }
 
 fn inline(event: &str) -> JobEvent {

@@ -151,6 +151,7 @@ proptest! {
                     interruptions: 0,
                     limit: Some(3_600),
                     series: 0,
+                    source: None,
                 };
                 let with = |form: &EventForm| TaskOverrides::new("runner", &order, form, &manifest);
                 let (kind, overrides) = event_form::first_fitting(&event, &transport, &key, from, with).expect("it fits");
