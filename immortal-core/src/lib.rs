@@ -10,13 +10,15 @@
 //! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
 //! | `aws` | AWS's SDK as dispatcher and runner use it |
-//! | `runtime_api` | the Lambda Runtime API as a server, for runner and emulator |
+//! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and how a response to a batch is read |
 //!
 //! Without the features `dispatcher` and `runner` nothing of AWS's SDK is in the graph. What is neither a shape nor named
 //! by another crate is private.
 
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 mod aws;
+#[cfg(feature = "runtime-api")]
+pub mod batch_failures;
 pub mod context;
 #[cfg(feature = "dispatcher")]
 pub mod dispatcher;

@@ -11,9 +11,11 @@ use super::{
     stop::StopSignal,
 };
 use crate::{
+    batch_failures::BatchFailures,
     exit::RunnerExit,
     names::{UNREADABLE_EVENT, env},
-    runtime_api::{Invocation, InvocationAnswer, RuntimeApi},
+    order::EventSource,
+    runtime_api::{AnswerBody, Invocation, InvocationAnswer, RuntimeApi},
 };
 
 /// How long a process has to end by itself once it is asked to.
@@ -44,6 +46,11 @@ pub(super) struct AttemptOutcome {
 #[derive(Debug)]
 pub(super) enum AttemptEnd {
     Answered(InvocationAnswer),
+    /// It responded, and by that the message failed which the event holds.
+    MessageFailed {
+        response: AnswerBody,
+        failures: BatchFailures,
+    },
     Exited(ProcessEnd),
 }
 
@@ -62,7 +69,9 @@ pub(super) async fn run(
     mut child: ChildProcess,
     stop: &mut StopSignal,
     bounds: AttemptLimits,
+    source: Option<EventSource>,
 ) -> AttemptOutcome {
+    let request_id = invocation.request_id.clone();
     let mut answer = std::pin::pin!(api.invoke(invocation));
     let mut cut = None;
     let mut start_by = Some(Instant::now() + bounds.start_timeout);
@@ -128,7 +137,21 @@ pub(super) async fn run(
     };
     let grace = kill_at.map_or(GRACE, |at| at.saturating_duration_since(Instant::now()).min(GRACE));
     child.end(grace).await;
+    let end = match source {
+        Some(EventSource::Sqs) => of_message(end, &request_id),
+        None => end,
+    };
     AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb }
+}
+
+/// Reads a response as the mapping of the message's queue would; the message's id is the request's.
+fn of_message(end: AttemptEnd, message_id: &str) -> AttemptEnd {
+    let AttemptEnd::Answered(InvocationAnswer::Response(response)) = end else { return end };
+    let failures = BatchFailures::of_response(&response.bytes, &[message_id]);
+    if failures.include(message_id) {
+        return AttemptEnd::MessageFailed { response, failures };
+    }
+    AttemptEnd::Answered(InvocationAnswer::Response(response))
 }
 
 fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
@@ -140,9 +163,11 @@ fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
         {
             RunnerExit::CannotRun
         }
-        (AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_)), _) => {
-            RunnerExit::HandlerFailed
-        }
+        (
+            AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_))
+            | AttemptEnd::MessageFailed { .. },
+            _,
+        ) => RunnerExit::HandlerFailed,
         (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Told)) => {
             RunnerExit::Stopped
         }

@@ -31,10 +31,11 @@ struct Run {
     tell: bool,
     stop_timeout: Duration,
     start_timeout: Duration,
+    source: Option<EventSource>,
 }
 
 const LONG: Duration = Duration::from_mins(1);
-const PLAIN: Run = Run { limit: None, tell: false, stop_timeout: LONG, start_timeout: LONG };
+const PLAIN: Run = Run { limit: None, tell: false, stop_timeout: LONG, start_timeout: LONG, source: None };
 const TOLD: Run = Run { tell: true, ..PLAIN };
 
 async fn attempt(script: &str, run_as: Run) -> (AttemptOutcome, tempfile::TempDir) {
@@ -62,7 +63,7 @@ async fn attempt(script: &str, run_as: Run) -> (AttemptOutcome, tempfile::TempDi
     };
     let Run { stop_timeout, start_timeout, .. } = run_as;
     let bounds = AttemptLimits { limit: run_as.limit.map(|limit| Instant::now() + limit), stop_timeout, start_timeout };
-    let (outcome, ()) = tokio::join!(run(&api, invocation, child, &mut stop, bounds), told);
+    let (outcome, ()) = tokio::join!(run(&api, invocation, child, &mut stop, bounds, run_as.source), told);
     (outcome, directory)
 }
 
@@ -88,6 +89,24 @@ async fn an_answer_decides_and_the_process_is_ended() {
     let (outcome, _) = attempt(init, PLAIN).await;
     assert_eq!(outcome.exit, RunnerExit::HandlerFailed);
     assert!(matches!(outcome.end, AttemptEnd::Answered(InvocationAnswer::InitError(_))));
+}
+
+#[tokio::test]
+async fn a_response_may_name_the_message_as_failed() {
+    let of_a_queue = Run { source: Some(EventSource::Sqs), ..PLAIN };
+    let named = r#"{"batchItemFailures":[{"itemIdentifier":"r-1"}]}"#;
+    let other = r#"{"batchItemFailures":[{"itemIdentifier":"r-2"}]}"#;
+    let table = [
+        (named, of_a_queue, RunnerExit::HandlerFailed),
+        (other, of_a_queue, RunnerExit::HandlerFailed),
+        (r#"{"batchItemFailures":[]}"#, of_a_queue, RunnerExit::Succeeded),
+        ("null", of_a_queue, RunnerExit::Succeeded),
+        (named, PLAIN, RunnerExit::Succeeded),
+    ];
+    for (response, run_as, expected) in table {
+        let (outcome, _) = attempt(&format!("next; answer response '{response}'; sleep 60"), run_as).await;
+        assert_eq!(outcome.exit, expected, "{response}: {outcome:?}");
+    }
 }
 
 #[tokio::test]
@@ -240,7 +259,14 @@ fn how_it_ends_by_answer_process_and_cut() {
     }));
     let missing =
         || AttemptEnd::Answered(InvocationAnswer::Missing(ReportedError { error_type: None, body: Bytes::new() }));
+    let failed = || AttemptEnd::MessageFailed {
+        response: crate::runtime_api::AnswerBody { bytes: Bytes::new(), length: 0 },
+        failures: BatchFailures::All,
+    };
     for (end, cut, expected) in [
+        (failed(), None, RunnerExit::HandlerFailed),
+        (failed(), Some(CutShort::Told), RunnerExit::HandlerFailed),
+        (failed(), Some(CutShort::Limit), RunnerExit::LimitReached),
         (response(), None, RunnerExit::Succeeded),
         (response(), Some(CutShort::Told), RunnerExit::Succeeded),
         (response(), Some(CutShort::Limit), RunnerExit::Succeeded),

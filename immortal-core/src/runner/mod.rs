@@ -123,7 +123,7 @@ async fn invoke(
     let child =
         attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
     let invocation = invocation::of(&order.context, &identity, event);
-    let outcome = attempt::run(&api, invocation, child, stop, limits).await;
+    let outcome = attempt::run(&api, invocation, child, stop, limits, order.source).await;
     report.end(&outcome);
     Ok(outcome.exit)
 }

@@ -15,6 +15,7 @@ use super::{
     reported_error::summary,
 };
 use crate::{
+    batch_failures::BatchFailures,
     exit::{RunnerExit, SIGKILL},
     order::Order,
     runtime_api::InvocationAnswer,
@@ -47,7 +48,8 @@ impl<'a> AttemptReport<'a> {
     /// Writes the result and the lines after it, and logs why the attempt failed, where it did.
     pub(super) fn end(&self, outcome: &AttemptOutcome) {
         let (result, length) = match &outcome.end {
-            AttemptEnd::Answered(InvocationAnswer::Response(body)) => (Some(&*body.bytes), body.length),
+            AttemptEnd::Answered(InvocationAnswer::Response(body))
+            | AttemptEnd::MessageFailed { response: body, .. } => (Some(&*body.bytes), body.length),
             _ => (None, 0),
         };
         let _ = end(&mut stdout().lock(), result, length, &self.lines(outcome.max_memory_mb));
@@ -77,6 +79,14 @@ fn failure(outcome: &AttemptOutcome) -> Option<String> {
             "asked for the next event without a whole answer to this one".to_owned()
         }
         AttemptEnd::Answered(InvocationAnswer::InitError(error)) => format!("couldn't start: {}", summary(error)),
+        AttemptEnd::MessageFailed { failures: BatchFailures::Named(_), .. } => {
+            "named the message in the batchItemFailures of its response".to_owned()
+        }
+        AttemptEnd::MessageFailed { failures: BatchFailures::All, .. } => {
+            "gave a response that Lambda takes as the failure of a whole batch: it is not valid JSON, or batchItemFailures \
+             names something else than the message's id; fix what the handler returns"
+                .to_owned()
+        }
         AttemptEnd::Exited(ProcessEnd::Code(code)) => format!("exited with {code}, without an answer"),
         AttemptEnd::Exited(ProcessEnd::Signal(SIGKILL)) if matches!(outcome.exit, RunnerExit::Killed(_)) => {
             "was killed by SIGKILL, probably because it ran out of memory: give the task more of it".to_owned()

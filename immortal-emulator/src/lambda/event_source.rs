@@ -1,6 +1,6 @@
 //! The event source mapping: a queue's messages, in batches, into a function, with `ReportBatchItemFailures`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{invoke::prepare, service::LambdaService};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     sqs::{HidingTime, MessageAttribute, ReceivedMessage, attributes_digest, body_digest, system_attributes},
 };
 use bytes::Bytes;
+use immortal_core::batch_failures::BatchFailures;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -48,58 +49,16 @@ async fn handle(lambda: &LambdaService, queue: &str, function: &str, batch: &[Re
         Ok((version, request)) => version.run(&lambda.platform, &request, 1).await.ok(),
         Err(_) => None,
     };
-    let ids = batch.iter().map(|received| received.message.id.as_str()).collect();
-    let failed = answer.map_or(BatchFailures::All, |answer| failures(&answer, &ids));
+    let ids: Vec<_> = batch.iter().map(|received| received.message.id.as_str()).collect();
+    let failed = answer.map_or(BatchFailures::All, |answer| BatchFailures::of_response(&answer, &ids));
     for received in batch {
-        if failed.hold(&received.message.id) {
+        if failed.include(&received.message.id) {
             lambda.sqs.give_back(queue, received);
         } else {
             let fault = lambda.platform.faults.hit("DeleteMessage", received.request_id.as_deref());
             lambda.sqs.delete(queue, &received.receipt, fault.as_ref());
         }
     }
-}
-
-/// Which records of a batch come back.
-#[derive(Debug, PartialEq, Eq)]
-enum BatchFailures {
-    All,
-    Some(BTreeSet<String>),
-}
-
-impl BatchFailures {
-    fn hold(&self, id: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Some(ids) => ids.contains(id),
-        }
-    }
-}
-
-/// Reads the function's answer. What isn't a sound list fails the whole batch.
-///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn failures(answer: &Bytes, batch: &BTreeSet<&str>) -> BatchFailures {
-    let none = || BatchFailures::Some(BTreeSet::new());
-    if answer.is_empty() {
-        return none();
-    }
-    let list = match serde_json::from_slice::<Value>(answer) {
-        Err(_) => return BatchFailures::All,
-        Ok(Value::Object(mut object)) => object.remove("batchItemFailures").unwrap_or_default(),
-        // `null`, or an answer that is not an object: nothing is reported.
-        Ok(_) => return none(),
-    };
-    let list = match list {
-        Value::Array(list) => list,
-        Value::Null => return none(),
-        _ => return BatchFailures::All,
-    };
-    let ids: Option<BTreeSet<_>> = list
-        .iter()
-        .map(|item| item.get("itemIdentifier")?.as_str().filter(|id| batch.contains(id)).map(str::to_owned))
-        .collect();
-    ids.map_or(BatchFailures::All, BatchFailures::Some)
 }
 
 /// The event that Lambda makes of a batch.
@@ -137,33 +96,4 @@ fn record(queue: &str, received: &ReceivedMessage) -> Value {
         record["md5OfMessageAttributes"] = json!(attributes_digest(&message.attributes));
     }
     record
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_sound_list_saves_a_batch() {
-        let some = |ids: &[&str]| BatchFailures::Some(ids.iter().map(|id| (*id).to_owned()).collect());
-        let table = [
-            ("", some(&[])),
-            ("null", some(&[])),
-            ("{}", some(&[])),
-            (r#"{"batchItemFailures":null}"#, some(&[])),
-            (r#"{"batchItemFailures":[]}"#, some(&[])),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"a"}]}"#, some(&["a"])),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#, some(&["a", "b"])),
-            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, BatchFailures::All),
-            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, BatchFailures::All),
-            (r#"{"batchItemFailures":[{"itemidentifier":"a"}]}"#, BatchFailures::All),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"z"}]}"#, BatchFailures::All),
-            (r#"{"batchItemFailures":"a"}"#, BatchFailures::All),
-            (r#"{"batchItemFailures":["#, BatchFailures::All),
-        ];
-        for (answer, expected) in table {
-            let batch = BTreeSet::from(["a", "b"]);
-            assert_eq!(failures(&Bytes::from_static(answer.as_bytes()), &batch), expected, "{answer}");
-        }
-    }
 }
