@@ -17,6 +17,8 @@ use crate::binaries::{binary, package};
 pub(crate) use seen::Seen;
 
 pub(crate) const FAILURES: &str = "failures";
+/// The queue that triggers the primary, where there is one.
+pub(crate) const SOURCE: &str = "uploads";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
@@ -55,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) retries: u8,
     /// The failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
     pub(crate) dead_letter_config: bool,
+    /// The primary is triggered by [`SOURCE`], whose redrive policy sends what it failed on to the failure queue.
+    pub(crate) source_queue: bool,
     /// How often a message is received from the failure queue before it goes to the dead-letter queue.
     pub(crate) receives: u32,
     /// More variables of the dispatcher.
@@ -76,6 +80,7 @@ impl Setup {
             timeout: Duration::from_secs(1),
             retries: 0,
             dead_letter_config: false,
+            source_queue: false,
             receives: 1000,
             dispatcher: BTreeMap::new(),
             function: |_| {},
@@ -115,7 +120,7 @@ impl Setup {
         let mut primary = Function {
             timeout: self.timeout,
             retries: self.retries,
-            on_failure: Some(target(failures.clone())),
+            on_failure: (!self.source_queue).then(|| target(failures.clone())),
             environment: environment.clone(),
             ..Function::new(self.primary, package(self.primary))
         };
@@ -131,6 +136,14 @@ impl Setup {
             ("IMMORTAL_ROLE".into(), "dispatcher".into()),
             ("IMMORTAL_DEAD_LETTER_QUEUE".into(), format!("{}/{ACCOUNT}/{DEAD_LETTERS}", emulator.endpoint())),
         ]);
+        if self.source_queue {
+            let source = emulator.create_queue(Queue {
+                visibility_timeout: Duration::from_mins(1) + self.timeout,
+                redrive: Some(RedrivePolicy { dead_letter_queue: FAILURES.into(), max_receive_count: 1 }),
+                ..Queue::new(SOURCE)
+            });
+            variables.insert("IMMORTAL_SOURCE_QUEUES".into(), source);
+        }
         variables.extend(self.dispatcher);
         let dispatcher = format!("{}Dlq", self.primary);
         let dispatcher = Function {
@@ -193,6 +206,11 @@ impl Chain {
         self.emulator.map_queue(FAILURES, &format!("{}Dlq", self.primary), 10).expect("both exist");
     }
 
+    /// Lets the source queue trigger the primary, with up to so many messages at a time.
+    pub(crate) fn map_source(&self, batch_size: u32) {
+        self.emulator.map_queue(SOURCE, self.primary, batch_size).expect("both exist");
+    }
+
     /// Puts a failed event of the primary into the failure queue, as its `DeadLetterConfig` would; the message's id.
     pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
         let attributes = BTreeMap::from([
@@ -201,6 +219,12 @@ impl Chain {
             ("ErrorMessage".to_owned(), MessageAttribute::text(message)),
         ]);
         self.emulator.send_message(FAILURES, event, attributes).expect("the queue exists")
+    }
+
+    /// Sends a message to the queue that triggers the primary: its id, which is the request's once it failed.
+    pub(crate) fn send(&self, body: &str, attributes: &[(&str, MessageAttribute)]) -> String {
+        let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        self.emulator.send_message(SOURCE, body, attributes).expect("the queue exists")
     }
 
     /// Waits until the event of this request is done or given up.

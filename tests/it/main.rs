@@ -13,3 +13,4 @@ mod moved_time;
 mod own_main;
 mod permissions;
 mod runner;
+mod source_queues;

@@ -72,8 +72,9 @@ fn event(queue: &str, batch: &[ReceivedMessage]) -> Bytes {
 fn record(queue: &str, received: &ReceivedMessage) -> Value {
     let message = &received.message;
     let attribute = |attribute: &MessageAttribute| {
+        let value = if attribute.is_binary() { "binaryValue" } else { "stringValue" };
         json!({
-            "stringValue": attribute.value,
+            value: attribute.value,
             "stringListValues": [],
             "binaryListValues": [],
             "dataType": attribute.data_type,

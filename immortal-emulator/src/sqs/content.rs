@@ -15,7 +15,7 @@ const MOST_ATTRIBUTES: usize = 10;
 
 pub(super) fn fits(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> bool {
     let length = |(name, attribute): (&String, &MessageAttribute)| {
-        name.len() + attribute.data_type.len() + attribute.value.len()
+        name.len() + attribute.data_type.len() + attribute.bytes().unwrap_or_default().len()
     };
     body.len() + attributes.iter().map(length).sum::<usize>() <= LARGEST_MESSAGE
 }
@@ -51,7 +51,8 @@ pub(super) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>)
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
-fn problem_of(name: &str, MessageAttribute { data_type, value }: &MessageAttribute) -> Option<&'static str> {
+fn problem_of(name: &str, attribute: &MessageAttribute) -> Option<&'static str> {
+    let MessageAttribute { data_type, value } = attribute;
     let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let reserved = ["aws.", "amazon."].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
     let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
@@ -60,10 +61,11 @@ fn problem_of(name: &str, MessageAttribute { data_type, value }: &MessageAttribu
     }
     match data_type.split('.').next().unwrap_or_default() {
         _ if data_type.len() > 256 => Some("has a type that is longer than 256 bytes."),
-        "String" | "Number" if value.is_empty() => Some("must contain a non-empty message attribute value."),
+        "String" | "Number" | "Binary" if value.is_empty() => Some("must contain a non-empty message attribute value."),
         "Number" if value.parse::<f64>().is_err() => Some("must contain a number."),
-        "String" | "Number" => None,
-        _ => Some("has an invalid type: the emulator has String and Number."),
+        "Binary" if attribute.bytes().is_none() => Some("must contain base64."),
+        "String" | "Number" | "Binary" => None,
+        _ => Some("has an invalid type: there are String, Number and Binary."),
     }
 }
 
@@ -80,17 +82,18 @@ pub(crate) fn body_digest(body: &str) -> String {
 /// the MD5 message digest for message attributes".
 pub(crate) fn attributes_digest(attributes: &BTreeMap<String, MessageAttribute>) -> String {
     let mut digest = Md5::new();
-    let mut text = |text: &str, transport: Option<u8>| {
+    let mut part = |bytes: &[u8], transport: Option<u8>| {
         if let Some(transport) = transport {
             digest.update([transport]);
         }
-        digest.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-        digest.update(text);
+        digest.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+        digest.update(bytes);
     };
     for (name, attribute) in attributes {
-        text(name, None);
-        text(&attribute.data_type, None);
-        text(&attribute.value, Some(1));
+        part(name.as_bytes(), None);
+        part(attribute.data_type.as_bytes(), None);
+        let transport = if attribute.is_binary() { 2 } else { 1 };
+        part(&attribute.bytes().unwrap_or_default(), Some(transport));
     }
     hex(&digest.finalize())
 }
@@ -105,6 +108,13 @@ mod tests {
         let table = [
             ("A", text("b"), "x", None),
             ("A.b-c_1", MessageAttribute { data_type: "Number.int".into(), value: "-1.5".into() }, "x", None),
+            ("A", MessageAttribute::binary([0, 255]), "x", None),
+            (
+                "A",
+                MessageAttribute { data_type: "Binary.png".into(), value: "no base64".into() },
+                "x",
+                Some("InvalidParameterValue"),
+            ),
             ("A", text("b"), "", Some("MissingParameter")),
             ("A", text("b"), "\u{1}", Some("InvalidMessageContents")),
             ("A", text("\u{fffe}"), "x", Some("InvalidMessageContents")),

@@ -35,8 +35,8 @@ struct SqsParameters {
 #[serde(rename_all = "PascalCase")]
 struct WireAttribute {
     data_type: String,
-    #[serde(default)]
-    string_value: String,
+    string_value: Option<String>,
+    binary_value: Option<String>,
 }
 
 pub(crate) fn call(
@@ -112,9 +112,10 @@ fn send(
     body: String,
     attributes: &BTreeMap<String, WireAttribute>,
 ) -> Result<Value, ApiError> {
-    let attribute = |WireAttribute { data_type, string_value }: &WireAttribute| MessageAttribute {
-        data_type: data_type.clone(),
-        value: string_value.clone(),
+    let attribute = |wire: &WireAttribute| {
+        let of_type = MessageAttribute { data_type: wire.data_type.clone(), value: String::new() };
+        let value = if of_type.is_binary() { &wire.binary_value } else { &wire.string_value };
+        MessageAttribute { value: value.clone().unwrap_or_default(), ..of_type }
     };
     let attributes: BTreeMap<_, _> = attributes.iter().map(|(name, wire)| (name.clone(), attribute(wire))).collect();
     content::check(&body, &attributes)?;
@@ -169,8 +170,10 @@ fn describe(received: &ReceivedMessage, parameters: &SqsParameters) -> Value {
         .collect();
     if !attributes.is_empty() {
         described["MD5OfMessageAttributes"] = json!(content::attributes_digest(&attributes));
-        let wire =
-            |attribute: MessageAttribute| json!({ "DataType": attribute.data_type, "StringValue": attribute.value });
+        let wire = |attribute: MessageAttribute| {
+            let value = if attribute.is_binary() { "BinaryValue" } else { "StringValue" };
+            json!({ "DataType": attribute.data_type, value: attribute.value })
+        };
         described["MessageAttributes"] = attributes.into_iter().map(|(name, one)| (name, wire(one))).collect();
     }
     described

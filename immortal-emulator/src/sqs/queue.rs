@@ -1,6 +1,8 @@
 //! Queues and messages, as they are set up and looked at.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// An SQS queue.
 #[derive(Clone, Debug)]
@@ -56,9 +58,9 @@ pub struct Message {
 /// A message attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageAttribute {
-    /// `String` or `Number`.
+    /// `String`, `Number` or `Binary`, and after a dot whatever its sender calls it.
     pub data_type: String,
-    /// The value, as text.
+    /// The value, as text; of a binary one in base64.
     pub value: String,
 }
 
@@ -66,6 +68,23 @@ impl MessageAttribute {
     /// A text attribute.
     pub fn text(value: impl Into<String>) -> Self {
         Self { data_type: "String".into(), value: value.into() }
+    }
+
+    /// A binary attribute.
+    pub fn binary(bytes: impl AsRef<[u8]>) -> Self {
+        Self { data_type: "Binary".into(), value: BASE64_STANDARD.encode(bytes) }
+    }
+
+    pub(crate) fn is_binary(&self) -> bool {
+        self.data_type == "Binary" || self.data_type.starts_with("Binary.")
+    }
+
+    /// What the value is made of; `None` where a binary one isn't base64.
+    pub(super) fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+        if self.is_binary() {
+            return BASE64_STANDARD.decode(&self.value).ok().map(Cow::Owned);
+        }
+        Some(Cow::Borrowed(self.value.as_bytes()))
     }
 
     /// A number attribute.

@@ -15,7 +15,9 @@ impl StoredQueue {
         for stored in spent {
             let what = EntryKind::DeadLettered { message_id: stored.message.id.clone(), from: from.to_owned() };
             let message = Message { receive_count: 0, source: Some(from.to_owned()), ..stored.message };
-            self.add(platform, message, stored.request_id);
+            // What a queue's function failed on is known by the message's id from here on.
+            let request_id = stored.request_id.or_else(|| Some(message.id.clone()));
+            self.add(platform, message, request_id);
             platform.journal.note(source_of(&self.queue.name), what);
         }
     }

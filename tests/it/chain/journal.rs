@@ -73,6 +73,18 @@ impl Chain {
         self.emulator.messages(DEAD_LETTERS).iter().any(|message| is_about(message, request))
     }
 
+    /// The exit codes of this request's tasks, in order.
+    pub(crate) fn exits(&self, request: &str) -> Vec<Option<i32>> {
+        let entries = self.emulator.journal().into_iter();
+        let exits = entries.filter_map(|entry| match (entry.source, entry.kind) {
+            (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { exit_code, .. }) => {
+                (started_by.as_deref() == Some(request)).then_some(exit_code)
+            }
+            _ => None,
+        });
+        exits.collect()
+    }
+
     /// When the tasks of this request stopped, in order.
     pub(crate) fn ends(&self, request: &str) -> Vec<Duration> {
         let entries = self.emulator.journal();

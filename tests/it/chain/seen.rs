@@ -10,7 +10,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn read(json: &str) -> Self {
+    pub(crate) fn read(json: &str) -> Self {
         #[derive(serde::Deserialize)]
         struct Line<'a> {
             #[serde(borrow)]
