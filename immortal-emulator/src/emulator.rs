@@ -21,7 +21,7 @@ use crate::{
     platform::{EmulatorError, EmulatorOptions, Fault, JournalEntry, Platform, StopCode, arn},
     s3::S3Service,
     server::{self, ServedServices},
-    sqs::{Message, MessageAttribute, Queue, SqsService},
+    sqs::{Message, MessageAttribute, Queue, SqsService, check_message},
 };
 
 /// The emulator: running as long as this lives. Dropping it kills every process that it started, and waits for them.
@@ -123,14 +123,16 @@ impl Emulator {
         Ok(())
     }
 
-    /// Sends a message, and returns its id.
+    /// Sends a message as `SendMessage` does, and returns its id.
     pub fn send_message(
         &self,
         queue: &str,
         body: impl Into<String>,
         attributes: BTreeMap<String, MessageAttribute>,
     ) -> Result<String, EmulatorError> {
-        let sent = self.services.sqs.send(queue, body.into(), attributes, None);
+        let body = body.into();
+        check_message(&body, &attributes)?;
+        let sent = self.services.sqs.send(queue, body, attributes, None);
         sent.ok_or_else(|| EmulatorError::Missing(format!("queue {queue}")))
     }
 

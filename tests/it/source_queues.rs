@@ -199,11 +199,11 @@ const SUCCEEDS: &[&str] = &["/bin/sh", "-c", "exit 0"];
 async fn of_a_thousand_messages_of_which_a_fifth_is_killed_none_is_lost_and_none_is_done_twice() {
     let options = EmulatorOptions { time_scale: 0.01, run_task_rate: None, ..EmulatorOptions::default() };
     let chain = Setup { task: Some(SUCCEEDS), options, ..setup() }.start().await;
-    let send = |number: u32| {
-        let lambda = if number % 5 == 0 { "exit" } else { "succeed" };
+    let messages = (0..1000_u32).map(|number| {
+        let lambda = if number.is_multiple_of(5) { "exit" } else { "succeed" };
         (chain.send(&format!(r#"{{"lambda":"{lambda}","n":{number}}}"#), &[]), lambda)
-    };
-    let sent: Vec<_> = (0..1000).map(send).collect();
+    });
+    let messages: Vec<_> = messages.collect();
     chain.map_source(1);
     chain.quiet().await;
     let tasks = chain.tasks_by_request();
@@ -214,7 +214,7 @@ async fn of_a_thousand_messages_of_which_a_fifth_is_killed_none_is_lost_and_none
     let done: Vec<_> = done.collect();
     let done_in_lambda: HashSet<_> = done.iter().collect();
     assert_eq!((done.len(), done_in_lambda.len()), (800, 800));
-    for (id, lambda) in &sent {
+    for (id, lambda) in &messages {
         let (in_lambda, on_fargate) = (done_in_lambda.contains(id), tasks.get(id).copied().unwrap_or(0));
         let expected = if *lambda == "exit" { (false, 1) } else { (true, 0) };
         assert_eq!((in_lambda, on_fargate), expected, "{id}: {}", chain.story_of(id));

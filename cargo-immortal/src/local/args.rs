@@ -40,6 +40,9 @@ pub(crate) struct LocalArgs {
     /// A variable of the function; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<EnvVariable>,
+    /// Send the event as the message of a queue that triggers the function, instead of invoking it
+    #[arg(long, conflicts_with_all = ["retries", "dead_letter_config"])]
+    pub(crate) sqs: bool,
     /// Fail into a `DeadLetterConfig` instead of an `OnFailure` destination
     #[arg(long)]
     pub(crate) dead_letter_config: bool,

@@ -19,6 +19,10 @@ pub(crate) fn set_up(
     let task_definition = emulator.register_task_definition(plan.task_definition(std::env::vars()));
     let environment = emulator.environment();
     emulator.deploy(plan.primary(code.primary.zip.clone(), &environment, failure_queue.clone()))?;
+    if let Some(queue) = plan.source_queue() {
+        emulator.create_queue(queue);
+        emulator.map_queue(&plan.source_queue, &plan.primary, 1)?;
+    }
     emulator.deploy(plan.dispatcher(code.of_dispatcher().zip.clone(), &environment, task_definition))?;
     emulator.map_queue(&plan.failure_queue, &plan.dispatcher, 10)?;
     emulator.put_task_rule(plan.task_rule(failure_queue));

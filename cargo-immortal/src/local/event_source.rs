@@ -28,7 +28,7 @@ fn synchronous(event: &Value) -> Option<(&'static str, &'static str)> {
     match event["Records"][0]["eventSource"].as_str()? {
         "aws:sqs" => Some((
             "a batch of an SQS queue",
-            "its messages go back to that queue: only the queue's own redrive policy takes them further",
+            "its messages go back to that queue, whose own redrive policy must take them to the failure queue: --sqs runs it that way",
         )),
         "aws:kinesis" => Some(("a batch of a Kinesis stream", mapping)),
         "aws:dynamodb" => Some(("a batch of a DynamoDB stream", mapping)),

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::LocalArgs;
+use super::{LocalArgs, source_message::SourceMessage};
 use crate::{failure::CommandError, value::ObjectPut};
 
 /// What Windows' editors put before UTF-8. Lambda gets the event without it: JSON has none.
@@ -14,10 +14,18 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What the files hold.
 #[derive(Debug)]
 pub(crate) struct LocalInputs {
-    /// The event, as the file has it.
-    pub(crate) event: Bytes,
+    pub(crate) trigger: LocalTrigger,
     /// What lies in S3 before.
     pub(crate) objects: Vec<(ObjectPut, Bytes)>,
+}
+
+/// How the event comes to the function.
+#[derive(Debug)]
+pub(crate) enum LocalTrigger {
+    /// By an asynchronous invocation, as the file has it.
+    Invocation(Bytes),
+    /// As a message of a queue.
+    Queue(SourceMessage),
 }
 
 impl LocalInputs {
@@ -27,10 +35,10 @@ impl LocalInputs {
         } else {
             (format!("the event {}", args.event.display()), read("the event", &args.event)?)
         };
-        let event = event(file).map_err(|problem| CommandError::WrongUse(format!("{name} {problem}")))?;
+        let trigger = trigger(file, args.sqs).map_err(|problem| CommandError::WrongUse(format!("{name} {problem}")))?;
         let object = |put: &ObjectPut| Ok((put.clone(), read("the object", &put.file)?));
         let objects = args.put.iter().map(object).collect::<Result<_, CommandError>>()?;
-        Ok(Self { event, objects })
+        Ok(Self { trigger, objects })
     }
 }
 
@@ -49,12 +57,25 @@ fn read_stdin() -> Result<Bytes, CommandError> {
     }
 }
 
-/// The event that a file holds, or what is wrong with the file.
-fn event(file: Bytes) -> Result<Bytes, String> {
+fn trigger(file: Bytes, sqs: bool) -> Result<LocalTrigger, String> {
+    let text = text(file)?;
+    if sqs {
+        SourceMessage::of_event(&text).map(LocalTrigger::Queue)
+    } else {
+        event(text).map(LocalTrigger::Invocation)
+    }
+}
+
+/// The text that a file holds, or what is wrong with the file.
+fn text(file: Bytes) -> Result<Bytes, String> {
     if let Some(encoding) = wide_encoding(&file) {
         return Err(format!("is in {encoding}, and Lambda takes UTF-8: save it as UTF-8"));
     }
-    let event = if file.starts_with(BYTE_ORDER_MARK) { file.slice(BYTE_ORDER_MARK.len()..) } else { file };
+    Ok(if file.starts_with(BYTE_ORDER_MARK) { file.slice(BYTE_ORDER_MARK.len()..) } else { file })
+}
+
+/// The event that a text is, or what is wrong with it.
+fn event(event: Bytes) -> Result<Bytes, String> {
     match serde_json::from_slice::<&RawValue>(&event) {
         Ok(_) => Ok(event),
         Err(error) => Err(format!("is not valid JSON: {error}")),
@@ -94,7 +115,7 @@ mod tests {
     fn a_byte_order_mark_is_no_part_of_the_event() {
         let with_mark = [BYTE_ORDER_MARK, EVENT.as_bytes()].concat();
         for file in [with_mark, EVENT.into()] {
-            assert_eq!(event(file.into()).expect("an event"), EVENT);
+            assert_eq!(text(file.into()).and_then(event).expect("an event"), EVENT);
         }
     }
 
@@ -108,7 +129,7 @@ mod tests {
                 (utf_32(mark, u32::to_be_bytes), "UTF-32"),
             ];
             for (file, encoding) in table {
-                let problem = event(file.clone().into()).expect_err("it is not in UTF-8");
+                let problem = text(file.clone().into()).expect_err("it is not in UTF-8");
                 assert!(problem.contains(&format!("is in {encoding},")), "{file:x?}: {problem}");
             }
         }
@@ -117,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_not_json_says_where() {
         for file in ["", "{", "\u{feff}", "name=Ada", "1 2"] {
-            let problem = event(file.to_owned().into()).expect_err("it is not JSON");
+            let problem = text(file.to_owned().into()).and_then(event).expect_err("it is not JSON");
             assert!(problem.starts_with("is not valid JSON: "), "{file:?}: {problem}");
         }
     }

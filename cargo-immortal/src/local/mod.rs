@@ -10,6 +10,7 @@ mod last_words;
 mod outcome;
 mod plan;
 mod screen;
+mod source_message;
 mod timeline;
 
 use std::process::ExitCode;
@@ -19,11 +20,12 @@ use immortal_emulator::{Emulator, EmulatorError};
 pub(crate) use self::args::LocalArgs;
 use self::{
     code::DeployedCode,
-    inputs::LocalInputs,
+    inputs::{LocalInputs, LocalTrigger},
     last_words::last_words,
     outcome::{JobOutcome, OutcomeWatch},
     plan::LocalPlan,
     screen::TerminalScreen,
+    source_message::SourceMessage,
     timeline::JobTimeline,
 };
 use crate::{container, failure::CommandError, output::say, package};
@@ -41,13 +43,21 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
 
     let screen = TerminalScreen::new();
     screen.line(&plan.heading());
-    if let Some(warning) = event_source::warning(&inputs.event) {
+    if let LocalTrigger::Invocation(event) = &inputs.trigger
+        && let Some(warning) = event_source::warning(event)
+    {
         screen.line(&warning);
     }
     screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
     chain::set_up(&emulator, &plan, &inputs, &code).map_err(refused)?;
-    emulator.invoke(&plan.primary, inputs.event).await.map_err(refused)?;
+    match inputs.trigger {
+        LocalTrigger::Invocation(event) => emulator.invoke(&plan.primary, event).await.map(drop),
+        LocalTrigger::Queue(SourceMessage { body, attributes }) => {
+            emulator.send_message(&plan.source_queue, body, attributes).map(drop)
+        }
+    }
+    .map_err(refused)?;
 
     let mut timeline = JobTimeline::new(&plan);
     let mut watch = OutcomeWatch::new(&plan);

@@ -38,6 +38,10 @@ pub(crate) struct OutcomeWatch {
     primary: String,
     failure_queue: String,
     dead_letter_queue: String,
+    /// The queue that triggers the primary, where one does: a message is handled once it is deleted there.
+    source_queue: Option<String>,
+    /// What the primary answered to the message.
+    response: Bytes,
     tasks: Vec<WatchedTask>,
     /// How often it was redriven.
     series: u32,
@@ -49,7 +53,8 @@ pub(crate) struct OutcomeWatch {
 
 impl OutcomeWatch {
     pub(crate) fn new(plan: &LocalPlan) -> Self {
-        Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue)
+        let source_queue = plan.source_queue().map(|queue| queue.name);
+        Self { source_queue, ..Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue) }
     }
 
     fn named(primary: &str, failure_queue: &str, dead_letter_queue: &str) -> Self {
@@ -57,6 +62,8 @@ impl OutcomeWatch {
             primary: primary.to_owned(),
             failure_queue: failure_queue.to_owned(),
             dead_letter_queue: dead_letter_queue.to_owned(),
+            source_queue: None,
+            response: Bytes::new(),
             tasks: Vec::new(),
             series: 0,
             is_sent: false,
@@ -67,6 +74,13 @@ impl OutcomeWatch {
     /// The outcome, once this is what it follows from.
     pub(crate) fn see(&mut self, entry: &JournalEntry) -> Option<JobOutcome> {
         match (&entry.source, &entry.kind) {
+            (EntrySource::Lambda { function, .. }, EntryKind::Answered { body })
+                if *function == self.primary && self.source_queue.is_some() =>
+            {
+                self.response.clone_from(body);
+                self.last_error = Some("attempt 0: its response names the message as failed".to_owned());
+                None
+            }
             (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if *function == self.primary => {
                 Some(JobOutcome::Handled { series: self.series, attempt: 0, answer: body.clone() })
             }
@@ -87,6 +101,10 @@ impl OutcomeWatch {
     }
 
     fn see_queue(&mut self, name: &str, what: &EntryKind) -> Option<JobOutcome> {
+        if self.source_queue.as_deref() == Some(name) {
+            let handled = || JobOutcome::Handled { series: 0, attempt: 0, answer: self.response.clone() };
+            return matches!(what, EntryKind::Deleted { .. }).then(handled);
+        }
         let is_failure_queue = name == self.failure_queue;
         let is_given_up = match what {
             EntryKind::Queued { .. } if name == self.dead_letter_queue => {

@@ -8,7 +8,7 @@ use immortal_core::{
     names::{DISPATCHER_SUFFIX, RESERVED, env},
 };
 use immortal_emulator::{
-    ACCOUNT, EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, RedrivePolicy,
+    ACCOUNT, EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, REGION, RedrivePolicy,
     RuleTarget, StopCode, TaskDefinition, TaskLog, TaskRule,
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct LocalPlan {
     pub(crate) dispatcher: String,
     /// Where Lambda puts what failed.
     pub(crate) failure_queue: String,
+    /// The queue that triggers the primary, with `--sqs`.
+    pub(crate) source_queue: String,
     /// Where an event rests that was given up.
     pub(crate) dead_letter_queue: String,
     /// The task definition's family.
@@ -60,6 +62,7 @@ pub(crate) struct LocalPlan {
     timeout: Duration,
     memory: u32,
     retries: u8,
+    sqs: bool,
     dead_letter_config: bool,
     variables: BTreeMap<String, String>,
     size: (u32, u32),
@@ -100,6 +103,7 @@ impl LocalPlan {
             primary: name.clone(),
             dispatcher: format!("{name}{DISPATCHER_SUFFIX}"),
             failure_queue: format!("{name}-failures"),
+            source_queue: format!("{name}-messages"),
             dead_letter_queue: format!("{name}-dead-letters"),
             family: format!("{name}-runner"),
             event_bucket: names::bucket(name),
@@ -110,6 +114,7 @@ impl LocalPlan {
             timeout: args.timeout,
             memory: args.memory,
             retries: args.retries,
+            sqs: args.sqs,
             dead_letter_config: args.dead_letter_config,
             variables,
             size: (manifest.cpu.unwrap_or(256), manifest.memory.unwrap_or(512)),
@@ -140,6 +145,17 @@ impl LocalPlan {
         }
     }
 
+    /// The queue that triggers the primary: a message that fails once goes to the failure queue, and comes back a minute
+    /// after the longest invocation.
+    pub(crate) fn source_queue(&self) -> Option<Queue> {
+        let queue = Queue {
+            visibility_timeout: self.timeout + Duration::from_mins(1),
+            redrive: Some(RedrivePolicy { dead_letter_queue: self.failure_queue.clone(), max_receive_count: 1 }),
+            ..Queue::new(&self.source_queue)
+        };
+        self.sqs.then_some(queue)
+    }
+
     pub(crate) fn dead_letter_queue(&self) -> Queue {
         Queue::new(&self.dead_letter_queue)
     }
@@ -161,7 +177,7 @@ impl LocalPlan {
             memory: self.memory,
             retries: self.retries,
             environment: variables,
-            on_failure: Some(target(failure_queue)),
+            on_failure: (!self.sqs).then(|| target(failure_queue)),
             ..Function::new(&self.primary, zip)
         }
     }
@@ -183,6 +199,10 @@ impl LocalPlan {
             (env::DEAD_LETTER_QUEUE, format!("{endpoint}/{ACCOUNT}/{}", self.dead_letter_queue)),
         ];
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        if self.sqs {
+            let source_queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.source_queue);
+            variables.insert(env::SOURCE_QUEUES.to_owned(), source_queue);
+        }
         Function {
             timeout: DISPATCHER_TIMEOUT,
             memory: 256,

@@ -50,6 +50,7 @@ pub(crate) struct JobTimeline {
     primary: String,
     dispatcher: String,
     dead_letter_queue: String,
+    source_queue: String,
     no_hand_over: bool,
     verbose: bool,
     tasks: TimelineTasks,
@@ -65,6 +66,7 @@ impl JobTimeline {
             primary: plan.primary.clone(),
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
+            source_queue: plan.source_queue.clone(),
             no_hand_over: plan.is_without_hand_over(),
             verbose: plan.verbose,
             tasks: TimelineTasks::default(),
@@ -188,11 +190,17 @@ impl JobTimeline {
     }
 
     fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(LineKind, String)> {
+        if name == self.source_queue {
+            return source_queue(&entry.kind);
+        }
         Some(match &entry.kind {
             EntryKind::Queued { message_id, .. } if name == self.dead_letter_queue => {
                 let reason = dead_letters(message_id).as_ref().and_then(dead_letter::reason);
                 let reason = reason.map_or_else(|| "given up".to_owned(), |reason| text(&reason));
                 (LineKind::Bad, format!("the event rests here: {reason}"))
+            }
+            EntryKind::DeadLettered { from, .. } if *from == self.source_queue => {
+                (LineKind::Step, "holds the message, which its own queue gave up".to_owned())
             }
             EntryKind::DeadLettered { .. } => (LineKind::Bad, "the event rests here: received too often".to_owned()),
             what if is_redrive(what) => {
@@ -230,6 +238,18 @@ impl JobTimeline {
         };
         shown.then(|| (kind, format!("{operation}: {answer}")))
     }
+}
+
+/// The queue that triggers the primary.
+fn source_queue(what: &EntryKind) -> Option<(LineKind, String)> {
+    Some(match what {
+        EntryKind::Queued { message_id, .. } => (LineKind::Step, format!("holds the message {message_id}")),
+        EntryKind::Returned { .. } => {
+            (LineKind::Step, "has the message back, until its visibility timeout is over".to_owned())
+        }
+        EntryKind::Deleted { .. } => (LineKind::Good, "is done with the message".to_owned()),
+        _ => return None,
+    })
 }
 
 /// Whether a message that came into the failure queue was redriven: Lambda and EventBridge say whose request it is about.

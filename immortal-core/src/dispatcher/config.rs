@@ -206,7 +206,7 @@ fn source_queues(list_of_arns: Option<String>, problems: &mut Vec<String>) -> Ve
                 "{} holds {queue:?}, and each must be the ARN of a queue (arn:aws:sqs:REGION:ACCOUNT:NAME)",
                 env::SOURCE_QUEUES
             ));
-        } else if queue.ends_with(".fifo") {
+        } else if is_fifo(queue) {
             problems.push(format!(
                 "{} holds the FIFO queue {queue:?}, whose order no task could keep; use a standard queue",
                 env::SOURCE_QUEUES
@@ -214,6 +214,11 @@ fn source_queues(list_of_arns: Option<String>, problems: &mut Vec<String>) -> Ve
         }
     }
     queues
+}
+
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/fifo-queue-message-identifiers.html>.
+fn is_fifo(queue: &str) -> bool {
+    queue.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "fifo")
 }
 
 fn max_tasks(number: Option<String>, problems: &mut Vec<String>) -> Option<u32> {

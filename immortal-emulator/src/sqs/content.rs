@@ -21,7 +21,7 @@ pub(super) fn fits(body: &str, attributes: &BTreeMap<String, MessageAttribute>) 
 }
 
 /// Refuses what SQS refuses in a message.
-pub(super) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> Result<(), ApiError> {
+pub(crate) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> Result<(), ApiError> {
     let invalid = |message: String| Err(ApiError::new(400, "InvalidParameterValue", message));
     if body.is_empty() {
         return Err(ApiError::new(400, "MissingParameter", "The request must contain the parameter MessageBody."));

@@ -9,7 +9,7 @@ mod service;
 
 pub use self::queue::{Message, MessageAttribute, Queue, RedrivePolicy};
 pub(crate) use self::{
-    content::{attributes_digest, body_digest},
+    content::{attributes_digest, body_digest, check as check_message},
     operations::{call, system_attributes},
     receiving::{HidingTime, ReceivedMessage},
     service::SqsService,

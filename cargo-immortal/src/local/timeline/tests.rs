@@ -11,6 +11,7 @@ fn timeline(verbose: bool) -> JobTimeline {
         primary: "ingest".into(),
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
+        source_queue: "ingest-messages".into(),
         no_hand_over: false,
         verbose,
         tasks: TimelineTasks::default(),

@@ -1,0 +1,101 @@
+//! `--sqs`: the event file as the message of a queue that triggers the function.
+
+use std::collections::BTreeMap;
+
+use immortal_emulator::MessageAttribute;
+use serde::Deserialize;
+
+/// A message for the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceMessage {
+    pub(crate) body: String,
+    pub(crate) attributes: BTreeMap<String, MessageAttribute>,
+}
+
+/// An event of an SQS queue, as far as it says what was sent.
+#[derive(Deserialize)]
+struct SqsEvent {
+    #[serde(rename = "Records")]
+    records: Vec<SqsRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SqsRecord {
+    event_source: String,
+    body: String,
+    #[serde(default)]
+    message_attributes: BTreeMap<String, SqsAttribute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SqsAttribute {
+    data_type: String,
+    string_value: Option<String>,
+    binary_value: Option<String>,
+}
+
+impl SourceMessage {
+    /// The message that an SQS event holds, or a message whose body is the whole file; else what is wrong with it.
+    pub(crate) fn of_event(event: &[u8]) -> Result<Self, String> {
+        let Some(mut records) = records(event) else {
+            let body = std::str::from_utf8(event).map_err(|error| format!("is not valid UTF-8: {error}"))?;
+            return Ok(Self { body: body.to_owned(), attributes: BTreeMap::new() });
+        };
+        match (records.pop(), records.len()) {
+            (Some(record), 0) => Ok(record.into_message()),
+            (_, others) => Err(format!(
+                "holds {} messages, and --sqs follows one: leave one in it",
+                others + usize::from(others > 0)
+            )),
+        }
+    }
+}
+
+impl SqsRecord {
+    fn into_message(self) -> SourceMessage {
+        let attribute = |(name, SqsAttribute { data_type, string_value, binary_value })| {
+            (name, MessageAttribute { data_type, value: string_value.or(binary_value).unwrap_or_default() })
+        };
+        SourceMessage { body: self.body, attributes: self.message_attributes.into_iter().map(attribute).collect() }
+    }
+}
+
+/// The records of an SQS event; `None` where it isn't one.
+fn records(event: &[u8]) -> Option<Vec<SqsRecord>> {
+    let SqsEvent { records } = serde_json::from_slice(event).ok()?;
+    records.iter().all(|record| record.event_source == "aws:sqs").then_some(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_is_that_of_the_event_or_the_file() {
+        let record = r#"{"messageId":"m","eventSource":"aws:sqs","body":"hello","messageAttributes":{
+            "Kind":{"dataType":"String","stringValue":"video"},"Key":{"dataType":"Binary","binaryValue":"Bw=="}}}"#;
+        let message = SourceMessage::of_event(format!(r#"{{"Records":[{record}]}}"#).as_bytes()).expect("one message");
+        let attributes = [("Key", MessageAttribute::binary([7])), ("Kind", MessageAttribute::text("video"))];
+        let expected = SourceMessage {
+            body: "hello".to_owned(),
+            attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
+        };
+        assert_eq!(message, expected);
+        for body in [r#"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, "not JSON\n", "1", ""] {
+            let message = SourceMessage::of_event(body.as_bytes()).expect("one message");
+            assert_eq!((message.body.as_str(), message.attributes.len()), (body, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_message_is_refused() {
+        let record = r#"{"eventSource":"aws:sqs","body":""}"#;
+        let two = SourceMessage::of_event(format!(r#"{{"Records":[{record},{record}]}}"#).as_bytes());
+        assert_eq!(two, Err("holds 2 messages, and --sqs follows one: leave one in it".to_owned()));
+        let none = SourceMessage::of_event(br#"{"Records":[]}"#).expect_err("it holds none");
+        assert!(none.starts_with("holds 0 messages"), "{none}");
+        assert!(SourceMessage::of_event(b"\xff").expect_err("not text").starts_with("is not valid UTF-8"));
+    }
+}
