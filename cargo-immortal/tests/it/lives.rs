@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read as _, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -251,4 +251,37 @@ fn left(directory: &Path) -> usize {
         environment.windows(directory.len()).any(|window| window == directory)
     };
     fs::read_dir("/proc").expect("Linux").flatten().filter(has).count()
+}
+
+#[test]
+fn a_message_dies_in_lambda_and_is_handled_on_fargate_by_way_of_its_queues_redrive_policy() {
+    let picture = "s3://photos/launches/rocket 1.jpg=examples/thumbnails/data/rocket.jpg";
+    let chain = ["local", "-p", "thumbnails", "--sqs", "--event", "examples/thumbnails/event.json", "--put", picture];
+    let (result, shown) = told(immortal(&chain).args(["--timeout", "1s"]).output().expect("the command runs"), 0);
+    assert_eq!(result, "{\"batchItemFailures\":[]}\n");
+    let steps = [
+        "SQS thumbnails-messages       holds the message ",
+        "has the message back, until its visibility timeout is over",
+        "SQS thumbnails-failures       holds the message, which its own queue gave up",
+        "39 of 39 thumbnails",
+        "\nhandled on Fargate, by attempt 1, after ",
+    ];
+    let mut rest = shown.as_str();
+    for step in steps {
+        rest = rest.split_once(step).unwrap_or_else(|| panic!("{step}: {shown}")).1;
+    }
+}
+
+#[test]
+fn a_message_that_succeeds_in_lambda_is_done_in_its_queue() {
+    let chain = ["local", "-p", "thumbnails", "--sqs", "--event", "-"];
+    let mut running = immortal(&chain).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let running = running.as_mut().expect("the command runs");
+    let test_event = br#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"photos"}"#;
+    running.stdin.take().expect("piped").write_all(test_event).expect("it reads");
+    let mut shown = String::new();
+    BufReader::new(running.stderr.take().expect("piped")).read_to_string(&mut shown).expect("text");
+    assert!(running.wait().expect("it ends").success(), "{shown}");
+    assert!(shown.contains("is done with the message"), "{shown}");
+    assert!(shown.contains("\nhandled in Lambda, by attempt 0, after "), "{shown}");
 }

@@ -184,3 +184,15 @@ fn flags_that_lambda_would_refuse() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn several_messages_for_one_job() {
+    let directory = package("fn main() {}");
+    let record = r#"{"messageId":"m","eventSource":"aws:sqs","body":"1"}"#;
+    fs::write(directory.path().join("event.json"), format!(r#"{{"Records":[{record},{record}]}}"#)).expect("small");
+    let message = refused(&immortal(&directory, &["local", "--sqs", "--event", "event.json"]));
+    assert_eq!(
+        one_line(&message),
+        "error: the event event.json holds 2 messages, and --sqs follows one: leave one in it"
+    );
+}
