@@ -27,6 +27,10 @@ mod event_gzip;
 pub mod exit;
 pub mod function;
 pub mod handler;
+#[cfg(any(feature = "dispatcher", feature = "destinations"))]
+mod invocation_record;
+#[cfg(any(feature = "dispatcher", feature = "destinations"))]
+mod job_object;
 mod lambda_errors;
 pub mod manifest;
 pub mod names;

@@ -44,7 +44,7 @@ pub mod env {
     pub const SECURITY_GROUPS: &str = "IMMORTAL_SECURITY_GROUPS";
     /// Dispatcher: `ENABLED` or `DISABLED`.
     pub const ASSIGN_PUBLIC_IP: &str = "IMMORTAL_ASSIGN_PUBLIC_IP";
-    /// Dispatcher: the bucket for events too large to inline.
+    /// Dispatcher: the bucket for events too large to inline. Runner: the bucket for what no destination takes.
     pub const EVENT_BUCKET: &str = "IMMORTAL_EVENT_BUCKET";
     /// Dispatcher: the URL of the dead-letter queue.
     pub const DEAD_LETTER_QUEUE: &str = "IMMORTAL_DEAD_LETTER_QUEUE";
@@ -63,6 +63,9 @@ pub mod env {
     pub const STALL_TIMEOUT: &str = "IMMORTAL_STALL_TIMEOUT";
     /// Runner: seconds within which the handler's process must ask for the event; default 900.
     pub const START_TIMEOUT: &str = "IMMORTAL_START_TIMEOUT";
+
+    /// Runner: the ARN of the destination for results, or `none`; default: what the function's own configuration names.
+    pub const ON_SUCCESS: &str = "IMMORTAL_ON_SUCCESS";
 
     /// Lambda: the Runtime API's host and port.
     pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";

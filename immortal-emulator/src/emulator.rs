@@ -16,11 +16,12 @@ use tokio::{
 
 use crate::{
     ecs::{EcsService, TaskDefinition},
-    eventbridge::{RuleTarget, TaskEvents, TaskRule},
+    eventbridge::{EventBuses, RuleTarget, TaskEvents, TaskRule},
     lambda::{Function, LambdaService, accept, poll},
     platform::{EmulatorError, EmulatorOptions, Fault, JournalEntry, Platform, StopCode, arn},
     s3::S3Service,
     server::{self, ServedServices},
+    sns::SnsService,
     sqs::{Message, MessageAttribute, Queue, SqsService, check_message},
 };
 
@@ -48,11 +49,13 @@ impl Emulator {
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("emulator").enable_all().build()?;
         let platform = Arc::new(Platform::new(options, address, runtime.handle().clone())?);
         let sqs = Arc::new(SqsService::new(Arc::clone(&platform)));
-        let lambda = Arc::new(LambdaService::new(Arc::clone(&platform), Arc::clone(&sqs)));
+        let sns = Arc::new(SnsService::new(Arc::clone(&platform)));
+        let buses = Arc::new(EventBuses::new(Arc::clone(&platform)));
+        let lambda = Arc::new(LambdaService::new(Arc::clone(&sqs), Arc::clone(&sns), Arc::clone(&buses)));
         let events = Arc::new(TaskEvents::new(Arc::clone(&platform), Arc::clone(&lambda), Arc::clone(&sqs)));
         let ecs = Arc::new(EcsService::new(Arc::clone(&events)));
         let s3 = Arc::new(S3Service::new(Arc::clone(&platform)));
-        let services = ServedServices { lambda, ecs, sqs, s3 };
+        let services = ServedServices { lambda, ecs, sqs, s3, sns, buses };
         let listener = {
             let _guard = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
@@ -181,6 +184,28 @@ impl Emulator {
     pub fn watch_tasks(&self, function: &str, last_status: &[&str]) {
         let last_status = last_status.iter().map(|status| (*status).to_owned()).collect();
         self.put_task_rule(TaskRule { family: None, last_status, target: RuleTarget::Function(function.to_owned()) });
+    }
+
+    /// Creates a topic, and returns its ARN.
+    pub fn create_topic(&self, name: &str) -> String {
+        self.services.sns.create(name)
+    }
+
+    /// The messages that were published to a topic, by its ARN.
+    #[must_use]
+    pub fn published(&self, topic_arn: &str) -> Vec<String> {
+        self.services.sns.published(topic_arn)
+    }
+
+    /// Creates an event bus, and returns its ARN.
+    pub fn create_event_bus(&self, name: &str) -> String {
+        self.services.buses.create(name)
+    }
+
+    /// The events that were put on a bus, by its ARN, as a rule's target would get them.
+    #[must_use]
+    pub fn bus_events(&self, bus_arn: &str) -> Vec<serde_json::Value> {
+        self.services.buses.events(bus_arn)
     }
 
     /// Creates a bucket.

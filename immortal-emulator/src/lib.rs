@@ -6,18 +6,19 @@
 //!
 //! | service | what there is |
 //! | --- | --- |
-//! | Lambda | `Invoke`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
+//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionEventInvokeConfig`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
 //! | SQS | `SendMessage`, `ReceiveMessage`, `ChangeMessageVisibility`, `DeleteMessage`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`; visibility timeouts, retention, receive counts, redrive policies |
 //! | ECS | `RunTask`, `DescribeTasks`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limit of the overrides and of calls, the memory of an hour |
-//! | `EventBridge` | the state changes of tasks, and rules on them with functions and queues as targets |
+//! | `EventBridge` | the state changes of tasks, and rules on them with functions and queues as targets; `PutEvents` on buses that keep events |
+//! | SNS | `Publish` to topics that keep messages |
 //! | S3 | `PutObject` with conditions, `GetObject`, `HeadObject`, `DeleteObject` |
 //!
 //! All of them share one clock, which [`Emulator::advance`] moves; one journal, which tells of everything that
 //! happened; and one script of faults ([`Emulator::inject`]).
 //!
 //! The code has two floors. `platform` is what services are built of: clock, ids, journal, faults, processes, the shape
-//! of API calls. Above it each service knows only those whose calls it makes: Lambda calls SQS; `EventBridge` calls
-//! Lambda and SQS; ECS calls `EventBridge`. `server` and `emulator` put them together.
+//! of API calls. Above it each service knows only those whose calls it makes: Lambda calls SQS, SNS and the buses of
+//! `EventBridge`; the rules of `EventBridge` call Lambda and SQS; ECS calls `EventBridge`. `server` and `emulator` put them together.
 
 mod ecs;
 mod emulator;
@@ -26,6 +27,7 @@ mod lambda;
 mod platform;
 mod s3;
 mod server;
+mod sns;
 mod sqs;
 
 pub use crate::{

@@ -63,6 +63,8 @@ pub(crate) struct Setup {
     pub(crate) receives: u32,
     /// More variables of the dispatcher.
     pub(crate) dispatcher: BTreeMap<String, String>,
+    /// More variables of the runner's task definition.
+    pub(crate) runner: BTreeMap<String, String>,
     /// What differs in the primary.
     pub(crate) function: fn(&mut Function),
     pub(crate) options: EmulatorOptions,
@@ -83,6 +85,7 @@ impl Setup {
             source_queue: false,
             receives: 1000,
             dispatcher: BTreeMap::new(),
+            runner: BTreeMap::new(),
             function: |_| {},
             options: EmulatorOptions { time_scale: 0.01, ..EmulatorOptions::default() },
             task: None,
@@ -111,6 +114,7 @@ impl Setup {
         let runner = [path.to_str().expect("cargo's paths are text")];
         let mut runner = TaskDefinition::new(RUNNER, self.task.unwrap_or(&runner).iter().copied());
         runner.environment.insert("IMMORTAL_ROLE".into(), "runner".into());
+        runner.environment.extend(self.runner);
         let runner = emulator.register_task_definition(runner);
 
         // The rest of it are variables that Lambda reserves and sets itself.

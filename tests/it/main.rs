@@ -3,6 +3,7 @@
 mod binaries;
 mod chain;
 mod dead_letters;
+mod destinations;
 mod dispatch;
 mod ends;
 mod examples;

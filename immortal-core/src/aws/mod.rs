@@ -88,7 +88,7 @@ pub(crate) fn unix_milliseconds(timestamp: &str) -> Option<i64> {
 }
 
 /// A moment in Unix milliseconds, as AWS writes it in JSON.
-#[cfg(feature = "dispatcher")]
+#[cfg(any(feature = "dispatcher", feature = "destinations"))]
 pub(crate) fn timestamp(unix_milliseconds: i64) -> String {
     use aws_smithy_types::date_time::{DateTime, Format};
 

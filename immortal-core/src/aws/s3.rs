@@ -18,7 +18,7 @@ impl ObjectStore {
     ///
     /// A bucket with object lock takes no object without a checksum:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
-    #[cfg(feature = "dispatcher")]
+    #[cfg(any(feature = "dispatcher", feature = "destinations"))]
     pub(crate) async fn put_json(&self, bucket: &str, key: &str, json: &str) -> Result<(), AwsError> {
         use base64::prelude::{BASE64_STANDARD, Engine as _};
         use sha2::{Digest as _, Sha256};
@@ -71,7 +71,7 @@ impl ObjectStore {
         Self()
     }
 
-    #[cfg(feature = "dispatcher")]
+    #[cfg(any(feature = "dispatcher", feature = "destinations"))]
     pub(crate) async fn put_json(&self, _: &str, _: &str, _: &str) -> Result<(), AwsError> {
         Err(AwsError::unsent(WithoutS3))
     }

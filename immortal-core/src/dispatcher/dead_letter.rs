@@ -7,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::message_attribute::MessageAttribute;
-use crate::{context::Context, names::GIVEN_UP, order::EventSource};
+use crate::{
+    context::Context,
+    invocation_record::{InvocationRecord, RecordCondition},
+    names::GIVEN_UP,
+    order::EventSource,
+};
 
 /// The largest message that SQS takes, in bytes, attributes included.
 ///
@@ -90,35 +95,6 @@ pub(crate) struct DeadLetterMark {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FailureRecord<'a> {
-    version: &'static str,
-    timestamp: &'a str,
-    request_context: RequestContext<'a>,
-    request_payload: Option<&'a RawValue>,
-    response_context: ResponseContext<'a>,
-    response_payload: ResponsePayload<'a>,
-    immortal: DeadLetterMark,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    request_id: &'a str,
-    function_arn: String,
-    condition: &'static str,
-    approximate_invoke_count: u32,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ResponseContext<'a> {
-    status_code: u16,
-    executed_version: &'a str,
-    function_error: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ResponsePayload<'a> {
     error_type: &'static str,
     error_message: &'a str,
@@ -129,38 +105,21 @@ impl DeadLetter {
     #[must_use]
     pub(crate) fn of_job(job: &GivenUpJob<'_>, timestamp: &str) -> Self {
         let context = job.context;
-        let version = if context.function_version.is_empty() { "$LATEST" } else { &context.function_version };
         let (payload, object) = match job.event {
             GivenUpEvent::Text(event) => (Some(event), None),
             GivenUpEvent::Object(uri) => (None, Some(uri.to_owned())),
         };
-        let record = FailureRecord {
-            version: "1.0",
-            timestamp,
-            request_context: RequestContext {
-                request_id: &context.aws_request_id,
-                function_arn: qualified(&context.invoked_function_arn, version),
-                condition: "RetriesExhausted",
-                approximate_invoke_count: 1,
-            },
-            request_payload: payload,
-            response_context: ResponseContext {
-                status_code: 200,
-                executed_version: version,
-                function_error: "Unhandled",
-            },
-            response_payload: ResponsePayload { error_type: GIVEN_UP, error_message: job.reason },
-            immortal: DeadLetterMark {
-                series: job.series.saturating_add(1),
-                context: Some(context.clone()),
-                source: job.source,
-                event_object: object,
-            },
+        let mark = DeadLetterMark {
+            series: job.series.saturating_add(1),
+            context: Some(context.clone()),
+            source: job.source,
+            event_object: object,
         };
+        let response = ResponsePayload { error_type: GIVEN_UP, error_message: job.reason };
+        let ended = (RecordCondition::RetriesExhausted, 1);
+        let record = InvocationRecord::new(timestamp, context, ended, payload, response, Some(mark));
         let attributes = attributes(job.reason, &context.aws_request_id, Some(job.attempts), job.task);
-        // Plain data: it can't fail.
-        let body = serde_json::to_string(&record).unwrap_or_default();
-        Self { body, attributes, reason: one_line(job.reason) }
+        Self { body: record.to_json(), attributes, reason: one_line(job.reason) }
     }
 
     /// The dead letter of a record that is refused: its body as it was.
@@ -208,14 +167,6 @@ fn attributes(reason: &str, request_id: &str, attempts: Option<u32>, task: Optio
 fn one_line(text: &str) -> String {
     let line = text.chars().map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' });
     line.take(LONGEST_VALUE).collect::<String>().trim().to_owned()
-}
-
-/// The ARN as Lambda's records have it, which always names what was invoked.
-fn qualified(arn: &str, version: &str) -> String {
-    match arn.matches(':').count() {
-        6 => format!("{arn}:{version}"),
-        _ => arn.to_owned(),
-    }
 }
 
 #[cfg(test)]

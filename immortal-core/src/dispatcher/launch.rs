@@ -17,11 +17,12 @@ use super::{
     event_form::{self, EventFormKind, JobEvent},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
     task_overrides::{LONGEST, TaskOverrides},
-    token::{self, TokenOrigin},
+    token::TokenOrigin,
     unfinished::{RecordResult, UnfinishedRecord},
 };
 use crate::{
     aws::{backoff, error_chain},
+    job_object,
     order::{EventForm, Order},
 };
 
@@ -89,7 +90,7 @@ impl Dispatcher {
             attempt: order.attempt,
             previous: plan.origin.task(),
         };
-        let started_by = token::started_by(planned.request_id);
+        let started_by = job_object::started_by(planned.request_id);
         let (cluster, deadline) = (&self.config.cluster, scope.deadline);
         for status in statuses {
             let filter = TaskFilter::StartedBy(&started_by);
@@ -131,7 +132,7 @@ impl Dispatcher {
         loop {
             let request = RunTaskRequest {
                 token: plan.origin.token(spot_is_full),
-                started_by: token::started_by(request_id),
+                started_by: job_object::started_by(request_id),
                 spot,
                 overrides: &overrides,
             };
@@ -205,5 +206,5 @@ impl Dispatcher {
 
 /// The key of the object for a job's event.
 pub(super) fn event_key<E>(scope: &RecordScope, order: &Order<E>, event: &str) -> String {
-    token::object_key(&scope.functions.primary.name, &order.context.aws_request_id, event)
+    job_object::event_key(&scope.functions.primary.name, &order.context.aws_request_id, event)
 }

@@ -4,11 +4,11 @@ use super::{
     config::{DispatcherConfig, family},
     invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
-    token,
 };
 use crate::{
     aws::error_chain,
     context::Context,
+    job_object,
     names::env,
     order::{EventForm, Order},
 };
@@ -103,14 +103,14 @@ pub(crate) fn refuse_other_object(
 ) -> Result<(), RefusedRecord> {
     let Some(uri) = event_object else { return Ok(()) };
     let function = &functions.primary.name;
-    let is_own = |bucket| token::is_event_object(uri, bucket, function, request_id);
+    let is_own = |bucket| job_object::is_event_object(uri, bucket, function, request_id);
     if config.transport.bucket().is_some_and(is_own) {
         return Ok(());
     }
     Err(RefusedRecord::new(format!(
         "what came of request {request_id} through a queue or a topic names the object {uri:?}, which is not one that \
          this dispatcher put there for it; it may only name one under immortal/{function}/{}/ in the bucket of {}",
-        token::started_by(request_id),
+        job_object::started_by(request_id),
         env::EVENT_BUCKET
     )))
 }

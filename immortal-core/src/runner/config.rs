@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+#[cfg(feature = "destinations")]
+use super::destination::ResultDestination;
 use crate::names::env;
 
 /// The process's environment, read once at the start.
@@ -41,6 +43,12 @@ pub(super) struct RunnerConfig {
     pub(super) start_timeout: Duration,
     /// How long a download may stand still.
     pub(super) stall_timeout: Duration,
+    /// Where the result goes after a success.
+    #[cfg(feature = "destinations")]
+    pub(super) on_success: ResultDestination,
+    /// The bucket for a result that no destination takes.
+    #[cfg(feature = "destinations")]
+    pub(super) event_bucket: Option<String>,
 }
 
 impl RunnerConfig {
@@ -51,6 +59,8 @@ impl RunnerConfig {
         // The longest start that Lambda allows: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
         let start_timeout = seconds(env::START_TIMEOUT, lookup(env::START_TIMEOUT), 900, &mut problems);
         let stall_timeout = seconds(env::STALL_TIMEOUT, lookup(env::STALL_TIMEOUT), 30, &mut problems);
+        #[cfg(feature = "destinations")]
+        let on_success = on_success(lookup(env::ON_SUCCESS), &mut problems);
         let path = |name, default: &str| PathBuf::from(lookup(name).unwrap_or_else(|| default.to_owned()));
         let config = Self {
             task_root: path(env::TASK_ROOT, "/var/task"),
@@ -59,6 +69,10 @@ impl RunnerConfig {
             stop_timeout,
             start_timeout,
             stall_timeout,
+            #[cfg(feature = "destinations")]
+            on_success,
+            #[cfg(feature = "destinations")]
+            event_bucket: lookup(env::EVENT_BUCKET),
         };
         for (name, path) in [(env::TASK_ROOT, &config.task_root), (env::LAYER_ROOT, &config.layer_root)] {
             if !path.is_absolute() {
@@ -67,6 +81,15 @@ impl RunnerConfig {
         }
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
+}
+
+#[cfg(feature = "destinations")]
+fn on_success(text: Option<String>, problems: &mut Vec<String>) -> ResultDestination {
+    let read = text.map(|text| text.parse()).transpose();
+    read.map_err(|unknown| problems.push(format!("{}: {unknown}, or `none`", env::ON_SUCCESS)))
+        .ok()
+        .flatten()
+        .unwrap_or_default()
 }
 
 fn seconds(name: &str, text: Option<String>, default: u64, problems: &mut Vec<String>) -> Duration {
@@ -111,8 +134,10 @@ mod tests {
             (env::STALL_TIMEOUT, "5s"),
             (env::START_TIMEOUT, "-1"),
             (env::LAYER_ROOT, "/layers"),
+            #[cfg(feature = "destinations")]
+            (env::ON_SUCCESS, "results"),
         ])
-        .expect_err("four are wrong");
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        .expect_err("most are wrong");
+        assert_eq!(problems.len(), if cfg!(feature = "destinations") { 5 } else { 4 }, "{problems:?}");
     }
 }

@@ -8,6 +8,8 @@ mod bootstrap;
 mod child_process;
 mod config;
 mod deployed_function;
+#[cfg(feature = "destinations")]
+mod destination;
 mod download;
 mod environment;
 mod error;
@@ -29,12 +31,16 @@ use std::{io, time::Duration};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+#[cfg(feature = "destinations")]
+use crate::runtime_api::InvocationAnswer;
 use crate::{
     exit::RunnerExit,
     manifest::Manifest,
     order::Order,
     runtime_api::{FunctionNames, RuntimeApi},
 };
+#[cfg(feature = "destinations")]
+use attempt::AttemptEnd;
 use attempt::{AttemptLimits, at};
 use config::{RunnerConfig, TaskEnvironment};
 pub(crate) use error::RunnerError;
@@ -102,15 +108,16 @@ async fn run_order(
     invoke(order, config, environment, prepared, &mut stop, limits).await
 }
 
-/// Makes the attempt, and reports it.
+/// Makes the attempt, reports it, and delivers its result.
 async fn invoke(
     order: &Order,
     config: &RunnerConfig,
     environment: &TaskEnvironment,
-    PreparedAttempt { event, function, identity, bootstrap }: PreparedAttempt,
+    prepared: PreparedAttempt,
     stop: &mut StopSignal,
     limits: AttemptLimits,
 ) -> Result<RunnerExit, RunnerError> {
+    let PreparedAttempt { event, function, identity, bootstrap, .. } = prepared;
     let api = RuntimeApi::bind().await.map_err(|error| internal(&error))?;
     api.describe(FunctionNames {
         name: identity.name.clone(),
@@ -122,9 +129,13 @@ async fn invoke(
     let report = AttemptReport::begin(order, &identity);
     let child =
         attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
-    let invocation = invocation::of(&order.context, &identity, event);
+    let invocation = invocation::of(&order.context, &identity, event.clone());
     let outcome = attempt::run(&api, invocation, child, stop, limits, order.source).await;
     report.end(&outcome);
+    #[cfg(feature = "destinations")]
+    if let AttemptEnd::Answered(InvocationAnswer::Response(response)) = &outcome.end {
+        destination::deliver(order, config, &identity, (&event, response), &prepared.aws).await;
+    }
     Ok(outcome.exit)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct PreparedAttempt {
     pub(super) function: DeployedFunction,
     pub(super) identity: FunctionIdentity,
     pub(super) bootstrap: PathBuf,
+    #[cfg(feature = "destinations")]
+    pub(super) aws: AwsClients,
 }
 
 /// Fetches event, code and layers.
@@ -44,7 +46,14 @@ pub(super) async fn prepare(order: &Order, config: &RunnerConfig) -> Result<Prep
     let code = code(order, config, &lambda, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
     let identity = FunctionIdentity::of(order, &function);
-    Ok(PreparedAttempt { event, function, identity, bootstrap })
+    Ok(PreparedAttempt {
+        event,
+        function,
+        identity,
+        bootstrap,
+        #[cfg(feature = "destinations")]
+        aws,
+    })
 }
 
 async fn code(

@@ -1,7 +1,8 @@
 //! The life of an asynchronous invocation: tries, waits, and at last the failure queue.
 
 use super::{
-    failure, function::FailureTarget, invocation::InvocationRequest, service::LambdaService, version::FunctionVersion,
+    failure, function::FailureTarget, invocation::InvocationRequest, record::record, service::LambdaService, success,
+    version::FunctionVersion,
 };
 use crate::platform::{EntryKind, EntrySource};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,13 +11,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// retry, two before the second.
 const WAIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn live(lambda: &LambdaService, version: Arc<FunctionVersion>, request: InvocationRequest) {
+pub(super) async fn live(lambda: &Arc<LambdaService>, version: Arc<FunctionVersion>, request: InvocationRequest) {
     let source = EntrySource::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
     let tries = u32::from(version.function.retries) + 1;
     let mut attempt = 1;
     let failed = loop {
         match version.run(&lambda.platform, &request, attempt).await {
-            Ok(_) => return,
+            Ok(response) => {
+                if let Some(destination) = &version.function.on_success {
+                    let record = record(&lambda.platform, &version, &request, (true, &response), attempt);
+                    success::deliver(lambda, destination, &version.qualified_arn(), record);
+                }
+                return;
+            }
             Err(failed) if attempt == tries => break failed,
             Err(_) => {
                 let after = lambda.platform.scaled(WAIT * attempt);
@@ -28,7 +35,7 @@ pub(super) async fn live(lambda: &LambdaService, version: Arc<FunctionVersion>, 
     };
     let sent = match &version.function.on_failure {
         Some(FailureTarget::OnFailure(queue)) => {
-            let record = failure::destination_record(&lambda.platform, &version, &request, &failed, tries);
+            let record = record(&lambda.platform, &version, &request, (false, &failed.payload), tries);
             lambda.sqs.deliver(queue, record, BTreeMap::new(), Some(&request.id))
         }
         Some(FailureTarget::DeadLetterConfig(queue)) => {

@@ -27,6 +27,8 @@ pub struct Function {
     pub retries: u8,
     /// Where failed asynchronous invocations go.
     pub on_failure: Option<FailureTarget>,
+    /// Where the result of an asynchronous invocation goes: the ARN of a queue, a topic, a bus or a function.
+    pub on_success: Option<String>,
     /// ARNs of layers, from [`Emulator::publish_layer`](crate::Emulator::publish_layer). Reported, not unpacked.
     pub layers: Vec<String>,
     /// `Some(image URI)` for a function packaged as a container image. It can't be invoked here.
@@ -63,6 +65,7 @@ impl Function {
             architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.into(),
             retries: 2,
             on_failure: None,
+            on_success: None,
             layers: Vec::new(),
             image_uri: None,
             file_systems: Vec::new(),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{function::FailureTarget, query::parameter, service::LambdaService, version::FunctionVersion};
-use crate::platform::{ACCOUNT, ApiError, ServiceKind, answer, arn, json_response, signed};
+use super::{function::FailureTarget, service::LambdaService, version::FunctionVersion};
+use crate::platform::{ACCOUNT, ApiError, ServiceKind, answer, arn, json_response, parameter, signed};
 use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{
-    asynchronous, invocation::InvocationRequest, query::parameter, service::LambdaService, version::FunctionVersion,
-};
+use super::{asynchronous, invocation::InvocationRequest, service::LambdaService, version::FunctionVersion};
 use crate::platform::{
-    ApiError, CallOutcome, EntryKind, EntrySource, ServiceKind, answer, request_id, respond, signed,
+    ApiError, CallOutcome, EntryKind, EntrySource, ServiceKind, answer, parameter, request_id, respond, signed,
 };
 use axum::{
     body::Body,

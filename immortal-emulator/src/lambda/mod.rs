@@ -4,6 +4,7 @@
 mod asynchronous;
 mod download;
 mod environment;
+mod event_invoke_config;
 mod event_source;
 mod exit;
 mod failure;
@@ -13,10 +14,11 @@ mod invocation;
 mod invoke;
 mod name;
 mod package;
-mod query;
+mod record;
 mod run;
 mod sandbox;
 mod service;
+mod success;
 mod version;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub(crate) fn routes(lambda: Arc<LambdaService>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{function}", get(get::get_function))
         .route("/2015-03-31/functions/{function}/invocations", post(invoke::invoke))
+        .route("/2019-09-25/functions/{function}/event-invoke-config", get(event_invoke_config::get))
         .route("/2018-10-31/layers", get(get::get_layer_version_by_arn))
         .route("/2018-10-31/layers/{layer}/versions/{version}", get(get::get_layer_version))
         .route("/_/code/{token}", get(download::download))

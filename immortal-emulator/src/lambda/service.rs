@@ -13,7 +13,9 @@ use super::{
     version::{CodeDownload, CodePackage, FunctionVersion},
 };
 use crate::{
+    eventbridge::EventBuses,
     platform::{ApiError, EmulatorError, Platform, arn, lock},
+    sns::SnsService,
     sqs::SqsService,
 };
 
@@ -24,15 +26,19 @@ pub(crate) struct LambdaService {
     pub(super) platform: Arc<Platform>,
     /// Where failed events go, and where functions are given messages from.
     pub(super) sqs: Arc<SqsService>,
+    /// Where results may go, beside queues and functions.
+    pub(super) sns: Arc<SnsService>,
+    pub(super) buses: Arc<EventBuses>,
     functions: Mutex<BTreeMap<String, BTreeMap<String, Arc<FunctionVersion>>>>,
     layers: Mutex<BTreeMap<String, Vec<CodePackage>>>,
     pub(super) downloads: Mutex<HashMap<String, CodeDownload>>,
 }
 
 impl LambdaService {
-    pub(crate) fn new(platform: Arc<Platform>, sqs: Arc<SqsService>) -> Self {
+    pub(crate) fn new(sqs: Arc<SqsService>, sns: Arc<SnsService>, buses: Arc<EventBuses>) -> Self {
+        let platform = Arc::clone(&sqs.platform);
         let (functions, layers, downloads) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { platform, sqs, functions, layers, downloads }
+        Self { platform, sqs, sns, buses, functions, layers, downloads }
     }
 
     pub(crate) fn deploy(&self, function: Function) -> Result<String, EmulatorError> {

@@ -15,6 +15,8 @@ pub(crate) enum ServiceKind {
     Ecs,
     S3,
     Sqs,
+    Sns,
+    Events,
     Download,
 }
 
@@ -25,6 +27,8 @@ impl ServiceKind {
             Self::Ecs => "ecs",
             Self::S3 => "s3",
             Self::Sqs => "sqs",
+            Self::Sns => "sns",
+            Self::Events => "events",
             Self::Download => "download",
         }
     }
@@ -53,7 +57,8 @@ pub(super) fn throttled(service: ServiceKind) -> ApiError {
             error.more.insert("Reason".into(), json!("CallerRateLimitExceeded"));
             error
         }
-        ServiceKind::Ecs => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        ServiceKind::Ecs | ServiceKind::Events => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
+        ServiceKind::Sns => ApiError::new(400, "Throttling", "Rate exceeded"),
         ServiceKind::Sqs => ApiError::new(403, "RequestThrottled", "The request was denied due to request throttling."),
         ServiceKind::S3 | ServiceKind::Download => ApiError::new(503, "SlowDown", "Please reduce your request rate."),
     }
@@ -79,8 +84,9 @@ pub(super) fn denied(service: ServiceKind, operation: &str) -> ApiError {
     match service {
         ServiceKind::S3 | ServiceKind::Download => ApiError::new(403, "AccessDenied", "Access Denied"),
         ServiceKind::Lambda => ApiError::new(403, "AccessDeniedException", message),
-        ServiceKind::Ecs => ApiError::new(400, "AccessDeniedException", message),
+        ServiceKind::Ecs | ServiceKind::Events => ApiError::new(400, "AccessDeniedException", message),
         ServiceKind::Sqs => ApiError::new(403, "AccessDenied", message),
+        ServiceKind::Sns => ApiError::new(403, "AuthorizationError", message),
     }
 }
 
@@ -104,7 +110,16 @@ pub(super) fn render(service: ServiceKind, error: &ApiError, id: &str) -> CallOu
             }
             response
         }
-        ServiceKind::Ecs => {
+        ServiceKind::Sns => {
+            let fault = if error.status < 500 { "Sender" } else { "Receiver" };
+            let body = format!(
+                "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>{fault}</Type><Code>{}</Code>\
+                 <Message>{}</Message></Error><RequestId>{id}</RequestId></ErrorResponse>",
+                error.code, error.message
+            );
+            respond("text/xml", body)
+        }
+        ServiceKind::Ecs | ServiceKind::Events => {
             body.insert("__type".into(), json!(error.code));
             body.insert("message".into(), json!(error.message));
             respond("application/x-amz-json-1.1", Value::from(body).to_string())

@@ -9,7 +9,7 @@ use super::{locking::lock, stop_code::StopCode};
 pub struct Fault {
     /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
     /// `DescribeTaskDefinition`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
+    /// `ListTasks`, `StopTask`, `GetFunction`, `GetFunctionEventInvokeConfig`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
     /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
     /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
     /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
@@ -21,13 +21,16 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: [&str; 26] = [
     "RunTask",
     "DescribeTasks",
     "DescribeTaskDefinition",
     "ListTasks",
     "StopTask",
     "GetFunction",
+    "GetFunctionEventInvokeConfig",
+    "Publish",
+    "PutEvents",
     "GetLayerVersion",
     "GetLayerVersionByArn",
     "Invoke",

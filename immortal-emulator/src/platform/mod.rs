@@ -9,6 +9,7 @@ mod call_counts;
 mod clock;
 mod emulator_error;
 mod faults;
+mod form;
 mod ids;
 mod journal;
 mod locking;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     api_call::{answer, answer_about, json_response, parse_json},
     api_error::{ApiError, ServiceKind, signed},
     byte_range::ByteRange,
+    form::{form_parameters, parameter},
     ids::{arn, hex},
     locking::lock,
     process::{ChildProcess, ProcessSetup, SharedSource},

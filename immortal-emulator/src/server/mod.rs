@@ -12,9 +12,11 @@ use tower::Service as _;
 
 use crate::{
     ecs::{self, EcsService},
+    eventbridge::EventBuses,
     lambda::{self, LambdaService},
     platform::ConnectionReset,
     s3::{self, S3Service},
+    sns::SnsService,
     sqs::SqsService,
 };
 
@@ -25,13 +27,16 @@ pub(crate) struct ServedServices {
     pub(crate) ecs: Arc<EcsService>,
     pub(crate) sqs: Arc<SqsService>,
     pub(crate) s3: Arc<S3Service>,
+    pub(crate) sns: Arc<SnsService>,
+    pub(crate) buses: Arc<EventBuses>,
 }
 
 fn routes(services: ServedServices) -> Router {
-    let ServedServices { lambda, ecs, sqs, s3 } = services;
+    let targets = target::TargetServices::of(&services);
+    let ServedServices { lambda, ecs, s3, .. } = services;
     Router::new()
         .route("/", post(target::call))
-        .with_state((Arc::clone(&ecs), sqs))
+        .with_state(targets)
         .merge(lambda::routes(lambda))
         .merge(ecs::routes(ecs))
         .merge(s3::routes(s3))

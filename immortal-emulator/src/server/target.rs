@@ -1,17 +1,20 @@
-//! The services that name their operation in `X-Amz-Target`: ECS and SQS.
+//! The services with one path for all operations: ECS, SQS and `EventBridge` name theirs in `X-Amz-Target`, SNS in its form.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, Request},
+    http::{HeaderMap, Request, header},
     response::Response,
 };
 
+use super::ServedServices;
 use crate::{
     ecs::{self, EcsService},
+    eventbridge::{self, EventBuses},
     platform::{ApiError, ServiceKind, answer_about, signed},
+    sns::{self, SnsService},
     sqs::{self, SqsService},
 };
 use serde::Deserialize;
@@ -46,8 +49,24 @@ impl Subject {
     }
 }
 
+/// The services behind that path.
+#[derive(Clone, Debug)]
+pub(super) struct TargetServices {
+    ecs: Arc<EcsService>,
+    sqs: Arc<SqsService>,
+    sns: Arc<SnsService>,
+    buses: Arc<EventBuses>,
+}
+
+impl TargetServices {
+    pub(super) fn of(services: &ServedServices) -> Self {
+        let ServedServices { ecs, sqs, sns, buses, .. } = services.clone();
+        Self { ecs, sqs, sns, buses }
+    }
+}
+
 pub(super) async fn call(
-    State((ecs, sqs)): State<(Arc<EcsService>, Arc<SqsService>)>,
+    State(TargetServices { ecs, sqs, sns, buses }): State<TargetServices>,
     request: Request<Body>,
 ) -> Response {
     let (head, body) = request.into_parts();
@@ -55,6 +74,8 @@ pub(super) async fn call(
     let (service, operation) = match target.split_once('.') {
         Some(("AmazonEC2ContainerServiceV20141113", operation)) => (ServiceKind::Ecs, operation),
         Some(("AmazonSQS", operation)) => (ServiceKind::Sqs, operation),
+        Some(("AWSEvents", operation)) => (ServiceKind::Events, operation),
+        None if is_form(&head.headers) => (ServiceKind::Sns, "Publish"),
         _ => (ServiceKind::Ecs, target),
     };
     let body = axum::body::to_bytes(body, 2 << 20).await;
@@ -64,11 +85,18 @@ pub(super) async fn call(
         signed(&head.headers)?;
         let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is too long"))?;
         match service {
+            ServiceKind::Events => eventbridge::call(&buses, operation, &body),
+            ServiceKind::Sns => sns::call(&sns, &body),
             ServiceKind::Sqs => sqs::call(&sqs, operation, &body, fault.as_ref()),
             _ => ecs::call(&ecs, operation, &body, fault.as_ref()),
         }
     })
     .await
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.starts_with("application/x-www-form-urlencoded")
 }
 
 fn target(headers: &HeaderMap) -> &str {

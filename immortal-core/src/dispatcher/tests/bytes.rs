@@ -13,8 +13,8 @@ use crate::{
             tests::{PRIMARY, functions},
         },
         task_overrides::TaskOverrides,
-        token,
     },
+    job_object,
     manifest::Manifest,
     order::{EventForm, Order},
 };
@@ -142,7 +142,7 @@ proptest! {
             let failure = failure(&shape);
             prop_assert_eq!(&failure.event, &JobEvent::Text(event.clone()));
             for from in [EventFormKind::Inline, EventFormKind::Gzip, EventFormKind::S3] {
-                let key = token::object_key("ingest", "r-1", &event);
+                let key = job_object::event_key("ingest", "r-1", &event);
                 let order = Order {
                     event: (),
                     context: failure.context.clone(),
