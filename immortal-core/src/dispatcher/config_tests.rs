@@ -14,6 +14,7 @@ fn the_articles_three_variables_are_enough() {
     let network = NetworkConfig { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
     assert_eq!(config.network, network);
     assert_eq!(config.transport, EventTransport::Inline { bucket: None });
+    assert_eq!(config.options, TaskOptions { propagate_tags: false, execute_command: false });
 }
 
 #[test]
@@ -33,9 +34,12 @@ fn everything_can_be_said() {
         ("IMMORTAL_INLINE_EVENTS", "false"),
         ("IMMORTAL_DEAD_LETTER_QUEUE", "https://sqs.cn-north-1.amazonaws.com.cn/111111111111/dead"),
         ("IMMORTAL_MAX_TASKS", "50"),
+        ("IMMORTAL_PROPAGATE_TAGS", "true"),
+        ("IMMORTAL_EXECUTE_COMMAND", "false"),
     ];
     let config = read(&variables).expect("complete");
     assert_eq!(config.max_tasks, Some(50));
+    assert_eq!(config.options, TaskOptions { propagate_tags: true, execute_command: false });
     assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
     assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
     assert_eq!(config.container, "main");
@@ -79,6 +83,8 @@ fn a_value_of_no_meaning_is_a_problem() {
         ("IMMORTAL_ASSIGN_PUBLIC_IP", "disabled"),
         ("IMMORTAL_DEAD_LETTER_QUEUE", "arn:aws:sqs:eu-central-1:111111111111:dead"),
         ("IMMORTAL_MAX_TASKS", "0"),
+        ("IMMORTAL_PROPAGATE_TAGS", "TASK_DEFINITION"),
+        ("IMMORTAL_EXECUTE_COMMAND", "yes"),
     ];
     for (name, value) in table {
         let variables = [complete.as_slice(), &[(name, value)]].concat();
