@@ -59,7 +59,6 @@ def resolve(template, node):
             text, own = (argument, {}) if isinstance(argument, str) else argument
             own = resolve(template, own)
             return re.sub(r"\$\{([^}]+)\}", lambda name: own.get(name[1]) or value(template, name[1]), text)
-        # All that may be granted, and never the nothing beside it.
         if function == "Fn::If":
             return resolve(template, argument[1])
         if function.startswith("Fn::"):
@@ -73,10 +72,14 @@ def main(path):
         raise SystemExit(str(problems))
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
-        of_kind = {"AWS::IAM::Role": properties.get("Policies", []), "AWS::IAM::Policy": [properties]}
+        of_kind = {
+            "AWS::IAM::ManagedPolicy": [properties],
+            "AWS::IAM::Policy": [properties],
+            "AWS::IAM::Role": properties.get("Policies", []),
+        }
         for policy in of_kind.get(resource["Type"], []):
             document = resolve(template, policy["PolicyDocument"])
-            print(f"{name}/{resolve(template, policy['PolicyName'])}", json.dumps(document), sep="\t")
+            print(f"{name}/{resolve(template, policy.get('PolicyName', name))}", json.dumps(document), sep="\t")
 
 
 main(sys.argv[1])

@@ -15,28 +15,23 @@ fn granted_is_what_is_called() {
         ("logs:CreateLogStream", "the platform, for each sandbox or task"),
         ("logs:PutLogEvents", "the platform, for each line"),
     ];
-    const KEY: (&str, &str) =
-        ("kms:Decrypt", "SQS and S3, for whoever sends, receives, puts or gets, where there is a key");
-    const DATA_KEY: (&str, &str) = ("kms:GenerateDataKey", "the same, for whoever sends or puts");
-    const SEND: (&str, &str) = ("sqs:SendMessage", "Lambda, to the destination or dead-letter queue");
-    let table: [Row; 5] = [
+    const SEND: Calls = &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")];
+    let table: [Row; 11] = [
+        ("primary", PRIMARY, LOG, SEND),
+        ("function of another stack", FUNCTION, &[], SEND),
         (
-            "primary",
-            PRIMARY,
-            LOG,
+            "network",
+            NETWORK,
+            &[],
             &[
-                SEND,
-                KEY,
-                DATA_KEY,
-                ("ec2:CreateNetworkInterface", "Lambda, for a function with subnets"),
-                ("ec2:DescribeNetworkInterfaces", "the same"),
-                ("ec2:DescribeSubnets", "the same"),
-                ("ec2:DeleteNetworkInterface", "the same"),
-                ("ec2:AssignPrivateIpAddresses", "the same"),
+                ("ec2:CreateNetworkInterface", "Lambda, for the subnets' first sandbox"),
+                ("ec2:DescribeNetworkInterfaces", "Lambda, while it is made"),
+                ("ec2:DescribeSubnets", "Lambda, before that"),
+                ("ec2:DeleteNetworkInterface", "Lambda, when no function needs it"),
+                ("ec2:AssignPrivateIpAddresses", "Lambda, for an interface that is shared"),
                 ("ec2:UnassignPrivateIpAddresses", "the same"),
             ],
         ),
-        ("function of another stack", FUNCTION, &[], &[SEND, KEY, DATA_KEY]),
         (
             "dispatcher",
             DISPATCHER,
@@ -47,10 +42,7 @@ fn granted_is_what_is_called() {
                 ("sqs:GetQueueAttributes", "the event source mapping"),
                 ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
                 ("sqs:SendMessage", "the dispatcher, for a dead letter"),
-                KEY,
-                DATA_KEY,
                 ("ecs:RunTask", "the dispatcher"),
-                ("ecs:TagResource", "the dispatcher, within RunTask, where tags are propagated"),
                 ("iam:PassRole", "the dispatcher, within RunTask"),
                 ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
                 ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
@@ -61,6 +53,17 @@ fn granted_is_what_is_called() {
                 ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
             ],
         ),
+        ("tags", TAGS, &[], &[("ecs:TagResource", "the dispatcher, within RunTask")]),
+        (
+            "key",
+            KEY,
+            &[],
+            &[
+                ("kms:Decrypt", "SQS, for Lambda and the dispatcher, and S3, for a HEAD"),
+                ("kms:GenerateDataKey", "SQS and S3, for what is sent or put"),
+            ],
+        ),
+        ("the task's key", TASK_KEY, &[], &[("kms:Decrypt", "S3, for the runner's event")]),
         (
             "runner",
             RUNNER,
@@ -69,17 +72,24 @@ fn granted_is_what_is_called() {
                 ("lambda:GetFunction", "the runner"),
                 ("lambda:GetLayerVersion", "the runner, for a function with layers"),
                 ("s3:GetObject", "the runner, for an event too large for the order"),
-                KEY,
-                ("ssmmessages:CreateControlChannel", "the agent of ECS Exec, where that is allowed"),
-                ("ssmmessages:CreateDataChannel", "the same"),
-                ("ssmmessages:OpenControlChannel", "the same"),
-                ("ssmmessages:OpenDataChannel", "the same"),
             ],
         ),
         (
-            "execution",
-            EXECUTION,
-            LOG,
+            "commands",
+            COMMANDS,
+            &[],
+            &[
+                ("ssmmessages:CreateControlChannel", "the agent of ECS Exec, when it starts"),
+                ("ssmmessages:OpenControlChannel", "the same"),
+                ("ssmmessages:CreateDataChannel", "the same, for each session"),
+                ("ssmmessages:OpenDataChannel", "the same"),
+            ],
+        ),
+        ("execution", EXECUTION, LOG, &[]),
+        (
+            "image",
+            IMAGE,
+            &[],
             &[
                 ("ecr:GetAuthorizationToken", "ECS, before a pull"),
                 ("ecr:BatchCheckLayerAvailability", "ECS, in a pull"),
@@ -107,7 +117,8 @@ fn only_what_takes_no_resource_has_none() {
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
     ];
-    for grant in [PRIMARY, FUNCTION, DISPATCHER, RUNNER, EXECUTION].into_iter().flatten() {
+    let all = [PRIMARY, FUNCTION, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS, EXECUTION, IMAGE];
+    for grant in all.into_iter().flatten() {
         let any = grant.resources.contains(&"'*'");
         assert!(grant.actions.iter().all(|action| WITHOUT.contains(action) == any), "{grant:?}");
         assert!(grant.actions.iter().all(|action| !action.contains('*')), "{grant:?}");

@@ -7,12 +7,13 @@ use super::{
 use crate::names::repository;
 
 /// What both templates have after the primary, or after what is attached to one.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("parts/queues.yaml"),
     include_str!("parts/dispatcher.yaml"),
     include_str!("parts/stopped.yaml"),
     include_str!("parts/bucket.yaml"),
     include_str!("parts/task.yaml"),
+    include_str!("parts/key.yaml"),
     include_str!("parts/alarms.yaml"),
 ];
 
@@ -52,12 +53,18 @@ fn whole(owner: PrimaryOwner) -> String {
         ("grants:dispatcher", grants::DISPATCHER, 14),
         ("grants:runner", grants::RUNNER, 14),
         ("grants:execution", grants::EXECUTION, 14),
+        ("grants:network", grants::NETWORK, 10),
+        ("grants:tags", grants::TAGS, 10),
+        ("grants:key", grants::KEY, 10),
+        ("grants:task_key", grants::TASK_KEY, 10),
+        ("grants:commands", grants::COMMANDS, 10),
+        ("grants:image", grants::IMAGE, 10),
     ];
     let text = fill(&text, &policies.map(|(key, grants, indent)| (key, grants::yaml(grants, indent))));
     fill(&fill(&text, &owned(COMMON)), &owned(differences(owner)))
 }
 
-fn owned(values: [(&'static str, &str); 3]) -> [(&'static str, String); 3] {
+fn owned<const N: usize>(values: [(&'static str, &str); N]) -> [(&'static str, String); N] {
     values.map(|(key, value)| (key, value.to_owned()))
 }
 
@@ -72,10 +79,11 @@ const COMMON: [(&str, &str); 3] = [
 ];
 
 /// What differs where another stack has the function.
-const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 3] {
+const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 4] {
     match owner {
         PrimaryOwner::ThisStack => [
             ("function", "AWS::StackName"),
+            ("primary_role", "!Ref PrimaryRole"),
             ("dispatcher_name", "      FunctionName: !Sub ${AWS::StackName}Dlq\n"),
             (
                 "handler_policies",
@@ -84,6 +92,7 @@ const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 3] {
         ],
         PrimaryOwner::OtherStack => [
             ("function", "FunctionName"),
+            ("primary_role", "!Ref FunctionRole"),
             // A name may have 64 letters, and the other stack may have given them all to the function.
             ("dispatcher_name", ""),
             (
