@@ -15,6 +15,9 @@ PSEUDO = {
     "AWS::Region": "eu-central-1",
     "AWS::StackName": "hello",
 }
+PARAMETERS = {
+    "KmsKey": "arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-0000-0000-000000000000",
+}
 ARNS = {
     "AWS::ECS::Cluster": "arn:aws:ecs:eu-central-1:111111111111:cluster/{}",
     "AWS::IAM::Role": "arn:aws:iam::111111111111:role/{}",
@@ -29,6 +32,8 @@ def value(template, name):
     """What a name in `Ref`, `GetAtt` or `Sub` stands for."""
     if name in PSEUDO:
         return PSEUDO[name]
+    if name in PARAMETERS:
+        return PARAMETERS[name]
     if name in template["Parameters"]:
         return template["Parameters"][name].get("Default") or name.lower()
     resource, _, attribute = name.partition(".")
@@ -51,17 +56,14 @@ def resolve(template, node):
         if function == "Fn::GetAtt":
             return value(template, argument if isinstance(argument, str) else ".".join(argument))
         if function == "Fn::Sub":
-            return re.sub(r"\$\{([^}]+)\}", lambda name: value(template, name[1]), argument)
+            text, own = (argument, {}) if isinstance(argument, str) else argument
+            own = resolve(template, own)
+            return re.sub(r"\$\{([^}]+)\}", lambda name: own.get(name[1]) or value(template, name[1]), text)
+        if function == "Fn::If":
+            return resolve(template, argument[1])
         if function.startswith("Fn::"):
             raise SystemExit(f"don't know what {function} is in a policy")
     return {key: resolve(template, item) for key, item in node.items()}
-
-
-def policies(resource):
-    """The inline policies, those of either branch of a condition too."""
-    for policy in resource["Properties"].get("Policies", []):
-        branches = policy["Fn::If"][1:] if "Fn::If" in policy else [policy]
-        yield from (branch for branch in branches if "PolicyDocument" in branch)
 
 
 def main(path):
@@ -69,10 +71,15 @@ def main(path):
     if problems:
         raise SystemExit(str(problems))
     for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            for policy in policies(resource):
-                document = resolve(template, policy["PolicyDocument"])
-                print(f"{name}/{policy['PolicyName']}", json.dumps(document), sep="\t")
+        properties = resource.get("Properties", {})
+        of_kind = {
+            "AWS::IAM::ManagedPolicy": [properties],
+            "AWS::IAM::Policy": [properties],
+            "AWS::IAM::Role": properties.get("Policies", []),
+        }
+        for policy in of_kind.get(resource["Type"], []):
+            document = resolve(template, policy["PolicyDocument"])
+            print(f"{name}/{resolve(template, policy.get('PolicyName', name))}", json.dumps(document), sep="\t")
 
 
 main(sys.argv[1])

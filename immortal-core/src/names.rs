@@ -54,6 +54,10 @@ pub mod env {
     pub const MAX_TASKS: &str = "IMMORTAL_MAX_TASKS";
     /// Dispatcher: `false` sends every event through the bucket.
     pub const INLINE_EVENTS: &str = "IMMORTAL_INLINE_EVENTS";
+    /// Dispatcher: `true` gives tasks the tags of their definition.
+    pub const PROPAGATE_TAGS: &str = "IMMORTAL_PROPAGATE_TAGS";
+    /// Dispatcher: `true` allows ECS Exec in tasks.
+    pub const EXECUTE_COMMAND: &str = "IMMORTAL_EXECUTE_COMMAND";
 
     /// Runner: where layers are unpacked.
     pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";

@@ -4,28 +4,64 @@
 //! and for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. The attribute has the same table, for it
 //! can't depend on this crate; its test compares them.
 
+/// The CPU units that there are, from the least.
+const CPUS: [u32; 8] = [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768];
+
+/// The largest task.
+const LARGEST: (u32, u32) = (32_768, 249_856);
+
 /// Whether Fargate has a task of so many CPU units and so many MiB.
 #[must_use]
 pub fn exists(cpu: u32, memory: u32) -> bool {
-    let steps = |least: u32, most: u32, step: u32| {
-        (least..=most).contains(&memory) && memory.checked_sub(least).is_some_and(|more| more.is_multiple_of(step))
-    };
+    memories(cpu).contains(&memory)
+}
+
+/// The task with the least CPU units, and then the least memory, that has at least so many MiB; the largest where none has.
+#[must_use]
+pub fn with_memory(least: u32) -> (u32, u32) {
+    let mut sizes = CPUS.into_iter().flat_map(|cpu| memories(cpu).into_iter().map(move |memory| (cpu, memory)));
+    sizes.find(|(_, memory)| *memory >= least).unwrap_or(LARGEST)
+}
+
+/// What a task of so many CPU units may have, in MiB, from the least.
+fn memories(cpu: u32) -> Vec<u32> {
+    let steps = |least: u32, most: u32, step| (least..=most).step_by(step).collect();
     match cpu {
-        256 => matches!(memory, 512 | 1024 | 2048),
+        256 => vec![512, 1024, 2048],
         512 => steps(1024, 4096, 1024),
         1024 => steps(2048, 8192, 1024),
         2048 => steps(4096, 16_384, 1024),
         4096 => steps(8192, 30_720, 1024),
         8192 => steps(16_384, 61_440, 4096),
         16_384 => steps(32_768, 122_880, 8192),
-        32_768 => matches!(memory, 61_440 | 122_880 | 249_856),
-        _ => false,
+        32_768 => vec![61_440, 122_880, LARGEST.1],
+        _ => Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_cpu_that_has_the_memory() {
+        let table = [
+            (0, (256, 512)),
+            (512, (256, 512)),
+            (1025, (256, 2048)),
+            (2049, (512, 3072)),
+            (6016, (1024, 6144)),
+            (20_480, (4096, 20_480)),
+            (30_721, (8192, 32_768)),
+            (61_441, (16_384, 65_536)),
+            (122_881, LARGEST),
+            (u32::MAX, LARGEST),
+        ];
+        for (least, size) in table {
+            assert_eq!(with_memory(least), size, "{least}");
+            assert!(exists(size.0, size.1), "{size:?}");
+        }
+    }
 
     #[test]
     fn only_fargates_own_pairs() {

@@ -62,12 +62,30 @@ pub(crate) struct LocalPlan {
     timeout: Duration,
     memory: u32,
     retries: u8,
-    sqs: bool,
-    dead_letter_config: bool,
+    failure_path: FailurePath,
     variables: BTreeMap<String, String>,
     size: (u32, u32),
     interruptions: Option<(u32, Duration)>,
     kills: u32,
+}
+
+/// How what the primary fails on comes into the failure queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FailurePath {
+    OnFailure,
+    DeadLetterConfig,
+    /// By the redrive policy of the queue that triggers the primary.
+    SourceQueue,
+}
+
+impl FailurePath {
+    fn of(args: &LocalArgs) -> Self {
+        match (args.sqs, args.dead_letter_config) {
+            (true, _) => Self::SourceQueue,
+            (false, true) => Self::DeadLetterConfig,
+            (false, false) => Self::OnFailure,
+        }
+    }
 }
 
 impl LocalPlan {
@@ -114,8 +132,7 @@ impl LocalPlan {
             timeout: args.timeout,
             memory: args.memory,
             retries: args.retries,
-            sqs: args.sqs,
-            dead_letter_config: args.dead_letter_config,
+            failure_path: FailurePath::of(args),
             variables,
             size: (manifest.cpu.unwrap_or(256), manifest.memory.unwrap_or(512)),
             interruptions: args.interrupt_after.map(|after| (args.interruptions, after)),
@@ -153,7 +170,7 @@ impl LocalPlan {
             redrive: Some(RedrivePolicy { dead_letter_queue: self.failure_queue.clone(), max_receive_count: 1 }),
             ..Queue::new(&self.source_queue)
         };
-        self.sqs.then_some(queue)
+        (self.failure_path == FailurePath::SourceQueue).then_some(queue)
     }
 
     pub(crate) fn dead_letter_queue(&self) -> Queue {
@@ -171,13 +188,17 @@ impl LocalPlan {
         // Its name may end as a dispatcher's does.
         variables.insert(env::ROLE.to_owned(), "handler".to_owned());
         variables.extend(self.variables.clone());
-        let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
+        let on_failure = match self.failure_path {
+            FailurePath::OnFailure => Some(FailureTarget::OnFailure(failure_queue)),
+            FailurePath::DeadLetterConfig => Some(FailureTarget::DeadLetterConfig(failure_queue)),
+            FailurePath::SourceQueue => None,
+        };
         Function {
             timeout: self.timeout,
             memory: self.memory,
             retries: self.retries,
             environment: variables,
-            on_failure: (!self.sqs).then(|| target(failure_queue)),
+            on_failure,
             ..Function::new(&self.primary, zip)
         }
     }
@@ -199,7 +220,7 @@ impl LocalPlan {
             (env::DEAD_LETTER_QUEUE, format!("{endpoint}/{ACCOUNT}/{}", self.dead_letter_queue)),
         ];
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        if self.sqs {
+        if self.failure_path == FailurePath::SourceQueue {
             let source_queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.source_queue);
             variables.insert(env::SOURCE_QUEUES.to_owned(), source_queue);
         }

@@ -17,13 +17,71 @@ pub(crate) struct PolicyGrant {
 const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
 /// The objects of the function's events, as `token::object_key` names them.
-const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${AWS::StackName}/*";
+const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${@function@}/*";
+
+/// The tasks of the cluster.
+const TASKS: &str =
+    "!Sub ['arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Name}/*', {Name: @cluster@}]";
+
+const SEND_FAILURES: PolicyGrant = grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt FailureQueue.Arn"]);
 
 /// What Lambda does for the primary, besides what the handler does.
-pub(crate) const PRIMARY: &[PolicyGrant] = &[
-    grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]),
-    grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt FailureQueue.Arn"]),
+pub(crate) const PRIMARY: &[PolicyGrant] =
+    &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]), SEND_FAILURES];
+
+/// What Lambda does with the role of a function that another stack has.
+pub(crate) const FUNCTION: &[PolicyGrant] = &[SEND_FAILURES];
+
+/// What Lambda does for a primary with subnets.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions>
+pub(crate) const NETWORK: &[PolicyGrant] = &[
+    grant(
+        "UseInterfaces",
+        &[
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
+        &[
+            "!Sub arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:network-interface/*",
+            "!Sub arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group/*",
+            "!Sub arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:subnet/*",
+        ],
+    ),
+    grant("FindInterfaces", &["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], &["'*'"]),
 ];
+
+/// What SQS and S3 do with a customer's key for who sends, receives, puts or looks up. Who sends needs both.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
+pub(crate) const KEY: &[PolicyGrant] = &[grant("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], &["!Ref KmsKey"])];
+
+/// What S3 does with it for who gets an event.
+pub(crate) const TASK_KEY: &[PolicyGrant] = &[grant("UseKey", &["kms:Decrypt"], &["!Ref KmsKey"])];
+
+/// What `RunTask` does to propagate tags.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/CWE_IAM_role.html>
+pub(crate) const TAGS: &[PolicyGrant] = &[PolicyGrant {
+    condition: Some(["StringEquals", "ecs:CreateAction", "RunTask"]),
+    ..grant("TagTasks", &["ecs:TagResource"], &[TASKS])
+}];
+
+/// What the agent of ECS Exec does; it takes no resource.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html#ecs-exec-required-iam-permissions>
+pub(crate) const COMMANDS: &[PolicyGrant] = &[grant(
+    "ExecuteCommands",
+    &[
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ],
+    &["'*'"],
+)];
 
 /// What the dispatcher does, and Lambda for it.
 pub(crate) const DISPATCHER: &[PolicyGrant] = &[
@@ -35,21 +93,17 @@ pub(crate) const DISPATCHER: &[PolicyGrant] = &[
     ),
     grant("GiveEventsUp", &["sqs:SendMessage"], &["!GetAtt DeadLetterQueue.Arn"]),
     PolicyGrant {
-        condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
+        condition: Some(["ArnEquals", "ecs:cluster", "@cluster_arn@"]),
         ..grant(
             "StartTasks",
             &["ecs:RunTask"],
-            &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}:*"],
+            &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${@function@}:*"],
         )
     },
-    grant(
-        "LookTasksUp",
-        &["ecs:DescribeTasks"],
-        &["!Sub arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*"],
-    ),
+    grant("LookTasksUp", &["ecs:DescribeTasks"], &[TASKS]),
     // The tasks of a cluster are listed on `*`, narrowed by the condition: https://github.com/cdklabs/construct-hub/pull/1207.
     PolicyGrant {
-        condition: Some(["ArnEquals", "ecs:cluster", "!GetAtt Cluster.Arn"]),
+        condition: Some(["ArnEquals", "ecs:cluster", "@cluster_arn@"]),
         ..grant("FindTasks", &["ecs:ListTasks"], &["'*'"])
     },
     // It takes no resource. A dead letter names the log that it finds.
@@ -62,14 +116,14 @@ pub(crate) const DISPATCHER: &[PolicyGrant] = &[
     // Without it a HEAD of what is gone is a 403 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). S3
     // takes the key for the prefix there, as https://github.com/ceph/ceph/pull/68577 found.
     PolicyGrant {
-        condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${AWS::StackName}/*"]),
+        condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${@function@}/*"]),
         ..grant("SeeWhichAreGone", &["s3:ListBucket"], &["!GetAtt EventBucket.Arn"])
     },
 ];
 
 /// What the runner does, besides what the handler does.
 pub(crate) const RUNNER: &[PolicyGrant] = &[
-    grant("FetchCode", &["lambda:GetFunction"], &["!GetAtt Primary.Arn", "!Sub ${Primary.Arn}:*"]),
+    grant("FetchCode", &["lambda:GetFunction"], &["@primary_arn@", "@primary_arn@:*"]),
     grant(
         "FetchLayers",
         &["lambda:GetLayerVersion"],
@@ -80,7 +134,7 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
 ];
 
 /// What ECS does so that a task has logs.
-pub(crate) const LOGS: &[PolicyGrant] = &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt RunnerLogs.Arn"])];
+pub(crate) const EXECUTION: &[PolicyGrant] = &[grant("WriteLogs", WRITE_LOGS, &["!GetAtt RunnerLogs.Arn"])];
 
 /// What ECS does to pull the runner's image.
 pub(crate) const IMAGE: &[PolicyGrant] = &[
@@ -131,84 +185,5 @@ fn list(name: &str, items: &[&str], line: &mut impl FnMut(usize, &str)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn granted(grants: &'static [PolicyGrant]) -> BTreeSet<&'static str> {
-        grants.iter().flat_map(|grant| grant.actions).copied().collect()
-    }
-
-    /// Each action, and who calls it when: what is not in here is not granted, and the other way round.
-    #[test]
-    fn granted_is_what_is_called() {
-        type Calls = &'static [(&'static str, &'static str)];
-        type Row = (&'static str, &'static [PolicyGrant], Calls, Calls);
-        const LOG: Calls = &[
-            ("logs:CreateLogStream", "the platform, for each sandbox or task"),
-            ("logs:PutLogEvents", "the platform, for each line"),
-        ];
-        let table: [Row; 5] = [
-            ("primary", PRIMARY, LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
-            (
-                "dispatcher",
-                DISPATCHER,
-                LOG,
-                &[
-                    ("sqs:ReceiveMessage", "the event source mapping"),
-                    ("sqs:DeleteMessage", "the event source mapping, for what is done"),
-                    ("sqs:GetQueueAttributes", "the event source mapping"),
-                    ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
-                    ("sqs:SendMessage", "the dispatcher, for a dead letter"),
-                    ("ecs:RunTask", "the dispatcher"),
-                    ("iam:PassRole", "the dispatcher, within RunTask"),
-                    ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
-                    ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
-                    ("ecs:DescribeTaskDefinition", "the dispatcher, for the log that a dead letter names"),
-                    ("s3:PutObject", "the dispatcher, for an event too large for the order"),
-                    ("s3:GetObject", "the dispatcher, by HEAD, after a stop that is old"),
-                    ("s3:ListBucket", "S3, before it says to that HEAD that an object is gone"),
-                    ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
-                ],
-            ),
-            (
-                "runner",
-                RUNNER,
-                &[],
-                &[
-                    ("lambda:GetFunction", "the runner"),
-                    ("lambda:GetLayerVersion", "the runner, for a function with layers"),
-                    ("s3:GetObject", "the runner, for an event too large for the order"),
-                ],
-            ),
-            ("logs", LOGS, LOG, &[]),
-            (
-                "image",
-                IMAGE,
-                &[],
-                &[
-                    ("ecr:GetAuthorizationToken", "ECS, before a pull"),
-                    ("ecr:BatchCheckLayerAvailability", "ECS, in a pull"),
-                    ("ecr:BatchGetImage", "ECS, in a pull"),
-                    ("ecr:GetDownloadUrlForLayer", "ECS, in a pull"),
-                ],
-            ),
-        ];
-        for (role, grants, logs, calls) in table {
-            let called: BTreeSet<_> = logs.iter().chain(calls).map(|(action, _)| *action).collect();
-            assert_eq!(granted(grants), called, "{role}");
-        }
-    }
-
-    #[test]
-    fn only_what_takes_no_resource_has_none() {
-        const WITHOUT: [&str; 3] = ["ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTasks"];
-        for grant in [PRIMARY, DISPATCHER, RUNNER, LOGS, IMAGE].into_iter().flatten() {
-            let any = grant.resources.contains(&"'*'");
-            assert_eq!(any, grant.actions.iter().any(|action| WITHOUT.contains(action)), "{grant:?}");
-            assert!(!any || grant.actions.len() == 1, "{grant:?}");
-            assert!(grant.actions.iter().all(|action| !action.contains('*')), "{grant:?}");
-        }
-    }
-}
+#[path = "grants_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod grants;
 mod packages;
+mod parameters;
 mod plan;
 mod render;
 
@@ -11,9 +12,11 @@ use std::{
     time::Duration,
 };
 
+use immortal_core::manifest::Manifest;
+
 use self::{
     packages::ZipPackages,
-    plan::{FailureDelivery, TaskSettings, TemplatePlan},
+    plan::{FailureDelivery, PrimaryPlan, TaskSettings, TemplatePlan},
 };
 use crate::{
     artifact::{self, CpuArchitecture},
@@ -33,6 +36,9 @@ pub(crate) struct TemplateArgs {
     /// Replace the file that is there
     #[arg(long)]
     force: bool,
+    /// All but the function, which another stack has; docs/existing-stacks.md shows how that stack takes the template
+    #[arg(long, conflicts_with_all = ["dead_letter_config", "timeout"])]
+    attach: bool,
     /// The function's package [default: target/lambda/NAME/bootstrap.zip]
     #[arg(long, value_name = "PATH")]
     zip: Option<PathBuf>,
@@ -48,9 +54,9 @@ pub(crate) struct TemplateArgs {
     /// The Lambda function's timeout
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = value::timeout)]
     timeout: Duration,
-    /// The Lambda function's memory in MB
-    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10240))]
-    memory: u32,
+    /// The Lambda function's memory in MB; a task has twice as much, unless the attribute says what [default: 512]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10240))]
+    memory: Option<u32>,
     /// A variable of the Lambda function; the handler has it in Fargate too
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<value::EnvVariable>,
@@ -67,17 +73,18 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
     let architecture = packages.architecture(args.arch, &candidate).map_err(CommandError::WrongUse)?;
     let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
     let from_template = |zip: &Path| Ok(relative(&resolved(zip)?, &resolved(&output)?));
-    let plan = TemplatePlan {
+    let memory = args.memory.unwrap_or(LAMBDA_MEMORY);
+    let task = TaskSettings::of(&manifest, memory);
+    let primary = PrimaryPlan {
         code: from_template(&zip)?,
         dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
-        architecture,
         delivery: if args.dead_letter_config { FailureDelivery::DeadLetterConfig } else { FailureDelivery::OnFailure },
         timeout: args.timeout,
-        memory: args.memory,
+        memory,
         environment: args.env,
-        task: TaskSettings::of(&manifest),
-        name: candidate.name.clone(),
     };
+    let name = candidate.name.clone();
+    let plan = TemplatePlan { name, architecture, primary: (!args.attach).then_some(primary), task };
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);
@@ -89,14 +96,48 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
             artifact::build_command(&candidate, architecture)
         );
     }
-    eprintln!(
-        "next: aws cloudformation package --template-file {output} --s3-bucket BUCKET --output-template-file \
-         packaged.yaml\n      \
-         aws cloudformation deploy --template-file packaged.yaml --stack-name {} --capabilities CAPABILITY_IAM \
-         --parameter-overrides Image=IMAGE Subnets=SUBNET,SUBNET",
-        plan.name
-    );
+    if let Some(note) = memory_note(&manifest, args.memory, args.attach, task) {
+        eprintln!("note: {note}");
+    }
+    eprintln!("next: {}", next(&plan, &output, args.dispatcher_zip.as_deref().unwrap_or(&zip)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The memory of a Lambda function of which nothing is said, in MB.
+const LAMBDA_MEMORY: u32 = 512;
+
+/// What is odd about the task's memory beside the Lambda function's, where that is known.
+fn memory_note(manifest: &Manifest, lambda: Option<u32>, attach: bool, task: TaskSettings) -> Option<String> {
+    let TaskSettings { memory, .. } = task;
+    match lambda {
+        None if attach && manifest.memory.is_none() => Some(format!(
+            "a task has {memory} MB, which is twice {LAMBDA_MEMORY}; name the function's own memory with --memory if it is another"
+        )),
+        Some(lambda) if memory < lambda => Some(format!(
+            "the attribute gives a task {memory} MB, and the function has {lambda}; what fits in Lambda may not fit in Fargate"
+        )),
+        _ => None,
+    }
+}
+
+fn next(plan: &TemplatePlan, output: &str, zip: &Path) -> String {
+    let name = &plan.name;
+    match plan.primary {
+        Some(_) => format!(
+            "aws cloudformation package --template-file {output} --s3-bucket BUCKET --output-template-file \
+             packaged.yaml\n      \
+             aws cloudformation deploy --template-file packaged.yaml --stack-name {name} --capabilities CAPABILITY_IAM \
+             --parameter-overrides Image=IMAGE Subnets=SUBNET,SUBNET"
+        ),
+        None => format!(
+            "aws s3 cp {} s3://BUCKET/{name}/1.zip\n      \
+             aws cloudformation deploy --template-file {output} --stack-name {name}-immortal --capabilities CAPABILITY_IAM \
+             --parameter-overrides FunctionName=NAME FunctionRole=ROLE CodeBucket=BUCKET CodeKey={name}/1.zip Image=IMAGE \
+             Subnets=SUBNET,SUBNET\n      \
+             or by the stack that has the function: docs/existing-stacks.md",
+            artifact::shown(zip)
+        ),
+    }
 }
 
 /// The absolute path without `..` and links, of which the end may not exist yet.

@@ -2,28 +2,46 @@
 
 use std::time::Duration;
 
-use immortal_core::manifest::Manifest;
+use immortal_core::{manifest::Manifest, task_size};
 
 use crate::{artifact::CpuArchitecture, value::EnvVariable};
 
 /// Everything that decides the template's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TemplatePlan {
-    /// The function's name, and the stack's.
+    /// The function's name, and the stack's where that has the function.
     pub(crate) name: String,
-    /// The primary's zip, relative to the template.
+    pub(crate) architecture: CpuArchitecture,
+    /// The primary; `None`: another stack has it.
+    pub(crate) primary: Option<PrimaryPlan>,
+    pub(crate) task: TaskSettings,
+}
+
+/// The primary of a stack that has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PrimaryPlan {
+    /// Its zip, relative to the template.
     pub(crate) code: String,
     /// The dispatcher's, where it has one of its own.
     pub(crate) dispatcher_code: Option<String>,
-    pub(crate) architecture: CpuArchitecture,
     pub(crate) delivery: FailureDelivery,
-    /// The primary's timeout.
     pub(crate) timeout: Duration,
-    /// The primary's memory, in MB.
+    /// In MB.
     pub(crate) memory: u32,
-    /// The primary's variables.
     pub(crate) environment: Vec<EnvVariable>,
-    pub(crate) task: TaskSettings,
+}
+
+/// Which stack has the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrimaryOwner {
+    ThisStack,
+    OtherStack,
+}
+
+impl TemplatePlan {
+    pub(crate) fn owner(&self) -> PrimaryOwner {
+        if self.primary.is_some() { PrimaryOwner::ThisStack } else { PrimaryOwner::OtherStack }
+    }
 }
 
 /// How Lambda puts a failed event into the failure queue.
@@ -47,9 +65,10 @@ pub(crate) struct TaskSettings {
 }
 
 impl TaskSettings {
-    /// The attribute's size, or 1 vCPU and 2 GB.
-    pub(crate) fn of(manifest: &Manifest) -> Self {
-        let (cpu, memory) = manifest.cpu.zip(manifest.memory).unwrap_or((1024, 2048));
+    /// The attribute's size, or at least twice what the Lambda function has, with the least CPU that Fargate has for it.
+    pub(crate) fn of(manifest: &Manifest, lambda_memory: u32) -> Self {
+        let size = manifest.cpu.zip(manifest.memory);
+        let (cpu, memory) = size.unwrap_or_else(|| task_size::with_memory(2 * lambda_memory));
         Self { cpu, memory, storage: manifest.storage }
     }
 }
@@ -59,10 +78,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tasks_size_is_the_attributes() {
-        let plain = Manifest::new("hello", "hello", "0.1.0");
-        assert_eq!(TaskSettings::of(&plain), TaskSettings { cpu: 1024, memory: 2048, storage: None });
-        let sized = plain.task_size(256, 1024).storage(30);
-        assert_eq!(TaskSettings::of(&sized), TaskSettings { cpu: 256, memory: 1024, storage: Some(30) });
+    fn a_tasks_size_is_the_attributes_or_twice_the_functions() {
+        let plain = || Manifest::new("hello", "hello", "0.1.0");
+        let table = [
+            (plain(), 128, (256, 512, None)),
+            (plain(), 512, (256, 1024, None)),
+            (plain(), 3008, (1024, 6144, None)),
+            (plain(), 10_240, (4096, 20_480, None)),
+            (plain().task_size(256, 1024).storage(30), 3008, (256, 1024, Some(30))),
+        ];
+        for (manifest, lambda_memory, (cpu, memory, storage)) in table {
+            let expected = TaskSettings { cpu, memory, storage };
+            assert_eq!(TaskSettings::of(&manifest, lambda_memory), expected, "{lambda_memory} MB");
+        }
     }
 }

@@ -1,44 +1,134 @@
 //! The template's text: a pure function of the plan.
 
 use super::{
-    grants,
-    plan::{FailureDelivery, TemplatePlan},
+    grants, parameters,
+    plan::{FailureDelivery, PrimaryOwner, PrimaryPlan, TemplatePlan},
 };
 use crate::names::repository;
 
-const TEMPLATE: &str = include_str!("template.yaml");
+/// What both templates have after the primary, or after what is attached to one.
+const PARTS: [&str; 7] = [
+    include_str!("parts/queues.yaml"),
+    include_str!("parts/dispatcher.yaml"),
+    include_str!("parts/stopped.yaml"),
+    include_str!("parts/bucket.yaml"),
+    include_str!("parts/task.yaml"),
+    include_str!("parts/key.yaml"),
+    include_str!("parts/alarms.yaml"),
+];
+
+const OUTPUTS: &str = include_str!("parts/outputs.yaml");
 
 /// Fills the template in.
 pub(crate) fn template(plan: &TemplatePlan) -> String {
-    let (on_failure, dead_letter_config, lost_metric) = match plan.delivery {
-        FailureDelivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
-        FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
-    };
     let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
     let values = [
         ("name", plan.name.clone()),
         ("repository", repository(&plan.name)),
         ("architecture", plan.architecture.to_string()),
         ("ecs_architecture", plan.architecture.ecs().to_owned()),
-        ("code", scalar(&plan.code)),
-        ("dispatcher_code", scalar(plan.dispatcher_code.as_ref().unwrap_or(&plan.code))),
-        ("lambda_memory", plan.memory.to_string()),
-        ("lambda_timeout", plan.timeout.as_secs().to_string()),
-        ("environment", environment(plan)),
-        ("dead_letter_config", dead_letter_config.to_owned()),
-        ("on_failure", on_failure.to_owned()),
-        ("lost_metric", lost_metric.to_owned()),
         ("cpu", plan.task.cpu.to_string()),
         ("memory", plan.task.memory.to_string()),
         ("storage", storage.unwrap_or_default()),
-        ("grants:primary", grants::yaml(grants::PRIMARY, 14)),
-        ("grants:dispatcher", grants::yaml(grants::DISPATCHER, 14)),
-        ("grants:runner", grants::yaml(grants::RUNNER, 14)),
-        ("grants:logs", grants::yaml(grants::LOGS, 14)),
-        ("grants:image", grants::yaml(grants::IMAGE, 16)),
     ];
-    fill(TEMPLATE, &values)
+    let of_primary = plan.primary.as_ref().map_or_else(attached, of_primary);
+    fill(&whole(plan.owner()), &[&values[..], &of_primary].concat())
 }
+
+/// The parts in their order, and in them all that does not depend on the function.
+fn whole(owner: PrimaryOwner) -> String {
+    let (head, primary, output) = match owner {
+        PrimaryOwner::ThisStack => (include_str!("parts/own_head.yaml"), include_str!("parts/primary.yaml"), ""),
+        PrimaryOwner::OtherStack => (
+            include_str!("parts/attached_head.yaml"),
+            include_str!("parts/attached.yaml"),
+            include_str!("parts/invoke_config.yaml"),
+        ),
+    };
+    let resources = [&[primary][..], &PARTS].concat().join("\n");
+    let text = format!("{head}\n{}\nResources:\n{resources}\n{OUTPUTS}{output}", parameters::yaml(owner));
+    let policies = [
+        ("grants:primary", grants::PRIMARY, 14),
+        ("grants:function", grants::FUNCTION, 10),
+        ("grants:dispatcher", grants::DISPATCHER, 14),
+        ("grants:runner", grants::RUNNER, 14),
+        ("grants:execution", grants::EXECUTION, 14),
+        ("grants:network", grants::NETWORK, 10),
+        ("grants:tags", grants::TAGS, 10),
+        ("grants:key", grants::KEY, 10),
+        ("grants:task_key", grants::TASK_KEY, 10),
+        ("grants:commands", grants::COMMANDS, 10),
+        ("grants:image", grants::IMAGE, 10),
+    ];
+    let text = fill(&text, &policies.map(|(key, grants, indent)| (key, grants::yaml(grants, indent))));
+    fill(&fill(&text, &owned(COMMON)), &owned(differences(owner)))
+}
+
+fn owned<const N: usize>(values: [(&'static str, &str); N]) -> [(&'static str, String); N] {
+    values.map(|(key, value)| (key, value.to_owned()))
+}
+
+/// What both templates say in several places.
+const COMMON: [(&str, &str); 3] = [
+    ("primary_arn", "!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${@function@}"),
+    ("cluster", "!If [OwnsCluster, !Ref OwnCluster, !Ref Cluster]"),
+    (
+        "cluster_arn",
+        "!If [OwnsCluster, !GetAtt OwnCluster.Arn, !Sub 'arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/${Cluster}']",
+    ),
+];
+
+/// What differs where another stack has the function.
+const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 4] {
+    match owner {
+        PrimaryOwner::ThisStack => [
+            ("function", "AWS::StackName"),
+            ("primary_role", "!Ref PrimaryRole"),
+            ("dispatcher_name", "      FunctionName: !Sub ${AWS::StackName}Dlq\n"),
+            (
+                "handler_policies",
+                "ARNs of the managed policies that the handler needs. It has them in Lambda and in Fargate alike.",
+            ),
+        ],
+        PrimaryOwner::OtherStack => [
+            ("function", "FunctionName"),
+            ("primary_role", "!Ref FunctionRole"),
+            // A name may have 64 letters, and the other stack may have given them all to the function.
+            ("dispatcher_name", ""),
+            (
+                "handler_policies",
+                "ARNs of the managed policies that the handler needs in Fargate, as the function's own role has them in Lambda.",
+            ),
+        ],
+    }
+}
+
+fn attached() -> Vec<(&'static str, String)> {
+    vec![
+        // A file's path is for those alone who package a template.
+        ("dispatcher_code", "{S3Bucket: !Ref CodeBucket, S3Key: !Ref CodeKey}".to_owned()),
+        ("lost_metric", ON_FAILURE_METRIC.to_owned()),
+    ]
+}
+
+fn of_primary(primary: &PrimaryPlan) -> Vec<(&'static str, String)> {
+    let (on_failure, dead_letter_config, lost_metric) = match primary.delivery {
+        FailureDelivery::OnFailure => (ON_FAILURE, "", ON_FAILURE_METRIC),
+        FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
+    };
+    vec![
+        ("code", scalar(&primary.code)),
+        ("dispatcher_code", scalar(primary.dispatcher_code.as_ref().unwrap_or(&primary.code))),
+        ("lambda_memory", primary.memory.to_string()),
+        ("lambda_timeout", primary.timeout.as_secs().to_string()),
+        ("environment", environment(primary)),
+        ("dead_letter_config", dead_letter_config.to_owned()),
+        ("on_failure", on_failure.to_owned()),
+        ("lost_metric", lost_metric.to_owned()),
+    ]
+}
+
+const ON_FAILURE_METRIC: &str = "DestinationDeliveryFailures";
 
 const ON_FAILURE: &str = "      DestinationConfig:
         OnFailure:
@@ -49,9 +139,11 @@ const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
         TargetArn: !GetAtt FailureQueue.Arn
 ";
 
-fn environment(plan: &TemplatePlan) -> String {
-    let lines =
-        plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
+fn environment(primary: &PrimaryPlan) -> String {
+    let lines = primary
+        .environment
+        .iter()
+        .map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
     lines.collect()
 }
 
@@ -103,15 +195,21 @@ mod tests {
     fn plan() -> TemplatePlan {
         TemplatePlan {
             name: "hello".into(),
-            code: "../../lambda/hello/bootstrap.zip".into(),
-            dispatcher_code: None,
             architecture: CpuArchitecture::X86_64,
-            delivery: FailureDelivery::OnFailure,
-            timeout: Duration::from_mins(15),
-            memory: 512,
-            environment: Vec::new(),
-            task: TaskSettings { cpu: 1024, memory: 2048, storage: None },
+            primary: Some(PrimaryPlan {
+                code: "../../lambda/hello/bootstrap.zip".into(),
+                dispatcher_code: None,
+                delivery: FailureDelivery::OnFailure,
+                timeout: Duration::from_mins(15),
+                memory: 512,
+                environment: Vec::new(),
+            }),
+            task: TaskSettings { cpu: 256, memory: 1024, storage: None },
         }
+    }
+
+    fn attached() -> TemplatePlan {
+        TemplatePlan { primary: None, ..plan() }
     }
 
     #[test]
@@ -124,23 +222,36 @@ mod tests {
         let variable = |name: &str, value: &str| EnvVariable { name: name.into(), value: value.into() };
         let plan = TemplatePlan {
             name: "My-Export".into(),
-            code: "/builds/my export/bootstrap.zip".into(),
-            dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
             architecture: CpuArchitecture::Arm64,
-            delivery: FailureDelivery::DeadLetterConfig,
-            timeout: Duration::from_mins(1),
-            memory: 1769,
-            environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
+            primary: Some(PrimaryPlan {
+                code: "/builds/my export/bootstrap.zip".into(),
+                dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
+                delivery: FailureDelivery::DeadLetterConfig,
+                timeout: Duration::from_mins(1),
+                memory: 1769,
+                environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
+            }),
             task: TaskSettings { cpu: 4096, memory: 16384, storage: Some(100) },
         };
         expect_file!["expected/everything.yaml"].assert_eq(&template(&plan));
     }
 
     #[test]
+    fn of_all_but_the_primary() {
+        expect_file!["expected/attach.yaml"].assert_eq(&template(&attached()));
+    }
+
+    #[test]
     fn every_place_is_filled() {
-        let filled = template(&plan());
-        assert!(!filled.contains('@'), "{filled}");
-        assert_eq!(filled, template(&plan()), "the same plan is the same text");
+        for plan in [plan(), attached()] {
+            let filled = template(&plan);
+            // Not the one of the names that IAM takes.
+            assert!(!filled.replace(",.@-]", "").contains('@'), "{filled}");
+            assert_eq!(filled, template(&plan), "the same plan is the same text");
+            // What CloudFormation takes in the call itself, as Terraform and Pulumi send it:
+            // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+            assert!(filled.len() <= 51_200, "{} bytes", filled.len());
+        }
     }
 
     #[test]

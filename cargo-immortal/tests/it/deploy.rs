@@ -83,9 +83,13 @@ fn the_template_is_of_the_attribute_and_written_once() {
     assert!(next.contains("isn't there yet; next: cargo lambda build --release"), "{next}");
     assert!(next.contains("aws cloudformation package --template-file target/immortal/tool/template.yaml"), "{next}");
     let yaml = fs::read_to_string(directory.path().join("target/immortal/tool/template.yaml")).expect("written");
-    for line in
-        ["Cpu: '512'", "Memory: '1024'", "SizeInGiB: 25", "STAGE: \"test\"", "Code: ../../lambda/tool/bootstrap.zip"]
-    {
+    for line in [
+        "Default: '512'",
+        "Default: '1024'",
+        "SizeInGiB: 25",
+        "STAGE: \"test\"",
+        "Code: ../../lambda/tool/bootstrap.zip",
+    ] {
         assert!(yaml.contains(line), "{line}: {yaml}");
     }
 

@@ -43,7 +43,7 @@ fn two_builds_of_one_function_are_deployed_each_to_its_own() {
     let yaml = fs::read_to_string(directory.path().join("target/immortal/tool/template.yaml")).expect("written");
     let codes: Vec<_> = yaml.lines().filter_map(|line| line.trim().strip_prefix("Code: ")).collect();
     assert_eq!(codes, ["../../lambda/tool/bootstrap.zip", "../../dispatcher/tool/bootstrap.zip"]);
-    assert!(yaml.contains("Cpu: '512'"), "the size is what they describe: {yaml}");
+    assert!(yaml.contains("Default: '512'"), "the size is what they describe: {yaml}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(crate) struct DispatcherConfig {
     pub(crate) source_queues: Vec<String>,
     /// About so many tasks of this function at a time; `None`: no bound of ours.
     pub(crate) max_tasks: Option<u32>,
+    pub(crate) options: TaskOptions,
 }
 
 /// The network of a task.
@@ -39,6 +40,15 @@ pub(crate) struct NetworkConfig {
     pub(crate) security_groups: Vec<String>,
     /// Whether a task has a public address.
     pub(crate) public_ip: bool,
+}
+
+/// What else a task may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskOptions {
+    /// The tags of its definition.
+    pub(crate) propagate_tags: bool,
+    /// Commands of an operator's, by ECS Exec.
+    pub(crate) execute_command: bool,
 }
 
 /// Which forms an event may travel in.
@@ -109,6 +119,9 @@ impl DispatcherConfig {
         let dead_letter_queue = dead_letter_queue(lookup(env::DEAD_LETTER_QUEUE), &mut problems);
         let source_queues = source_queues(lookup(env::SOURCE_QUEUES), &mut problems);
         let max_tasks = max_tasks(lookup(env::MAX_TASKS), &mut problems);
+        let mut flag = |name| flag(name, lookup(name).as_deref(), false, &mut problems) == Some(true);
+        let options =
+            TaskOptions { propagate_tags: flag(env::PROPAGATE_TAGS), execute_command: flag(env::EXECUTE_COMMAND) };
         match (primary, task_definition, network, transport) {
             (Some(primary), Some(task_definition), Some(network), Some(transport)) if problems.is_empty() => Ok(Self {
                 primary,
@@ -121,6 +134,7 @@ impl DispatcherConfig {
                 dead_letter_queue,
                 source_queues,
                 max_tasks,
+                options,
             }),
             _ => Err(ConfigProblems(problems)),
         }
@@ -175,15 +189,24 @@ fn transport(bucket: Option<String>, inline: Option<&str>, problems: &mut Vec<St
         problems.push(format!("{} is {bucket:?}, and must be a bucket's bare name", env::EVENT_BUCKET));
         return None;
     }
-    match (inline, bucket) {
-        (None | Some("true"), bucket) => Some(EventTransport::Inline { bucket }),
-        (Some("false"), Some(bucket)) => Some(EventTransport::Bucket(bucket)),
-        (Some("false"), None) => {
+    match (flag(env::INLINE_EVENTS, inline, true, problems)?, bucket) {
+        (true, bucket) => Some(EventTransport::Inline { bucket }),
+        (false, Some(bucket)) => Some(EventTransport::Bucket(bucket)),
+        (false, None) => {
             problems.push(format!("{} is false, and {} is missing", env::INLINE_EVENTS, env::EVENT_BUCKET));
             None
         }
-        (Some(other), _) => {
-            problems.push(format!("{} is {other:?}, and must be true or false", env::INLINE_EVENTS));
+    }
+}
+
+/// `true` or `false`, or the default; `None` where it is anything else.
+fn flag(name: &str, text: Option<&str>, default: bool, problems: &mut Vec<String>) -> Option<bool> {
+    match text {
+        None => Some(default),
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(other) => {
+            problems.push(format!("{name} is {other:?}, and must be true or false"));
             None
         }
     }

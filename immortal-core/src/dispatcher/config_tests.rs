@@ -14,6 +14,7 @@ fn the_articles_three_variables_are_enough() {
     let network = NetworkConfig { subnets: vec!["subnet-1".into()], security_groups: vec![], public_ip: true };
     assert_eq!(config.network, network);
     assert_eq!(config.transport, EventTransport::Inline { bucket: None });
+    assert_eq!(config.options, TaskOptions { propagate_tags: false, execute_command: false });
 }
 
 #[test]
@@ -37,9 +38,12 @@ fn everything_can_be_said() {
             "IMMORTAL_SOURCE_QUEUES",
             "arn:aws-cn:sqs:cn-north-1:111111111111:a, arn:aws-cn:sqs:cn-north-1:111111111111:b,",
         ),
+        ("IMMORTAL_PROPAGATE_TAGS", "true"),
+        ("IMMORTAL_EXECUTE_COMMAND", "false"),
     ];
     let config = read(&variables).expect("complete");
     assert_eq!(config.max_tasks, Some(50));
+    assert_eq!(config.options, TaskOptions { propagate_tags: true, execute_command: false });
     assert_eq!(config.source_queues, ["a", "b"].map(|name| format!("arn:aws-cn:sqs:cn-north-1:111111111111:{name}")));
     assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
     assert_eq!(config.primary.qualifier.as_deref(), Some("live"));
@@ -86,6 +90,8 @@ fn a_value_of_no_meaning_is_a_problem() {
         ("IMMORTAL_MAX_TASKS", "0"),
         ("IMMORTAL_SOURCE_QUEUES", "https://sqs.eu-central-1.amazonaws.com/111111111111/uploads"),
         ("IMMORTAL_SOURCE_QUEUES", "arn:aws:sqs:eu-central-1:111111111111:uploads.fifo"),
+        ("IMMORTAL_PROPAGATE_TAGS", "TASK_DEFINITION"),
+        ("IMMORTAL_EXECUTE_COMMAND", "yes"),
     ];
     for (name, value) in table {
         let variables = [complete.as_slice(), &[(name, value)]].concat();

@@ -10,7 +10,7 @@ use aws_sdk_ecs::{
     operation::run_task::{self, RunTaskError, builders::RunTaskFluentBuilder},
     types::{
         AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, DesiredStatus,
-        EphemeralStorage, KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
+        EphemeralStorage, KeyValuePair, LaunchType, NetworkConfiguration, PropagateTags, TaskOverride,
     },
 };
 
@@ -155,6 +155,8 @@ fn run_task(
         .client_token(&request.token)
         .started_by(&request.started_by)
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(awsvpc).build())
+        .set_propagate_tags(config.options.propagate_tags.then_some(PropagateTags::TaskDefinition))
+        .set_enable_execute_command(config.options.execute_command.then_some(true))
         .overrides(task_override(request.overrides));
     Ok(if request.spot {
         let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").weight(1).build()?;

@@ -134,7 +134,7 @@ async fn invoke(
     report.end(&outcome);
     #[cfg(feature = "destinations")]
     if let AttemptEnd::Answered(InvocationAnswer::Response(response)) = &outcome.end {
-        destination::deliver(order, config, &identity, (&event, response), &prepared.aws).await;
+        Box::pin(destination::deliver(order, config, &identity, (&event, response), &prepared.aws)).await;
     }
     Ok(outcome.exit)
 }

@@ -82,6 +82,17 @@ async fn what_is_measured_is_what_is_sent() {
     let network =
         json!({ "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED" });
     assert_eq!(call["networkConfiguration"]["awsvpcConfiguration"], network);
+    assert_eq!((call.get("propagateTags"), call.get("enableExecuteCommand")), (None, None));
+}
+
+#[tokio::test]
+async fn a_task_has_tags_and_commands_where_that_is_asked_for() {
+    let service = Service::start().await;
+    let variables = [("IMMORTAL_PROPAGATE_TAGS", "true"), ("IMMORTAL_EXECUTE_COMMAND", "true")];
+    let dispatcher = service.dispatcher(&variables, manifest()).await;
+    assert!(named(&invoke(&dispatcher, &one("1")).await.expect("an answer")).is_empty());
+    let call = last(&service);
+    assert_eq!((&call["propagateTags"], &call["enableExecuteCommand"]), (&json!("TASK_DEFINITION"), &json!(true)));
 }
 
 #[tokio::test]

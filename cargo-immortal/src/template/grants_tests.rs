@@ -1,0 +1,126 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+fn granted(grants: &'static [PolicyGrant]) -> BTreeSet<&'static str> {
+    grants.iter().flat_map(|grant| grant.actions).copied().collect()
+}
+
+/// Each action, and who calls it when: what is not in here is not granted, and the other way round.
+#[test]
+fn granted_is_what_is_called() {
+    type Calls = &'static [(&'static str, &'static str)];
+    type Row = (&'static str, &'static [PolicyGrant], Calls, Calls);
+    const LOG: Calls = &[
+        ("logs:CreateLogStream", "the platform, for each sandbox or task"),
+        ("logs:PutLogEvents", "the platform, for each line"),
+    ];
+    const SEND: Calls = &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")];
+    let table: [Row; 11] = [
+        ("primary", PRIMARY, LOG, SEND),
+        ("function of another stack", FUNCTION, &[], SEND),
+        (
+            "network",
+            NETWORK,
+            &[],
+            &[
+                ("ec2:CreateNetworkInterface", "Lambda, for the subnets' first sandbox"),
+                ("ec2:DescribeNetworkInterfaces", "Lambda, while it is made"),
+                ("ec2:DescribeSubnets", "Lambda, before that"),
+                ("ec2:DeleteNetworkInterface", "Lambda, when no function needs it"),
+                ("ec2:AssignPrivateIpAddresses", "Lambda, for an interface that is shared"),
+                ("ec2:UnassignPrivateIpAddresses", "the same"),
+            ],
+        ),
+        (
+            "dispatcher",
+            DISPATCHER,
+            LOG,
+            &[
+                ("sqs:ReceiveMessage", "the event source mapping"),
+                ("sqs:DeleteMessage", "the event source mapping, for what is done"),
+                ("sqs:GetQueueAttributes", "the event source mapping"),
+                ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
+                ("sqs:SendMessage", "the dispatcher, for a dead letter"),
+                ("ecs:RunTask", "the dispatcher"),
+                ("iam:PassRole", "the dispatcher, within RunTask"),
+                ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
+                ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
+                ("ecs:DescribeTaskDefinition", "the dispatcher, for the log that a dead letter names"),
+                ("s3:PutObject", "the dispatcher, for an event too large for the order"),
+                ("s3:GetObject", "the dispatcher, by HEAD, after a stop that is old"),
+                ("s3:ListBucket", "S3, before it says to that HEAD that an object is gone"),
+                ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
+            ],
+        ),
+        ("tags", TAGS, &[], &[("ecs:TagResource", "the dispatcher, within RunTask")]),
+        (
+            "key",
+            KEY,
+            &[],
+            &[
+                ("kms:Decrypt", "SQS, for Lambda and the dispatcher, and S3, for a HEAD"),
+                ("kms:GenerateDataKey", "SQS and S3, for what is sent or put"),
+            ],
+        ),
+        ("the task's key", TASK_KEY, &[], &[("kms:Decrypt", "S3, for the runner's event")]),
+        (
+            "runner",
+            RUNNER,
+            &[],
+            &[
+                ("lambda:GetFunction", "the runner"),
+                ("lambda:GetLayerVersion", "the runner, for a function with layers"),
+                ("s3:GetObject", "the runner, for an event too large for the order"),
+            ],
+        ),
+        (
+            "commands",
+            COMMANDS,
+            &[],
+            &[
+                ("ssmmessages:CreateControlChannel", "the agent of ECS Exec, when it starts"),
+                ("ssmmessages:OpenControlChannel", "the same"),
+                ("ssmmessages:CreateDataChannel", "the same, for each session"),
+                ("ssmmessages:OpenDataChannel", "the same"),
+            ],
+        ),
+        ("execution", EXECUTION, LOG, &[]),
+        (
+            "image",
+            IMAGE,
+            &[],
+            &[
+                ("ecr:GetAuthorizationToken", "ECS, before a pull"),
+                ("ecr:BatchCheckLayerAvailability", "ECS, in a pull"),
+                ("ecr:BatchGetImage", "ECS, in a pull"),
+                ("ecr:GetDownloadUrlForLayer", "ECS, in a pull"),
+            ],
+        ),
+    ];
+    for (role, grants, logs, calls) in table {
+        let called: BTreeSet<_> = logs.iter().chain(calls).map(|(action, _)| *action).collect();
+        assert_eq!(granted(grants), called, "{role}");
+    }
+}
+
+#[test]
+fn only_what_takes_no_resource_has_none() {
+    const WITHOUT: [&str; 9] = [
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ecr:GetAuthorizationToken",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTasks",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ];
+    let all = [PRIMARY, FUNCTION, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS, EXECUTION, IMAGE];
+    for grant in all.into_iter().flatten() {
+        let any = grant.resources.contains(&"'*'");
+        assert!(grant.actions.iter().all(|action| WITHOUT.contains(action) == any), "{grant:?}");
+        assert!(grant.actions.iter().all(|action| !action.contains('*')), "{grant:?}");
+    }
+}
