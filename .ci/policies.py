@@ -16,6 +16,7 @@ PSEUDO = {
     "AWS::StackName": "hello",
 }
 PARAMETERS = {
+    "OnSuccess": "arn:aws:sqs:eu-central-1:111111111111:results",
     "KmsKey": "arn:aws:kms:eu-central-1:111111111111:key/00000000-0000-0000-0000-000000000000",
 }
 ARNS = {

@@ -16,7 +16,7 @@ pub(crate) struct PolicyGrant {
 
 const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
-/// The objects of the function's events, as `token::object_key` names them.
+/// The objects of the function's events, as `job_object::event_key` names them.
 const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${@function@}/*";
 
 /// The tasks of the cluster.
@@ -31,6 +31,20 @@ pub(crate) const PRIMARY: &[PolicyGrant] =
 
 /// What Lambda does with the role of a function that another stack has.
 pub(crate) const FUNCTION: &[PolicyGrant] = &[SEND_FAILURES];
+
+/// What the event source mapping does for a primary that a queue triggers.
+pub(crate) const SOURCE: &[PolicyGrant] = &[grant(
+    "TakeMessages",
+    &["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+    &["!GetAtt SourceQueue.Arn"],
+)];
+
+/// What Lambda and the runner do with a result; of these only the one is of use that the destination has.
+pub(crate) const RESULTS: &[PolicyGrant] = &[grant(
+    "SendResults",
+    &["events:PutEvents", "lambda:InvokeFunction", "sns:Publish", "sqs:GetQueueUrl", "sqs:SendMessage"],
+    &["!Ref OnSuccess"],
+)];
 
 /// What Lambda does for a primary with subnets.
 ///
@@ -123,7 +137,11 @@ pub(crate) const DISPATCHER: &[PolicyGrant] = &[
 
 /// What the runner does, besides what the handler does.
 pub(crate) const RUNNER: &[PolicyGrant] = &[
-    grant("FetchCode", &["lambda:GetFunction"], &["@primary_arn@", "@primary_arn@:*"]),
+    grant(
+        "FetchCode",
+        &["lambda:GetFunction", "lambda:GetFunctionEventInvokeConfig"],
+        &["@primary_arn@", "@primary_arn@:*"],
+    ),
     grant(
         "FetchLayers",
         &["lambda:GetLayerVersion"],
@@ -131,6 +149,7 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
     ),
     // Without `s3:ListBucket`, by which the handler could find every event, an object that is gone is a 403.
     grant("FetchLargeEvents", &["s3:GetObject"], &[EVENTS]),
+    grant("KeepResults", &["s3:PutObject"], &["!Sub ${EventBucket.Arn}/immortal/${@function@}/*/result"]),
 ];
 
 /// What ECS does so that a task has logs.

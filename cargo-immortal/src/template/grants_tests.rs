@@ -16,9 +16,31 @@ fn granted_is_what_is_called() {
         ("logs:PutLogEvents", "the platform, for each line"),
     ];
     const SEND: Calls = &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")];
-    let table: [Row; 11] = [
+    let table: [Row; 13] = [
         ("primary", PRIMARY, LOG, SEND),
         ("function of another stack", FUNCTION, &[], SEND),
+        (
+            "source",
+            SOURCE,
+            &[],
+            &[
+                ("sqs:ReceiveMessage", "the event source mapping"),
+                ("sqs:DeleteMessage", "the event source mapping, for what is done"),
+                ("sqs:GetQueueAttributes", "the event source mapping"),
+            ],
+        ),
+        (
+            "results",
+            RESULTS,
+            &[],
+            &[
+                ("sqs:GetQueueUrl", "the runner, for a queue's address"),
+                ("sqs:SendMessage", "Lambda and the runner, where the destination is a queue"),
+                ("sns:Publish", "the same, for a topic"),
+                ("events:PutEvents", "the same, for a bus"),
+                ("lambda:InvokeFunction", "the same, for a function"),
+            ],
+        ),
         (
             "network",
             NETWORK,
@@ -70,8 +92,10 @@ fn granted_is_what_is_called() {
             &[],
             &[
                 ("lambda:GetFunction", "the runner"),
+                ("lambda:GetFunctionEventInvokeConfig", "the runner, for the destination of its result"),
                 ("lambda:GetLayerVersion", "the runner, for a function with layers"),
                 ("s3:GetObject", "the runner, for an event too large for the order"),
+                ("s3:PutObject", "the runner, for a result that no destination takes"),
             ],
         ),
         (
@@ -117,7 +141,10 @@ fn only_what_takes_no_resource_has_none() {
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
     ];
-    let all = [PRIMARY, FUNCTION, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS, EXECUTION, IMAGE];
+    let all = [
+        PRIMARY, FUNCTION, SOURCE, RESULTS, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS, EXECUTION,
+        IMAGE,
+    ];
     for grant in all.into_iter().flatten() {
         let any = grant.resources.contains(&"'*'");
         assert!(grant.actions.iter().all(|action| WITHOUT.contains(action) == any), "{grant:?}");

@@ -27,6 +27,7 @@ use crate::{
 
 /// What to write a template of.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct TemplateArgs {
     #[command(flatten)]
     selection: package::PackageSelection,
@@ -51,6 +52,9 @@ pub(crate) struct TemplateArgs {
     /// Fill the failure queue by the function's `DeadLetterConfig` instead of its `OnFailure` destination
     #[arg(long)]
     dead_letter_config: bool,
+    /// Let a queue trigger the function, which the template makes too; docs/triggers.md says what that means
+    #[arg(long, conflicts_with_all = ["attach", "dead_letter_config"])]
+    sqs: bool,
     /// The Lambda function's timeout
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = value::timeout)]
     timeout: Duration,
@@ -79,6 +83,7 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
         code: from_template(&zip)?,
         dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
         delivery: if args.dead_letter_config { FailureDelivery::DeadLetterConfig } else { FailureDelivery::OnFailure },
+        has_source_queue: args.sqs,
         timeout: args.timeout,
         memory,
         environment: args.env,

@@ -157,6 +157,30 @@ pub(crate) const PARAMETERS: &[TemplateParameter] = &[
         )
     },
     TemplateParameter {
+        kind: "CommaDelimitedList",
+        conditions: &[
+            ("HasSourceQueues", "!Not [!Equals [!Join ['', !Ref SourceQueues], '']]"),
+            (
+                "HasManySourceQueues",
+                "!Not [!Equals [!Select [@most_sources@, !Split [',', !Join ['', [!Join [',', !Ref SourceQueues], ',,,,,,,,,,']]]], '']]",
+            ),
+        ],
+        ..optional(
+            "SourceQueues",
+            "''",
+            "ARNs of the queues of other stacks that trigger the function and whose redrive policy names the failure queue; empty for none.",
+        )
+    },
+    TemplateParameter {
+        values: AllowedValues::Matching("(arn:.+)?"),
+        conditions: &[("HasOnSuccess", "!Not [!Equals [!Ref OnSuccess, '']]")],
+        ..optional(
+            "OnSuccess",
+            "''",
+            "ARN of the queue, topic, event bus or function that gets the results, from Lambda and from Fargate; empty for none.",
+        )
+    },
+    TemplateParameter {
         values: AllowedValues::Matching("(arn:.+:key/.+)?"),
         conditions: &[("HasKmsKey", "!Not [!Equals [!Ref KmsKey, '']]")],
         ..optional(

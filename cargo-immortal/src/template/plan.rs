@@ -25,6 +25,8 @@ pub(crate) struct PrimaryPlan {
     /// The dispatcher's, where it has one of its own.
     pub(crate) dispatcher_code: Option<String>,
     pub(crate) delivery: FailureDelivery,
+    /// Whether a queue of this stack triggers it.
+    pub(crate) has_source_queue: bool,
     pub(crate) timeout: Duration,
     /// In MB.
     pub(crate) memory: u32,

@@ -7,12 +7,13 @@ use super::{
 use crate::names::repository;
 
 /// What both templates have after the primary, or after what is attached to one.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("parts/queues.yaml"),
     include_str!("parts/dispatcher.yaml"),
     include_str!("parts/stopped.yaml"),
     include_str!("parts/bucket.yaml"),
     include_str!("parts/task.yaml"),
+    include_str!("parts/results.yaml"),
     include_str!("parts/key.yaml"),
     include_str!("parts/alarms.yaml"),
 ];
@@ -32,11 +33,13 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         ("storage", storage.unwrap_or_default()),
     ];
     let of_primary = plan.primary.as_ref().map_or_else(attached, of_primary);
-    fill(&whole(plan.owner()), &[&values[..], &of_primary].concat())
+    fill(&whole(plan), &[&values[..], &of_primary].concat())
 }
 
 /// The parts in their order, and in them all that does not depend on the function.
-fn whole(owner: PrimaryOwner) -> String {
+fn whole(plan: &TemplatePlan) -> String {
+    let owner = plan.owner();
+    let has_source_queue = plan.primary.as_ref().is_some_and(|primary| primary.has_source_queue);
     let (head, primary, output) = match owner {
         PrimaryOwner::ThisStack => (include_str!("parts/own_head.yaml"), include_str!("parts/primary.yaml"), ""),
         PrimaryOwner::OtherStack => (
@@ -45,11 +48,15 @@ fn whole(owner: PrimaryOwner) -> String {
             include_str!("parts/invoke_config.yaml"),
         ),
     };
-    let resources = [&[primary][..], &PARTS].concat().join("\n");
+    let source: &[&str] = if has_source_queue { &[include_str!("parts/source.yaml")] } else { &[] };
+    let resources = [&[primary][..], source, &PARTS].concat().join("\n");
+    let output = if has_source_queue { include_str!("parts/source_outputs.yaml") } else { output };
     let text = format!("{head}\n{}\nResources:\n{resources}\n{OUTPUTS}{output}", parameters::yaml(owner));
     let policies = [
         ("grants:primary", grants::PRIMARY, 14),
         ("grants:function", grants::FUNCTION, 10),
+        ("grants:source", grants::SOURCE, 10),
+        ("grants:results", grants::RESULTS, 10),
         ("grants:dispatcher", grants::DISPATCHER, 14),
         ("grants:runner", grants::RUNNER, 14),
         ("grants:execution", grants::EXECUTION, 14),
@@ -61,7 +68,8 @@ fn whole(owner: PrimaryOwner) -> String {
         ("grants:image", grants::IMAGE, 10),
     ];
     let text = fill(&text, &policies.map(|(key, grants, indent)| (key, grants::yaml(grants, indent))));
-    fill(&fill(&text, &owned(COMMON)), &owned(differences(owner)))
+    let sources = if has_source_queue { WITH_SOURCE_QUEUE } else { WITHOUT_SOURCE_QUEUE };
+    fill(&fill(&text, &[&owned(COMMON)[..], &owned(sources)].concat()), &owned(differences(owner)))
 }
 
 fn owned<const N: usize>(values: [(&'static str, &str); N]) -> [(&'static str, String); N] {
@@ -77,6 +85,58 @@ const COMMON: [(&str, &str); 3] = [
         "!If [OwnsCluster, !GetAtt OwnCluster.Arn, !Sub 'arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/${Cluster}']",
     ),
 ];
+
+/// The queues that trigger the primary: those of other stacks alone.
+const WITHOUT_SOURCE_QUEUE: [(&str, &str); 4] = [
+    ("source_queues", "!If [HasSourceQueues, !Join [',', !Ref SourceQueues], !Ref AWS::NoValue]"),
+    (
+        "redrive_allow",
+        "!If
+        - HasManySourceQueues
+        - redrivePermission: allowAll
+        - !If
+          - HasSourceQueues
+          - redrivePermission: byQueue
+            sourceQueueArns: !Ref SourceQueues
+          - redrivePermission: denyAll",
+    ),
+    // SQS takes ten: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+    ("most_sources", "10"),
+    ("on_success", ON_SUCCESS),
+];
+
+/// The same, and this stack's own.
+const WITH_SOURCE_QUEUE: [(&str, &str); 4] = [
+    (
+        "source_queues",
+        "!If
+            - HasSourceQueues
+            - !Join [',', [!GetAtt SourceQueue.Arn, !Join [',', !Ref SourceQueues]]]
+            - !GetAtt SourceQueue.Arn",
+    ),
+    (
+        "redrive_allow",
+        "!If
+        - HasManySourceQueues
+        - redrivePermission: allowAll
+        - redrivePermission: byQueue
+          # The own one by its name, since both queues name each other.
+          sourceQueueArns: !If
+            - HasSourceQueues
+            - !Split [',', !Join [',', [!Sub 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-messages', !Join [',', !Ref SourceQueues]]]]
+            - [!Sub 'arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-messages']",
+    ),
+    ("most_sources", "9"),
+    ("on_success", ON_SUCCESS),
+];
+
+const ON_SUCCESS: &str =
+    "        # Selected from a list of two, so that the policy, which may not be there, is there first.
+        OnSuccess: !If
+          - HasOnSuccess
+          - Destination: !Select [0, [!Ref OnSuccess, !Ref ResultPolicy]]
+          - !Ref AWS::NoValue
+";
 
 /// What differs where another stack has the function.
 const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 4] {
@@ -114,13 +174,15 @@ fn attached() -> Vec<(&'static str, String)> {
 fn of_primary(primary: &PrimaryPlan) -> Vec<(&'static str, String)> {
     let (on_failure, dead_letter_config, lost_metric) = match primary.delivery {
         FailureDelivery::OnFailure => (ON_FAILURE, "", ON_FAILURE_METRIC),
-        FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
+        FailureDelivery::DeadLetterConfig => (NO_ON_FAILURE, DEAD_LETTER_CONFIG, "DeadLetterErrors"),
     };
     vec![
         ("code", scalar(&primary.code)),
         ("dispatcher_code", scalar(primary.dispatcher_code.as_ref().unwrap_or(&primary.code))),
         ("lambda_memory", primary.memory.to_string()),
         ("lambda_timeout", primary.timeout.as_secs().to_string()),
+        // A minute more: what failed is to come back soon, and never while it runs.
+        ("source_visibility", (primary.timeout.as_secs() + 60).to_string()),
         ("environment", environment(primary)),
         ("dead_letter_config", dead_letter_config.to_owned()),
         ("on_failure", on_failure.to_owned()),
@@ -133,6 +195,9 @@ const ON_FAILURE_METRIC: &str = "DestinationDeliveryFailures";
 const ON_FAILURE: &str = "      DestinationConfig:
         OnFailure:
           Destination: !GetAtt FailureQueue.Arn
+";
+
+const NO_ON_FAILURE: &str = "      DestinationConfig:
 ";
 
 const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
@@ -200,12 +265,18 @@ mod tests {
                 code: "../../lambda/hello/bootstrap.zip".into(),
                 dispatcher_code: None,
                 delivery: FailureDelivery::OnFailure,
+                has_source_queue: false,
                 timeout: Duration::from_mins(15),
                 memory: 512,
                 environment: Vec::new(),
             }),
             task: TaskSettings { cpu: 256, memory: 1024, storage: None },
         }
+    }
+
+    fn triggered() -> TemplatePlan {
+        let primary = plan().primary.map(|primary| PrimaryPlan { has_source_queue: true, ..primary });
+        TemplatePlan { primary, ..plan() }
     }
 
     fn attached() -> TemplatePlan {
@@ -227,6 +298,7 @@ mod tests {
                 code: "/builds/my export/bootstrap.zip".into(),
                 dispatcher_code: Some("/builds/my export/dispatcher.zip".into()),
                 delivery: FailureDelivery::DeadLetterConfig,
+                has_source_queue: false,
                 timeout: Duration::from_mins(1),
                 memory: 1769,
                 environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
@@ -237,13 +309,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_function_that_a_queue_triggers() {
+        expect_file!["expected/queue.yaml"].assert_eq(&template(&triggered()));
+    }
+
+    #[test]
     fn of_all_but_the_primary() {
         expect_file!["expected/attach.yaml"].assert_eq(&template(&attached()));
     }
 
     #[test]
     fn every_place_is_filled() {
-        for plan in [plan(), attached()] {
+        for plan in [plan(), triggered(), attached()] {
             let filled = template(&plan);
             // Not the one of the names that IAM takes.
             assert!(!filled.replace(",.@-]", "").contains('@'), "{filled}");
