@@ -9,6 +9,7 @@ mod ends;
 mod examples;
 mod first_life;
 mod histories;
+mod json_logs;
 mod later_lives;
 mod moved_time;
 mod own_main;

@@ -19,6 +19,12 @@ pub(super) struct DeployedFunction {
     pub(super) handler: Option<String>,
     pub(super) memory_mb: Option<u32>,
     pub(super) log_group: Option<String>,
+    /// `JSON` or `Text`.
+    pub(super) log_format: Option<String>,
+    /// The level of the function's own lines, where the format is JSON.
+    pub(super) log_level: Option<String>,
+    /// Whether invocations are traced by X-Ray.
+    pub(super) is_traced: bool,
     /// The function's own variables.
     pub(super) variables: SecretValue<BTreeMap<String, String>>,
     /// Why the variables couldn't be decrypted.
@@ -38,6 +44,11 @@ pub(super) struct DeployedFunction {
 }
 
 impl DeployedFunction {
+    /// Whether the lines of the function and its platform are JSON.
+    pub(super) fn has_json_logs(&self) -> bool {
+        self.log_format.as_deref() == Some("JSON")
+    }
+
     /// The runtime's name, unless the function brings its own.
     pub(super) fn managed(&self) -> Option<&str> {
         self.runtime.as_deref().filter(|runtime| !runtime.starts_with("provided"))

@@ -99,9 +99,32 @@ fn ordinary(function: &DeployedFunction, config: &RunnerConfig) -> BTreeMap<Stri
         ("TZ", ":UTC".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),
     ]
+    .into_iter()
+    .chain(logging(function))
+    .chain(function.is_traced.then_some(TRACING).into_iter().flatten().map(|(name, value)| (name, value.to_owned())))
     .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    .collect()
 }
+
+/// What the function's own lines look like, and from which level on they are written.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html>
+fn logging(function: &DeployedFunction) -> impl Iterator<Item = (&'static str, String)> {
+    let format = function.log_format.clone().map(|format| ("AWS_LAMBDA_LOG_FORMAT", format));
+    let level = function.log_level.clone().map(|level| ("AWS_LAMBDA_LOG_LEVEL", level));
+    format.into_iter().chain(level)
+}
+
+/// What an SDK of X-Ray looks for where invocations are traced. No daemon listens here: what it sends to one is lost, and
+/// with these it neither throws nor waits.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
+const TRACING: [(&str, &str); 4] = [
+    ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+    ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+    ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
+    ("_AWS_XRAY_DAEMON_PORT", "2000"),
+];
 
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
@@ -245,5 +268,30 @@ mod tests {
         let environment = environment(&order(Context::default()), &python, &[]);
         assert_eq!(environment["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13");
         assert!(environment["PATH"].starts_with("/var/lang/bin:"), "{}", environment["PATH"]);
+    }
+
+    #[test]
+    fn logs_and_traces_are_as_the_function_has_them() {
+        let of = |function: &DeployedFunction| {
+            let order = order(Context::default());
+            let identity = FunctionIdentity::of(&order, function);
+            of_child(&order, function, &identity, &config(), ([127, 0, 0, 1], 1).into(), |_| None)
+        };
+        let plain = of(&function(&[]));
+        assert!(
+            !plain.keys().any(|name| name.contains("XRAY") || name.starts_with("AWS_LAMBDA_LOG_FORMAT")),
+            "{plain:?}"
+        );
+        let told = DeployedFunction {
+            log_format: Some("JSON".into()),
+            log_level: Some("DEBUG".into()),
+            is_traced: true,
+            ..function(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")])
+        };
+        let environment = of(&told);
+        let value = |name: &str| environment.get(name).map(String::as_str);
+        assert_eq!((value("AWS_LAMBDA_LOG_FORMAT"), value("AWS_LAMBDA_LOG_LEVEL")), (Some("JSON"), Some("TRACE")));
+        assert_eq!(value("AWS_XRAY_CONTEXT_MISSING"), Some("LOG_ERROR"));
+        assert_eq!(value("AWS_XRAY_DAEMON_ADDRESS"), Some("127.0.0.1:2000"));
     }
 }

@@ -5,7 +5,7 @@
 use aws_sdk_lambda::{
     Client,
     operation::get_function::GetFunctionOutput,
-    types::{EnvironmentError, FunctionCodeLocationError, PackageType},
+    types::{EnvironmentError, FunctionCodeLocationError, LoggingConfig, PackageType, TracingMode},
 };
 
 use super::{
@@ -78,6 +78,8 @@ fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
         Some(environment) => (environment.variables, environment.error),
         None => (None, None),
     };
+    let logging = configuration.logging_config.unwrap_or_else(|| LoggingConfig::builder().build());
+    let tracing_mode = configuration.tracing_config.and_then(|tracing| tracing.mode);
     let architectures = configuration.architectures.unwrap_or_default().into_iter();
     Some(DeployedFunction {
         name: configuration.function_name.unwrap_or_default(),
@@ -86,7 +88,10 @@ fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
         runtime: configuration.runtime.map(|runtime| runtime.as_str().to_owned()),
         handler: configuration.handler,
         memory_mb: configuration.memory_size.and_then(|size| u32::try_from(size).ok()),
-        log_group: configuration.logging_config.and_then(|logging| logging.log_group),
+        log_group: logging.log_group,
+        log_format: logging.log_format.map(|format| format.as_str().to_owned()),
+        log_level: logging.application_log_level.map(|level| level.as_str().to_owned()),
+        is_traced: tracing_mode == Some(TracingMode::Active),
         variables_error: error.map(DecryptionError::from),
         code_error: code_error.map(DecryptionError::from),
         code_key,
@@ -118,7 +123,7 @@ impl From<FunctionCodeLocationError> for DecryptionError {
 mod tests {
     use aws_sdk_lambda::types::{
         Architecture, DurableConfig, EnvironmentResponse, FileSystemConfig, FunctionCodeLocation,
-        FunctionConfiguration, Layer, LoggingConfig, Runtime,
+        FunctionConfiguration, Layer, Runtime,
     };
 
     use super::*;

@@ -22,6 +22,7 @@ mod lambda;
 mod prepare;
 mod process_group;
 mod report;
+mod report_format;
 mod reported_error;
 mod retry;
 mod stop;
@@ -45,7 +46,7 @@ use attempt::{AttemptLimits, at};
 use config::{RunnerConfig, TaskEnvironment};
 pub(crate) use error::RunnerError;
 use prepare::{PreparedAttempt, prepare};
-use report::AttemptReport;
+use report::{AttemptReport, ReportFormat};
 use stop::StopSignal;
 
 /// Runs one attempt of the order in the environment, and returns the exit code.
@@ -126,7 +127,7 @@ async fn invoke(
     });
     let own = |name: &str| environment.get(name);
     let variables = environment::of_child(order, &function, &identity, config, api.address(), own);
-    let report = AttemptReport::begin(order, &identity);
+    let report = AttemptReport::begin(order, &identity, ReportFormat::of(&function));
     let child =
         attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
     let invocation = invocation::of(&order.context, &identity, event.clone());

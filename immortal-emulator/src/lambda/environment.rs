@@ -47,6 +47,10 @@ pub(super) fn of(
     if !function.runtime.starts_with("provided") {
         environment.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", function.runtime)));
     }
+    if let Some(level) = &function.json_log_level {
+        environment.push(("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()));
+        environment.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone()));
+    }
     environment.extend(function.environment.clone());
     environment
 }

@@ -27,6 +27,9 @@ pub struct Function {
     pub retries: u8,
     /// Where failed asynchronous invocations go.
     pub on_failure: Option<FailureTarget>,
+    /// `LoggingConfig.ApplicationLogLevel` of a function whose logs are JSON; `None`: they are text. Reported, and in Lambda
+    /// the variables that come of it.
+    pub json_log_level: Option<String>,
     /// Where the result of an asynchronous invocation goes: the ARN of a queue, a topic, a bus or a function.
     pub on_success: Option<String>,
     /// ARNs of layers, from [`Emulator::publish_layer`](crate::Emulator::publish_layer). Reported, not unpacked.
@@ -65,6 +68,7 @@ impl Function {
             architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.into(),
             retries: 2,
             on_failure: None,
+            json_log_level: None,
             on_success: None,
             layers: Vec::new(),
             image_uri: None,

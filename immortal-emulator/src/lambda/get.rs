@@ -106,6 +106,11 @@ fn configuration(lambda: &LambdaService, version: &FunctionVersion, arn: &str) -
         "SnapStart": { "ApplyOn": "None", "OptimizationStatus": "Off" },
         "LoggingConfig": { "LogFormat": "Text", "LogGroup": format!("/aws/lambda/{}", function.name) },
     });
+    if let Some(level) = &function.json_log_level {
+        configuration["LoggingConfig"]["LogFormat"] = json!("JSON");
+        configuration["LoggingConfig"]["ApplicationLogLevel"] = json!(level);
+        configuration["LoggingConfig"]["SystemLogLevel"] = json!("INFO");
+    }
     let mut set = |name: &str, value: Value| configuration[name] = value;
     if !image {
         set("Runtime", json!(function.runtime));

@@ -4,8 +4,6 @@ mod clients;
 mod record;
 mod target;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -38,7 +36,7 @@ pub(super) async fn deliver(
     let record = SuccessRecord {
         context: &order.context,
         attempt: order.attempt,
-        timestamp: &aws::timestamp(unix_milliseconds()),
+        timestamp: &aws::timestamp(aws::unix_now()),
         event: serde_json::from_slice::<&RawValue>(event).ok(),
         response: json_of(response),
     };
@@ -108,11 +106,6 @@ async fn undelivered(
         },
     };
     tracing::error!("the result of request {request_id} can't be delivered to {destination}: {error}; {kept}");
-}
-
-fn unix_milliseconds() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The response as JSON: one that isn't, as a streamed one may be, is a text. Of a streamed response only the first part is

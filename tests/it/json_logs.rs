@@ -1,0 +1,25 @@
+//! A function whose logs are JSON has them on Fargate too.
+
+use serde_json::Value;
+
+use crate::chain::{Fate, Setup};
+
+#[tokio::test]
+async fn the_lines_of_platform_and_handler_are_json_where_the_functions_are() {
+    let function = |function: &mut immortal_emulator::Function| function.json_log_level = Some("INFO".into());
+    let chain = Setup { function, ..Setup::of("killed") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    chain.quiet().await;
+    let lines: Vec<Value> = chain.logs(&request).iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!(of_type("platform.start").len(), 2, "{}", chain.story());
+    let reports = of_type("platform.report");
+    let ends: Vec<_> =
+        reports.iter().map(|report| (&report["record"]["attempt"], &report["record"]["status"])).collect();
+    assert_eq!(ends, [(&Value::from(1), &Value::from("failure")), (&Value::from(2), &Value::from("success"))]);
+    assert!(reports.iter().all(|report| report["record"]["requestId"] == request.as_str()));
+    let errors = lines.iter().filter(|line| line["level"] == "ERROR").count();
+    assert!(errors >= 2, "the runtime's own line is JSON in Lambda and on Fargate: {}", chain.story());
+    assert!(!chain.logs(&request).iter().any(|line| line.starts_with("START ") || line.starts_with("REPORT ")));
+}
