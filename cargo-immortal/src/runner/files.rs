@@ -4,8 +4,18 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::plan::{ImagePlatforms, RunnerPlan};
 
-/// The user that the runner is, and that owns what it writes. Any number but root's: no image has to know it.
+/// The user that the runner is, and that owns what it writes. Any number but root's.
 const USER: u32 = 65532;
+
+/// The users and groups, for programs that look up who they are, as `ssh` and `git` do. `runner` is at home where it can write.
+/// Nothing can be appended to the base's own file without a shell in the base.
+pub(crate) const ACCOUNTS: [(&str, &str); 2] = [
+    (
+        "passwd",
+        "root:x:0:0:root:/root:/bin/sh\nrunner:x:65532:65532:runner:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
+    ),
+    ("group", "root:x:0:\nrunner:x:65532:\nnobody:x:65534:\n"),
+];
 
 /// What the runner writes to: the code, the layers, and temporary files.
 const DIRECTORIES: [(&str, u32); 3] = [("var/task/", 0o755), ("opt/", 0o755), ("tmp/", 0o1777)];
@@ -24,12 +34,14 @@ pub(crate) fn dockerfile(plan: &RunnerPlan) -> String {
     format!(
         r#"# Written by `cargo immortal runner`.
 #
-# The runner of {name} in Fargate. It fetches the function's code when a task starts: this one image serves every later
-# version of that code. Build it anew for a new version of immortal-lambda or of the base image.
+# The runner in Fargate, made of {name}'s package. It fetches a function's code when a task starts: this one image serves any
+# function, and any version of its code. Build it anew for a new version of immortal-lambda or of the base image.
 FROM {platform}{base}
 
 # The authorities that AWS's certificates are signed by, whatever the base has.
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+# Who the user below is, in the place of the base's own users.
+COPY passwd group /etc/
 # /var/task, /opt and /tmp, owned by the user below. The root file system may be read-only: only these are written to.
 ADD directories.tar /
 VOLUME ["/var/task", "/opt", "/tmp"]
@@ -50,7 +62,8 @@ pub(crate) fn dockerignore(plan: &RunnerPlan) -> String {
         ImagePlatforms::One(architecture) => vec![plan.platforms.path(architecture)],
         ImagePlatforms::Both => ImagePlatforms::BOTH.map(|architecture| plan.platforms.path(architecture)).to_vec(),
     };
-    let files = ["ca-certificates.crt", "directories.tar"].map(str::to_owned).into_iter().chain(programs);
+    let files =
+        ["ca-certificates.crt", "directories.tar", "passwd", "group"].map(str::to_owned).into_iter().chain(programs);
     files.fold("*\n".to_owned(), |text, file| text + "!" + &file + "\n")
 }
 
@@ -117,6 +130,13 @@ mod tests {
     #[test]
     fn for_both() {
         check(BaseImage::Scratch, ImagePlatforms::Both, &expect_file!["expected/both.Dockerfile"]);
+    }
+
+    #[test]
+    fn the_user_has_a_name() {
+        for (file, text) in ACCOUNTS {
+            assert!(text.contains(&format!("\nrunner:x:{USER}:")), "{file}");
+        }
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     }
     artifact::write(&output.join("ca-certificates.crt"), files::certificates().as_bytes())?;
     artifact::write(&output.join("directories.tar"), &files::directories())?;
+    for (file, text) in files::ACCOUNTS {
+        artifact::write(&output.join(file), text.as_bytes())?;
+    }
     artifact::write(&output.join(".dockerignore"), files::dockerignore(&plan).as_bytes())?;
     artifact::write(&output.join("Dockerfile"), files::dockerfile(&plan).as_bytes())?;
 

@@ -46,7 +46,9 @@ fn the_runners_context_is_written_once() {
     let context = directory.path().join("target/immortal/tool/runner");
     let mut files: Vec<_> = fs::read_dir(&context).expect("written").flatten().map(|file| file.file_name()).collect();
     files.sort();
-    assert_eq!(files, [".dockerignore", "Dockerfile", "bootstrap", "ca-certificates.crt", "directories.tar"]);
+    let expected =
+        [".dockerignore", "Dockerfile", "bootstrap", "ca-certificates.crt", "directories.tar", "group", "passwd"];
+    assert_eq!(files, expected);
 
     let message = refused(&runner(&[]));
     assert!(one_line(&message).contains("target/immortal/tool/runner/Dockerfile exists already"), "{message}");

@@ -20,6 +20,9 @@ const KEPT: &[&str] = &[
     "ECS_CONTAINER_METADATA_URI_V4",
 ];
 
+/// What the handler has of the task's too, unless the function says something else: its network is the task's.
+const PROXIES: &[&str] = &["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"];
+
 /// What a function's own variables may not bring in beside the names that Lambda reserves.
 const DROPPED: &[&str] = &[
     env::MAX_CONCURRENCY,
@@ -46,6 +49,7 @@ pub(super) fn of_child(
     own: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, String> {
     let mut environment = ordinary(function, config);
+    environment.extend(PROXIES.iter().filter_map(|name| Some(((*name).to_owned(), own(name)?))));
     let dropped = |name: &str| RESERVED.contains(&name) || DROPPED.contains(&name);
     environment.extend(function.variables.0.iter().filter(|(name, _)| !dropped(name)).map(owned));
     let mut set = |name: &str, value: String| environment.insert(name.to_owned(), value);
@@ -251,6 +255,21 @@ mod tests {
             ("_HANDLER", "app.other"),
         ] {
             assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_tasks_proxy_is_the_handlers_unless_the_function_has_its_own() {
+        let own = [("HTTPS_PROXY", "http://task:3128"), ("no_proxy", "169.254.170.2")];
+        let table =
+            [(&[][..], "http://task:3128"), (&[("HTTPS_PROXY", "http://function:3128")], "http://function:3128")];
+        for (variables, expected) in table {
+            let environment = environment(&order(Context::default()), &function(variables), &own);
+            assert_eq!(
+                (environment["HTTPS_PROXY"].as_str(), environment["no_proxy"].as_str()),
+                (expected, "169.254.170.2")
+            );
+            assert!(!environment.contains_key("HTTP_PROXY"), "{environment:?}");
         }
     }
 

@@ -6,6 +6,7 @@ mod downloads;
 mod ends;
 mod events;
 mod memory;
+mod proxy;
 mod python;
 mod secrets;
 mod stops;
