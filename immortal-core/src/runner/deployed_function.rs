@@ -23,8 +23,8 @@ pub(super) struct DeployedFunction {
     pub(super) log_format: Option<String>,
     /// The level of the function's own lines, where the format is JSON.
     pub(super) log_level: Option<String>,
-    /// Whether invocations are traced by X-Ray.
-    pub(super) is_traced: bool,
+    /// How X-Ray traces invocations: `Active` or `PassThrough`.
+    pub(super) tracing_mode: Option<String>,
     /// The function's own variables.
     pub(super) variables: SecretValue<BTreeMap<String, String>>,
     /// Why the variables couldn't be decrypted.
@@ -47,6 +47,11 @@ impl DeployedFunction {
     /// Whether the lines of the function and its platform are JSON.
     pub(super) fn has_json_logs(&self) -> bool {
         self.log_format.as_deref() == Some("JSON")
+    }
+
+    /// Whether X-Ray traces invocations.
+    pub(super) fn is_traced(&self) -> bool {
+        self.tracing_mode.as_deref() == Some("Active")
     }
 
     /// The runtime's name, unless the function brings its own.

@@ -105,7 +105,7 @@ fn ordinary(function: &DeployedFunction, config: &RunnerConfig) -> BTreeMap<Stri
     ]
     .into_iter()
     .chain(logging(function))
-    .chain(function.is_traced.then_some(TRACING).into_iter().flatten().map(|(name, value)| (name, value.to_owned())))
+    .chain(function.is_traced().then_some(TRACING).into_iter().flatten().map(|(name, value)| (name, value.to_owned())))
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }
@@ -304,7 +304,7 @@ mod tests {
         let told = DeployedFunction {
             log_format: Some("JSON".into()),
             log_level: Some("DEBUG".into()),
-            is_traced: true,
+            tracing_mode: Some("Active".into()),
             ..function(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")])
         };
         let environment = of(&told);

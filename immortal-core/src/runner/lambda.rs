@@ -5,7 +5,7 @@
 use aws_sdk_lambda::{
     Client,
     operation::get_function::GetFunctionOutput,
-    types::{EnvironmentError, FunctionCodeLocationError, LoggingConfig, PackageType, TracingMode},
+    types::{EnvironmentError, FunctionCodeLocationError, LoggingConfig, PackageType},
 };
 
 use super::{
@@ -79,7 +79,6 @@ fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
         None => (None, None),
     };
     let logging = configuration.logging_config.unwrap_or_else(|| LoggingConfig::builder().build());
-    let tracing_mode = configuration.tracing_config.and_then(|tracing| tracing.mode);
     let architectures = configuration.architectures.unwrap_or_default().into_iter();
     Some(DeployedFunction {
         name: configuration.function_name.unwrap_or_default(),
@@ -91,7 +90,7 @@ fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
         log_group: logging.log_group,
         log_format: logging.log_format.map(|format| format.as_str().to_owned()),
         log_level: logging.application_log_level.map(|level| level.as_str().to_owned()),
-        is_traced: tracing_mode == Some(TracingMode::Active),
+        tracing_mode: (configuration.tracing_config).and_then(|tracing| Some(tracing.mode?.as_str().to_owned())),
         variables_error: error.map(DecryptionError::from),
         code_error: code_error.map(DecryptionError::from),
         code_key,
