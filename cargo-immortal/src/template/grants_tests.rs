@@ -6,19 +6,69 @@ fn granted(grants: &'static [PolicyGrant]) -> BTreeSet<&'static str> {
     grants.iter().flat_map(|grant| grant.actions).copied().collect()
 }
 
-/// Each action, and who calls it when: what is not in here is not granted, and the other way round.
+type Calls = &'static [(&'static str, &'static str)];
+/// Whose policy it is; what it grants; who writes its log; who makes the other calls, and when.
+type GrantRow = (&'static str, &'static [PolicyGrant], Calls, Calls);
+
+const LOG: Calls = &[
+    ("logs:CreateLogStream", "the platform, for each sandbox or task"),
+    ("logs:PutLogEvents", "the platform, for each line"),
+];
+
+/// Each action has a caller: what is not in the table is not granted, and the other way round.
+fn assert_called(table: &[GrantRow]) {
+    for (role, grants, logs, calls) in table {
+        let called: BTreeSet<_> = logs.iter().chain(*calls).map(|(action, _)| *action).collect();
+        assert_eq!(granted(grants), called, "{role}");
+    }
+}
+
 #[test]
-fn granted_is_what_is_called() {
-    type Calls = &'static [(&'static str, &'static str)];
-    type Row = (&'static str, &'static [PolicyGrant], Calls, Calls);
-    const LOG: Calls = &[
-        ("logs:CreateLogStream", "the platform, for each sandbox or task"),
-        ("logs:PutLogEvents", "the platform, for each line"),
-    ];
+fn what_each_part_may_do_is_what_it_does() {
     const SEND: Calls = &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")];
-    let table: [Row; 13] = [
+    assert_called(&[
         ("primary", PRIMARY, LOG, SEND),
         ("function of another stack", FUNCTION, &[], SEND),
+        (
+            "dispatcher",
+            DISPATCHER,
+            LOG,
+            &[
+                ("sqs:ReceiveMessage", "the event source mapping"),
+                ("sqs:DeleteMessage", "the event source mapping, for what is done"),
+                ("sqs:GetQueueAttributes", "the event source mapping"),
+                ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
+                ("sqs:SendMessage", "the dispatcher, for a dead letter"),
+                ("ecs:RunTask", "the dispatcher"),
+                ("iam:PassRole", "the dispatcher, within RunTask"),
+                ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
+                ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
+                ("ecs:DescribeTaskDefinition", "the dispatcher, for the log that a dead letter names"),
+                ("s3:PutObject", "the dispatcher, for an event too large for the order"),
+                ("s3:GetObject", "the dispatcher, by HEAD, after a stop that is old"),
+                ("s3:ListBucket", "S3, before it says to that HEAD that an object is gone"),
+                ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
+            ],
+        ),
+        (
+            "runner",
+            RUNNER,
+            &[],
+            &[
+                ("lambda:GetFunction", "the runner"),
+                ("lambda:GetFunctionEventInvokeConfig", "the runner, for the destination of its result"),
+                ("lambda:GetLayerVersion", "the runner, for a function with layers"),
+                ("s3:GetObject", "the runner, for an event too large for the order"),
+                ("s3:PutObject", "the runner, for a result that no destination takes"),
+            ],
+        ),
+        ("execution", EXECUTION, LOG, &[]),
+    ]);
+}
+
+#[test]
+fn what_an_option_adds_is_what_it_needs() {
+    assert_called(&[
         (
             "source",
             SOURCE,
@@ -54,27 +104,6 @@ fn granted_is_what_is_called() {
                 ("ec2:UnassignPrivateIpAddresses", "the same"),
             ],
         ),
-        (
-            "dispatcher",
-            DISPATCHER,
-            LOG,
-            &[
-                ("sqs:ReceiveMessage", "the event source mapping"),
-                ("sqs:DeleteMessage", "the event source mapping, for what is done"),
-                ("sqs:GetQueueAttributes", "the event source mapping"),
-                ("sqs:ChangeMessageVisibility", "the dispatcher, for what waits by plan"),
-                ("sqs:SendMessage", "the dispatcher, for a dead letter"),
-                ("ecs:RunTask", "the dispatcher"),
-                ("iam:PassRole", "the dispatcher, within RunTask"),
-                ("ecs:ListTasks", "the dispatcher, where ECS may have forgotten a token, and to count"),
-                ("ecs:DescribeTasks", "the dispatcher, for the tasks that it listed, and for overrides"),
-                ("ecs:DescribeTaskDefinition", "the dispatcher, for the log that a dead letter names"),
-                ("s3:PutObject", "the dispatcher, for an event too large for the order"),
-                ("s3:GetObject", "the dispatcher, by HEAD, after a stop that is old"),
-                ("s3:ListBucket", "S3, before it says to that HEAD that an object is gone"),
-                ("s3:DeleteObject", "the dispatcher, for the event of a job that succeeded"),
-            ],
-        ),
         ("tags", TAGS, &[], &[("ecs:TagResource", "the dispatcher, within RunTask")]),
         (
             "key",
@@ -87,18 +116,6 @@ fn granted_is_what_is_called() {
         ),
         ("the task's key", TASK_KEY, &[], &[("kms:Decrypt", "S3, for the runner's event")]),
         (
-            "runner",
-            RUNNER,
-            &[],
-            &[
-                ("lambda:GetFunction", "the runner"),
-                ("lambda:GetFunctionEventInvokeConfig", "the runner, for the destination of its result"),
-                ("lambda:GetLayerVersion", "the runner, for a function with layers"),
-                ("s3:GetObject", "the runner, for an event too large for the order"),
-                ("s3:PutObject", "the runner, for a result that no destination takes"),
-            ],
-        ),
-        (
             "commands",
             COMMANDS,
             &[],
@@ -109,7 +126,6 @@ fn granted_is_what_is_called() {
                 ("ssmmessages:OpenDataChannel", "the same"),
             ],
         ),
-        ("execution", EXECUTION, LOG, &[]),
         (
             "image",
             IMAGE,
@@ -121,11 +137,7 @@ fn granted_is_what_is_called() {
                 ("ecr:GetDownloadUrlForLayer", "ECS, in a pull"),
             ],
         ),
-    ];
-    for (role, grants, logs, calls) in table {
-        let called: BTreeSet<_> = logs.iter().chain(calls).map(|(action, _)| *action).collect();
-        assert_eq!(granted(grants), called, "{role}");
-    }
+    ]);
 }
 
 #[test]
