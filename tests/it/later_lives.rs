@@ -22,7 +22,7 @@ fn interrupt(stop_code: StopCode) -> FaultKind {
 fn tasks(chain: &Chain, request: &str) -> Vec<(Option<u32>, bool)> {
     let entries = chain.emulator.journal();
     let tasks = entries.iter().filter_map(|entry| match (&entry.source, &entry.kind) {
-        (EntrySource::Task { started_by, .. }, EntryKind::TaskStarted { attempt, spot }) => {
+        (EntrySource::Task { started_by, .. }, EntryKind::TaskStarted { attempt, spot, .. }) => {
             (started_by.as_deref() == Some(request)).then_some((*attempt, *spot))
         }
         _ => None,

@@ -177,7 +177,7 @@ impl JobTimeline {
         }
         match what {
             EntryKind::Log { line, .. } => self.tasks.log(arn, line),
-            _ => tasks::line(what),
+            _ => tasks::line(what, self.tasks.growth(arn)),
         }
     }
 

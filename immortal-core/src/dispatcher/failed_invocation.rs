@@ -7,7 +7,7 @@ use super::{
     failure_cause::FailureCause,
     invocation_failure::InvocationFailure,
     launch::LaunchPlan,
-    next_step::begins_on_spot,
+    next_step::{begins_on_spot, first_size},
     stopped_task::refused,
     task_order,
     token::TokenOrigin,
@@ -37,7 +37,13 @@ impl Dispatcher {
         }
         let origin =
             TokenOrigin::Invocation { function: scope.functions.primary.unqualified(), request_id, attempt: 1, series };
-        let plan = LaunchPlan { origin, order, spot: begins_on_spot(&self.manifest), age: scope.age() };
+        let plan = LaunchPlan {
+            origin,
+            order,
+            spot: begins_on_spot(&self.manifest),
+            size: first_size(&self.manifest),
+            age: scope.age(),
+        };
         let result = self.launch(scope, &plan).await;
         self.unless_too_old(scope, &plan.order, 0, result).await
     }

@@ -88,11 +88,20 @@ impl Dispatcher {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
             return Ok(());
         }
-        info!(request_id, task = task.arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
+        let memory = next.size.map(|size| size.memory);
+        info!(
+            request_id,
+            task = task.arn,
+            decision = "next attempt",
+            attempt = next.attempt,
+            next.interruptions,
+            memory
+        );
         let plan = LaunchPlan {
             origin: TokenOrigin::Task(task.arn.clone()),
             order: next_order(order, next),
             spot: next.spot,
+            size: next.size,
             age: stopped_for.max(scope.age()),
         };
         self.launch(scope, &plan).await
