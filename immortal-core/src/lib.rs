@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`start`], [`role`] | `main` and `run`: which role this process is, and its start |
+//! | [`stopping`] | what a handler learns of its end, and how it ends early |
 //! | [`handler`] | role handler: the user's function on `lambda_runtime`, and the hand-over |
 //! | `dispatcher` | role dispatcher: failed events into Fargate tasks, dead letters |
 //! | `runner` | role runner: the function's own code for one invocation, without a deadline |
@@ -36,4 +37,5 @@ pub mod runner;
 pub mod runtime_api;
 pub mod start;
 mod stderr;
+pub mod stopping;
 pub mod task_size;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, StopCode};
+use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, JournalEntry, StopCode};
 
 use crate::chain::{Chain, DEAD_LETTERS, FAILURES, Fate, Setup};
 
@@ -143,6 +143,26 @@ async fn interruptions_do_not_count_and_spot_is_left_after_two() {
     let expected = [(Some(1), true), (Some(2), true), (Some(3), false), (Some(4), false), (Some(5), false)];
     assert_eq!(tasks(&chain, &request), expected);
     assert_eq!(attempts(&chain, &request).last(), Some(&5));
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_early_when_told_to_is_interrupted_and_goes_on_at_once() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("spot") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"obey","tasks":["obey","fail","succeed"]}"#).await;
+    let task = chain.at_work(&request, 1).await;
+    chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it is at work");
+    // `on = killed`: neither the stop in Lambda nor that of the task is the handler's own error; the second task's is.
+    assert_eq!(chain.fate(&request).await, Fate::DeadLetter);
+    assert_eq!(attempts(&chain, &request), [0, 1, 2]);
+    let ends: Vec<_> = chain.emulator.journal().iter().filter_map(exit_code).collect();
+    assert_eq!(ends, [143, 1]);
+    let stopped =
+        |kind: &EntryKind| matches!(kind, EntryKind::Failed { error_type, .. } if error_type == "Immortal.Stopped");
+    assert!(chain.emulator.journal().iter().any(|entry| stopped(&entry.kind)), "{}", chain.story());
+}
+
+fn exit_code(entry: &JournalEntry) -> Option<i32> {
+    if let EntryKind::TaskStopped { exit_code, .. } = entry.kind { exit_code } else { None }
 }
 
 #[tokio::test]

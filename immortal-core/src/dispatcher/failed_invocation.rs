@@ -1,6 +1,6 @@
 //! A failed invocation: whether its event gets an attempt on Fargate.
 
-use tracing::Span;
+use tracing::{Span, info};
 
 use super::{
     batch::{Dispatcher, RecordScope},
@@ -32,6 +32,10 @@ impl Dispatcher {
             limit: self.manifest.limit.map(|limit| limit.div_ceil(1000)),
             series,
         };
+        if cause == FailureCause::Superseded {
+            info!(request_id, decision = "done", "another attempt has taken its place");
+            return Ok(());
+        }
         if !cause.is_for(self.manifest.on) {
             return Err(self.give_up(scope, &order, 0, None, no_attempt(cause)).await);
         }

@@ -24,6 +24,8 @@ const SPOT_INTERRUPTIONS: u32 = 2;
 pub(crate) enum NextStep {
     /// Nothing: the handler succeeded.
     Done,
+    /// Nothing: another attempt has the event.
+    Superseded,
     /// Another task.
     Attempt(NextAttempt),
     /// The job is given up: why, and what to fix.
@@ -63,6 +65,7 @@ pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &
     let end = task_end(task);
     match (exit, end) {
         (Some(RunnerExit::Succeeded), _) => return NextStep::Done,
+        (Some(RunnerExit::Superseded), _) => return NextStep::Superseded,
         (Some(RunnerExit::CannotRun), _) => {
             return give_up(
                 "the runner, or the handler's own check of the event, refused it for good; its log says why",

@@ -39,6 +39,7 @@ fn after(task: &Task, attempt: (u32, u32), manifest: &Manifest) -> Result<(u32, 
     match next_step(task, "runner", &order(attempt.0, attempt.1), manifest) {
         NextStep::Attempt(next) => Ok((next.attempt, next.interruptions)),
         NextStep::Done => Err("done"),
+        NextStep::Superseded => Err("superseded"),
         NextStep::GiveUp(_) => Err("given up"),
     }
 }
@@ -50,6 +51,9 @@ fn by_exit_code_then_by_stop_code_and_reason() {
         ((Some(0), EXITED, "", (1, 0)), Err("done")),
         ((Some(0), "SpotInterruption", "", (1, 0)), Err("done")),
         ((Some(0), "UserInitiated", "", (1, 0)), Err("done")),
+        // Another attempt has the event.
+        ((Some(4), EXITED, "", (3, 0)), Err("superseded")),
+        ((Some(4), "SpotInterruption", "", (1, 0)), Err("superseded")),
         // What can't succeed.
         ((Some(2), EXITED, "", (1, 0)), Err("given up")),
         ((Some(2), "SpotInterruption", "", (1, 0)), Err("given up")),

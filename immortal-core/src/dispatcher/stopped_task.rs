@@ -50,6 +50,11 @@ impl Dispatcher {
                 self.clean_up(scope, &restricted).await;
                 Ok(())
             }
+            NextStep::Superseded => {
+                let attempt = order.attempt;
+                info!(request_id, task = arn, decision = "done", attempt, "another attempt has taken its place");
+                Ok(())
+            }
             NextStep::GiveUp(why) => Err(self.give_up(scope, &restricted, order.attempt, Some(&task), &why).await),
             NextStep::Attempt(next) => {
                 let result = self.next_attempt(scope, &task, &restricted, &next).await;

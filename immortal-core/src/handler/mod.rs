@@ -6,6 +6,7 @@ pub mod bounds;
 mod failure;
 mod handover;
 pub(crate) mod json_handler;
+mod own_error;
 mod service;
 
 use std::{
@@ -21,6 +22,7 @@ use lambda_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::handover::stop_notice;
 use self::{
     failure::{HandlerFailure, bounded, panic_message},
     handover::{Guarded, HandOver},
@@ -75,7 +77,7 @@ pub(crate) async fn run<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) ->
 where
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>>,
-    F::Error: Into<Diagnostic> + Debug,
+    F::Error: Into<Diagnostic> + Debug + 'static,
     A: for<'de> Deserialize<'de>,
     R: IntoFunctionResponse<B, S>,
     B: Serialize,
@@ -101,7 +103,7 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    let handover = HandOver::new(grace, |name| std::env::var(name).ok());
+    let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
     let guarded = Guarded::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     exit::RunnerExit,
-    names::{UNREADABLE_EVENT, env},
+    names::{STOPPED, SUPERSEDED, UNREADABLE_EVENT, env},
     runtime_api::{Invocation, InvocationAnswer, RuntimeApi},
 };
 
@@ -135,14 +135,13 @@ fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
     match (end, cut) {
         (AttemptEnd::Answered(InvocationAnswer::Response(_)), _) => RunnerExit::Succeeded,
         (_, Some(CutShort::Limit)) => RunnerExit::LimitReached,
-        (AttemptEnd::Answered(InvocationAnswer::Error(failure)), _)
-            if error_type(failure).as_deref() == Some(UNREADABLE_EVENT) =>
-        {
-            RunnerExit::CannotRun
-        }
-        (AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_)), _) => {
-            RunnerExit::HandlerFailed
-        }
+        (AttemptEnd::Answered(InvocationAnswer::Error(failure)), _) => match error_type(failure).as_deref() {
+            Some(UNREADABLE_EVENT) => RunnerExit::CannotRun,
+            Some(STOPPED) => RunnerExit::Stopped,
+            Some(SUPERSEDED) => RunnerExit::Superseded,
+            _ => RunnerExit::HandlerFailed,
+        },
+        (AttemptEnd::Answered(InvocationAnswer::InitError(_)), _) => RunnerExit::HandlerFailed,
         (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Told)) => {
             RunnerExit::Stopped
         }

@@ -107,6 +107,11 @@ fn what_happens_to_functions_and_queues_is_a_line_or_nothing() {
         ),
         (lambda("ingest"), failed("Boom"), Some("! Lambda ingest: failed: Boom: no")),
         (lambda("ingest"), failed("&alloc::boxed::Box<dyn core::error::Error>"), Some("! Lambda ingest: failed: no")),
+        (
+            lambda("ingest"),
+            failed("Immortal.Stopped"),
+            Some("  Lambda ingest: ends early, as it was told to before its deadline"),
+        ),
         (lambda("ingest"), failed(HANDED_OVER), Some("  Lambda ingest: hands the event over, before its deadline")),
         (lambda("ingest"), EntryKind::Retrying { after: second }, Some("  Lambda ingest: Lambda tries again in 1.0 s")),
         (
