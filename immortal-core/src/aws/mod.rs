@@ -16,6 +16,8 @@ pub(crate) use self::error::is_capacity;
 pub(crate) use self::error::{AwsError, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
+#[cfg(any(feature = "dispatcher", feature = "progress"))]
+pub(crate) use self::retry::within;
 pub(crate) use self::{
     error::error_chain,
     http::HttpClient,
@@ -26,7 +28,7 @@ pub(crate) use self::{
 #[derive(Clone, Debug)]
 pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
-    #[cfg(feature = "runner")]
+    #[cfg(any(feature = "runner", feature = "progress"))]
     pub(crate) http: HttpClient,
 }
 
@@ -51,7 +53,7 @@ impl AwsClients {
         }
         Ok(Self {
             config,
-            #[cfg(feature = "runner")]
+            #[cfg(any(feature = "runner", feature = "progress"))]
             http,
         })
     }
@@ -73,7 +75,7 @@ impl AwsClients {
             .build();
         Self {
             config,
-            #[cfg(feature = "runner")]
+            #[cfg(any(feature = "runner", feature = "progress"))]
             http,
         }
     }

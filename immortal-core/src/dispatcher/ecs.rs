@@ -17,11 +17,10 @@ use aws_sdk_ecs::{
 use super::{
     answer::{RunTaskFailure, RunTaskOutput},
     config::DispatcherConfig,
-    deadline::within,
     task::{RunningOverride, Task, TaskContainer, task_size},
     task_overrides::TaskOverrides,
 };
-use crate::aws::{AwsClients, AwsError};
+use crate::aws::{AwsClients, AwsError, within};
 
 /// One task to be started.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use aws_sdk_sqs::{
     types::MessageAttributeValue,
 };
 
-use super::{dead_letter::DeadLetter, deadline::within};
-use crate::aws::{AwsClients, AwsError};
+use super::dead_letter::DeadLetter;
+use crate::aws::{AwsClients, AwsError, within};
 
 /// SQS, as the dispatcher asks it.
 #[derive(Clone, Debug)]

@@ -1,8 +1,10 @@
 //! The names by which AWS knows one failure again: the client token, `startedBy`, the object's key.
 
-use sha2::{Digest, Sha256};
-
-use crate::function::FunctionArn;
+pub(crate) use crate::object_key::started_by;
+use crate::{
+    function::FunctionArn,
+    object_key::{hex_sha256, job_prefix},
+};
 
 /// What one task is started for: the same origin is the same token, and the same token is the same task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,22 +53,11 @@ impl TokenOrigin {
     }
 }
 
-/// The request id in a form that `startedBy` and a key take: itself, or its hash where it holds anything unusual.
-#[must_use]
-pub(crate) fn started_by(request_id: &str) -> String {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if (1..=128).contains(&request_id.len()) && request_id.bytes().all(fits) {
-        request_id.to_owned()
-    } else {
-        hex_sha256(request_id)
-    }
-}
-
 /// The key of the object that holds an event. Another event is another object: none replaces that of a task which still
 /// has attempts to come.
 #[must_use]
 pub(crate) fn object_key(function: &str, request_id: &str, event: &str) -> String {
-    format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))
+    format!("{}{}", job_prefix(function, request_id), hex_sha256(event))
 }
 
 /// Whether an object is the event of this request, put there by a dispatcher of this function: nothing else ends in a
@@ -74,17 +65,7 @@ pub(crate) fn object_key(function: &str, request_id: &str, event: &str) -> Strin
 #[must_use]
 pub(crate) fn is_event_object(uri: &str, bucket: &str, function: &str, request_id: &str) -> bool {
     let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    uri.strip_prefix(&format!("s3://{bucket}/immortal/{function}/{}/", started_by(request_id))).is_some_and(is_hash)
-}
-
-fn hex_sha256(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing into a string can't fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    uri.strip_prefix(&format!("s3://{bucket}/{}", job_prefix(function, request_id))).is_some_and(is_hash)
 }
 
 #[cfg(test)]

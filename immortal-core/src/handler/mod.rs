@@ -104,6 +104,8 @@ where
     E: Into<Error> + Send + Debug,
 {
     let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
+    #[cfg(feature = "progress")]
+    let service = crate::progress::Finishing(service);
     let guarded = Guarded::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);

@@ -47,6 +47,10 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 }
 
 fn type_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    #[cfg(feature = "progress")]
+    if let Some(crate::progress::ProgressError::Superseded { .. }) = error.downcast_ref() {
+        return Some(SUPERSEDED);
+    }
     error.is::<Stopped>().then_some(STOPPED)
 }
 
@@ -80,6 +84,16 @@ mod tests {
         for ((error_type, message), expected) in table {
             assert_eq!((error_type.as_str(), message), (STOPPED, expected));
         }
+    }
+
+    #[cfg(feature = "progress")]
+    #[test]
+    fn a_superseded_attempt_says_so() {
+        let (request_id, by) = ("r-1".to_owned(), "attempt 2 has taken the place of this one".to_owned());
+        let error = lambda_runtime::Error::from(crate::progress::ProgressError::Superseded { request_id, by });
+        let (error_type, message) = told(error);
+        assert_eq!(error_type, SUPERSEDED);
+        assert!(message.starts_with("Immortal.Superseded: request r-1: attempt 2"), "{message}");
     }
 
     #[cfg(feature = "anyhow")]
