@@ -1,5 +1,7 @@
 //! Why progress can't be opened or saved.
 
+use std::fmt;
+
 use lambda_runtime::Diagnostic;
 
 use super::fence::SupersededBy;
@@ -117,7 +119,7 @@ impl ProgressPlace {
         ProgressError::Superseded { request_id: self.request_id.clone(), by }
     }
 
-    pub(super) fn unreadable(&self, wanted: &'static str, problem: impl ToString) -> ProgressError {
+    pub(super) fn unreadable(&self, wanted: &'static str, problem: &dyn fmt::Display) -> ProgressError {
         let problem = problem.to_string();
         ProgressError::Unreadable { request_id: self.request_id.clone(), uri: self.uri(), wanted, problem }
     }
@@ -126,7 +128,7 @@ impl ProgressPlace {
         ProgressError::Unwritable { request_id: self.request_id.clone(), problem: error.to_string() }
     }
 
-    pub(super) fn failed(&self, call: &'static str, problem: impl ToString) -> ProgressError {
+    pub(super) fn failed(&self, call: &'static str, problem: &dyn fmt::Display) -> ProgressError {
         let (request_id, uri, problem) = (self.request_id.clone(), self.uri(), problem.to_string());
         ProgressError::Failed { request_id, call, uri, problem }
     }
@@ -140,7 +142,7 @@ impl ProgressPlace {
                 problem: refusal.to_string(),
                 fix: self.grant(call),
             },
-            error => self.failed(call, error_chain(error)),
+            error => self.failed(call, &error_chain(error)),
         }
     }
 

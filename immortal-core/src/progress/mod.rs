@@ -52,7 +52,7 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
         };
         let key = progress_key(&context.env_config.function_name, &request_id);
         let place = ProgressPlace { request_id, bucket, key };
-        let aws = store::clients().await.map_err(|error| place.failed("GetObject", error))?;
+        let aws = store::clients().await.map_err(|error| place.failed("GetObject", &error))?;
         let store = ProgressStore::new(place, aws);
         let writer = writer::of_process(aws).await;
         let progress = Self::of_writer(store, writer).await?;
@@ -91,7 +91,7 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
             }
             let mut json = serde_json::Deserializer::from_str(found.value.get());
             let saved = serde_path_to_error::deserialize(&mut json)
-                .map_err(|error| store.place.unreadable(type_name::<T>(), error))?;
+                .map_err(|error| store.place.unreadable(type_name::<T>(), &error))?;
             let mut condition = PutCondition::Matches(tag);
             if step == OpenStep::TakeOver {
                 let own = SavedProgress { stamp: stamp(&writer), value: found.value };

@@ -127,7 +127,7 @@ impl ProgressStore {
         match with_retries(deadline, get, |error, _| error.retry_reason().is_some()).await {
             Ok((bytes, tag)) => match serde_json::from_slice(&bytes) {
                 Ok(saved) => Ok(Some((saved, tag))),
-                Err(error) => Err(self.place.unreadable("progress of immortal", error)),
+                Err(error) => Err(self.place.unreadable("progress of immortal", &error)),
             },
             Err(RetryEnd::Failed(AwsError::Refused(refusal))) if is_missing(refusal.status, &refusal.code) => Ok(None),
             Err(end) => Err(self.ended("GetObject", end)),
@@ -136,7 +136,7 @@ impl ProgressStore {
 
     fn ended(&self, call: &'static str, end: RetryEnd<AwsError>) -> ProgressError {
         match end {
-            RetryEnd::NoTime => self.place.failed(call, "there was no time left for it"),
+            RetryEnd::NoTime => self.place.failed(call, &"there was no time left for it"),
             RetryEnd::Failed(error) => self.place.of_call(call, &error),
         }
     }
