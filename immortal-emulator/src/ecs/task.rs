@@ -206,6 +206,9 @@ impl EcsTask {
                     process.exited().await
                 }
         };
+        if process.is_out_of_memory() {
+            container_reason = Some(OUT_OF_MEMORY);
+        }
         let stopping = self.told_to_stop();
         let (code, reason) = match (stopping, container_reason) {
             (Some(stopping), _) => (stopping.code, stopping.reason),

@@ -12,6 +12,7 @@ mod faults;
 mod ids;
 mod journal;
 mod locking;
+mod memory;
 mod options;
 mod process;
 mod registry;
