@@ -4,6 +4,42 @@ pub use immortal_core::{start::run, stopping::Stopped};
 pub use immortal_macros::{immortal, main};
 pub use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
 
+/// What a handler saves of its work, so that the event's next attempt goes on from there. Feature `progress`.
+///
+/// It is one object of JSON in `IMMORTAL_EVENT_BUCKET`: saved in Lambda, it is there on Fargate, and after a redrive too.
+/// Only the job's latest attempt writes it; one that was thought dead and has a successor is told so by
+/// [`ProgressError::Superseded`]. It is deleted when the job succeeds. One `save` is one PUT of S3, whatever its size.
+///
+/// ```
+/// use immortal::{Error, LambdaEvent, Progress, Stopped, immortal};
+///
+/// #[immortal(spot = true)]
+/// async fn crawl(event: LambdaEvent<Vec<String>>) -> Result<usize, Error> {
+///     let mut progress = Progress::<usize>::open(&event.context).await?;
+///     let mut done = progress.saved().copied().unwrap_or(0);
+///     let mut stopping = std::pin::pin!(immortal::stopping());
+///     for address in &event.payload[done..] {
+///         tokio::select! {
+///             visited = visit(address) => visited?,
+///             () = &mut stopping => {
+///                 progress.save(&done).await?;
+///                 return Err(Stopped.into());
+///             }
+///         }
+///         done += 1;
+///         if done.is_multiple_of(100) {
+///             progress.save(&done).await?;
+///         }
+///     }
+///     Ok(done)
+/// }
+/// # async fn visit(_: &str) -> Result<(), Error> { Ok(()) }
+/// ```
+#[cfg(feature = "progress")]
+pub use immortal_core::progress::Progress;
+#[cfg(feature = "progress")]
+pub use immortal_core::progress::ProgressError;
+
 /// Which attempt at its event this process is: 0 in Lambda, n in the nth Fargate task.
 ///
 /// A later attempt sees the same event and the same context. What an earlier one wrote is still there, so a long job

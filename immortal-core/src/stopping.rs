@@ -5,15 +5,16 @@
 use std::{
     io::{self, Read as _},
     os::unix::net::UnixStream,
-    sync::OnceLock,
+    process,
+    sync::{OnceLock, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lambda_runtime::Diagnostic;
 use tokio::sync::watch;
 
-use crate::{handler, names::STOPPED, start::attempt, stderr};
+use crate::{exit::RunnerExit, handler, names::STOPPED, start::attempt, stderr};
 
 /// Ends when this attempt is told to stop; see the facade.
 ///
@@ -43,30 +44,54 @@ enum StopNotice {
     Signal(Option<watch::Receiver<bool>>),
 }
 
-/// Whether SIGTERM came, from the first call on.
+/// How long those who listen for SIGTERM too have, once the event is answered: as long as Lambda gives them.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown>
+const SHUTDOWN: Duration = Duration::from_millis(300);
+
+/// Who listens for SIGTERM in this process, from the first call on; `None` inside where it can't be caught.
+static LISTENER: OnceLock<Option<SignalListener>> = OnceLock::new();
+
+struct SignalListener {
+    told: watch::Receiver<bool>,
+    answered: mpsc::Sender<()>,
+}
+
 fn signal() -> Option<watch::Receiver<bool>> {
-    static TOLD: OnceLock<Option<watch::Receiver<bool>>> = OnceLock::new();
-    let told = TOLD.get_or_init(|| match listen() {
-        Ok(told) => Some(told),
+    let listener = LISTENER.get_or_init(|| match listen() {
+        Ok(listener) => Some(listener),
         Err(error) => {
             stderr::line(format_args!("`immortal::stopping()` never ends, since SIGTERM can't be caught: {error}"));
             None
         }
     });
-    told.clone()
+    listener.as_ref().map(|listener| listener.told.clone())
+}
+
+/// Notes that the event is answered: from then on SIGTERM ends the process, as where nobody catches it.
+pub(crate) fn answered() {
+    if let Some(Some(listener)) = LISTENER.get() {
+        // The thread has ended, and with it the process.
+        let _ = listener.answered.send(());
+    }
 }
 
 /// A thread of its own needs no driver of the runtime, which may be the user's.
-fn listen() -> io::Result<watch::Receiver<bool>> {
+fn listen() -> io::Result<SignalListener> {
     let (mut reader, writer) = UnixStream::pair()?;
-    let (sender, told) = watch::channel(false);
+    let ((sender, told), (answered, end)) = (watch::channel(false), mpsc::channel());
     thread::Builder::new().name("stopping".to_owned()).spawn(move || {
         if reader.read_exact(&mut [0]).is_ok() {
             sender.send_replace(true);
+            // A task's process has one event.
+            if end.recv().is_ok() {
+                thread::sleep(SHUTDOWN);
+                process::exit(i32::from(u8::from(RunnerExit::Stopped)));
+            }
         }
     })?;
     signal_hook::low_level::pipe::register(signal_hook::consts::SIGTERM, writer)?;
-    Ok(told)
+    Ok(SignalListener { told, answered })
 }
 
 /// A handler's error when it ends early because it was told to stop: the next attempt goes on.

@@ -12,4 +12,5 @@ mod later_lives;
 mod moved_time;
 mod own_main;
 mod permissions;
+mod progress;
 mod runner;

@@ -19,6 +19,9 @@ const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 /// The objects of the function's events, as `token::object_key` names them.
 const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${AWS::StackName}/*";
 
+/// The objects of the function's progress, as `object_key::progress_key` names them.
+const PROGRESS_OBJECTS: &str = "!Sub ${EventBucket.Arn}/immortal/${AWS::StackName}/*/progress";
+
 /// What Lambda does for the primary, besides what the handler does.
 pub(crate) const PRIMARY: &[PolicyGrant] = &[
     grant("WriteLogs", WRITE_LOGS, &["!GetAtt PrimaryLogs.Arn"]),
@@ -77,6 +80,16 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
     ),
     // Without `s3:ListBucket`, by which the handler could find every event, an object that is gone is a 403.
     grant("FetchLargeEvents", &["s3:GetObject"], &[EVENTS]),
+];
+
+/// What a handler does that saves its progress, in Lambda and in the task: for both roles, on top of theirs.
+pub(crate) const PROGRESS: &[PolicyGrant] = &[
+    grant("SaveProgress", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
+    // Without it what isn't saved yet is a 403.
+    PolicyGrant {
+        condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${AWS::StackName}/*/progress"]),
+        ..grant("SeeWhetherAnyIsSaved", &["s3:ListBucket"], &["!GetAtt EventBucket.Arn"])
+    },
 ];
 
 /// What ECS does so that a task has logs.
@@ -149,7 +162,7 @@ mod tests {
             ("logs:CreateLogStream", "the platform, for each sandbox or task"),
             ("logs:PutLogEvents", "the platform, for each line"),
         ];
-        let table: [Row; 5] = [
+        let table: [Row; 6] = [
             ("primary", PRIMARY, LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
             (
                 "dispatcher",
@@ -182,6 +195,17 @@ mod tests {
                     ("s3:GetObject", "the runner, for an event too large for the order"),
                 ],
             ),
+            (
+                "progress",
+                PROGRESS,
+                &[],
+                &[
+                    ("s3:GetObject", "the handler, when it opens its progress and after a refused write"),
+                    ("s3:PutObject", "the handler, for each save"),
+                    ("s3:ListBucket", "S3, before it says that nothing is saved yet"),
+                    ("s3:DeleteObject", "the handler role in Lambda, when the job succeeded"),
+                ],
+            ),
             ("logs", LOGS, LOG, &[]),
             (
                 "image",
@@ -204,7 +228,7 @@ mod tests {
     #[test]
     fn only_what_takes_no_resource_has_none() {
         const WITHOUT: [&str; 3] = ["ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTasks"];
-        for grant in [PRIMARY, DISPATCHER, RUNNER, LOGS, IMAGE].into_iter().flatten() {
+        for grant in [PRIMARY, DISPATCHER, RUNNER, PROGRESS, LOGS, IMAGE].into_iter().flatten() {
             let any = grant.resources.contains(&"'*'");
             assert_eq!(any, grant.actions.iter().any(|action| WITHOUT.contains(action)), "{grant:?}");
             assert!(!any || grant.actions.len() == 1, "{grant:?}");

@@ -54,6 +54,9 @@ pub(crate) struct TemplateArgs {
     /// A variable of the Lambda function; the handler has it in Fargate too
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<value::EnvVariable>,
+    /// The handler uses `immortal::Progress`: it gets the bucket, and may keep its progress there
+    #[arg(long)]
+    progress: bool,
 }
 
 pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
@@ -76,6 +79,7 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
         memory: args.memory,
         environment: args.env,
         task: TaskSettings::of(&manifest),
+        progress: args.progress,
         name: candidate.name.clone(),
     };
     artifact::write(&output, render::template(&plan).as_bytes())?;

@@ -24,6 +24,8 @@ pub(crate) struct TemplatePlan {
     /// The primary's variables.
     pub(crate) environment: Vec<EnvVariable>,
     pub(crate) task: TaskSettings,
+    /// Whether the handler saves its progress.
+    pub(crate) progress: bool,
 }
 
 /// How Lambda puts a failed event into the failure queue.

@@ -14,6 +14,7 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         FailureDelivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
         FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
     };
+    let progress = if plan.progress { grants::yaml(grants::PROGRESS, 14) } else { String::new() };
     let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
     let values = [
         ("name", plan.name.clone()),
@@ -31,9 +32,9 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         ("cpu", plan.task.cpu.to_string()),
         ("memory", plan.task.memory.to_string()),
         ("storage", storage.unwrap_or_default()),
-        ("grants:primary", grants::yaml(grants::PRIMARY, 14)),
+        ("grants:primary", grants::yaml(grants::PRIMARY, 14) + &progress),
         ("grants:dispatcher", grants::yaml(grants::DISPATCHER, 14)),
-        ("grants:runner", grants::yaml(grants::RUNNER, 14)),
+        ("grants:runner", grants::yaml(grants::RUNNER, 14) + &progress),
         ("grants:logs", grants::yaml(grants::LOGS, 14)),
         ("grants:image", grants::yaml(grants::IMAGE, 16)),
     ];
@@ -52,7 +53,8 @@ const DEAD_LETTER_CONFIG: &str = "      DeadLetterConfig:
 fn environment(plan: &TemplatePlan) -> String {
     let lines =
         plan.environment.iter().map(|variable| format!("          {}: {}\n", variable.name, quoted(&variable.value)));
-    lines.collect()
+    let bucket = plan.progress.then(|| "          IMMORTAL_EVENT_BUCKET: !Ref EventBucket\n".to_owned());
+    bucket.into_iter().chain(lines).collect()
 }
 
 /// Replaces each `@key@` once, so that no value is taken for a key.
@@ -111,6 +113,7 @@ mod tests {
             memory: 512,
             environment: Vec::new(),
             task: TaskSettings { cpu: 1024, memory: 2048, storage: None },
+            progress: false,
         }
     }
 
@@ -132,6 +135,7 @@ mod tests {
             memory: 1769,
             environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
             task: TaskSettings { cpu: 4096, memory: 16384, storage: Some(100) },
+            progress: true,
         };
         expect_file!["expected/everything.yaml"].assert_eq(&template(&plan));
     }

@@ -17,8 +17,10 @@ use std::{
 
 use futures_core::Stream;
 use lambda_runtime::{
-    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer,
-    service_fn, tower::util::MapRequestLayer,
+    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service,
+    layers::TracingLayer,
+    service_fn,
+    tower::util::{MapFutureLayer, MapRequestLayer},
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +30,7 @@ use self::{
     handover::{Guarded, HandOver},
     service::{EventBytes, SkippedPayload, TypedService},
 };
-use crate::{lambda_errors, manifest::Manifest, names::env, stderr};
+use crate::{lambda_errors, manifest::Manifest, names::env, stderr, stopping};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
 const REQUIRED: [&str; 4] =
@@ -112,7 +114,12 @@ where
         bytes.move_from(&mut invocation);
         invocation
     });
-    Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
+    let answering = MapFutureLayer::new(|answered| async {
+        let answered = answered.await;
+        stopping::answered();
+        answered
+    });
+    Runtime::new(guarded).layer(noting).layer(answering).layer(TracingLayer::new()).run().await
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
