@@ -11,6 +11,8 @@ pub enum RunnerExit {
     CannotRun,
     /// Its process ended without an answer, or never asked for the event.
     Unanswered,
+    /// The handler was told that another attempt has taken the place of its own.
+    Superseded,
     /// The runner itself failed.
     InternalError,
     /// The event or the code couldn't be fetched this time.
@@ -19,7 +21,7 @@ pub enum RunnerExit {
     LimitReached,
     /// A signal killed the process.
     Killed(u8),
-    /// The runner was told to stop, and no answer came.
+    /// The runner was told to stop, and no answer came; or the handler was, and ended early.
     Stopped,
 }
 
@@ -39,6 +41,7 @@ impl RunnerExit {
             Self::HandlerFailed,
             Self::CannotRun,
             Self::Unanswered,
+            Self::Superseded,
             Self::InternalError,
             Self::Unavailable,
             Self::LimitReached,
@@ -56,6 +59,7 @@ impl From<RunnerExit> for u8 {
             RunnerExit::HandlerFailed => 1,
             RunnerExit::CannotRun => 2,
             RunnerExit::Unanswered => 3,
+            RunnerExit::Superseded => 4,
             RunnerExit::InternalError => 70,
             RunnerExit::Unavailable => 75,
             RunnerExit::LimitReached => 124,
@@ -76,6 +80,7 @@ mod tests {
             (RunnerExit::HandlerFailed, 1),
             (RunnerExit::CannotRun, 2),
             (RunnerExit::Unanswered, 3),
+            (RunnerExit::Superseded, 4),
             (RunnerExit::InternalError, 70),
             (RunnerExit::Unavailable, 75),
             (RunnerExit::LimitReached, 124),
@@ -85,7 +90,7 @@ mod tests {
         ] {
             assert_eq!((u8::from(exit), RunnerExit::from_code(i64::from(code))), (code, Some(exit)));
         }
-        for code in [-1, 4, 69, 128, 256] {
+        for code in [-1, 5, 69, 128, 256] {
             assert_eq!(RunnerExit::from_code(code), None, "{code}");
         }
     }

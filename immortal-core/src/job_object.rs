@@ -13,11 +13,24 @@ pub(crate) fn started_by(request_id: &str) -> String {
     }
 }
 
+/// What the keys of all objects of a job begin with.
+#[must_use]
+pub(crate) fn job_prefix(function: &str, request_id: &str) -> String {
+    format!("immortal/{function}/{}/", started_by(request_id))
+}
+
+/// The key of a job's progress.
+#[cfg(any(feature = "dispatcher", feature = "progress"))]
+#[must_use]
+pub(crate) fn progress_key(function: &str, request_id: &str) -> String {
+    format!("{}progress", job_prefix(function, request_id))
+}
+
 /// The key of the object that holds the record of a result that no destination took.
 #[cfg(feature = "destinations")]
 #[must_use]
 pub(crate) fn result_key(function: &str, request_id: &str) -> String {
-    format!("immortal/{function}/{}/result", started_by(request_id))
+    format!("{}result", job_prefix(function, request_id))
 }
 
 /// The key of the object that holds an event. Another event is another object: none replaces that of a task which still
@@ -25,7 +38,7 @@ pub(crate) fn result_key(function: &str, request_id: &str) -> String {
 #[cfg(feature = "dispatcher")]
 #[must_use]
 pub(crate) fn event_key(function: &str, request_id: &str, event: &str) -> String {
-    format!("immortal/{function}/{}/{}", started_by(request_id), hex_sha256(event))
+    format!("{}{}", job_prefix(function, request_id), hex_sha256(event))
 }
 
 /// Whether an object is the event of this request, put there by a dispatcher of this function: nothing else ends in a
@@ -34,7 +47,7 @@ pub(crate) fn event_key(function: &str, request_id: &str, event: &str) -> String
 #[must_use]
 pub(crate) fn is_event_object(uri: &str, bucket: &str, function: &str, request_id: &str) -> bool {
     let is_hash = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    uri.strip_prefix(&format!("s3://{bucket}/immortal/{function}/{}/", started_by(request_id))).is_some_and(is_hash)
+    uri.strip_prefix(&format!("s3://{bucket}/{}", job_prefix(function, request_id))).is_some_and(is_hash)
 }
 
 pub(crate) fn hex_sha256(text: &str) -> String {
@@ -59,6 +72,8 @@ mod tests {
         for unusual in ["", "a/b", "a_b", "ä", "../x", &"a".repeat(129)] {
             assert_eq!(started_by(unusual), hex_sha256(unusual), "{unusual:?}");
         }
+        assert_eq!(progress_key("ingest", "r-1"), "immortal/ingest/r-1/progress");
+        assert_eq!(progress_key("ingest", "../r"), format!("immortal/ingest/{}/progress", hex_sha256("../r")));
         let hash = hex_sha256("{}");
         assert_eq!(event_key("ingest", "r-1", "{}"), format!("immortal/ingest/r-1/{hash}"));
         assert_eq!(event_key("ingest", "../x", "{}"), format!("immortal/ingest/{}/{hash}", hex_sha256("../x")));

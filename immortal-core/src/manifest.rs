@@ -24,6 +24,8 @@ pub struct Manifest {
     pub cpu: Option<u32>,
     /// Memory in MiB; `None`: the task definition's.
     pub memory: Option<u32>,
+    /// Up to how many MiB the memory of the next attempt grows after one that memory killed; `None`: it stays.
+    pub memory_max: Option<u32>,
     /// Ephemeral storage in GiB, 21 to 200; `None`: the task definition's.
     pub storage: Option<u32>,
     /// Whether tasks run on `FARGATE_SPOT`.
@@ -73,6 +75,7 @@ impl Manifest {
             immortal: Cow::Borrowed(env!("CARGO_PKG_VERSION")),
             cpu: None,
             memory: None,
+            memory_max: None,
             storage: None,
             spot: false,
             attempts: 3,
@@ -87,6 +90,13 @@ impl Manifest {
     pub const fn task_size(mut self, cpu: u32, memory: u32) -> Self {
         self.cpu = Some(cpu);
         self.memory = Some(memory);
+        self
+    }
+
+    /// Sets up to how many MiB the memory grows after an attempt that memory killed.
+    #[must_use]
+    pub const fn memory_max(mut self, mib: u32) -> Self {
+        self.memory_max = Some(mib);
         self
     }
 
@@ -143,7 +153,7 @@ mod tests {
         let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
         assert_eq!(
             json,
-            r#"{"schema":1,"handler":"ingest","package":"ingest","version":"0.1.0","immortal":"0.1.0","cpu":1024,"memory":4096,"storage":null,"spot":false,"attempts":3,"on":"any","grace":10000,"limit":null}"#
+            r#"{"schema":1,"handler":"ingest","package":"ingest","version":"0.1.0","immortal":"0.1.0","cpu":1024,"memory":4096,"memory_max":null,"storage":null,"spot":false,"attempts":3,"on":"any","grace":10000,"limit":null}"#
         );
         assert_eq!(serde_json::from_str::<Manifest>(&json).expect("and comes back"), manifest);
     }

@@ -160,6 +160,9 @@ pub const HANDED_OVER: &str = "Immortal.HandedOver";
 /// The error type, and the prefix of the message, of a handler that was told to stop and did: it counts as a hand-over.
 pub const STOPPED: &str = "Immortal.Stopped";
 
+/// The error type, and the prefix of the message, of an attempt that another one has taken the place of: none follows it.
+pub const SUPERSEDED: &str = "Immortal.Superseded";
+
 /// The error type of a dead letter: the event was given up.
 pub const GIVEN_UP: &str = "Immortal.GivenUp";
 

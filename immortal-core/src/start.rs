@@ -69,7 +69,7 @@ where
 
 /// Runs a service as an AWS Lambda function, or another of this binary's lives: `#[immortal]` without the macro.
 ///
-/// A drop-in for `lambda_runtime::run`, with the same bounds, so `service_fn` and tower's layers keep working. It belongs
+/// A drop-in for `lambda_runtime::run`, with the same bounds but that an error borrows nothing, so `service_fn` and tower's layers keep working. It belongs
 /// into a `main` under `#[immortal::main]`, of which nothing runs in any role but the handler's, and whose arguments say
 /// how the function's tasks are run.
 ///
@@ -84,7 +84,7 @@ pub async fn run<A, F, R, B, S, D, E>(service: F) -> Result<(), Error>
 where
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>>,
-    F::Error: Into<Diagnostic> + Debug,
+    F::Error: Into<Diagnostic> + Debug + 'static,
     A: for<'de> Deserialize<'de>,
     R: IntoFunctionResponse<B, S>,
     B: Serialize,

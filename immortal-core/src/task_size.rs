@@ -4,8 +4,32 @@
 //! and for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. The attribute has the same table, for it
 //! can't depend on this crate; its test compares them.
 
-/// The CPU units that there are, from the least.
+/// CPU in ECS units, and memory in MiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskSize {
+    /// ECS CPU units: 1024 is one vCPU.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+}
+
 const CPUS: [u32; 8] = [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768];
+
+/// Every memory that Fargate has with some CPU is a multiple of this.
+const MEMORY_STEP: u32 = 512;
+
+impl TaskSize {
+    /// Twice the memory, up to `memory_max`, with the least CPU that Fargate has for it and not less than `least_cpu`;
+    /// where there is no such size, the next larger one. `None` where this size can't grow.
+    #[must_use]
+    pub fn grown(self, least_cpu: u32, memory_max: u32) -> Option<Self> {
+        let wanted = self.memory.saturating_mul(2).min(memory_max).next_multiple_of(MEMORY_STEP);
+        (wanted..=memory_max)
+            .step_by(MEMORY_STEP as usize)
+            .flat_map(|memory| CPUS.map(|cpu| Self { cpu, memory }))
+            .find(|size| size.memory > self.memory && size.cpu >= least_cpu && exists(size.cpu, size.memory))
+    }
+}
 
 /// The largest task.
 const LARGEST: (u32, u32) = (32_768, 249_856);
@@ -60,6 +84,47 @@ mod tests {
         for (least, size) in table {
             assert_eq!(with_memory(least), size, "{least}");
             assert!(exists(size.0, size.1), "{size:?}");
+        }
+    }
+
+    #[test]
+    fn memory_doubles_up_to_its_most() {
+        let table = [
+            // The stopped task, the attribute's `cpu` and `memory_max`, and the next task.
+            ((256, 512), 256, 8192, Some((256, 1024))),
+            ((256, 2048), 256, 8192, Some((512, 4096))),
+            ((512, 3072), 512, 8192, Some((1024, 6144))),
+            ((1024, 5120), 1024, 8192, Some((1024, 8192))),
+            ((1024, 6144), 1024, 16_384, Some((2048, 12_288))),
+            ((1024, 8192), 1024, 8192, None),
+            ((2048, 16_384), 1024, 8192, None),
+            ((4096, 30_720), 256, 249_856, Some((8192, 61_440))),
+            ((8192, 61_440), 256, 249_856, Some((16_384, 122_880))),
+            ((16_384, 122_880), 256, 249_856, Some((32_768, 249_856))),
+            ((32_768, 249_856), 256, 249_856, None),
+            // Not less than the attribute's own CPU.
+            ((4096, 8192), 4096, 30_720, Some((4096, 16_384))),
+            ((32_768, 61_440), 32_768, 122_880, Some((32_768, 122_880))),
+            // Fargate has no 34 GB, so it is the next size that it has.
+            ((4096, 17_408), 4096, 61_440, Some((8192, 36_864))),
+            ((4096, 17_408), 16_384, 61_440, Some((16_384, 40_960))),
+        ];
+        let size = |(cpu, memory)| TaskSize { cpu, memory };
+        for (before, least_cpu, most, after) in table {
+            assert_eq!(size(before).grown(least_cpu, most), after.map(size), "{before:?} {least_cpu} {most}");
+        }
+    }
+
+    #[test]
+    fn every_size_grows_to_one_that_fargate_has() {
+        let all = || (512..=249_856).step_by(512).flat_map(|memory| CPUS.map(|cpu| TaskSize { cpu, memory }));
+        for size in all().filter(|size| exists(size.cpu, size.memory)) {
+            for most in all().filter(|most| most.cpu >= size.cpu && exists(most.cpu, most.memory)) {
+                let grown = size.grown(size.cpu, most.memory);
+                assert_eq!(grown.is_some(), most.memory > size.memory, "{size:?} {most:?}");
+                let fits = |grown: TaskSize| exists(grown.cpu, grown.memory) && grown.memory <= most.memory;
+                assert!(grown.is_none_or(fits), "{size:?} {most:?} {grown:?}");
+            }
         }
     }
 

@@ -130,10 +130,13 @@ pub(crate) fn assert_root(otherwise: &str, span: Span) -> TokenStream {
 /// The manifest, from the call of `Manifest` that makes the defaults.
 pub(crate) fn manifest(new: &TokenStream, args: &AttributeArgs, span: Span) -> TokenStream {
     let mut manifest = quote_spanned! {span=> __private::Manifest::#new };
-    let AttributeArgs { cpu, memory, storage, spot, attempts, on, grace, limit, .. } = args;
+    let AttributeArgs { cpu, memory, memory_max, storage, spot, attempts, on, grace, limit, .. } = args;
     if let (Some(cpu), Some(memory)) = (cpu, memory) {
         let (cpu, memory) = (unsuffixed(cpu.value), unsuffixed(memory.value));
         manifest.extend(quote_spanned! {span=> .task_size(#cpu, #memory) });
+    }
+    if let Some(most) = memory_max.map(|most| unsuffixed(most.value)) {
+        manifest.extend(quote_spanned! {span=> .memory_max(#most) });
     }
     if let Some(gib) = storage.map(unsuffixed) {
         manifest.extend(quote_spanned! {span=> .storage(#gib) });

@@ -46,6 +46,7 @@ use proc_macro::TokenStream;
 /// | `init` | the path of an `async fn` that makes the handler's state | none |
 /// | `cpu` | ECS CPU units, as `1024` or `"1 vCPU"`; together with `memory` | the task definition's |
 /// | `memory` | MiB, as `4096` or `"4 GB"`; together with `cpu`, in one of the pairs that Fargate has, up to 32 vCPU and 244 GB; the size of the task only: its containers have no limits of their own | the task definition's |
+/// | `memory_max` | as `memory`, and not less: after an attempt that ran out of memory, the next one has twice as much, up to this | none: the size stays |
 /// | `storage` | ephemeral storage in GiB, 21 to 200 | the task definition's |
 /// | `spot` | `true`: tasks run on `FARGATE_SPOT` | `false` |
 /// | `attempts` | how many Fargate tasks an event may use, 1 to 10; interruptions aren't counted | `3` |

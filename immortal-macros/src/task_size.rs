@@ -51,6 +51,11 @@ pub(crate) fn is_memory(memory: u32) -> bool {
     SIZES.iter().any(|size| size.memory.has(memory))
 }
 
+/// Whether Fargate has this memory with so much CPU or more.
+pub(crate) fn is_memory_from(cpu: u32, memory: u32) -> bool {
+    SIZES.iter().any(|size| size.cpu >= cpu && size.memory.has(memory))
+}
+
 /// What is wrong with a pair, each half of which Fargate has.
 pub(crate) fn mismatch(cpu: u32, memory: u32) -> Option<String> {
     let size = SIZES.iter().find(|size| size.cpu == cpu && !size.memory.has(memory))?;

@@ -283,9 +283,15 @@ impl Chain {
 
     /// Waits until a task of this request says that it [waits](ENDS) to be told to stop: its ARN.
     pub(crate) async fn waiting(&self, request: &str) -> String {
+        self.waiting_after(request, &[]).await
+    }
+
+    /// The same, and it is none of these.
+    pub(crate) async fn waiting_after(&self, request: &str, others: &[String]) -> String {
         let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. }) => {
-                (started_by.as_deref() == Some(request) && line == "waiting").then(|| arn.clone())
+                (started_by.as_deref() == Some(request) && line == "waiting" && !others.contains(arn))
+                    .then(|| arn.clone())
             }
             _ => None,
         });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, StopCode};
+use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, JournalEntry, StopCode};
 
 use crate::chain::{Chain, DEAD_LETTERS, FAILURES, Fate, Setup};
 
@@ -22,7 +22,7 @@ fn interrupt(stop_code: StopCode) -> FaultKind {
 fn tasks(chain: &Chain, request: &str) -> Vec<(Option<u32>, bool)> {
     let entries = chain.emulator.journal();
     let tasks = entries.iter().filter_map(|entry| match (&entry.source, &entry.kind) {
-        (EntrySource::Task { started_by, .. }, EntryKind::TaskStarted { attempt, spot }) => {
+        (EntrySource::Task { started_by, .. }, EntryKind::TaskStarted { attempt, spot, .. }) => {
             (started_by.as_deref() == Some(request)).then_some((*attempt, *spot))
         }
         _ => None,
@@ -146,6 +146,26 @@ async fn interruptions_do_not_count_and_spot_is_left_after_two() {
 }
 
 #[tokio::test]
+async fn a_handler_that_ends_early_when_told_to_is_interrupted_and_goes_on_at_once() {
+    let chain = Setup { timeout: Duration::from_secs(2), ..Setup::of("spot") }.start().await;
+    let request = chain.invoke(r#"{"lambda":"obey","tasks":["obey","fail","succeed"]}"#).await;
+    let task = chain.at_work(&request, 1).await;
+    chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it is at work");
+    // `on = killed`: neither the stop in Lambda nor that of the task is the handler's own error; the second task's is.
+    assert_eq!(chain.fate(&request).await, Fate::DeadLetter);
+    assert_eq!(attempts(&chain, &request), [0, 1, 2]);
+    let ends: Vec<_> = chain.emulator.journal().iter().filter_map(exit_code).collect();
+    assert_eq!(ends, [143, 1]);
+    let stopped =
+        |kind: &EntryKind| matches!(kind, EntryKind::Failed { error_type, .. } if error_type == "Immortal.Stopped");
+    assert!(chain.emulator.journal().iter().any(|entry| stopped(&entry.kind)), "{}", chain.story());
+}
+
+fn exit_code(entry: &JournalEntry) -> Option<i32> {
+    if let EntryKind::TaskStopped { exit_code, .. } = entry.kind { exit_code } else { None }
+}
+
+#[tokio::test]
 async fn a_start_that_fails_is_an_interruption() {
     let chain = Setup::of("killed").start().await;
     inject(
@@ -202,4 +222,21 @@ async fn on_killed_leaves_the_handlers_own_errors_to_a_person() {
         }
         chain.emulator.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn an_event_that_needs_more_memory_gets_it() {
+    let function = |function: &mut immortal_emulator::Function| function.memory = 256;
+    let chain = Setup { function, timeout: Duration::from_secs(20), ..Setup::of("growing") }.start().await;
+    let request = chain.invoke("700").await;
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    let memories: Vec<_> = chain.emulator.journal().iter().filter_map(memory).collect();
+    assert_eq!(memories, [512, 1024], "{}", chain.story());
+    let in_lambda =
+        |kind: &EntryKind| matches!(kind, EntryKind::Failed { error_type, .. } if error_type == "Runtime.OutOfMemory");
+    assert!(chain.emulator.journal().iter().any(|entry| in_lambda(&entry.kind)), "{}", chain.story());
+}
+
+fn memory(entry: &JournalEntry) -> Option<u32> {
+    if let EntryKind::TaskStarted { memory, .. } = entry.kind { Some(memory) } else { None }
 }

@@ -14,5 +14,6 @@ mod later_lives;
 mod moved_time;
 mod own_main;
 mod permissions;
+mod progress;
 mod runner;
 mod source_queues;

@@ -41,7 +41,7 @@ fn an_answer_in_lambda_is_the_end() {
 
 #[test]
 fn a_task_ends_it_with_its_last_result() {
-    let started = || (task(), EntryKind::TaskStarted { attempt: Some(2), spot: false });
+    let started = || (task(), EntryKind::TaskStarted { attempt: Some(2), spot: false, memory: 2048 });
     let lines = || ["START RequestId: r-1", "busy", "", r#"{"n":1}"#, "END RequestId: r-1", "REPORT"].map(stdout);
     let mut success = vec![started()];
     success.extend(lines());
@@ -65,7 +65,7 @@ fn deleted() -> (EntrySource, EntryKind) {
 
 #[test]
 fn a_dead_letter_is_the_end_once_its_record_is_done() {
-    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false, memory: 2048 });
     let given_up = |tasks, last_error: Option<&str>| {
         Some(JobOutcome::GivenUp { tasks, last_error: last_error.map(str::to_owned) })
     };
@@ -86,7 +86,7 @@ fn the_last_error_is_that_of_the_last_attempt() {
         let (error_type, message) = (error_type.to_owned(), "no name".to_owned());
         (lambda("ingest"), EntryKind::Failed { error_type, message })
     };
-    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false, memory: 2048 });
     let said = |line: &str| (task(), EntryKind::Log { stream: OutputStream::Stderr, line: line.to_owned() });
     let end = || [queued("ingest-dead-letters", None), deleted()];
     let runner = "ERROR request{id=\"r-1\"}: function ingest, request r-1: the handler ";
@@ -123,7 +123,7 @@ fn the_last_error_is_that_of_the_last_attempt() {
 
 #[test]
 fn a_redrive_begins_the_next_series() {
-    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false });
+    let started = || (task(), EntryKind::TaskStarted { attempt: Some(1), spot: false, memory: 2048 });
     let end = seen([queued("ingest-failures", Some("r-1")), queued("ingest-failures", None), started(), stopped(0)]);
     assert_eq!(end, Some(JobOutcome::Handled { series: 1, attempt: 1, answer: Bytes::new() }));
 }

@@ -187,6 +187,8 @@ impl LocalPlan {
         let mut variables = endpoint(environment);
         // Its name may end as a dispatcher's does.
         variables.insert(env::ROLE.to_owned(), "handler".to_owned());
+        // For its progress, where it saves any.
+        variables.insert(env::EVENT_BUCKET.to_owned(), self.event_bucket.clone());
         variables.extend(self.variables.clone());
         let on_failure = match self.failure_path {
             FailurePath::OnFailure => Some(FailureTarget::OnFailure(failure_queue)),

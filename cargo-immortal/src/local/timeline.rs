@@ -6,7 +6,7 @@ mod waits;
 
 use std::time::Duration;
 
-use immortal_core::names::HANDED_OVER;
+use immortal_core::names::{HANDED_OVER, STOPPED};
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
 use self::{tasks::TimelineTasks, waits::PlannedWaits};
@@ -158,6 +158,9 @@ impl JobTimeline {
             EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
                 (LineKind::Step, "hands the event over, before its deadline".to_owned())
             }
+            EntryKind::Failed { error_type, .. } if error_type == STOPPED => {
+                (LineKind::Step, "ends early, as it was told to before its deadline".to_owned())
+            }
             EntryKind::Failed { error_type, message } => {
                 (LineKind::Bad, format!("failed: {}{message}", type_of(error_type)))
             }
@@ -179,7 +182,7 @@ impl JobTimeline {
         }
         match what {
             EntryKind::Log { line, .. } => self.tasks.log(arn, line),
-            _ => tasks::line(what),
+            _ => tasks::line(what, self.tasks.growth(arn)),
         }
     }
 

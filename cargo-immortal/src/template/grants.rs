@@ -19,6 +19,9 @@ const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 /// The objects of the function's events, as `job_object::event_key` names them.
 const EVENTS: &str = "!Sub ${EventBucket.Arn}/immortal/${@function@}/*";
 
+/// The objects of the function's progress, as `job_object::progress_key` names them.
+const PROGRESS_OBJECTS: &str = "!Sub ${EventBucket.Arn}/immortal/${@function@}/*/progress";
+
 /// The tasks of the cluster.
 const TASKS: &str =
     "!Sub ['arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Name}/*', {Name: @cluster@}]";
@@ -150,6 +153,16 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
     // Without `s3:ListBucket`, by which the handler could find every event, an object that is gone is a 403.
     grant("FetchLargeEvents", &["s3:GetObject"], &[EVENTS]),
     grant("KeepResults", &["s3:PutObject"], &["!Sub ${EventBucket.Arn}/immortal/${@function@}/*/result"]),
+];
+
+/// What a handler does that saves its progress, in Lambda and in the task.
+pub(crate) const PROGRESS: &[PolicyGrant] = &[
+    grant("SaveProgress", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
+    // Without it what isn't saved yet is a 403.
+    PolicyGrant {
+        condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${@function@}/*/progress"]),
+        ..grant("SeeWhetherAnyIsSaved", &["s3:ListBucket"], &["!GetAtt EventBucket.Arn"])
+    },
 ];
 
 /// What ECS does so that a task has logs.

@@ -80,6 +80,17 @@ fn what_an_option_adds_is_what_it_needs() {
             ],
         ),
         (
+            "progress",
+            PROGRESS,
+            &[],
+            &[
+                ("s3:GetObject", "the handler, when it opens its progress and after a refused write"),
+                ("s3:PutObject", "the handler, for each save"),
+                ("s3:ListBucket", "S3, before it says that nothing is saved yet"),
+                ("s3:DeleteObject", "the handler role in Lambda, when the job succeeded"),
+            ],
+        ),
+        (
             "results",
             RESULTS,
             &[],
@@ -154,8 +165,8 @@ fn only_what_takes_no_resource_has_none() {
         "ssmmessages:OpenDataChannel",
     ];
     let all = [
-        PRIMARY, FUNCTION, SOURCE, RESULTS, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS, EXECUTION,
-        IMAGE,
+        PRIMARY, FUNCTION, SOURCE, PROGRESS, RESULTS, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS,
+        EXECUTION, IMAGE,
     ];
     for grant in all.into_iter().flatten() {
         let any = grant.resources.contains(&"'*'");

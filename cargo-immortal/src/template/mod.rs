@@ -61,6 +61,9 @@ pub(crate) struct TemplateArgs {
     /// The Lambda function's memory in MB; a task has twice as much, unless the attribute says what [default: 512]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10240))]
     memory: Option<u32>,
+    /// The handler uses `immortal::Progress`: it gets the bucket's name, and may keep its progress there
+    #[arg(long)]
+    progress: bool,
     /// A variable of the Lambda function; the handler has it in Fargate too
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<value::EnvVariable>,
@@ -89,7 +92,8 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
         environment: args.env,
     };
     let name = candidate.name.clone();
-    let plan = TemplatePlan { name, architecture, primary: (!args.attach).then_some(primary), task };
+    let primary = (!args.attach).then_some(primary);
+    let plan = TemplatePlan { name, architecture, primary, task, has_progress: args.progress };
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);

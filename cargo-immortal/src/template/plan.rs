@@ -15,6 +15,8 @@ pub(crate) struct TemplatePlan {
     /// The primary; `None`: another stack has it.
     pub(crate) primary: Option<PrimaryPlan>,
     pub(crate) task: TaskSettings,
+    /// Whether the handler saves its progress.
+    pub(crate) has_progress: bool,
 }
 
 /// The primary of a stack that has one.

@@ -31,6 +31,7 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         ("cpu", plan.task.cpu.to_string()),
         ("memory", plan.task.memory.to_string()),
         ("storage", storage.unwrap_or_default()),
+        ("progress_bucket", if plan.has_progress { PROGRESS_BUCKET } else { "" }.to_owned()),
     ];
     let of_primary = plan.primary.as_ref().map_or_else(attached, of_primary);
     fill(&whole(plan), &[&values[..], &of_primary].concat())
@@ -49,7 +50,8 @@ fn whole(plan: &TemplatePlan) -> String {
         ),
     };
     let source: &[&str] = if has_source_queue { &[include_str!("parts/source.yaml")] } else { &[] };
-    let resources = [&[primary][..], source, &PARTS].concat().join("\n");
+    let progress: &[&str] = if plan.has_progress { &[include_str!("parts/progress.yaml")] } else { &[] };
+    let resources = [&[primary][..], source, &PARTS, progress].concat().join("\n");
     let output = if has_source_queue { include_str!("parts/source_outputs.yaml") } else { output };
     let text = format!("{head}\n{}\nResources:\n{resources}\n{OUTPUTS}{output}", parameters::yaml(owner));
     let policies = [
@@ -57,6 +59,7 @@ fn whole(plan: &TemplatePlan) -> String {
         ("grants:function", grants::FUNCTION, 10),
         ("grants:source", grants::SOURCE, 10),
         ("grants:results", grants::RESULTS, 10),
+        ("grants:progress", grants::PROGRESS, 10),
         ("grants:dispatcher", grants::DISPATCHER, 14),
         ("grants:runner", grants::RUNNER, 14),
         ("grants:execution", grants::EXECUTION, 14),
@@ -190,6 +193,10 @@ fn of_primary(primary: &PrimaryPlan) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// The task has it for results, too.
+const PROGRESS_BUCKET: &str = "          IMMORTAL_EVENT_BUCKET: !Ref EventBucket
+";
+
 const ON_FAILURE_METRIC: &str = "DestinationDeliveryFailures";
 
 const ON_FAILURE: &str = "      DestinationConfig:
@@ -271,6 +278,7 @@ mod tests {
                 environment: Vec::new(),
             }),
             task: TaskSettings { cpu: 256, memory: 1024, storage: None },
+            has_progress: false,
         }
     }
 
@@ -304,6 +312,7 @@ mod tests {
                 environment: vec![variable("BUCKET", "exports"), variable("PATTERN", "a@name@b: \"*\" # \\ é")],
             }),
             task: TaskSettings { cpu: 4096, memory: 16384, storage: Some(100) },
+            has_progress: true,
         };
         expect_file!["expected/everything.yaml"].assert_eq(&template(&plan));
     }

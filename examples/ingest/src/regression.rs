@@ -1,5 +1,7 @@
 //! Logistic regression by Newton's method, and the bootstrap of its coefficients: pure computation.
 
+use std::ops::Range;
+
 /// Terms whose coefficient moved by less than this have converged.
 const TOLERANCE: f64 = 1e-8;
 /// Newton's method doubles the right digits in each step; what needs more steps than this runs away.
@@ -52,38 +54,39 @@ pub(crate) fn fit<const K: usize>(
     None
 }
 
-/// Fits the data and `resamples` resamples of them; the same data give the same numbers, whoever computes them.
+/// The coefficients of these resamples of the data, which begin at the fit to the data as they are: the same data give
+/// the same numbers, whoever computes them, and however they are divided.
 ///
-/// `progress` hears how many resamples are done. `None` if the data have no finite fit.
-pub(crate) fn bootstrap<const K: usize>(
+/// A resample may lose all damage in a rare group, and then has no fit: it says nothing, and is left out.
+pub(crate) fn resample<const K: usize>(
     rows: &[[f64; K]],
     outcomes: &[bool],
-    resamples: u32,
-    mut progress: impl FnMut(u32),
-) -> Option<[Coefficient; K]> {
-    let estimate = fit(rows, outcomes, &vec![1; rows.len()], [0.0; K])?;
-    let mut draws: [Vec<f64>; K] = std::array::from_fn(|_| Vec::new());
+    estimate: [f64; K],
+    resamples: Range<u32>,
+) -> Vec<[f64; K]> {
     let mut weights = vec![0; rows.len()];
-    for resample in 0..resamples {
+    let of_resample = |resample: u32| {
         let mut random = fastrand::Rng::with_seed(u64::from(resample));
         weights.fill(0);
         for _ in 0..rows.len() {
             weights[random.usize(0..rows.len())] += 1;
         }
-        // A resample may lose all damage in a rare group, and then has no fit: it says nothing.
-        if let Some(fitted) = fit(rows, outcomes, &weights, estimate) {
-            draws.iter_mut().zip(fitted).for_each(|(draws, value)| draws.push(value));
-        }
-        progress(resample + 1);
-    }
-    for draws in &mut draws {
+        fit(rows, outcomes, &weights, estimate)
+    };
+    resamples.filter_map(of_resample).collect()
+}
+
+/// The coefficients with their intervals, from the fit to the data and the fits to its resamples.
+pub(crate) fn intervals<const K: usize>(estimate: [f64; K], fits: &[[f64; K]]) -> [Coefficient; K] {
+    std::array::from_fn(|term| {
+        let mut draws: Vec<f64> = fits.iter().map(|fit| fit[term]).collect();
         draws.sort_by(f64::total_cmp);
-    }
-    Some(std::array::from_fn(|term| Coefficient {
-        estimate: estimate[term],
-        low: percentile(&draws[term], 25).unwrap_or(f64::NEG_INFINITY),
-        high: percentile(&draws[term], 975).unwrap_or(f64::INFINITY),
-    }))
+        Coefficient {
+            estimate: estimate[term],
+            low: percentile(&draws, 25).unwrap_or(f64::NEG_INFINITY),
+            high: percentile(&draws, 975).unwrap_or(f64::INFINITY),
+        }
+    })
 }
 
 /// The value below which so many thousandths of the sorted values lie.
@@ -144,20 +147,20 @@ mod tests {
         let (rows, _) = two_groups();
         assert_eq!(fit(&rows, &[true; 90], &[1; 90], [0.0; 2]), None, "all damaged");
         assert_eq!(fit(&[[1.0, 1.0]; 4], &[true, false, true, false], &[1; 4], [0.0; 2]), None, "collinear");
-        assert_eq!(bootstrap(&rows, &[true; 90], 10, |_| ()), None);
     }
 
     #[test]
-    fn the_interval_holds_the_estimate_and_is_the_same_each_time() {
+    fn the_interval_holds_the_estimate_and_is_the_same_however_it_is_divided() {
         let (rows, outcomes) = two_groups();
-        let mut done = 0;
-        let [_, exposed] = bootstrap(&rows, &outcomes, 400, |resample| done = resample).expect("a finite fit");
-        assert_eq!(done, 400);
+        let estimate = fit(&rows, &outcomes, &[1; 90], [0.0; 2]).expect("a finite fit");
+        let of = |resamples| resample(&rows, &outcomes, estimate, resamples);
+        let whole = of(0..400);
+        let [_, exposed] = intervals(estimate, &whole);
         assert!(exposed.low < exposed.estimate && exposed.estimate < exposed.high, "{exposed:?}");
         // The standard error of a log odds ratio is the root of the summed reciprocals of its table.
         let error = (1.0_f64 / 10.0 + 1.0 / 30.0 + 1.0 / 30.0 + 1.0 / 20.0).sqrt();
         let width = (exposed.high - exposed.low) / (2.0 * 1.96 * error);
         assert!((0.8..1.25).contains(&width), "{width}");
-        assert_eq!(bootstrap(&rows, &outcomes, 400, |_| ()).map(|[_, again]| again), Some(exposed));
+        assert_eq!([of(0..150), of(150..151), of(151..400)].concat(), whole);
     }
 }

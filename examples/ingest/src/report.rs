@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    regression::bootstrap,
-    strikes::{TERM_NAMES, parse},
+    regression::{fit, intervals, resample},
+    strikes::{Strikes, TERM_NAMES, TERMS, parse},
 };
 
 /// How often the data are resampled: enough that the ends of the intervals hold to two digits.
@@ -40,35 +40,56 @@ pub(crate) struct Term {
     pub(crate) high: f64,
 }
 
-/// Computes the report, `resamples` times over or as often as it takes; `progress` hears of each tenth.
-pub(crate) fn report(
-    csv: &[u8],
-    resamples: Option<u32>,
-    progress: impl Fn(u32, u32),
-) -> Result<Report, Box<dyn Error + Send + Sync>> {
-    let strikes = parse(csv)?;
-    let resamples = resamples.unwrap_or(RESAMPLES);
-    let step = (resamples / 10).max(1);
-    let hear = |done: u32| {
-        if done.is_multiple_of(step) {
-            progress(done, resamples);
+/// The data and the fit to them: what each resample begins with.
+pub(crate) struct FittedModel {
+    strikes: Strikes,
+    estimate: [f64; TERMS],
+    /// How many resamples there are to be.
+    pub(crate) resamples: u32,
+}
+
+/// The resamples that are done: the work that the next attempt need not do again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Resampled {
+    pub(crate) done: u32,
+    fits: Vec<[f64; TERMS]>,
+}
+
+impl FittedModel {
+    /// Fits the model to a file, to be resampled so often or as often as it takes.
+    pub(crate) fn of(csv: &[u8], resamples: Option<u32>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let strikes = parse(csv)?;
+        let estimate = fit(&strikes.rows, &strikes.damaged, &vec![1; strikes.rows.len()], [0.0; TERMS]);
+        let estimate =
+            estimate.ok_or("the model has no finite fit to these reports: some group is always or never damaged")?;
+        Ok(Self { strikes, estimate, resamples: resamples.unwrap_or(RESAMPLES) })
+    }
+
+    /// Adds the next resamples, at most so many.
+    pub(crate) fn resample(&self, mut resampled: Resampled, most: u32) -> Resampled {
+        let end = resampled.done.saturating_add(most).min(self.resamples);
+        let Strikes { rows, damaged, .. } = &self.strikes;
+        resampled.fits.extend(resample(rows, damaged, self.estimate, resampled.done..end));
+        resampled.done = end;
+        resampled
+    }
+
+    /// What the resamples say.
+    pub(crate) fn report(&self, resampled: &Resampled) -> Report {
+        let terms = TERM_NAMES.iter().zip(intervals(self.estimate, &resampled.fits)).map(|(name, coefficient)| Term {
+            name,
+            odds_ratio: coefficient.estimate.exp(),
+            low: coefficient.low.exp(),
+            high: coefficient.high.exp(),
+        });
+        Report {
+            reports: self.strikes.reports,
+            used: self.strikes.rows.len(),
+            damaged: self.strikes.damaged.iter().filter(|damaged| **damaged).count(),
+            resamples: self.resamples,
+            terms: terms.collect(),
         }
-    };
-    let coefficients = bootstrap(&strikes.rows, &strikes.damaged, resamples, hear)
-        .ok_or("the model has no finite fit to these reports: some group is always or never damaged")?;
-    let terms = TERM_NAMES.iter().zip(coefficients).map(|(name, coefficient)| Term {
-        name,
-        odds_ratio: coefficient.estimate.exp(),
-        low: coefficient.low.exp(),
-        high: coefficient.high.exp(),
-    });
-    Ok(Report {
-        reports: strikes.reports,
-        used: strikes.rows.len(),
-        damaged: strikes.damaged.iter().filter(|damaged| **damaged).count(),
-        resamples,
-        terms: terms.collect(),
-    })
+    }
 }
 
 impl Report {
@@ -85,9 +106,14 @@ mod tests {
 
     const DATA: &[u8] = include_bytes!("../data/birdstrikes.csv");
 
+    fn model(resamples: u32) -> FittedModel {
+        FittedModel::of(DATA, Some(resamples)).expect("the shipped data")
+    }
+
     #[test]
     fn a_large_animal_is_what_raises_the_odds_most() {
-        let report = report(DATA, Some(20), |_, _| ()).expect("the shipped data");
+        let model = model(20);
+        let report = model.report(&model.resample(Resampled::default(), 20));
         assert_eq!((report.reports, report.used, report.damaged), (10_000, 7_156, 724));
         let strongest = report.strongest().expect("terms");
         assert_eq!(strongest.name, "large animal");
@@ -96,21 +122,19 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_same_each_time() {
-        let first = report(DATA, Some(3), |_, _| ()).expect("the shipped data");
-        assert_eq!(report(DATA, Some(3), |_, _| ()).expect("the shipped data"), first);
-    }
-
-    #[test]
-    fn progress_is_heard_in_tenths() {
-        let heard = std::cell::RefCell::new(Vec::new());
-        report(DATA, Some(20), |done, of| heard.borrow_mut().push((done, of))).expect("the shipped data");
-        assert_eq!(heard.into_inner(), (1..=10).map(|tenth| (tenth * 2, 20)).collect::<Vec<_>>());
+    fn it_is_the_same_however_many_attempts_it_takes() {
+        let model = model(5);
+        let whole = model.resample(Resampled::default(), 9);
+        assert_eq!(whole.done, 5);
+        let saved = serde_json::to_string(&model.resample(Resampled::default(), 2)).expect("plain data");
+        let next = model.resample(serde_json::from_str(&saved).expect("its own"), 9);
+        assert_eq!(next, whole);
+        assert_eq!(model.report(&next), model.report(&whole));
     }
 
     #[test]
     fn another_object_is_refused_before_any_work() {
-        let error = report(b"a,b\n1,2\n", None, |_, _| ()).expect_err("other columns");
+        let error = FittedModel::of(b"a,b\n1,2\n", None).err().expect("other columns");
         assert!(error.downcast_ref::<NoStrikes>().is_some(), "{error}");
     }
 }

@@ -53,13 +53,13 @@ impl AwsError {
     }
 
     /// A call whose answer broke off.
-    #[cfg(all(feature = "large-events", feature = "runner"))]
+    #[cfg(all(feature = "large-events", any(feature = "runner", feature = "progress")))]
     pub(crate) fn unanswered(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Unanswered(Arc::new(error))
     }
 
     /// A call that was not answered in time.
-    #[cfg(feature = "dispatcher")]
+    #[cfg(any(feature = "dispatcher", feature = "progress"))]
     pub(crate) fn timed_out(bound: std::time::Duration) -> Self {
         Self::Unanswered(format!("no answer within {} ms", bound.as_millis()).into_error())
     }

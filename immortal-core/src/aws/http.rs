@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 #[cfg(feature = "runner")]
 pub(crate) use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-#[cfg(feature = "runner")]
+#[cfg(any(feature = "runner", feature = "progress"))]
 use aws_smithy_runtime_api::client::{http::HttpConnector as _, orchestrator::HttpRequest, result::ConnectorError};
 
 /// How long a connection may take to be made.
@@ -47,5 +47,15 @@ impl HttpClient {
         request.set_uri(url).map_err(|error| ConnectorError::user(error.into()))?;
         request.headers_mut().insert("range", format!("bytes={first}-{last}"));
         self.0.call(request).await
+    }
+
+    /// Asks for the text at a URL.
+    #[cfg(feature = "progress")]
+    pub(crate) async fn get_text(&self, url: &str) -> Result<String, ConnectorError> {
+        let mut request = HttpRequest::new(aws_smithy_types::body::SdkBody::empty());
+        request.set_uri(url).map_err(|error| ConnectorError::user(error.into()))?;
+        let body = aws_smithy_types::byte_stream::ByteStream::new(self.0.call(request).await?.into_body());
+        let bytes = body.collect().await.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+        String::from_utf8(bytes.into()).map_err(|error| ConnectorError::other(error.into(), None))
     }
 }

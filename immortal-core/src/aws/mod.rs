@@ -11,22 +11,27 @@ use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::RetryReason;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub(crate) use self::error::ServiceError;
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
-pub(crate) use self::error::{AwsError, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub(crate) use self::retry::backoff;
+#[cfg(any(feature = "dispatcher", feature = "progress"))]
+pub(crate) use self::retry::within;
 pub(crate) use self::{
-    error::error_chain,
+    error::{AwsError, error_chain},
     http::HttpClient,
-    retry::{RetryEnd, WorkDeadline, backoff, with_retries},
+    retry::{RetryEnd, WorkDeadline, with_retries},
 };
 
 /// AWS as one process asks it; a clone shares connections and credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
-    #[cfg(feature = "runner")]
+    #[cfg(any(feature = "runner", feature = "progress"))]
     pub(crate) http: HttpClient,
 }
 
@@ -51,7 +56,7 @@ impl AwsClients {
         }
         Ok(Self {
             config,
-            #[cfg(feature = "runner")]
+            #[cfg(any(feature = "runner", feature = "progress"))]
             http,
         })
     }
@@ -73,7 +78,7 @@ impl AwsClients {
             .build();
         Self {
             config,
-            #[cfg(feature = "runner")]
+            #[cfg(any(feature = "runner", feature = "progress"))]
             http,
         }
     }
@@ -97,6 +102,7 @@ pub(crate) fn unix_now() -> i64 {
 }
 
 /// A moment in Unix milliseconds, as AWS writes it in JSON.
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
 pub(crate) fn timestamp(unix_milliseconds: i64) -> String {
     use aws_smithy_types::date_time::{DateTime, Format};
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+#[cfg(any(feature = "dispatcher", feature = "progress"))]
+use super::AwsError;
+
 /// No call is begun with less time than this.
 const SHORTEST_CALL: Duration = Duration::from_millis(100);
 
@@ -48,6 +51,12 @@ impl WorkDeadline {
         tokio::time::sleep(pause).await;
         true
     }
+}
+
+/// A call that isn't answered in time may have taken effect all the same.
+#[cfg(any(feature = "dispatcher", feature = "progress"))]
+pub(crate) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
+    tokio::time::timeout(bound, call).await.unwrap_or_else(|_| Err(AwsError::timed_out(bound)))
 }
 
 /// Why a call that was made again and again has no result.

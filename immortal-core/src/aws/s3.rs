@@ -1,8 +1,23 @@
-//! S3, as both roles ask it: the objects that hold events too large for an order.
+//! S3, as all roles ask it: the objects that hold events too large for an order, and a job's progress.
 //!
 //! Without the feature `large-events` there is no client of S3, and each call says so.
 
 use super::{AwsClients, AwsError};
+
+/// What must hold of the object that is there, so that another is put in its place.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+#[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
+#[cfg_attr(not(feature = "progress"), expect(dead_code, reason = "only progress is put under a condition"))]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PutCondition {
+    #[cfg(any(feature = "dispatcher", feature = "destinations"))]
+    None,
+    /// There is none.
+    IsNew,
+    /// It has this entity tag.
+    Matches(String),
+}
 
 /// The objects of a bucket.
 #[derive(Clone, Debug)]
@@ -14,19 +29,39 @@ impl ObjectStore {
         Self(aws_sdk_s3::Client::new(&aws.config))
     }
 
-    /// Puts JSON; encryption is left to the bucket.
+    /// Puts JSON where the condition holds, and returns its entity tag; encryption is left to the bucket.
     ///
     /// A bucket with object lock takes no object without a checksum:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
-    #[cfg(any(feature = "dispatcher", feature = "destinations"))]
-    pub(crate) async fn put_json(&self, bucket: &str, key: &str, json: &str) -> Result<(), AwsError> {
+    #[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
+    pub(crate) async fn put_json(
+        &self,
+        bucket: &str,
+        key: &str,
+        json: bytes::Bytes,
+        condition: &PutCondition,
+    ) -> Result<String, AwsError> {
         use base64::prelude::{BASE64_STANDARD, Engine as _};
         use sha2::{Digest as _, Sha256};
 
-        let checksum = BASE64_STANDARD.encode(Sha256::digest(json));
+        let checksum = BASE64_STANDARD.encode(Sha256::digest(&json));
         let put = self.0.put_object().bucket(bucket).key(key).content_type("application/json");
-        Box::pin(put.checksum_sha256(checksum).body(json.as_bytes().to_vec().into()).send()).await?;
-        Ok(())
+        let put = match condition {
+            #[cfg(any(feature = "dispatcher", feature = "destinations"))]
+            PutCondition::None => put,
+            PutCondition::IsNew => put.if_none_match("*"),
+            PutCondition::Matches(tag) => put.if_match(tag),
+        };
+        let output = Box::pin(put.checksum_sha256(checksum).body(json.into()).send()).await?;
+        Ok(output.e_tag.unwrap_or_default())
+    }
+
+    /// Reads an object, and its entity tag.
+    #[cfg(feature = "progress")]
+    pub(crate) async fn get_tagged(&self, bucket: &str, key: &str) -> Result<(bytes::Bytes, String), AwsError> {
+        let output = Box::pin(self.0.get_object().bucket(bucket).key(key).send()).await?;
+        let body = output.body.collect().await.map_err(AwsError::unanswered)?;
+        Ok((body.into_bytes(), output.e_tag.unwrap_or_default()))
     }
 
     /// Whether an object is there.
@@ -43,7 +78,7 @@ impl ObjectStore {
     }
 
     /// Deletes an object; one that isn't there is deleted.
-    #[cfg(feature = "dispatcher")]
+    #[cfg(any(feature = "dispatcher", feature = "progress"))]
     pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         Box::pin(self.0.delete_object().bucket(bucket).key(key).send()).await?;
         Ok(())
@@ -72,7 +107,13 @@ impl ObjectStore {
     }
 
     #[cfg(any(feature = "dispatcher", feature = "destinations"))]
-    pub(crate) async fn put_json(&self, _: &str, _: &str, _: &str) -> Result<(), AwsError> {
+    pub(crate) async fn put_json(
+        &self,
+        _: &str,
+        _: &str,
+        _: bytes::Bytes,
+        _: &PutCondition,
+    ) -> Result<String, AwsError> {
         Err(AwsError::unsent(WithoutS3))
     }
 

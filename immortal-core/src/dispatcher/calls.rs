@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout_at},
@@ -12,13 +13,16 @@ use super::{
     answer::{RunTaskOutput, error_line},
     config::DispatcherConfig,
     dead_letter::DeadLetter,
-    deadline::within,
     ecs::{EcsClient, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
     pace::PaceGate,
     sqs::{QueueArn, SqsClient},
     task::Task,
 };
-use crate::aws::{AwsClients, AwsError, RetryEnd, RetryReason, WorkDeadline, backoff, s3::ObjectStore, with_retries};
+use crate::aws::{
+    AwsClients, AwsError, RetryEnd, RetryReason, WorkDeadline, backoff,
+    s3::{ObjectStore, PutCondition},
+    with_retries, within,
+};
 
 /// Calls of this process that are under way at a time.
 const IN_FLIGHT: usize = 10;
@@ -146,8 +150,9 @@ impl AwsCalls {
         event: &str,
         deadline: WorkDeadline,
     ) -> Result<(), String> {
-        let put = |bound| within(bound, self.objects.put_json(bucket, key, event));
-        self.with_retries("PutObject", deadline, put).await
+        let json = Bytes::copy_from_slice(event.as_bytes());
+        let put = |bound| within(bound, self.objects.put_json(bucket, key, json.clone(), &PutCondition::None));
+        self.with_retries("PutObject", deadline, put).await.map(drop)
     }
 
     /// Whether an object is there.

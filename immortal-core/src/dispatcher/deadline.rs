@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
-use crate::aws::{AwsError, WorkDeadline};
+use crate::aws::WorkDeadline;
 
 /// A call that takes longer isn't answered at all.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
@@ -25,11 +23,6 @@ fn budget(deadline: u64, now: u64) -> (Duration, Duration) {
     let left = left.min(Duration::from_mins(15));
     let to_answer = (left / 10).clamp(Duration::from_millis(100).min(left / 2), Duration::from_secs(2));
     (left.saturating_sub(to_answer), (left / 4).min(LONGEST_CALL))
-}
-
-/// A call that isn't answered in time may have taken effect all the same.
-pub(super) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
-    timeout(bound, call).await.unwrap_or_else(|_| Err(AwsError::timed_out(bound)))
 }
 
 #[cfg(test)]

@@ -17,11 +17,10 @@ use aws_sdk_ecs::{
 use super::{
     answer::{RunTaskFailure, RunTaskOutput},
     config::DispatcherConfig,
-    deadline::within,
-    task::{RunningOverride, Task, TaskContainer},
+    task::{RunningOverride, Task, TaskContainer, task_size},
     task_overrides::TaskOverrides,
 };
-use crate::aws::{AwsClients, AwsError};
+use crate::aws::{AwsClients, AwsError, within};
 
 /// One task to be started.
 #[derive(Debug)]
@@ -216,6 +215,7 @@ impl From<aws_sdk_ecs::types::Task> for Task {
             stopped_at: task.stopped_at.and_then(|at| at.to_millis().ok()),
             stop_code: task.stop_code.map(|code| code.as_str().to_owned()),
             stopped_reason: task.stopped_reason,
+            size: task_size(task.cpu.as_deref(), task.memory.as_deref()),
             containers: containers
                 .map(|container| TaskContainer {
                     name: container.name.unwrap_or_default(),

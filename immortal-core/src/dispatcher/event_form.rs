@@ -146,7 +146,7 @@ impl EventForm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{context::Context, manifest::Manifest, order::Order};
+    use crate::{context::Context, order::Order};
 
     fn down(
         event: &str,
@@ -154,7 +154,6 @@ mod tests {
         from: EventFormKind,
     ) -> Result<(EventFormKind, EventForm), DoesNotFit> {
         let context = Context { aws_request_id: "r-1".into(), function_name: "ingest".into(), ..Context::default() };
-        let manifest = Manifest::new("h", "p", "1");
         let order = Order {
             event: (),
             context,
@@ -166,7 +165,7 @@ mod tests {
             source: None,
         };
         let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |form| {
-            TaskOverrides::new("runner", &order, form, &manifest)
+            TaskOverrides::new("runner", &order, form, None, None)
         })?;
         assert!(overrides.fit());
         let environment = &overrides.container().environment;

@@ -1,13 +1,13 @@
 //! A failed invocation: whether its event gets an attempt on Fargate.
 
-use tracing::Span;
+use tracing::{Span, info};
 
 use super::{
     batch::{Dispatcher, RecordScope},
     failure_cause::FailureCause,
     invocation_failure::InvocationFailure,
     launch::LaunchPlan,
-    next_step::begins_on_spot,
+    next_step::{begins_on_spot, first_size},
     stopped_task::refused,
     task_order,
     token::TokenOrigin,
@@ -33,12 +33,22 @@ impl Dispatcher {
             series,
             source,
         };
+        if cause == FailureCause::Superseded {
+            info!(request_id, decision = "done", "another attempt has taken its place");
+            return Ok(());
+        }
         if !cause.is_for(self.manifest.on) {
             return Err(self.give_up(scope, &order, 0, None, no_attempt(cause)).await);
         }
         let origin =
             TokenOrigin::Invocation { function: scope.functions.primary.unqualified(), request_id, attempt: 1, series };
-        let plan = LaunchPlan { origin, order, spot: begins_on_spot(&self.manifest), age: scope.age() };
+        let plan = LaunchPlan {
+            origin,
+            order,
+            spot: begins_on_spot(&self.manifest),
+            size: first_size(&self.manifest),
+            age: scope.age(),
+        };
         let result = self.launch(scope, &plan).await;
         self.unless_too_old(scope, &plan.order, 0, result).await
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     manifest::DispatchOn,
-    names::{HANDED_OVER, STOPPED, UNREADABLE_EVENT},
+    names::{HANDED_OVER, STOPPED, SUPERSEDED, UNREADABLE_EVENT},
 };
 
 /// What ended an invocation.
@@ -20,6 +20,8 @@ pub(crate) enum FailureCause {
     Handler,
     /// The event can't be read as the handler's type: no attempt would read it better.
     UnreadableEvent,
+    /// Another attempt has taken its place, and has the event.
+    Superseded,
     /// It was given up once, and a person redrove it.
     Redriven,
 }
@@ -30,7 +32,7 @@ impl FailureCause {
     pub(crate) fn is_for(self, on: DispatchOn) -> bool {
         match self {
             Self::Handler => on == DispatchOn::Any,
-            Self::UnreadableEvent => false,
+            Self::UnreadableEvent | Self::Superseded => false,
             Self::Time | Self::Memory | Self::Crash | Self::NeverRan | Self::Redriven => true,
         }
     }
@@ -43,6 +45,9 @@ impl FailureCause {
     pub(crate) fn of_text(text: &str) -> Self {
         if begins_with(text, UNREADABLE_EVENT) {
             return Self::UnreadableEvent;
+        }
+        if begins_with(text, SUPERSEDED) {
+            return Self::Superseded;
         }
         if is_handed_over(text) || has_timed_out(text) {
             return Self::Time;
@@ -64,6 +69,7 @@ impl FailureCause {
             "" => Self::of_text(message),
             HANDED_OVER | STOPPED => Self::Time,
             UNREADABLE_EVENT => Self::UnreadableEvent,
+            SUPERSEDED => Self::Superseded,
             "Runtime.ExitError" if message.contains(KILLED) => Self::Memory,
             panic if panic.contains(PANIC_TYPE) => Self::of_text(message),
             other => LAMBDA_TYPES.iter().find(|(name, _)| *name == other).map_or(Self::Handler, |(_, cause)| *cause),
@@ -141,6 +147,7 @@ mod tests {
             ("no such table", FailureCause::Handler),
             ("Immortal.UnreadableEvent: the event can't be read as `Export`", FailureCause::UnreadableEvent),
             ("upstream: Immortal.UnreadableEvent: no", FailureCause::Handler),
+            ("Immortal.Superseded: attempt 2 has the event", FailureCause::Superseded),
             ("downstream said: Immortal.HandedOver: x", FailureCause::Handler),
             ("downstream said: Immortal.Stopped: x", FailureCause::Handler),
             ("Immortal.HandedOver", FailureCause::Handler),
@@ -185,6 +192,7 @@ mod tests {
                 FailureCause::Handler,
             ),
             ("RetriesExhausted", true, Some("Immortal.UnreadableEvent"), "", FailureCause::UnreadableEvent),
+            ("RetriesExhausted", true, Some("Immortal.Superseded"), "", FailureCause::Superseded),
             ("RetriesExhausted", true, Some("Runtime.Unknown"), "", FailureCause::Handler),
             (
                 "RetriesExhausted",

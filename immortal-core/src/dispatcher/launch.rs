@@ -24,6 +24,7 @@ use crate::{
     aws::{backoff, error_chain},
     job_object,
     order::{EventForm, Order},
+    task_size::TaskSize,
 };
 
 /// What is to be started.
@@ -31,6 +32,8 @@ pub(super) struct LaunchPlan {
     pub(super) origin: TokenOrigin,
     pub(super) order: Order<JobEvent>,
     pub(super) spot: bool,
+    /// The task's size; `None`: the task definition's.
+    pub(super) size: Option<TaskSize>,
     /// How long ago the failure's message was sent, or the task before this one stopped.
     pub(super) age: Duration,
 }
@@ -176,7 +179,9 @@ impl Dispatcher {
         plan: &LaunchPlan,
         from: Option<EventFormKind>,
     ) -> Result<(EventFormKind, TaskOverrides), String> {
-        let with = |form: &EventForm| TaskOverrides::new(&self.config.container, &plan.order, form, &self.manifest);
+        let with = |form: &EventForm| {
+            TaskOverrides::new(&self.config.container, &plan.order, form, plan.size, self.manifest.storage)
+        };
         if let (JobEvent::Formed(form), None) = (&plan.order.event, from)
             && self.config.transport.takes(form)
         {

@@ -10,6 +10,7 @@ use crate::{
     exit::{RunnerExit, SIGKILL},
     manifest::{DispatchOn, Manifest},
     order::Order,
+    task_size::TaskSize,
 };
 
 /// At most so many interruptions, then a job is given up: something else than bad luck is wrong.
@@ -23,6 +24,8 @@ const SPOT_INTERRUPTIONS: u32 = 2;
 pub(crate) enum NextStep {
     /// Nothing: the handler succeeded.
     Done,
+    /// Nothing: another attempt has the event.
+    Superseded,
     /// Another task.
     Attempt(NextAttempt),
     /// The job is given up: why, and what to fix.
@@ -39,6 +42,8 @@ pub(crate) struct NextAttempt {
     pub(crate) delay: Duration,
     /// Whether it goes to Spot.
     pub(crate) spot: bool,
+    /// Its size; `None`: the task definition's.
+    pub(crate) size: Option<TaskSize>,
 }
 
 /// How a task ended, as ECS tells of it.
@@ -60,6 +65,7 @@ pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &
     let end = task_end(task);
     match (exit, end) {
         (Some(RunnerExit::Succeeded), _) => return NextStep::Done,
+        (Some(RunnerExit::Superseded), _) => return NextStep::Superseded,
         (Some(RunnerExit::CannotRun), _) => {
             return give_up(
                 "the runner, or the handler's own check of the event, refused it for good; its log says why",
@@ -83,7 +89,11 @@ pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &
     }
     if !is_interrupted && order.attempt.saturating_sub(order.interruptions) >= manifest.attempts {
         let attempts = manifest.attempts;
-        let fix = if is_memory_kill(task, container) { "raise `memory`" } else { "its log says why" };
+        let fix = match manifest.memory_max {
+            _ if !is_memory_kill(task, container) => "its log says why",
+            None => "raise `memory`, or let it grow by `memory_max`",
+            Some(_) => "raise `memory`, or `memory_max`",
+        };
         return give_up(&format!("that was the last of {attempts} attempts, interruptions not counted; {fix}"));
     }
     NextStep::Attempt(NextAttempt {
@@ -91,6 +101,7 @@ pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &
         interruptions,
         delay: if is_interrupted { start_delay(interruptions) } else { Duration::ZERO },
         spot: manifest.spot && interruptions < SPOT_INTERRUPTIONS && !has_no_capacity(task),
+        size: next_size(task, end == TaskEnd::Exited && is_memory_kill(task, container), manifest),
     })
 }
 
@@ -98,6 +109,20 @@ pub(crate) fn next_step(task: &Task, container: &str, order: &Order, manifest: &
 #[must_use]
 pub(crate) fn begins_on_spot(manifest: &Manifest) -> bool {
     manifest.spot
+}
+
+/// The size of a series' first attempt; `None`: the task definition's.
+#[must_use]
+pub(crate) fn first_size(manifest: &Manifest) -> Option<TaskSize> {
+    Some(TaskSize { cpu: manifest.cpu?, memory: manifest.memory? })
+}
+
+/// The size of the attempt after a stopped task: that task's own, or a larger one where memory killed it.
+fn next_size(task: &Task, is_memory_kill: bool, manifest: &Manifest) -> Option<TaskSize> {
+    let first = first_size(manifest)?;
+    let own = task.size.unwrap_or(first);
+    let grown = manifest.memory_max.filter(|_| is_memory_kill).and_then(|most| own.grown(first.cpu, most));
+    Some(grown.unwrap_or(own))
 }
 
 /// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes where

@@ -40,6 +40,7 @@ fn after(task: &Task, attempt: (u32, u32), manifest: &Manifest) -> Result<(u32, 
     match next_step(task, "runner", &order(attempt.0, attempt.1), manifest) {
         NextStep::Attempt(next) => Ok((next.attempt, next.interruptions)),
         NextStep::Done => Err("done"),
+        NextStep::Superseded => Err("superseded"),
         NextStep::GiveUp(_) => Err("given up"),
     }
 }
@@ -51,6 +52,9 @@ fn by_exit_code_then_by_stop_code_and_reason() {
         ((Some(0), EXITED, "", (1, 0)), Err("done")),
         ((Some(0), "SpotInterruption", "", (1, 0)), Err("done")),
         ((Some(0), "UserInitiated", "", (1, 0)), Err("done")),
+        // Another attempt has the event.
+        ((Some(4), EXITED, "", (3, 0)), Err("superseded")),
+        ((Some(4), "SpotInterruption", "", (1, 0)), Err("superseded")),
         // What can't succeed.
         ((Some(2), EXITED, "", (1, 0)), Err("given up")),
         ((Some(2), "SpotInterruption", "", (1, 0)), Err("given up")),
@@ -161,7 +165,7 @@ fn the_delay_grows_with_each_interruption_and_only_then() {
 #[test]
 fn the_next_order_is_the_same_with_its_number() {
     let before = order(1, 0);
-    let next = NextAttempt { attempt: 2, interruptions: 1, delay: Duration::ZERO, spot: false };
+    let next = NextAttempt { attempt: 2, interruptions: 1, delay: Duration::ZERO, spot: false, size: None };
     let after = next_order(&before, &next);
     assert_eq!((after.attempt, after.interruptions), (2, 1));
     let same = Order { attempt: 1, interruptions: 0, ..after };
@@ -177,4 +181,45 @@ fn a_kill_for_memory_is_named() {
     };
     assert!(text.contains("OutOfMemoryError: Container killed due to memory usage"), "{text}");
     assert!(text.contains("raise `memory`"), "{text}");
+}
+
+#[test]
+fn memory_grows_after_a_kill_for_memory_and_only_then() {
+    let manifest = MANIFEST.task_size(1024, 2048).memory_max(8192);
+    let small = Some(TaskSize { cpu: 1024, memory: 2048 });
+    let grown = Some(TaskSize { cpu: 1024, memory: 4096 });
+    let largest = Some(TaskSize { cpu: 1024, memory: 8192 });
+    let named = |code| {
+        let mut task = task(Some(code), EXITED, "Essential container in task exited");
+        task.containers[1].reason = Some("OutOfMemoryError: Container killed due to memory usage".into());
+        task
+    };
+    let table = [
+        // What stopped, its size, and the size of what follows.
+        (task(Some(137), EXITED, ""), small, grown),
+        (named(137), small, grown),
+        (named(1), grown, largest),
+        (named(137), largest, largest),
+        // A task that doesn't say its size had the first one.
+        (named(137), None, grown),
+        // Any other end leaves it, also after it has grown.
+        (task(Some(1), EXITED, ""), small, small),
+        (task(Some(139), EXITED, ""), grown, grown),
+        (task(Some(137), "SpotInterruption", ""), grown, grown),
+        (task(Some(137), EXITED, MAINTENANCE), grown, grown),
+        (task(Some(143), EXITED, ""), largest, largest),
+        (task(None, "TaskFailedToStart", ""), grown, grown),
+        (task(Some(3), EXITED, ""), None, small),
+    ];
+    let size_after = |task: &Task, manifest: &Manifest| match next_step(task, "runner", &order(1, 0), manifest) {
+        NextStep::Attempt(next) => next.size,
+        other => panic!("{other:?}"),
+    };
+    for (stopped, size, expected) in table {
+        let stopped = Task { size, ..stopped };
+        assert_eq!(size_after(&stopped, &manifest), expected, "{stopped:?}");
+        assert_eq!(size_after(&stopped, &MANIFEST), None, "without `memory` the definition has the size");
+        let without_growth = MANIFEST.task_size(1024, 2048);
+        assert_eq!(size_after(&stopped, &without_growth), size.or(small), "without `memory_max` it stays");
+    }
 }

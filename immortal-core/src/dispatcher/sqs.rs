@@ -11,10 +11,9 @@ use aws_sdk_sqs::{
 
 use super::{
     dead_letter::DeadLetter,
-    deadline::within,
     message_attribute::{AttributeValue, MessageAttribute},
 };
-use crate::aws::{AwsClients, AwsError};
+use crate::aws::{AwsClients, AwsError, within};
 
 /// SQS, as the dispatcher asks it.
 #[derive(Clone, Debug)]

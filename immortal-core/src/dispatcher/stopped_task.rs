@@ -16,7 +16,7 @@ use super::{
     token::TokenOrigin,
     unfinished::{RecordResult, UnfinishedRecord},
 };
-use crate::{exit::RunnerExit, order::Order};
+use crate::{exit::RunnerExit, job_object::progress_key, order::Order};
 
 /// An event whose task stopped so long ago may have been handled since: its client token is forgotten.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
@@ -48,6 +48,11 @@ impl Dispatcher {
             NextStep::Done => {
                 info!(request_id, task = arn, decision = "done", attempt = order.attempt, "the handler succeeded");
                 self.clean_up(scope, &restricted).await;
+                Ok(())
+            }
+            NextStep::Superseded => {
+                let attempt = order.attempt;
+                info!(request_id, task = arn, decision = "done", attempt, "another attempt has taken its place");
                 Ok(())
             }
             NextStep::GiveUp(why) => Err(self.give_up(scope, &restricted, order.attempt, Some(&task), &why).await),
@@ -88,11 +93,20 @@ impl Dispatcher {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
             return Ok(());
         }
-        info!(request_id, task = task.arn, decision = "next attempt", attempt = next.attempt, next.interruptions);
+        let memory = next.size.map(|size| size.memory);
+        info!(
+            request_id,
+            task = task.arn,
+            decision = "next attempt",
+            attempt = next.attempt,
+            next.interruptions,
+            memory
+        );
         let plan = LaunchPlan {
             origin: TokenOrigin::Task(task.arn.clone()),
             order: next_order(order, next),
             spot: next.spot,
+            size: next.size,
             age: stopped_for.max(scope.age()),
         };
         self.launch(scope, &plan).await
@@ -100,12 +114,18 @@ impl Dispatcher {
 
     /// Deletes what was kept for a job that has succeeded. What can't be deleted expires with the bucket's rule.
     async fn clean_up(&self, scope: &RecordScope, order: &Order<JobEvent>) {
-        let Some((bucket, key)) = order.event.object() else { return };
-        if let Err(error) = self.calls.delete_object(bucket, key, scope.deadline).await {
-            warn!(
-                request_id = order.context.aws_request_id,
-                "the event of a finished job is left in its bucket: {error}"
-            );
+        let request_id = order.context.aws_request_id.as_str();
+        let event = order.event.object();
+        // Whether the handler saves progress isn't known here, and a DELETE costs nothing.
+        let progress_key = progress_key(&scope.functions.primary.name, request_id);
+        let bucket = self.config.transport.bucket().filter(|_| cfg!(feature = "large-events"));
+        let progress = bucket.map(|bucket| (bucket, progress_key.as_str()));
+        for (what, (bucket, key)) in
+            event.map(|it| ("event", it)).into_iter().chain(progress.map(|it| ("progress", it)))
+        {
+            if let Err(error) = self.calls.delete_object(bucket, key, scope.deadline).await {
+                warn!(request_id, "the {what} of a finished job is left in its bucket: {error}");
+            }
         }
     }
 

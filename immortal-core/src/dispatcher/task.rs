@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::value::RawValue;
 
-use crate::{context::is_printable, exit::RunnerExit};
+use crate::{context::is_printable, exit::RunnerExit, task_size::TaskSize};
 
 /// A task, from an `ECS Task State Change` event or from `DescribeTasks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) struct Task {
     pub(crate) stop_code: Option<String>,
     /// Why it stopped, in ECS's words.
     pub(crate) stopped_reason: Option<String>,
+    /// Its size, where ECS told it as two numbers.
+    pub(crate) size: Option<TaskSize>,
     pub(crate) containers: Vec<TaskContainer>,
     /// What its containers were told, container by container.
     pub(crate) overrides: Vec<RunningOverride>,
@@ -103,6 +105,7 @@ impl From<TaskDescription> for Task {
             stopped_at: task.stopped_at.as_deref().and_then(crate::aws::unix_milliseconds),
             stop_code: task.stop_code,
             stopped_reason: task.stopped_reason,
+            size: task_size(task.cpu.as_deref(), task.memory.as_deref()),
             containers: task.containers,
             overrides: task.overrides.container_overrides.into_iter().map(DescribedOverride::into_override).collect(),
         }
@@ -129,6 +132,10 @@ struct TaskDescription {
     stop_code: Option<String>,
     #[serde(deserialize_with = "lenient")]
     stopped_reason: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    cpu: Option<String>,
+    #[serde(deserialize_with = "lenient")]
+    memory: Option<String>,
     #[serde(deserialize_with = "readable_items")]
     containers: Vec<TaskContainer>,
     #[serde(deserialize_with = "lenient")]
@@ -167,6 +174,11 @@ impl DescribedOverride {
     }
 }
 
+/// ECS tells a task's size as texts: `"1024"` units and `"4096"` MiB.
+pub(super) fn task_size(cpu: Option<&str>, memory: Option<&str>) -> Option<TaskSize> {
+    Some(TaskSize { cpu: cpu?.parse().ok()?, memory: memory?.parse().ok()? })
+}
+
 /// A value, or the default where it is of another kind.
 fn lenient<'de, T: DeserializeOwned + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(serde_json::from_str(Box::<RawValue>::deserialize(deserializer)?.get()).unwrap_or_default())
@@ -192,7 +204,7 @@ mod tests {
     #[test]
     fn an_event_is_read_leniently() {
         let task = Task::from_event(
-            r#"{"taskArn":"t","lastStatus":"STOPPED","clusterArn":"c","stopCode":"EssentialContainerExited",
+            r#"{"taskArn":"t","lastStatus":"STOPPED","clusterArn":"c","cpu":"1024","memory":"4096","stopCode":"EssentialContainerExited",
                 "containers":[{"name":"log"},{"name":"runner","exitCode":137,"reason":"OutOfMemoryError"}],
                 "overrides":{"containerOverrides":[{"name":"log"},{"name":"runner","environment":[{"name":"A","value":"1"}]}]},
                 "version":5,"attachments":[]}"#,
@@ -200,6 +212,7 @@ mod tests {
         .expect("an event");
         assert!(task.is_stopped());
         assert_eq!((task.exit_code("runner"), task.exit_code("log"), task.exit_code("x")), (Some(137), None, None));
+        assert_eq!(task.size, Some(TaskSize { cpu: 1024, memory: 4096 }));
         assert_eq!(task.containers[1].reason.as_deref(), Some("OutOfMemoryError"));
         assert_eq!(task.environment("runner"), Some([("A".to_owned(), "1".to_owned())].as_slice()));
         assert_eq!((task.environment("log"), task.environment("x")), (None, None));
@@ -229,7 +242,7 @@ mod tests {
         ];
         for (exit_code, expected) in table {
             let task = Task::from_event(&format!(
-                r#"{{"taskArn":"t","lastStatus":"STOPPED","clusterArn":7,"stopCode":{{}},"stoppedReason":[],"createdAt":"x",
+                r#"{{"taskArn":"t","lastStatus":"STOPPED","clusterArn":7,"cpu":1024,"memory":"4 GB","stopCode":{{}},"stoppedReason":[],"createdAt":"x",
                     "containers":[5,{{"name":null,"exitCode":9}},{{"name":"runner","exitCode":{exit_code}}}],
                     "overrides":{{"containerOverrides":[null,{{"name":1}},
                         {{"name":"runner","environment":[{{"name":"A","value":1}},{{"name":"B","value":"2"}},"C"]}}]}}}}"#
@@ -238,7 +251,7 @@ mod tests {
             assert_eq!(task.exit_code("runner"), expected, "{exit_code}");
             let variables = [("A".to_owned(), String::new()), ("B".to_owned(), "2".to_owned())];
             assert_eq!(task.environment("runner"), Some(variables.as_slice()));
-            assert!(task.stop_code.is_none() && task.cluster.is_none());
+            assert!(task.stop_code.is_none() && task.cluster.is_none() && task.size.is_none());
         }
     }
 }

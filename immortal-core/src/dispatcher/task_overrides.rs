@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::next_step::MOST_INTERRUPTIONS;
 use crate::{
-    manifest::{MOST_ATTEMPTS, Manifest},
+    manifest::MOST_ATTEMPTS,
     names::env,
     order::{EventForm, Order},
+    task_size::TaskSize,
 };
 
 /// `overrides` may hold 8,192 characters, their JSON included (`botocore:ecs:RunTaskRequest.overrides`). Whether these
@@ -15,6 +16,9 @@ pub(crate) const LONGEST: usize = 7_900;
 
 /// The last series for which there is room: each begins with a redrive, which a person makes.
 const MOST_SERIES: u32 = 9_999;
+
+/// The largest task that Fargate has: a job's tasks may grow to it.
+const LARGEST_SIZE: TaskSize = TaskSize { cpu: 32_768, memory: 249_856 };
 
 /// What one task is told: an order for one container, and the size of both.
 ///
@@ -68,18 +72,24 @@ impl std::fmt::Debug for OrderVariable {
 }
 
 impl TaskOverrides {
-    /// The overrides for an order, in the size that the manifest asks for.
+    /// The overrides for an order, and for the size and the storage in GiB that aren't left to the task definition.
     ///
     /// The size is the task's only: beside a sidecar a container of that size would be more than the task.
     #[must_use]
-    pub(crate) fn new<E>(container: &str, order: &Order<E>, event: &EventForm, manifest: &Manifest) -> Self {
+    pub(crate) fn new<E>(
+        container: &str,
+        order: &Order<E>,
+        event: &EventForm,
+        size: Option<TaskSize>,
+        storage: Option<u32>,
+    ) -> Self {
         let integer = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
         let variables = order.to_variables(event).into_iter().map(|(name, value)| OrderVariable { name, value });
         Self {
             containers: [ContainerOverride { name: container.to_owned(), environment: variables.collect() }],
-            cpu: manifest.cpu.map(|cpu| cpu.to_string()),
-            memory: manifest.memory.map(|memory| memory.to_string()),
-            ephemeral_storage: integer(manifest.storage).map(|size_in_gib| EphemeralStorage { size_in_gib }),
+            cpu: size.map(|size| size.cpu.to_string()),
+            memory: size.map(|size| size.memory.to_string()),
+            ephemeral_storage: integer(storage).map(|size_in_gib| EphemeralStorage { size_in_gib }),
         }
     }
 
@@ -108,7 +118,12 @@ impl TaskOverrides {
         let own = self.container().environment.iter().filter(|own| largest.iter().any(|(name, _)| *name == own.name));
         let own: usize = own.map(with_comma).sum();
         let reserved = largest.map(|(name, value)| OrderVariable { name, value: value.to_string() });
-        self.length().saturating_add(reserved.iter().map(with_comma).sum::<usize>().saturating_sub(own))
+        let growth = |number: &Option<String>, largest: u32| {
+            number.as_ref().map_or(0, |number| largest.to_string().len().saturating_sub(number.len()))
+        };
+        let growth = growth(&self.cpu, LARGEST_SIZE.cpu) + growth(&self.memory, LARGEST_SIZE.memory);
+        let reserved = reserved.iter().map(with_comma).sum::<usize>().saturating_sub(own);
+        self.length().saturating_add(reserved).saturating_add(growth)
     }
 
     /// Whether they are short enough to be sent, in this attempt and in each later one.
@@ -142,8 +157,8 @@ mod tests {
     use super::*;
     use crate::context::Context;
 
-    fn of(order: &Order, manifest: &Manifest) -> TaskOverrides {
-        TaskOverrides::new("runner", order, &order.event, manifest)
+    fn of(order: &Order, size: Option<TaskSize>) -> TaskOverrides {
+        TaskOverrides::new("runner", order, &order.event, size, None)
     }
 
     fn order(event: &str) -> Order {
@@ -161,9 +176,8 @@ mod tests {
 
     #[test]
     fn the_size_is_the_tasks_and_not_the_containers() {
-        let manifest =
-            Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), ..Manifest::new("h", "p", "1") };
-        let overrides = of(&order("1"), &manifest);
+        let (order, size) = (order("1"), TaskSize { cpu: 1024, memory: 4096 });
+        let overrides = TaskOverrides::new("runner", &order, &order.event, Some(size), Some(50));
         let json = serde_json::to_string(&overrides).expect("plain data");
         assert!(json.starts_with(
             r#"{"containerOverrides":[{"name":"runner","environment":[{"name":"AWS_LAMBDA_FUNCTION_EVENT","value":"1"}"#
@@ -174,13 +188,13 @@ mod tests {
 
     #[test]
     fn what_the_task_definition_says_is_left_to_it() {
-        let json = serde_json::to_string(&of(&order("1"), &Manifest::new("h", "p", "1")));
+        let json = serde_json::to_string(&of(&order("1"), None));
         assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
     }
 
     #[test]
     fn escaping_and_bytes_count() {
-        let length = |event: &str| of(&order(event), &Manifest::new("h", "p", "1")).length();
+        let length = |event: &str| of(&order(event), None).length();
         let plain = length("0");
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
@@ -189,21 +203,23 @@ mod tests {
 
     #[test]
     fn what_fits_as_attempt_1_fits_as_the_last_one() {
-        let manifest = Manifest::new("h", "p", "1");
-        let overrides =
-            |attempt, interruptions, event: &str| of(&Order { attempt, interruptions, ..order(event) }, &manifest);
+        let overrides = |attempt, interruptions, memory, event: &str| {
+            let size = TaskSize { cpu: memory / 4, memory };
+            of(&Order { attempt, interruptions, ..order(event) }, Some(size))
+        };
         let series = serde_json::to_string(&OrderVariable { name: env::SERIES, value: MOST_SERIES.to_string() });
         let series = series.expect("plain data").len() + 1;
         let (mut fitting, mut too_long) = (0, 0);
         for length in 7_400..7_800 {
             let event = format!("\"{}\"", "a".repeat(length));
-            let first = overrides(1, 0, &event);
-            for (attempt, interruptions) in [(9, 0), (10, 0), (10, 9), (30, 20)] {
-                let later = overrides(attempt, interruptions, &event);
+            let first = overrides(1, 0, 1024, &event);
+            for (attempt, interruptions, memory) in [(9, 0, 8192), (10, 0, 16_384), (10, 9, 122_880), (30, 20, 122_880)]
+            {
+                let later = overrides(attempt, interruptions, memory, &event);
                 assert_eq!(later.longest(), first.longest(), "each attempt has the same room");
                 assert!(!first.fit() || later.length() + series <= LONGEST, "{length} {attempt} {interruptions}");
             }
-            let room_left = overrides(30, 20, &event).length() + series <= LONGEST;
+            let room_left = overrides(30, 20, 122_880, &event).length() + series <= LONGEST;
             assert_eq!(first.fit(), room_left, "{length}: no more room than that is kept");
             *(if first.fit() { &mut fitting } else { &mut too_long }) += 1;
         }

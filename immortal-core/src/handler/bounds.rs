@@ -87,10 +87,10 @@ impl<R: Serialize> HandlerResponse for R {}
             `immortal::Diagnostic`, and derive `Debug`",
     note = "the errors of `anyhow`, `eyre` and `miette` need the feature of that name of `immortal-lambda`"
 )]
-pub trait HandlerError: Into<Diagnostic> + Debug {}
+pub trait HandlerError: Into<Diagnostic> + Debug + 'static {}
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<Diagnostic> + Debug> HandlerError for E {}
+impl<E: Into<Diagnostic> + Debug + 'static> HandlerError for E {}
 
 /// A function that makes a handler's state `S`.
 ///

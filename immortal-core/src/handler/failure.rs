@@ -4,7 +4,7 @@ use std::{any::Any, fmt};
 
 use lambda_runtime::Diagnostic;
 
-use super::bounds::HandlerError;
+use super::{bounds::HandlerError, own_error::diagnostic_of};
 use crate::names::UNREADABLE_EVENT;
 
 /// How long a message may be, in bytes of its JSON.
@@ -42,7 +42,7 @@ impl From<HandlerFailure> for Diagnostic {
 impl HandlerFailure {
     pub(super) fn of_handler(error: impl HandlerError) -> Self {
         let shown = format!("{error:?}");
-        Self { shown, diagnostic: bounded(error.into()) }
+        Self { shown, diagnostic: bounded(diagnostic_of(error)) }
     }
 
     pub(super) fn unreadable_event(error: &serde_path_to_error::Error<serde_json::Error>, wanted: &str) -> Self {

@@ -41,7 +41,21 @@ struct ArmedHandOver {
     timer: OnceLock<Option<HandOverTimer>>,
 }
 
+/// The hand-over of the service that this process serves.
+static OF_PROCESS: OnceLock<HandOver> = OnceLock::new();
+
+/// When the handler of the invocation at hand is told that its hand-over is near; `None` where there is no hand-over.
+pub(crate) fn stop_notice() -> Option<Instant> {
+    OF_PROCESS.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
+}
+
 impl HandOver {
+    /// Makes it the one that [`stop_notice`] asks.
+    pub(super) fn of_process(self) -> Self {
+        OF_PROCESS.get_or_init(|| self.clone());
+        self
+    }
+
     /// Whether the hand-over is on is decided once, from `grace` in milliseconds and the environment.
     pub(super) fn new(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let armed = is_on(grace, lookup).then(|| ArmedHandOver {
@@ -63,7 +77,9 @@ impl HandOver {
     fn arm(&self, deadline_ms: u64) -> Option<AnswerClaim> {
         let armed = self.0.as_ref()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-        let at = Instant::now().checked_add(time_to_run(deadline_ms, now, armed.grace)?)?;
+        let left = HandOverTimes::new(deadline_ms, now, armed.grace)?;
+        let now = Instant::now();
+        let (notice, at) = (now.checked_add(left.notice)?, now.checked_add(left.hand_over)?);
         let timer = armed.timer.get_or_init(|| {
             let own = Arc::clone(armed);
             match HandOverTimer::start(move || hand_over(std::mem::take(&mut *own.pending()))) {
@@ -76,7 +92,7 @@ impl HandOver {
                 }
             }
         });
-        Some(timer.as_ref()?.arm(at))
+        Some(timer.as_ref()?.arm(notice, at))
     }
 }
 
@@ -94,10 +110,23 @@ fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
         && number(env::MAX_CONCURRENCY).is_none_or(|invocations| invocations <= 1)
 }
 
-/// How long the handler may run until its event is handed over; `None` for a deadline that is already past.
-fn time_to_run(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Duration> {
-    let left = Duration::from_millis(deadline_ms).checked_sub(now).filter(|left| !left.is_zero())?;
-    left.checked_sub(grace.min(left / 10))
+/// How long the handler may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct HandOverTimes {
+    /// Until it is told that its hand-over is near, if it asks.
+    notice: Duration,
+    /// Until its event is handed over.
+    hand_over: Duration,
+}
+
+impl HandOverTimes {
+    /// `None` for a deadline that is already past.
+    fn new(deadline_ms: u64, now: Duration, grace: Duration) -> Option<Self> {
+        let left = Duration::from_millis(deadline_ms).checked_sub(now).filter(|left| !left.is_zero())?;
+        let grace = grace.min(left / 10);
+        let hand_over = left.checked_sub(grace)?;
+        Some(Self { notice: hand_over.saturating_sub(grace / 2), hand_over })
+    }
 }
 
 /// Gives the event up, and restarts the process. When that fails the process ends, which Lambda takes for a crash, so the
@@ -163,19 +192,23 @@ mod tests {
     fn grace_is_a_tenth_of_the_time_at_most() {
         let now = Duration::from_secs(1_000_000);
         let in_ms = |left: u64| 1_000_000_000 + left;
-        let table: &[(u64, u64, Option<u64>)] = &[
-            (in_ms(900_000), 10_000, Some(890_000)),
-            (in_ms(100_000), 10_000, Some(90_000)),
-            (in_ms(3_000), 10_000, Some(2_700)),
-            (in_ms(3_000), 100, Some(2_900)),
+        let table = [
+            (in_ms(900_000), 10_000, Some((885_000, 890_000))),
+            (in_ms(100_000), 10_000, Some((85_000, 90_000))),
+            (in_ms(3_000), 10_000, Some((2_550, 2_700))),
+            (in_ms(3_000), 100, Some((2_850, 2_900))),
             (in_ms(0), 10_000, None),
             (600_000, 10_000, None),
             (0, 10_000, None),
         ];
         for (deadline, grace, expected) in table {
-            let time = time_to_run(*deadline, now, Duration::from_millis(*grace));
-            assert_eq!(time, expected.map(Duration::from_millis), "{deadline} {grace}");
+            let times = HandOverTimes::new(deadline, now, Duration::from_millis(grace));
+            let expected = expected.map(|(notice, hand_over)| HandOverTimes {
+                notice: Duration::from_millis(notice),
+                hand_over: Duration::from_millis(hand_over),
+            });
+            assert_eq!(times, expected, "{deadline} {grace}");
         }
-        assert!(time_to_run(u64::MAX, now, Duration::from_secs(10)).is_some());
+        assert!(HandOverTimes::new(u64::MAX, now, Duration::from_secs(10)).is_some());
     }
 }

@@ -6,6 +6,7 @@ pub mod bounds;
 mod failure;
 mod handover;
 pub(crate) mod json_handler;
+mod own_error;
 mod service;
 
 use std::{
@@ -16,17 +17,20 @@ use std::{
 
 use futures_core::Stream;
 use lambda_runtime::{
-    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service, layers::TracingLayer,
-    service_fn, tower::util::MapRequestLayer,
+    Diagnostic, Error, IntoFunctionResponse, LambdaEvent, LambdaInvocation, Runtime, Service,
+    layers::TracingLayer,
+    service_fn,
+    tower::util::{MapFutureLayer, MapRequestLayer},
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::handover::stop_notice;
 use self::{
     failure::{HandlerFailure, bounded, panic_message},
     handover::{Guarded, HandOver},
     service::{EventBytes, SkippedPayload, TypedService},
 };
-use crate::{lambda_errors, manifest::Manifest, names::env, stderr};
+use crate::{lambda_errors, manifest::Manifest, names::env, stderr, stopping};
 
 /// Variables that Lambda always sets, and `lambda_runtime` panics without.
 const REQUIRED: [&str; 4] =
@@ -75,7 +79,7 @@ pub(crate) async fn run<A, F, R, B, S, D, E>(manifest: &Manifest, service: F) ->
 where
     F: Service<LambdaEvent<A>, Response = R>,
     F::Future: Future<Output = Result<R, F::Error>>,
-    F::Error: Into<Diagnostic> + Debug,
+    F::Error: Into<Diagnostic> + Debug + 'static,
     A: for<'de> Deserialize<'de>,
     R: IntoFunctionResponse<B, S>,
     B: Serialize,
@@ -101,14 +105,21 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    let handover = HandOver::new(grace, |name| std::env::var(name).ok());
+    let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
+    #[cfg(feature = "progress")]
+    let service = crate::progress::Finishing(service);
     let guarded = Guarded::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);
         bytes.move_from(&mut invocation);
         invocation
     });
-    Runtime::new(guarded).layer(noting).layer(TracingLayer::new()).run().await
+    let answering = MapFutureLayer::new(|answered| async {
+        let answered = answered.await;
+        stopping::answered();
+        answered
+    });
+    Runtime::new(guarded).layer(noting).layer(answering).layer(TracingLayer::new()).run().await
 }
 
 fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     batch_failures::BatchFailures,
     exit::RunnerExit,
-    names::{UNREADABLE_EVENT, env},
+    names::{STOPPED, SUPERSEDED, UNREADABLE_EVENT, env},
     order::EventSource,
     runtime_api::{AnswerBody, Invocation, InvocationAnswer, RuntimeApi},
 };
@@ -158,16 +158,15 @@ fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
     match (end, cut) {
         (AttemptEnd::Answered(InvocationAnswer::Response(_)), _) => RunnerExit::Succeeded,
         (_, Some(CutShort::Limit)) => RunnerExit::LimitReached,
-        (AttemptEnd::Answered(InvocationAnswer::Error(failure)), _)
-            if error_type(failure).as_deref() == Some(UNREADABLE_EVENT) =>
-        {
-            RunnerExit::CannotRun
+        (AttemptEnd::Answered(InvocationAnswer::Error(failure)), _) => match error_type(failure).as_deref() {
+            Some(UNREADABLE_EVENT) => RunnerExit::CannotRun,
+            Some(STOPPED) => RunnerExit::Stopped,
+            Some(SUPERSEDED) => RunnerExit::Superseded,
+            _ => RunnerExit::HandlerFailed,
+        },
+        (AttemptEnd::Answered(InvocationAnswer::InitError(_)) | AttemptEnd::MessageFailed { .. }, _) => {
+            RunnerExit::HandlerFailed
         }
-        (
-            AttemptEnd::Answered(InvocationAnswer::Error(_) | InvocationAnswer::InitError(_))
-            | AttemptEnd::MessageFailed { .. },
-            _,
-        ) => RunnerExit::HandlerFailed,
         (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Told)) => {
             RunnerExit::Stopped
         }

@@ -252,11 +252,10 @@ fn how_it_ends_by_answer_process_and_cut() {
     };
     let error =
         || AttemptEnd::Answered(InvocationAnswer::Error(ReportedError { error_type: None, body: Bytes::new() }));
-    let unreadable = r#"{"errorType":"Immortal.UnreadableEvent","errorMessage":"no"}"#;
-    let unreadable = AttemptEnd::Answered(InvocationAnswer::Error(ReportedError {
-        error_type: Some("unhandled".into()),
-        body: unreadable.into(),
-    }));
+    let ours = |error_type: &str| {
+        let body = format!(r#"{{"errorType":"Immortal.{error_type}","errorMessage":"no"}}"#).into();
+        AttemptEnd::Answered(InvocationAnswer::Error(ReportedError { error_type: Some("unhandled".into()), body }))
+    };
     let missing =
         || AttemptEnd::Answered(InvocationAnswer::Missing(ReportedError { error_type: None, body: Bytes::new() }));
     let failed = || AttemptEnd::MessageFailed {
@@ -271,7 +270,12 @@ fn how_it_ends_by_answer_process_and_cut() {
         (response(), Some(CutShort::Told), RunnerExit::Succeeded),
         (response(), Some(CutShort::Limit), RunnerExit::Succeeded),
         (error(), None, RunnerExit::HandlerFailed),
-        (unreadable, None, RunnerExit::CannotRun),
+        (ours("UnreadableEvent"), None, RunnerExit::CannotRun),
+        (ours("Stopped"), Some(CutShort::Told), RunnerExit::Stopped),
+        (ours("Stopped"), None, RunnerExit::Stopped),
+        (ours("Stopped"), Some(CutShort::Limit), RunnerExit::LimitReached),
+        (ours("Superseded"), None, RunnerExit::Superseded),
+        (ours("Superseded"), Some(CutShort::Told), RunnerExit::Superseded),
         (error(), Some(CutShort::Told), RunnerExit::HandlerFailed),
         (error(), Some(CutShort::Limit), RunnerExit::LimitReached),
         (missing(), None, RunnerExit::Unanswered),

@@ -34,6 +34,7 @@ const DROPPED: &[&str] = &[
     env::HANDLER_PATH,
     env::INTERRUPTIONS,
     env::LIMIT,
+    env::SERIES,
 ];
 
 /// The script that would start the runtime in its place; it is ignored.
@@ -76,6 +77,9 @@ pub(super) fn of_child(
     set(env::ATTEMPT, order.attempt.to_string());
     if order.series > 0 {
         set(env::SERIES, order.series.to_string());
+    }
+    if let Some(bucket) = own(env::EVENT_BUCKET) {
+        set(env::EVENT_BUCKET, bucket);
     }
     // Said, since the name of a primary may end as a dispatcher's does.
     set(env::ROLE, "handler".to_owned());
@@ -201,6 +205,7 @@ mod tests {
             ("AWS_LAMBDA_FUNCTION_EVENT", "1"),
             ("IMMORTAL_ROLE", "runner"),
             ("HOME", "/root"),
+            ("IMMORTAL_EVENT_BUCKET", "events"),
             ("AWS_REGION", "eu-central-1"),
             ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x"),
             ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x"),
@@ -221,6 +226,7 @@ mod tests {
                 "AWS_REGION=eu-west-1",
                 "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/x",
                 "IMMORTAL_ATTEMPT=2",
+                "IMMORTAL_EVENT_BUCKET=events",
                 "IMMORTAL_ROLE=handler",
                 "LAMBDA_RUNTIME_DIR=/var/runtime",
                 "LAMBDA_TASK_ROOT=/var/task",

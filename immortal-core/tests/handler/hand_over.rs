@@ -85,6 +85,53 @@ fn a_hand_over_that_fails_ends_the_process_whoever_reads_its_log() {
     assert_eq!(function.code_within(PATIENCE), Some(1));
 }
 
+#[test]
+fn a_handler_that_asks_is_told_before_and_may_end_early() {
+    const TEST: &str = "hand_over::a_handler_that_asks_is_told_before_and_may_end_early";
+    if is_function(TEST) {
+        serve();
+    }
+    let (function, api) = start(TEST, &[], Duration::from_secs(2));
+    for request in ["r-1", "r-2"] {
+        let given_at = Instant::now();
+        api.expect_next(&json!("obey"));
+        let error = api.expect_post(&format!("/2018-06-01/runtime/invocation/{request}/error"));
+        let elapsed = given_at.elapsed();
+        assert!(elapsed >= Duration::from_millis(1_600), "told {elapsed:?} after the start of two seconds");
+        assert_eq!(error.body["errorType"], "Immortal.Stopped");
+        let message = error.body["errorMessage"].as_str().expect("a message");
+        assert!(message.starts_with("Immortal.Stopped: "), "{message}");
+    }
+    function.end();
+    api.expect_nothing_more();
+}
+
+#[test]
+fn on_fargate_a_handler_that_asks_is_told_by_sigterm() {
+    const TEST: &str = "hand_over::on_fargate_a_handler_that_asks_is_told_by_sigterm";
+    if is_function(TEST) {
+        serve();
+    }
+    let (function, api) = start(TEST, &[("IMMORTAL_ATTEMPT", "1")], PATIENCE);
+    api.expect_next(&json!("obey"));
+    let pid = function.id().to_string();
+    let status = format!("/proc/{pid}/status");
+    // Bit 14 of what it catches: SIGTERM.
+    let catches = || {
+        let status = std::fs::read_to_string(&status).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux says so");
+        u64::from_str_radix(caught.trim(), 16).expect("hexadecimal") & (1 << 14) > 0
+    };
+    while !catches() {
+        std::thread::yield_now();
+    }
+    let told = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(told.expect("there is a kill").success());
+    let error = api.expect_post("/2018-06-01/runtime/invocation/r-1/error");
+    assert_eq!(error.body["errorType"], "Immortal.Stopped");
+    function.end();
+}
+
 /// The handler ends just when its event is handed over, over and over: what follows an answer is always `/next`.
 #[test]
 fn one_answer_in_the_same_moment() {
@@ -130,6 +177,10 @@ async fn handler(event: LambdaEvent<Value>) -> Result<u32, Error> {
             std::hint::spin_loop();
         },
         Value::String(text) if text == "wait" => std::future::pending().await,
+        Value::String(text) if text == "obey" => {
+            immortal_core::stopping::stopping().await;
+            return Err(immortal_core::stopping::Stopped.into());
+        }
         Value::String(text) if text == "panic" => panic!("on purpose"),
         event => {
             let end = Instant::now() + Duration::from_millis(event["busy"].as_u64().unwrap_or(0));

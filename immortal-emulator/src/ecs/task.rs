@@ -185,10 +185,8 @@ impl EcsTask {
         };
         let attempt = self.environment.get(immortal_core::names::env::ATTEMPT);
         let attempt = attempt.and_then(|attempt| attempt.parse().ok());
-        events
-            .platform
-            .journal
-            .note(self.source(), EntryKind::TaskStarted { attempt, spot: self.launch == LaunchKind::Spot });
+        let spot = self.launch == LaunchKind::Spot;
+        events.platform.journal.note(self.source(), EntryKind::TaskStarted { attempt, spot, memory: self.size.1 });
         self.change(&events, |state| {
             state.last_status = "RUNNING";
             state.started = Some(events.platform.now());
@@ -208,6 +206,9 @@ impl EcsTask {
                     process.exited().await
                 }
         };
+        if process.is_out_of_memory() {
+            container_reason = Some(OUT_OF_MEMORY);
+        }
         let stopping = self.told_to_stop();
         let (code, reason) = match (stopping, container_reason) {
             (Some(stopping), _) => (stopping.code, stopping.reason),

@@ -14,6 +14,14 @@ pub(super) fn exited(request_id: &str, status: ExitStatus) -> InvocationFailure 
     InvocationFailure::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
 }
 
+/// Lambda's words for a sandbox that used more memory than its function has.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>
+pub(super) fn out_of_memory(request_id: &str) -> InvocationFailure {
+    let message = format!("RequestId: {request_id} Error: Runtime exited with error: signal: killed");
+    InvocationFailure::new("Runtime.OutOfMemory", message)
+}
+
 /// Signals as Go's `syscall` package spells them, which Lambda's messages do.
 fn signal_name(signal: i32) -> String {
     match signal {

@@ -40,7 +40,7 @@ impl FunctionVersion {
         let end = match self.ready_sandbox(platform, &source, &request.id).await {
             Ok(sandbox) => {
                 let end = self.invoke(platform, &sandbox, request).await;
-                if !matches!(end, Err(SandboxEnd::TimedOut | SandboxEnd::Exited(_))) {
+                if !matches!(end, Err(SandboxEnd::TimedOut | SandboxEnd::Exited(_) | SandboxEnd::OutOfMemory)) {
                     lock(&self.pool.idle).push(sandbox);
                 }
                 end
@@ -61,6 +61,11 @@ impl FunctionVersion {
             }
             Err(SandboxEnd::Exited(status)) => {
                 let failed = exit::exited(&request.id, status);
+                platform.journal.note(source, failed.entry_kind());
+                Err(failed)
+            }
+            Err(SandboxEnd::OutOfMemory) => {
+                let failed = exit::out_of_memory(&request.id);
                 platform.journal.note(source, failed.entry_kind());
                 Err(failed)
             }
@@ -136,6 +141,7 @@ impl FunctionVersion {
             working_directory: root,
             directory,
             source: Arc::clone(&source),
+            memory: self.function.memory,
         };
         let process = ChildProcess::start(platform, setup).await?;
         Ok(Sandbox { process, api, source })
@@ -173,7 +179,7 @@ impl FunctionVersion {
                 // It may have answered with its last breath, and the answer is still on its way through the socket.
                 match timeout(Duration::from_millis(100), &mut answering).await {
                     Ok(answer) => answer,
-                    Err(_) => return Err(SandboxEnd::Exited(status)),
+                    Err(_) => return Err(sandbox.end(status)),
                 }
             }
             () = sleep_until(deadline) => {

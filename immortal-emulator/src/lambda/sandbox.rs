@@ -42,10 +42,16 @@ impl SandboxPool {
 pub(super) enum SandboxEnd {
     TimedOut,
     Exited(ExitStatus),
+    OutOfMemory,
     Failed(InvocationFailure),
 }
 
 impl Sandbox {
+    /// The end of its process.
+    pub(super) fn end(&self, status: ExitStatus) -> SandboxEnd {
+        if self.process.is_out_of_memory() { SandboxEnd::OutOfMemory } else { SandboxEnd::Exited(status) }
+    }
+
     pub(super) async fn until_ready(&self, deadline: Instant) -> Result<(), SandboxEnd> {
         tokio::select! {
             biased;
@@ -53,7 +59,7 @@ impl Sandbox {
                 RuntimeStart::Waiting => Ok(()),
                 RuntimeStart::InitError(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
             },
-            status = self.process.exited() => Err(SandboxEnd::Exited(status)),
+            status = self.process.exited() => Err(self.end(status)),
             () = sleep_until(deadline) => Err(SandboxEnd::TimedOut),
         }
     }

@@ -110,6 +110,8 @@ pub enum EntryKind {
         attempt: Option<u32>,
         /// Whether it runs on Spot capacity.
         spot: bool,
+        /// The task's memory, in MiB.
+        memory: u32,
     },
     /// A task was told to stop.
     TaskStopping { stop_code: StopCode },

@@ -13,6 +13,7 @@ mod form;
 mod ids;
 mod journal;
 mod locking;
+mod memory;
 mod options;
 mod process;
 mod registry;

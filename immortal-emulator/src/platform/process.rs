@@ -8,7 +8,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,7 @@ use tokio::{
 
 use super::{
     journal::{EntrySource, OutputStream},
+    memory::kib_in_use,
     registry::{kill_group, pid_of},
     shared::Platform,
 };
@@ -33,7 +37,11 @@ pub(crate) struct ChildProcess {
     directory: TempDir,
     exit: watch::Receiver<Option<ExitStatus>>,
     output: Arc<[ProcessOutput; 2]>,
+    is_out_of_memory: Arc<AtomicBool>,
 }
+
+/// How often a process's memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where a process's lines belong just now.
 pub(crate) type SharedSource = Arc<Mutex<EntrySource>>;
@@ -51,12 +59,14 @@ pub(crate) struct ProcessSetup {
     /// A directory of its own, which is gone with it.
     pub(crate) directory: TempDir,
     pub(crate) source: SharedSource,
+    /// With more memory in use than so many MiB it is killed.
+    pub(crate) memory: u32,
 }
 
 impl ChildProcess {
     pub(crate) async fn start(
         platform: &Arc<Platform>,
-        ProcessSetup { owner, command, environment, working_directory, directory, source }: ProcessSetup,
+        ProcessSetup { owner, command, environment, working_directory, directory, source, memory }: ProcessSetup,
     ) -> io::Result<Self> {
         let [program, arguments @ ..] = &command[..] else {
             return Err(io::Error::new(ErrorKind::InvalidInput, "there is no command"));
@@ -92,7 +102,10 @@ impl ChildProcess {
             Arc::clone(&output),
             sender,
         ));
-        Ok(Self { pid, directory, exit, output })
+        let is_out_of_memory = Arc::<AtomicBool>::default();
+        let watch = MemoryWatch { pid, memory, directory: directory.path().into() };
+        tokio::spawn(watch.kill_beyond_limit(exit.clone(), Arc::clone(&is_out_of_memory)));
+        Ok(Self { pid, directory, exit, output, is_out_of_memory })
     }
 
     /// Waits for the end of the process; all its lines are noted before it returns.
@@ -104,6 +117,11 @@ impl ChildProcess {
 
     pub(crate) fn has_exited(&self) -> bool {
         self.exit.borrow().is_some()
+    }
+
+    /// Whether it was killed because it had more memory in use than it may.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        self.is_out_of_memory.load(Ordering::Acquire)
     }
 
     /// Notes the lines that it has written so far.
@@ -129,6 +147,32 @@ impl ChildProcess {
 impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// The limit of a process and all that it starts.
+struct MemoryWatch {
+    pid: Pid,
+    /// In MiB.
+    memory: u32,
+    directory: PathBuf,
+}
+
+impl MemoryWatch {
+    async fn kill_beyond_limit(self, mut exit: watch::Receiver<Option<ExitStatus>>, killed: Arc<AtomicBool>) {
+        let limit = u64::from(self.memory) * 1024;
+        loop {
+            tokio::select! {
+                _ = exit.wait_for(Option::is_some) => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            if kib_in_use(self.pid.as_raw_nonzero().get()) > limit {
+                // Before the kill: whoever learns of the end asks why.
+                killed.store(true, Ordering::Release);
+                kill_group(self.pid, &self.directory);
+                return;
+            }
+        }
     }
 }
 

@@ -249,3 +249,17 @@ async fn twenty_calls_a_second_are_all_there_are() {
     }
     assert!((1..=40).contains(&throttled), "{throttled} of 60");
 }
+
+#[tokio::test]
+async fn a_task_that_outgrows_its_memory_is_killed() {
+    let emulator = emulator().await;
+    // What it ends with stays in the memory of `tail`: more than the 512 MiB that the task has.
+    emulator.register_task_definition(shell("head -c 900000000 /dev/zero | tail -c 900000000 | sleep 60"));
+    let client = ecs(&emulator).await;
+    let task = run(&client).send().await.expect("accepted").tasks()[0].task_arn().expect("there").to_owned();
+    let (exit_code, stop_code, _) = stopped(&emulator).await;
+    assert_eq!((exit_code, stop_code), (Some(137), StopCode::EssentialContainerExited));
+    let described = client.describe_tasks().tasks(task).send().await.expect("known");
+    let reason = described.tasks()[0].containers()[0].reason().expect("a reason");
+    assert_eq!(reason, "OutOfMemoryError: Container killed due to memory usage");
+}

@@ -263,3 +263,13 @@ async fn get_function_reports_a_version_and_where_its_code_lies() {
     let error = client.get_function().function_name("ingest").send().await.expect_err("scripted");
     assert_eq!(error.code(), Some("TooManyRequestsException"));
 }
+
+#[tokio::test]
+async fn a_sandbox_that_outgrows_its_memory_is_killed() {
+    let emulator = emulator().await;
+    let growing = script("#!/bin/sh\nhead -c 300000000 /dev/zero | tail -c 300000000 | sleep 60\n");
+    emulator.deploy(Function { zip: growing.into(), memory: 128, ..function() }).expect("sound");
+    let (error, told) = call(&emulator, &json!(1)).await;
+    assert_eq!((error.as_deref(), &told["errorType"]), (Some("Unhandled"), &json!("Runtime.OutOfMemory")));
+    assert!(told["errorMessage"].as_str().expect("a text").ends_with("signal: killed"), "{told}");
+}

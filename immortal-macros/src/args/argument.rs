@@ -7,6 +7,7 @@ pub(crate) enum AttributeArgument {
     Init,
     Cpu,
     Memory,
+    MemoryMax,
     Storage,
     Spot,
     Attempts,
@@ -18,10 +19,11 @@ pub(crate) enum AttributeArgument {
 
 impl AttributeArgument {
     /// In the order in which messages name them.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Init,
         Self::Cpu,
         Self::Memory,
+        Self::MemoryMax,
         Self::Storage,
         Self::Spot,
         Self::Attempts,
@@ -53,6 +55,7 @@ impl AttributeArgument {
             Self::Init => ("init", "init = connect"),
             Self::Cpu => ("cpu", "cpu = 1024"),
             Self::Memory => ("memory", "memory = 4096"),
+            Self::MemoryMax => ("memory_max", "memory_max = \"16 GB\""),
             Self::Storage => ("storage", "storage = 100"),
             Self::Spot => ("spot", "spot = true"),
             Self::Attempts => ("attempts", "attempts = 3"),

@@ -22,6 +22,7 @@ pub(crate) struct AttributeArgs {
     pub(crate) init: Option<ExprPath>,
     pub(crate) cpu: Option<GivenValue<u32>>,
     pub(crate) memory: Option<GivenValue<u32>>,
+    pub(crate) memory_max: Option<GivenValue<u32>>,
     pub(crate) storage: Option<u32>,
     pub(crate) spot: Option<bool>,
     pub(crate) attempts: Option<u32>,
@@ -82,6 +83,7 @@ impl AttributeArgs {
             errors.push(error);
         }
         args.check_size(errors);
+        args.check_growth(errors);
         args
     }
 
@@ -112,6 +114,7 @@ impl AttributeArgs {
             AttributeArgument::Init => self.init = Some(values::init(input)?),
             AttributeArgument::Cpu => self.cpu = Some(values::cpu(input)?),
             AttributeArgument::Memory => self.memory = Some(values::memory(input)?),
+            AttributeArgument::MemoryMax => self.memory_max = Some(values::memory_max(input)?),
             AttributeArgument::Storage => self.storage = Some(values::within(input, "storage", "GiB", 21, 200)?),
             AttributeArgument::Spot => self.spot = Some(values::spot(input)?),
             AttributeArgument::Attempts => {
@@ -146,6 +149,23 @@ impl AttributeArgs {
             }
             (None, Some(memory)) if !self.was_given(AttributeArgument::Cpu) => {
                 errors.at(memory.span, "`memory` needs `cpu` beside it, since Fargate has only certain pairs of them");
+            }
+            _ => {}
+        }
+    }
+
+    fn check_growth(&self, errors: &mut CompileErrors) {
+        let Some(most) = self.memory_max else { return };
+        match (self.memory, self.cpu) {
+            (None, _) if !self.was_given(AttributeArgument::Memory) => {
+                errors.at(most.span, "`memory_max` needs `memory` beside it, from which the memory grows");
+            }
+            (Some(memory), _) if most.value < memory.value => {
+                errors.at(most.span, "`memory_max` is not less than `memory`, from which the memory grows");
+            }
+            (Some(_), Some(cpu)) if !task_size::is_memory_from(cpu.value, most.value) => {
+                let problem = format!("Fargate has no task of {} MiB with {} CPU units or more", most.value, cpu.value);
+                errors.at(most.span, problem);
             }
             _ => {}
         }
@@ -186,6 +206,7 @@ mod tests {
                 (AttributeArgument::Init, args.init.is_some()),
                 (AttributeArgument::Cpu, args.cpu.is_some()),
                 (AttributeArgument::Memory, args.memory.is_some()),
+                (AttributeArgument::MemoryMax, args.memory_max.is_some()),
                 (AttributeArgument::Storage, args.storage.is_some()),
                 (AttributeArgument::Spot, args.spot.is_some()),
                 (AttributeArgument::Attempts, args.attempts.is_some()),

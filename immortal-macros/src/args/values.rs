@@ -49,6 +49,15 @@ pub(super) fn memory(input: ParseStream<'_>) -> Result<GivenValue<u32>> {
     )
 }
 
+pub(super) fn memory_max(input: ParseStream<'_>) -> Result<GivenValue<u32>> {
+    size(
+        input,
+        task_size::memory_from_text,
+        task_size::is_memory,
+        "`memory_max` is 512 to 249856 MiB, in the steps that Fargate has, or a text such as \"16 GB\"",
+    )
+}
+
 fn size(
     input: ParseStream<'_>,
     from_text: fn(&str) -> Option<u32>,

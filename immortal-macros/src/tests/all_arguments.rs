@@ -28,6 +28,7 @@ fn main() -> ::std::process::ExitCode {
                     ::core::env!("CARGO_PKG_VERSION"),
                 )
                 .task_size(1024, 4096)
+                .memory_max(16384)
                 .storage(100)
                 .spot(true)
                 .attempts(5)

@@ -51,7 +51,7 @@ fn with_state() {
 fn all_arguments() {
     check(
         quote! {
-            init = connect, cpu = "1 vCPU", memory = "4 GB", storage = 100, spot = true, attempts = 5, on = killed,
+            init = connect, cpu = "1 vCPU", memory = "4 GB", memory_max = "16 GB", storage = 100, spot = true, attempts = 5, on = killed,
             grace = "1500ms", limit = "6h", crate = crate::vendor::immortal
         },
         &quote! {

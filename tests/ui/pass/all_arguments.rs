@@ -5,6 +5,7 @@ use serde_json::Value;
     init = setup::Table::open,
     cpu = "1 vCPU",
     memory = "4 GB",
+    memory_max = "16 GB",
     storage = 100,
     spot = true,
     attempts = 10,

@@ -22,6 +22,8 @@ struct TimelineTask {
     in_handler: bool,
     /// It stopped, and the event of that isn't in the queue yet.
     stop_is_news: bool,
+    /// Its memory in MiB, once it runs.
+    memory: Option<u32>,
 }
 
 impl TimelineTasks {
@@ -34,7 +36,10 @@ impl TimelineTasks {
     /// Keeps track of what happens to a task.
     pub(super) fn note(&mut self, arn: &str, what: &EntryKind) {
         match what {
-            EntryKind::TaskStarted { attempt, .. } => self.task(arn).attempt = *attempt,
+            EntryKind::TaskStarted { attempt, memory, .. } => {
+                let task = self.task(arn);
+                (task.attempt, task.memory) = (*attempt, Some(*memory));
+            }
             EntryKind::TaskStopped { .. } => self.task(arn).stop_is_news = true,
             _ => (),
         }
@@ -44,6 +49,13 @@ impl TimelineTasks {
     pub(super) fn name(&self, arn: &str) -> String {
         let id = || format!("task {}", arn.rsplit('/').next().unwrap_or_default());
         self.find(arn).and_then(TimelineTask::name).unwrap_or_else(id)
+    }
+
+    /// By how much memory, in MiB, a task has more than the one that ran before it: from, to.
+    pub(super) fn growth(&self, arn: &str) -> Option<(u32, u32)> {
+        let at = self.tasks.iter().position(|task| task.arn == arn)?;
+        let before = self.tasks[..at].iter().rev().find_map(|task| task.memory)?;
+        self.tasks[at].memory.filter(|memory| *memory > before).map(|memory| (before, memory))
     }
 
     /// The task whose stop event comes into the queue next.
@@ -70,7 +82,14 @@ impl TimelineTasks {
         let at = known.unwrap_or(self.tasks.len());
         if known.is_none() {
             let (arn, series) = (arn.to_owned(), self.series);
-            self.tasks.push(TimelineTask { arn, attempt: None, series, in_handler: false, stop_is_news: false });
+            self.tasks.push(TimelineTask {
+                arn,
+                attempt: None,
+                series,
+                in_handler: false,
+                stop_is_news: false,
+                memory: None,
+            });
         }
         &mut self.tasks[at]
     }
@@ -95,10 +114,14 @@ impl TimelineTask {
     }
 }
 
-pub(super) fn line(what: &EntryKind) -> Option<(LineKind, String)> {
+/// `growth` is by how much memory the task has more than the one before it: from, to.
+pub(super) fn line(what: &EntryKind, growth: Option<(u32, u32)>) -> Option<(LineKind, String)> {
     Some(match what {
-        EntryKind::TaskStarted { spot: true, .. } => (LineKind::Step, "the task begins, on Spot".to_owned()),
-        EntryKind::TaskStarted { spot: false, .. } => (LineKind::Step, "the task begins".to_owned()),
+        EntryKind::TaskStarted { spot, .. } => {
+            let spot = if *spot { ", on Spot" } else { "" };
+            let growth = growth.map(|(from, to)| format!(", with {to} MiB of memory instead of {from}"));
+            (LineKind::Step, format!("the task begins{spot}{}", growth.unwrap_or_default()))
+        }
         EntryKind::TaskStopping { stop_code } => (LineKind::Bad, format!("told to stop: {}", stop_code.as_str())),
         EntryKind::TaskStopped { exit_code: Some(0), .. } => {
             (LineKind::Good, "the handler succeeded: exit 0".to_owned())

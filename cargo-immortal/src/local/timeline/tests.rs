@@ -108,6 +108,11 @@ fn what_happens_to_functions_and_queues_is_a_line_or_nothing() {
         ),
         (lambda("ingest"), failed("Boom"), Some("! Lambda ingest: failed: Boom: no")),
         (lambda("ingest"), failed("&alloc::boxed::Box<dyn core::error::Error>"), Some("! Lambda ingest: failed: no")),
+        (
+            lambda("ingest"),
+            failed("Immortal.Stopped"),
+            Some("  Lambda ingest: ends early, as it was told to before its deadline"),
+        ),
         (lambda("ingest"), failed(HANDED_OVER), Some("  Lambda ingest: hands the event over, before its deadline")),
         (lambda("ingest"), EntryKind::Retrying { after: second }, Some("  Lambda ingest: Lambda tries again in 1.0 s")),
         (
@@ -169,7 +174,7 @@ fn what_happens_to_a_task_is_a_line_or_nothing() {
         (task(), log(OutputStream::Stderr), Some(". Fargate, task abc: read it")),
         (
             task(),
-            EntryKind::TaskStarted { attempt: Some(2), spot: true },
+            EntryKind::TaskStarted { attempt: Some(2), spot: true, memory: 2048 },
             Some("  Fargate, attempt 2: the task begins, on Spot"),
         ),
         (task(), log(OutputStream::Stderr), Some(". Fargate, attempt 2: read it")),
@@ -217,7 +222,7 @@ fn the_status_is_what_runs() {
     let runs = |text: &str| Some(text.to_owned());
     assert_eq!(status(lambda("ingest"), EntryKind::Started { attempt: 1 }), runs("ingest runs in Lambda"));
     assert_eq!(status(lambda("ingest"), EntryKind::TimedOut { after: Duration::ZERO }), None);
-    let started = EntryKind::TaskStarted { attempt: Some(1), spot: false };
+    let started = EntryKind::TaskStarted { attempt: Some(1), spot: false, memory: 2048 };
     assert_eq!(status(lambda("ingestDlq"), EntryKind::Started { attempt: 1 }), runs("ingestDlq runs in Lambda"));
     assert_eq!(status(task(), started), runs("ingest runs on Fargate, attempt 1"));
     let done = EntryKind::Answered { body: Bytes::new() };
@@ -225,4 +230,18 @@ fn the_status_is_what_runs() {
     let stopped =
         EntryKind::TaskStopped { exit_code: Some(0), stop_code: StopCode::UserInitiated, reason: String::new() };
     assert_eq!(status(task(), stopped), None);
+}
+
+#[test]
+fn a_task_that_has_more_memory_than_the_one_before_it_says_so() {
+    let mut timeline = timeline(false);
+    let mut begins = |arn: &str, memory| {
+        let source = EntrySource::Task { arn: arn.into(), started_by: None };
+        let kind = EntryKind::TaskStarted { attempt: Some(1), spot: false, memory };
+        let lines = timeline.lines(&JournalEntry { at: Duration::ZERO, source, kind }, &no_letter);
+        lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
+    };
+    assert_eq!(begins("task/1", 2048), ["the task begins"]);
+    assert_eq!(begins("task/2", 2048), ["the task begins"]);
+    assert_eq!(begins("task/3", 4096), ["the task begins, with 4096 MiB of memory instead of 2048"]);
 }

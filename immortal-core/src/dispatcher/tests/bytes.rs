@@ -15,8 +15,8 @@ use crate::{
         task_overrides::TaskOverrides,
     },
     job_object,
-    manifest::Manifest,
     order::{EventForm, Order},
+    task_size::TaskSize,
 };
 
 /// JSON as text, with all that a reader might make something else of.
@@ -136,7 +136,7 @@ proptest! {
 
     #[test]
     fn an_event_survives_every_shape_and_every_form(event in json()) {
-        let manifest = Manifest { cpu: Some(16_384), memory: Some(122_880), storage: Some(200), ..Manifest::new("h", "p", "1") };
+        let size = Some(TaskSize { cpu: 16_384, memory: 122_880 });
         let transport = EventTransport::Inline { bucket: Some("events".to_owned()) };
         for shape in shapes(&event) {
             let failure = failure(&shape);
@@ -153,7 +153,7 @@ proptest! {
                     series: 0,
                     source: None,
                 };
-                let with = |form: &EventForm| TaskOverrides::new("runner", &order, form, &manifest);
+                let with = |form: &EventForm| TaskOverrides::new("runner", &order, form, size, Some(200));
                 let (kind, overrides) = event_form::first_fitting(&event, &transport, &key, from, with).expect("it fits");
                 prop_assert!(kind >= from);
                 let order = received(&overrides);

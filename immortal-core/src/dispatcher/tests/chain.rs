@@ -13,6 +13,7 @@ use super::service::{NOW, Service, ServiceFault, invoke, invoke_for};
 use crate::{
     dispatcher::{invocation_failure::tests::PRIMARY, task_overrides::TaskOverrides},
     manifest::{DispatchOn, Manifest},
+    task_size::TaskSize,
 };
 
 pub(super) fn manifest() -> Manifest {
@@ -63,14 +64,15 @@ async fn what_is_measured_is_what_is_sent() {
         Manifest { cpu: Some(1024), memory: Some(4096), storage: Some(50), limit: Some(1_500), ..manifest() };
     let event = "{\"a\":\"\\u0001\\\"\\\\ä😀\u{7f}\\n\",\n\t\"b\":1e400}";
     let variables = [("IMMORTAL_SECURITY_GROUPS", "sg-1"), ("IMMORTAL_ASSIGN_PUBLIC_IP", "DISABLED")];
-    let dispatcher = service.dispatcher(&variables, manifest.clone()).await;
+    let dispatcher = service.dispatcher(&variables, manifest).await;
     assert!(named(&invoke(&dispatcher, &one(event)).await.expect("an answer")).is_empty());
     let text = service.with(|state| state.calls[0].clone());
     let call: Value = serde_json::from_str(&text).expect("JSON");
     let lookup = |name: &str| variable(&call, name);
     let order = crate::order::Order::from_variables(lookup).expect("our own order");
-    let mirror =
-        serde_json::to_string(&TaskOverrides::new("runner", &order, &order.event, &manifest)).expect("plain data");
+    let size = Some(TaskSize { cpu: 1024, memory: 4096 });
+    let mirror = TaskOverrides::new("runner", &order, &order.event, size, Some(50));
+    let mirror = serde_json::to_string(&mirror).expect("plain data");
     assert!(text.contains(&format!("\"overrides\":{mirror}")), "{text}\n{mirror}");
     assert_eq!(variable(&call, "AWS_LAMBDA_FUNCTION_EVENT").as_deref(), Some(event));
     assert_eq!((order.attempt, order.limit), (1, Some(2)));

@@ -47,6 +47,26 @@ async fn a_stopped_task_is_followed_by_the_next_attempt_once() {
 }
 
 #[tokio::test]
+async fn the_attempt_after_a_kill_for_memory_has_twice_the_memory() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest().task_size(1024, 2048).memory_max(16_384)).await;
+    invoke(&dispatcher, &one("7")).await.expect("attempt 1");
+    for (number, expected) in [("1024", "4096"), ("1024", "8192")].into_iter().enumerate() {
+        let call = last(&service);
+        let arn = format!("arn:aws:ecs:eu-central-1:111111111111:task/default/{}", number + 1);
+        let mut event = stopped(&call, &arn, Some(137), "EssentialContainerExited");
+        event["detail"]["cpu"] = call["overrides"]["cpu"].clone();
+        event["detail"]["memory"] = call["overrides"]["memory"].clone();
+        for _ in 0..2 {
+            invoke(&dispatcher, &event.to_string()).await.expect("the next attempt");
+        }
+        let overrides = &last(&service)["overrides"];
+        assert_eq!((overrides["cpu"].as_str(), overrides["memory"].as_str()), (Some(expected.0), Some(expected.1)));
+        service.with(|state| assert_eq!(state.tasks.len(), number + 2, "{arn}"));
+    }
+}
+
+#[tokio::test]
 async fn overrides_that_the_event_lacks_are_asked_for() {
     let service = Service::start().await;
     let dispatcher = service.dispatcher(&[], manifest()).await;

@@ -24,6 +24,8 @@ struct TimerThread {
 struct TimerState {
     /// When the invocation at hand is handed over, if its claim is still there then.
     due: Option<Instant>,
+    /// When the handler is told that this is near, if it asks.
+    notice: Option<Instant>,
     /// When the thread wakes by itself.
     wakes: Option<Instant>,
 }
@@ -40,16 +42,22 @@ impl HandOverTimer {
     /// Arms the timer for the next invocation, in place of the one before.
     ///
     /// Where the thread wakes early enough by itself it isn't woken: warm invocations cost it nothing.
-    pub(super) fn arm(&self, at: Instant) -> AnswerClaim {
+    pub(super) fn arm(&self, notice: Instant, at: Instant) -> AnswerClaim {
         let mut state = self.0.lock();
         let is_early_enough = state.wakes.is_some_and(|wakes| wakes <= at);
         state.due = Some(at);
+        state.notice = Some(notice);
         self.0.claim.renew();
         drop(state);
         if !is_early_enough {
             self.0.wake.notify_one();
         }
         self.0.claim.clone()
+    }
+
+    /// When the handler of the invocation at hand is told that its hand-over is near.
+    pub(super) fn notice(&self) -> Option<Instant> {
+        self.0.lock().notice
     }
 }
 
@@ -94,11 +102,16 @@ mod tests {
         (timer.expect("a thread"), fired)
     }
 
+    fn arm_in(timer: &HandOverTimer, after: Duration) -> AnswerClaim {
+        let now = Instant::now();
+        timer.arm(now, now + after)
+    }
+
     #[test]
     fn fires_what_is_unclaimed_in_its_time() {
         let (timer, fired) = timer();
         let at = Instant::now() + Duration::from_millis(20);
-        let claim = timer.arm(at);
+        let claim = timer.arm(at, at);
         assert_eq!(fired.recv(), Ok(()));
         assert!(Instant::now() >= at && !claim.take());
     }
@@ -107,7 +120,7 @@ mod tests {
     fn a_later_arm_takes_the_place_of_the_one_before() {
         let (timer, fired) = timer();
         for after in [LONG, Duration::ZERO, LONG, Duration::from_millis(5)] {
-            let claim = timer.arm(Instant::now() + after);
+            let claim = arm_in(&timer, after);
             if after < LONG {
                 assert_eq!(fired.recv(), Ok(()));
             }
@@ -117,11 +130,22 @@ mod tests {
     }
 
     #[test]
+    fn the_notice_is_that_of_the_invocation_at_hand() {
+        let (timer, _fired) = timer();
+        assert_eq!(timer.notice(), None);
+        for after in [1, 2] {
+            let notice = Instant::now() + Duration::from_mins(after);
+            timer.arm(notice, notice + LONG);
+            assert_eq!(timer.notice(), Some(notice));
+        }
+    }
+
+    #[test]
     fn what_is_claimed_never_fires() {
         let (timer, fired) = timer();
-        assert!(timer.arm(Instant::now() + Duration::from_millis(5)).take());
+        assert!(arm_in(&timer, Duration::from_millis(5)).take());
         assert!(fired.recv_timeout(Duration::from_millis(50)).is_err());
-        timer.arm(Instant::now() + Duration::from_millis(10));
+        arm_in(&timer, Duration::from_millis(10));
         assert_eq!(fired.recv(), Ok(()));
         assert!(fired.try_recv().is_err());
     }
@@ -133,7 +157,7 @@ mod tests {
         let mut by_handler = 0;
         for _ in 0..2_000 {
             let at = Instant::now() + Duration::from_micros(300);
-            let claim = timer.arm(at);
+            let claim = timer.arm(at, at);
             while Instant::now() < at {
                 std::hint::spin_loop();
             }

@@ -2,6 +2,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_lambda::types::InvocationType;
+use bytes::Bytes;
 
 use super::{
     super::{
@@ -11,7 +12,10 @@ use super::{
     target::{DestinationArn, DestinationKind},
 };
 use crate::{
-    aws::{AwsClients, AwsError, s3::ObjectStore},
+    aws::{
+        AwsClients, AwsError,
+        s3::{ObjectStore, PutCondition},
+    },
     context::Context,
     function::FunctionName,
     invocation_record::qualified_arn,
@@ -136,9 +140,10 @@ impl DestinationClients {
     pub(super) async fn put(&self, bucket: &str, key: &str, record: &str) -> Result<String, RunnerError> {
         let uri = format!("s3://{bucket}/{key}");
         let what = format!("PutObject of {uri}");
+        let json = Bytes::copy_from_slice(record.as_bytes());
         with_retries(&what, || async {
-            let put = self.objects.put_json(bucket, key, record).await;
-            put.map_err(|error| refused(error, &what, "s3:PutObject on immortal/* in the bucket"))
+            let put = self.objects.put_json(bucket, key, json.clone(), &PutCondition::None).await;
+            put.map(drop).map_err(|error| refused(error, &what, "s3:PutObject on immortal/* in the bucket"))
         })
         .await?;
         Ok(uri)

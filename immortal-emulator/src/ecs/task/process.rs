@@ -44,6 +44,7 @@ impl EcsTask {
             working_directory: root.to_owned(),
             directory,
             source: Arc::new(Mutex::new(self.source())),
+            memory: self.size.1,
         };
         ChildProcess::start(platform, setup).await
     }

@@ -45,7 +45,7 @@ fn answered(body: &'static str) -> (EntrySource, EntryKind) {
 }
 
 fn started(attempt: u32) -> (EntrySource, EntryKind) {
-    (task(), EntryKind::TaskStarted { attempt: Some(attempt), spot: false })
+    (task(), EntryKind::TaskStarted { attempt: Some(attempt), spot: false, memory: 2048 })
 }
 
 fn stopped(exit_code: i32, stop_code: StopCode) -> (EntrySource, EntryKind) {
@@ -229,7 +229,7 @@ fn a_dead_letter_says_why_and_a_redrive_begins_a_series() {
         dispatcher(EntryKind::Started { attempt: 1 }),
         (EntrySource::Api, called("RunTask", 200, None)),
         answered(DONE),
-        (again.clone(), EntryKind::TaskStarted { attempt: Some(1), spot: true }),
+        (again.clone(), EntryKind::TaskStarted { attempt: Some(1), spot: true, memory: 2048 }),
         (again, stopped(0, StopCode::EssentialContainerExited).1),
         queued(Some("r-1")),
     ];
