@@ -47,7 +47,7 @@ pub(crate) enum RetryReason {
 
 impl AwsError {
     /// A request that can't be made.
-    #[cfg(any(feature = "dispatcher", not(feature = "large-events")))]
+    #[cfg(any(feature = "dispatcher", feature = "destinations", not(feature = "large-events")))]
     pub(crate) fn unsent(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Unsent(Arc::new(error))
     }

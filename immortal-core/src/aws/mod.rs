@@ -4,6 +4,8 @@
 
 mod error;
 mod http;
+#[cfg(any(feature = "dispatcher", feature = "destinations"))]
+mod queue_url;
 mod retry;
 pub(crate) mod s3;
 
@@ -17,6 +19,8 @@ pub(crate) use self::error::ServiceError;
 pub(crate) use self::error::is_capacity;
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
+#[cfg(any(feature = "dispatcher", feature = "destinations"))]
+pub(crate) use self::queue_url::QueueAddresses;
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 pub(crate) use self::retry::backoff;
 #[cfg(any(feature = "dispatcher", feature = "progress"))]

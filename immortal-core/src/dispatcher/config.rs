@@ -222,7 +222,9 @@ fn dead_letter_queue(url: Option<String>, problems: &mut Vec<String>) -> Option<
 }
 
 fn source_queues(list_of_arns: Option<String>, problems: &mut Vec<String>) -> Vec<String> {
-    let queues = list(list_of_arns);
+    let mut queues = list(list_of_arns);
+    queues.sort_unstable();
+    queues.dedup();
     for queue in &queues {
         if QueueArn::parse(queue).is_none() {
             problems.push(format!(

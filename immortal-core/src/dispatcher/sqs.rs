@@ -2,39 +2,24 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::{
-    Client,
-    config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _},
-    primitives::Blob,
-    types::MessageAttributeValue,
-};
+use aws_sdk_sqs::{Client, primitives::Blob, types::MessageAttributeValue};
 
 use super::{
     dead_letter::DeadLetter,
     message_attribute::{AttributeValue, MessageAttribute},
 };
-use crate::aws::{AwsClients, AwsError, within};
+use crate::aws::{AwsClients, AwsError, QueueAddresses, within};
 
 /// SQS, as the dispatcher asks it.
 #[derive(Clone, Debug)]
 pub(super) struct SqsClient {
     client: Client,
-    /// Where the queues of the region are; `None` where the SDK knows no endpoint.
-    endpoint: Option<String>,
+    addresses: QueueAddresses,
 }
 
 impl SqsClient {
     pub(super) async fn new(aws: &AwsClients) -> Self {
-        let config = &aws.config;
-        let params = Params::builder()
-            .set_region(config.region().map(|region| region.as_ref().to_owned()))
-            .set_endpoint(config.endpoint_url().map(str::to_owned));
-        let endpoint = match params.build() {
-            Ok(params) => DefaultResolver::new().resolve_endpoint(&params).await.ok(),
-            Err(_) => None,
-        };
-        let endpoint = endpoint.map(|endpoint| endpoint.url().trim_end_matches('/').to_owned());
-        Self { client: Client::new(config), endpoint }
+        Self { client: Client::new(&aws.config), addresses: QueueAddresses::of(&aws.config).await }
     }
 
     /// Sends a dead letter to the queue of this URL.
@@ -59,14 +44,10 @@ impl SqsClient {
         delay: Duration,
         bound: Duration,
     ) -> Result<(), AwsError> {
-        let Some(endpoint) = &self.endpoint else { return Err(AwsError::unsent(NoEndpoint)) };
+        let url = self.addresses.url(queue.account, queue.name)?;
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        let call = self
-            .client
-            .change_message_visibility()
-            .queue_url(format!("{endpoint}/{}/{}", queue.account, queue.name))
-            .receipt_handle(receipt)
-            .visibility_timeout(seconds);
+        let call =
+            self.client.change_message_visibility().queue_url(url).receipt_handle(receipt).visibility_timeout(seconds);
         within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
     }
 }
@@ -86,10 +67,6 @@ impl<'a> QueueArn<'a> {
         }
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the SDK knows no endpoint of SQS for this region")]
-struct NoEndpoint;
 
 #[cfg(test)]
 mod tests {

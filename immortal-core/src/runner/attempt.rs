@@ -41,6 +41,8 @@ pub(super) struct AttemptOutcome {
     pub(super) exit: RunnerExit,
     pub(super) end: AttemptEnd,
     pub(super) max_memory_mb: Option<u64>,
+    /// When the task was told to stop, where it was.
+    pub(super) told_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,7 +77,7 @@ pub(super) async fn run(
     let mut answer = std::pin::pin!(api.invoke(invocation));
     let mut cut = None;
     let mut start_by = Some(Instant::now() + bounds.start_timeout);
-    let (mut terminate_at, mut kill_at) = (None, None);
+    let (mut terminate_at, mut kill_at, mut told_at) = (None, None, None);
     let (mut samples, mut looks) = (every(Duration::from_secs(1)), every(LOOK_EVERY));
     let mut max_memory_mb = None;
     let end = loop {
@@ -105,6 +107,7 @@ pub(super) async fn run(
             () = stop.told(), if cut.is_none() => {
                 cut = Some(CutShort::Told);
                 let now = Instant::now();
+                told_at = Some(now);
                 terminate_at = Some(now + bounds.stop_timeout.saturating_sub(LAST_CALL));
                 kill_at = Some(now + bounds.stop_timeout.saturating_sub(GRACE));
                 tracing::warn!("the task is told to stop; the handler has until shortly before the stop timeout to answer");
@@ -141,7 +144,7 @@ pub(super) async fn run(
         Some(EventSource::Sqs) => of_message(end, &request_id),
         None => end,
     };
-    AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb }
+    AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb, told_at }
 }
 
 /// Reads a response as the mapping of the message's queue would; the message's id is the request's.

@@ -135,7 +135,15 @@ async fn invoke(
     report.end(&outcome);
     #[cfg(feature = "destinations")]
     if let AttemptEnd::Answered(InvocationAnswer::Response(response)) = &outcome.end {
-        Box::pin(destination::deliver(order, config, &identity, (&event, response), &prepared.aws)).await;
+        let delivery = Box::pin(destination::deliver(order, config, &identity, (&event, response), &prepared.aws));
+        tokio::select! {
+            () = delivery => {}
+            // The work is done, and isn't to be done again because its result was late.
+            () = stop.nearly_over(outcome.told_at, config.stop_timeout) => tracing::error!(
+                "the result of request {} is not delivered: the task is told to stop, and its time is over; the result is above",
+                order.context.aws_request_id
+            ),
+        }
     }
     Ok(outcome.exit)
 }

@@ -8,8 +8,8 @@ use super::shape::{self, UnknownInput};
 use crate::names::env;
 
 /// What a dispatcher takes, as a sentence's end.
-const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, and ECS Task \
-                     State Change events";
+const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, messages of \
+                     its source queues, and ECS Task State Change events";
 
 pub(super) fn not_an_object() -> RefusedRecord {
     named("a record that is not a JSON object")
@@ -68,6 +68,13 @@ fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedReco
 
 /// An event without anything that tells of an invocation: most likely a person sent it.
 fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
+    if functions.source_queues.len() > 1 {
+        return RefusedRecord::new(format!(
+            "it names no failed invocation, and none of the source queues of {} as the one that it came from; where it is a \
+             message of one of them, send it to that queue again",
+            env::SOURCE_QUEUES
+        ));
+    }
     RefusedRecord::new(format!(
         "it names no failed invocation, so it looks like an event that was sent by hand; invoke {} with it \
          asynchronously, or send it to the failure queue with a message attribute RequestID",

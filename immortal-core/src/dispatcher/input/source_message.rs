@@ -29,10 +29,10 @@ pub(super) enum MessageOrigin {
 /// Source: `DeadLetterQueueSourceArn` of `botocore:sqs:MessageSystemAttributeName`.
 pub(super) fn origin(record: &JsonObject<'_>, source_queues: &[String]) -> MessageOrigin {
     let moved_from = record.object("attributes").and_then(|attributes| attributes.text("DeadLetterQueueSourceArn"));
-    match moved_from {
+    match moved_from.filter(|queue| record.text("eventSourceARN").as_ref() != Some(queue)) {
         Some(queue) if source_queues.contains(&queue) => MessageOrigin::Source(queue),
-        Some(queue) if record.text("eventSourceARN").as_deref() != Some(&queue) => MessageOrigin::Unlisted(queue),
-        _ => MessageOrigin::Here,
+        Some(queue) => MessageOrigin::Unlisted(queue),
+        None => MessageOrigin::Here,
     }
 }
 
@@ -98,9 +98,9 @@ mod tests {
             let record = JsonObject::read(&json).expect("an object");
             assert_eq!(origin(&record, &[UPLOADS.to_owned()]), expected, "{moved_from:?}");
         }
-        let listed = r#"{"eventSourceARN":"a","attributes":{"DeadLetterQueueSourceArn":"a"}}"#;
-        let record = JsonObject::read(listed).expect("an object");
-        assert_eq!(origin(&record, &["a".to_owned()]), MessageOrigin::Source("a".into()), "what is listed is a source");
+        let own = r#"{"eventSourceARN":"a","attributes":{"DeadLetterQueueSourceArn":"a"}}"#;
+        let record = JsonObject::read(own).expect("an object");
+        assert_eq!(origin(&record, &["a".to_owned()]), MessageOrigin::Here, "it came back, whatever is listed");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     aws::{
-        AwsClients, AwsError,
+        AwsClients, AwsError, QueueAddresses,
         s3::{ObjectStore, PutCondition},
     },
     context::Context,
@@ -26,9 +26,11 @@ use crate::{
 pub(super) struct DestinationClients {
     lambda: aws_sdk_lambda::Client,
     sqs: aws_sdk_sqs::Client,
+    queues: QueueAddresses,
     sns: aws_sdk_sns::Client,
     events: aws_sdk_eventbridge::Client,
     objects: ObjectStore,
+    region: String,
 }
 
 /// What an EventBridge destination's event says of itself, beside the record.
@@ -39,14 +41,16 @@ const EVENT_SOURCE: &str = "lambda";
 const DETAIL_TYPE: &str = "Lambda Function Invocation Result - Success";
 
 impl DestinationClients {
-    pub(super) fn new(aws: &AwsClients) -> Self {
+    pub(super) async fn new(aws: &AwsClients) -> Self {
         let config = &aws.config;
         Self {
             lambda: aws_sdk_lambda::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
+            queues: QueueAddresses::of(config).await,
             sns: aws_sdk_sns::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
             objects: ObjectStore::new(aws),
+            region: config.region().map(|region| region.as_ref().to_owned()).unwrap_or_default(),
         }
     }
 
@@ -81,6 +85,12 @@ impl DestinationClients {
         context: &Context,
         record: String,
     ) -> Result<(), RunnerError> {
+        if destination.region() != self.region {
+            return Err(RunnerError::Permanent(format!(
+                "it is in another region than the task, which is in {}, and Lambda sends results within a region only",
+                self.region
+            )));
+        }
         let (kind, operation, permission) = match destination.kind() {
             DestinationKind::Queue => ("SQS", "SendMessage", "sqs:SendMessage on the queue"),
             DestinationKind::Topic => ("SNS", "Publish", "sns:Publish on the topic"),
@@ -102,9 +112,7 @@ impl DestinationClients {
         let arn = destination.as_str();
         match destination.kind() {
             DestinationKind::Queue => {
-                let queue = self.sqs.get_queue_url().queue_name(destination.name());
-                let queue = queue.queue_owner_aws_account_id(destination.account()).send().await;
-                let url = queue.map_err(AwsError::from)?.queue_url.unwrap_or_default();
+                let url = self.queues.url(destination.account(), destination.name())?;
                 let sent = self.sqs.send_message().queue_url(url).message_body(record).send().await;
                 sent.map(drop).map_err(AwsError::from)?;
             }
@@ -165,9 +173,17 @@ impl From<AwsError> for SendError {
 
 fn refused(error: AwsError, what: &str, permission: &str) -> CallError {
     call_error(error, what, |refusal| {
-        RunnerError::Permanent(format!("{what} was refused: {refusal}; allow the task role {permission}"))
+        let advice = match refusal.code.as_str() {
+            denied if DENIALS.contains(&denied) => format!("; allow the task role {permission}"),
+            _ => String::new(),
+        };
+        RunnerError::Permanent(format!("{what} was refused: {refusal}{advice}"))
     })
 }
+
+/// What these services call a caller that has no right to the call.
+const DENIALS: [&str; 4] =
+    ["AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"];
 
 /// A function without its qualifier, and the qualifier by which its configuration is asked for: `$LATEST` is the function
 /// itself.

@@ -27,12 +27,11 @@ pub(super) async fn deliver(
     (event, response): (&Bytes, &AnswerBody),
     aws: &AwsClients,
 ) {
-    let clients = DestinationClients::new(aws);
-    let destination = match destination_of(order, config, identity, &clients).await {
-        Ok(Some(destination)) => destination,
-        Ok(None) => return,
-        Err(error) => return tracing::warn!("{error}; so it is unknown whether the result has a destination"),
-    };
+    let clients = DestinationClients::new(aws).await;
+    let destination = destination_of(order, config, identity, &clients).await;
+    if let Ok(None) = destination {
+        return;
+    }
     let record = SuccessRecord {
         context: &order.context,
         attempt: order.attempt,
@@ -42,10 +41,17 @@ pub(super) async fn deliver(
     };
     let key = result_key(&identity.name, &order.context.aws_request_id);
     let bucket = config.event_bucket.as_deref();
-    match send(&clients, &destination, &record, bucket, &key).await {
-        Ok(()) => tracing::info!("result delivered to {destination}"),
-        Err(error) => undelivered(&clients, &destination, &record, &error, bucket, &key).await,
-    }
+    let (place, error) = match destination {
+        Ok(None) => return,
+        Err(error) => ("its destination, which is unknown".to_owned(), error),
+        Ok(Some(destination)) => match send(&clients, &destination, &record, bucket, &key).await {
+            Ok(()) => return tracing::info!("result delivered to {destination}"),
+            Err(error) => (destination.to_string(), error),
+        },
+    };
+    let request_id = &order.context.aws_request_id;
+    let kept = keep(&clients, &record, bucket, &key).await;
+    tracing::error!("the result of request {request_id} can't be delivered to {place}: {error}; {kept}");
 }
 
 /// The destination that was set for this task, or that the function names: for the version or alias that was invoked, and
@@ -89,23 +95,15 @@ async fn send(
     clients.send(destination, record.context, record.to_json(&RecordForm::Address(uri))).await
 }
 
-async fn undelivered(
-    clients: &DestinationClients,
-    destination: &DestinationArn,
-    record: &SuccessRecord<'_>,
-    error: &RunnerError,
-    bucket: Option<&str>,
-    key: &str,
-) {
-    let request_id = &record.context.aws_request_id;
-    let kept = match bucket {
-        None => "it is kept nowhere, since IMMORTAL_EVENT_BUCKET of the task is not set".to_owned(),
-        Some(bucket) => match clients.put(bucket, key, &record.to_json(&RecordForm::Whole)).await {
-            Ok(uri) => format!("its record is kept as {uri}"),
-            Err(error) => format!("its record can't be kept either: {error}"),
-        },
+/// Keeps a record in the bucket, and says where, or why not.
+async fn keep(clients: &DestinationClients, record: &SuccessRecord<'_>, bucket: Option<&str>, key: &str) -> String {
+    let Some(bucket) = bucket else {
+        return "it is kept nowhere, since IMMORTAL_EVENT_BUCKET of the task is not set".to_owned();
     };
-    tracing::error!("the result of request {request_id} can't be delivered to {destination}: {error}; {kept}");
+    match clients.put(bucket, key, &record.to_json(&RecordForm::Whole)).await {
+        Ok(uri) => format!("its record is kept as {uri}"),
+        Err(error) => format!("its record can't be kept either: {error}"),
+    }
 }
 
 /// The response as JSON: one that isn't, as a streamed one may be, is a text. Of a streamed response only the first part is

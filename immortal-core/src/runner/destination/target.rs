@@ -40,7 +40,7 @@ pub(super) enum DestinationKind {
 
 /// An ARN of something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the ARN of a queue, a topic, an event bus or a function")]
+#[error("{0:?} is not the ARN of a standard queue, a standard topic, an event bus or a function")]
 pub(in crate::runner) struct UnknownDestination(String);
 
 impl FromStr for DestinationArn {
@@ -48,14 +48,21 @@ impl FromStr for DestinationArn {
 
     fn from_str(arn: &str) -> Result<Self, UnknownDestination> {
         let kind = match arn.splitn(6, ':').collect::<Vec<_>>().as_slice() {
-            ["arn", _, "sqs", _, _, name] if !name.is_empty() => DestinationKind::Queue,
-            ["arn", _, "sns", _, _, name] if !name.is_empty() => DestinationKind::Topic,
+            ["arn", _, "sqs", _, _, name] if is_standard(name) => DestinationKind::Queue,
+            ["arn", _, "sns", _, _, name] if is_standard(name) => DestinationKind::Topic,
             ["arn", _, "events", _, _, bus] if bus.starts_with("event-bus/") => DestinationKind::Bus,
             ["arn", _, "lambda", _, _, function] if function.starts_with("function:") => DestinationKind::Function,
             _ => return Err(UnknownDestination(arn.to_owned())),
         };
         Ok(Self { arn: arn.to_owned(), kind })
     }
+}
+
+/// A FIFO queue or topic takes no results.
+///
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+fn is_standard(name: &str) -> bool {
+    !name.is_empty() && name.rsplit_once('.').is_none_or(|(_, suffix)| suffix != "fifo")
 }
 
 impl fmt::Display for DestinationArn {
@@ -76,6 +83,11 @@ impl DestinationArn {
     /// What stands behind the last colon: the name of a queue.
     pub(super) fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// The region of it.
+    pub(super) fn region(&self) -> &str {
+        self.arn.split(':').nth(3).unwrap_or_default()
     }
 
     /// The account of it.
@@ -120,7 +132,15 @@ mod tests {
             assert_eq!(arn.parse(), Ok(ResultDestination::Arn(destination)));
         }
         assert_eq!("none".parse(), Ok(ResultDestination::Nowhere));
-        for other in ["", "results", "arn:aws:s3:::results", "arn:aws:events:x:1:rule/r", "arn:aws:sqs:x:1:", "None"] {
+        for other in [
+            "",
+            "results",
+            "arn:aws:s3:::results",
+            "arn:aws:events:x:1:rule/r",
+            "arn:aws:sqs:x:1:",
+            "arn:aws:sns:x:1:a.fifo",
+            "None",
+        ] {
             assert!(other.parse::<ResultDestination>().is_err(), "{other}");
         }
     }
