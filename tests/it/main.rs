@@ -1,5 +1,6 @@
 //! Whole chains on the emulator, with the real binaries as processes.
 
+mod attached;
 mod binaries;
 mod chain;
 mod dead_letters;
@@ -13,3 +14,4 @@ mod moved_time;
 mod own_main;
 mod permissions;
 mod runner;
+mod stack;
