@@ -1,5 +1,6 @@
 //! Whole chains on the emulator, with the real binaries as processes.
 
+mod attached;
 mod binaries;
 mod chain;
 mod dead_letters;
@@ -17,3 +18,4 @@ mod permissions;
 mod progress;
 mod runner;
 mod source_queues;
+mod stack;

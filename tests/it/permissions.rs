@@ -11,8 +11,12 @@ use crate::{
     chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Fate, RUNNER, Setup},
 };
 
-/// What `cargo immortal template` writes; its own tests hold it to this file.
-const TEMPLATE: &str = include_str!("../../cargo-immortal/src/template/expected/default.yaml");
+/// What `cargo immortal template` writes, and then with `--attach`; its own tests hold it to these files. What a parameter
+/// grants besides has a policy of its own there, and is no part of a role's section.
+const TEMPLATES: [&str; 2] = [
+    include_str!("../../cargo-immortal/src/template/expected/default.yaml"),
+    include_str!("../../cargo-immortal/src/template/expected/attach.yaml"),
+];
 
 /// What Lambda and ECS do for a role goes past the APIs here.
 const OF_PLATFORM: [&str; 5] =
@@ -21,11 +25,12 @@ const OF_PLATFORM: [&str; 5] =
 /// A role of the template, and an action.
 type Permission = (&'static str, String);
 
-/// The actions that the policies of this role allow, but for those of the platform.
-fn granted(role: &'static str) -> impl Iterator<Item = Permission> {
-    let section = TEMPLATE.split_once(&format!("\n  {role}:\n")).expect("the template has it").1;
+/// The actions that the policies of this role or this policy allow, but for those of the platform.
+fn granted(template: &'static str, role: &'static str) -> impl Iterator<Item = Permission> {
+    let section = template.split_once(&format!("\n  {role}:\n")).expect("the template has it").1;
     let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with("   "));
-    let words = lines.skip_while(|line| !line.contains("Policies:")).flat_map(str::split_whitespace);
+    let begins = |line: &str| line.trim_start() == "Policies:" || line == "      PolicyDocument:";
+    let words = lines.skip_while(move |line| !begins(line)).flat_map(str::split_whitespace);
     let action = |word: &&str| {
         let (service, action) = word.split_once(':').unwrap_or_default();
         // Not the keys of conditions, such as `ecs:cluster`.
@@ -123,8 +128,11 @@ async fn granted_is_what_is_called() {
     interrupted(&chain, "early", 5, "2999-01-01T00:00:00Z");
     has_called(&chain, "ChangeMessageVisibility").await;
 
-    let granted_to = |roles: &[&'static str]| roles.iter().flat_map(|role| granted(role)).collect::<BTreeSet<_>>();
-    assert_eq!(called(&chain), granted_to(&["DispatcherRole", "TaskRole"]), "called, and granted");
-    let of_lambda = BTreeSet::from([("PrimaryRole", "sqs:SendMessage".to_owned())]);
-    assert_eq!(granted_to(&["PrimaryRole"]), of_lambda, "the primary itself calls nothing");
+    for (template, of_primary) in TEMPLATES.into_iter().zip(["PrimaryRole", "FunctionPolicy"]) {
+        let granted_to = |roles: &[&'static str]| roles.iter().flat_map(|role| granted(template, role)).collect();
+        let granted: BTreeSet<_> = granted_to(&["DispatcherRole", "TaskRole"]);
+        assert_eq!(called(&chain), granted, "called, and granted beside {of_primary}");
+        let of_lambda = BTreeSet::from([(of_primary, "sqs:SendMessage".to_owned())]);
+        assert_eq!(granted_to(&[of_primary]), of_lambda, "the primary itself calls nothing");
+    }
 }

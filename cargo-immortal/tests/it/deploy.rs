@@ -104,6 +104,23 @@ fn the_template_is_of_the_attribute_and_written_once() {
 }
 
 #[test]
+fn a_function_of_another_stack_gets_all_but_itself() {
+    let directory = described();
+    let template = |more: &[&str]| immortal(&directory, &[&["template", "-p", "tool", "--attach"], more].concat());
+    let (said, next) = succeeded(&template(&["--memory", "2048"]));
+    assert_eq!(said, "target/immortal/tool/template.yaml\n");
+    assert!(next.contains("gives a task 1024 MB, and the function has 2048"), "{next}");
+    assert!(next.contains("next: aws s3 cp target/lambda/tool/bootstrap.zip s3://BUCKET/tool/1.zip"), "{next}");
+    let yaml = fs::read_to_string(directory.path().join("target/immortal/tool/template.yaml")).expect("written");
+    assert!(yaml.contains("  FunctionInvoke:") && !yaml.contains("  Primary:"), "{yaml}");
+
+    for flags in [&["--dead-letter-config"][..], &["--timeout", "1m"]] {
+        let message = refused(&template(&[flags, &["--force"]].concat()));
+        assert!(message.contains("cannot be used with"), "{message}");
+    }
+}
+
+#[test]
 fn a_reader_that_is_gone_is_no_failure() {
     let directory = described();
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -1,11 +1,11 @@
 //! A task behind a proxy.
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, BufReader},
     net::TcpListener,
 };
 
-use super::{Bench, End, runtime};
+use super::{Bench, PATIENCE, runtime};
 
 #[tokio::test]
 async fn aws_is_asked_through_the_tasks_proxy() {
@@ -14,13 +14,11 @@ async fn aws_is_asked_through_the_tasks_proxy() {
     let bench = Bench::of(runtime("next; respond 1")).await;
     let mut command = bench.command();
     command.env_remove("AWS_ENDPOINT_URL").env("HTTPS_PROXY", format!("http://{address}"));
-    let runner = tokio::spawn(async move { command.output().await.expect("the runner starts") });
-    let (mut connection, _) = proxy.accept().await.expect("the runner connects");
+    // Ends with the test.
+    let _runner = command.spawn().expect("the runner starts");
+    let connected = tokio::time::timeout(PATIENCE, proxy.accept()).await.expect("the runner connects");
+    let (connection, _) = connected.expect("a listener");
     let mut line = String::new();
-    BufReader::new(&mut connection).read_line(&mut line).await.expect("a line");
+    BufReader::new(connection).read_line(&mut line).await.expect("a line");
     assert!(line.starts_with("CONNECT lambda.") && line.contains(".amazonaws.com:443 "), "{line}");
-    connection.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.expect("it listens");
-    drop((connection, proxy));
-    let end = End::of(&runner.await.expect("no panic"));
-    assert_eq!(end.code, Some(75), "{}", end.all());
 }
