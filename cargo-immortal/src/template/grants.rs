@@ -82,9 +82,12 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
     grant("FetchLargeEvents", &["s3:GetObject"], &[EVENTS]),
 ];
 
+/// What the handler role does in Lambda when the job of a handler that saves its progress has succeeded.
+pub(crate) const END_PROGRESS: &[PolicyGrant] = &[grant("EndProgress", &["s3:DeleteObject"], &[PROGRESS_OBJECTS])];
+
 /// What a handler does that saves its progress, in Lambda and in the task: for both roles, on top of theirs.
 pub(crate) const PROGRESS: &[PolicyGrant] = &[
-    grant("SaveProgress", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
+    grant("SaveProgress", &["s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
     // Without it what isn't saved yet is a 403.
     PolicyGrant {
         condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${AWS::StackName}/*/progress"]),
@@ -162,7 +165,7 @@ mod tests {
             ("logs:CreateLogStream", "the platform, for each sandbox or task"),
             ("logs:PutLogEvents", "the platform, for each line"),
         ];
-        let table: [Row; 6] = [
+        let table: [Row; 7] = [
             ("primary", PRIMARY, LOG, &[("sqs:SendMessage", "Lambda, to the destination or dead-letter queue")]),
             (
                 "dispatcher",
@@ -203,9 +206,9 @@ mod tests {
                     ("s3:GetObject", "the handler, when it opens its progress and after a refused write"),
                     ("s3:PutObject", "the handler, for each save"),
                     ("s3:ListBucket", "S3, before it says that nothing is saved yet"),
-                    ("s3:DeleteObject", "the handler role in Lambda, when the job succeeded"),
                 ],
             ),
+            ("end of progress", END_PROGRESS, &[], &[("s3:DeleteObject", "the handler role, when the job succeeded")]),
             ("logs", LOGS, LOG, &[]),
             (
                 "image",
@@ -228,7 +231,7 @@ mod tests {
     #[test]
     fn only_what_takes_no_resource_has_none() {
         const WITHOUT: [&str; 3] = ["ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTasks"];
-        for grant in [PRIMARY, DISPATCHER, RUNNER, PROGRESS, LOGS, IMAGE].into_iter().flatten() {
+        for grant in [PRIMARY, DISPATCHER, RUNNER, PROGRESS, END_PROGRESS, LOGS, IMAGE].into_iter().flatten() {
             let any = grant.resources.contains(&"'*'");
             assert_eq!(any, grant.actions.iter().any(|action| WITHOUT.contains(action)), "{grant:?}");
             assert!(!any || grant.actions.len() == 1, "{grant:?}");

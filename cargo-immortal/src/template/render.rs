@@ -14,7 +14,9 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         FailureDelivery::OnFailure => (ON_FAILURE, "", "DestinationDeliveryFailures"),
         FailureDelivery::DeadLetterConfig => ("", DEAD_LETTER_CONFIG, "DeadLetterErrors"),
     };
-    let progress = if plan.progress { grants::yaml(grants::PROGRESS, 14) } else { String::new() };
+    let with_progress =
+        |grants: &[grants::PolicyGrant]| if plan.progress { grants::yaml(grants, 14) } else { String::new() };
+    let progress = with_progress(grants::PROGRESS);
     let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
     let values = [
         ("name", plan.name.clone()),
@@ -32,7 +34,7 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         ("cpu", plan.task.cpu.to_string()),
         ("memory", plan.task.memory.to_string()),
         ("storage", storage.unwrap_or_default()),
-        ("grants:primary", grants::yaml(grants::PRIMARY, 14) + &progress),
+        ("grants:primary", grants::yaml(grants::PRIMARY, 14) + &progress + &with_progress(grants::END_PROGRESS)),
         ("grants:dispatcher", grants::yaml(grants::DISPATCHER, 14)),
         ("grants:runner", grants::yaml(grants::RUNNER, 14) + &progress),
         ("grants:logs", grants::yaml(grants::LOGS, 14)),
