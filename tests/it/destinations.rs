@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, Function, Queue};
+use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, Function, Queue, StopCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -136,10 +136,10 @@ async fn what_is_too_large_goes_without_its_event_and_then_as_an_address() {
 async fn a_destination_that_fails_for_a_while_gets_it_all_the_same() {
     let table = [
         ("queue", "SendMessage"),
-        ("queue", "GetQueueUrl"),
         ("queue", "GetFunctionEventInvokeConfig"),
         ("topic", "Publish"),
         ("bus", "PutEvents"),
+        ("function", "Invoke"),
     ];
     for (kind, operation) in table {
         for fault in [FaultKind::Throttle, FaultKind::Status(503), FaultKind::ResetBefore] {
@@ -155,7 +155,8 @@ async fn a_destination_that_fails_for_a_while_gets_it_all_the_same() {
 
 #[tokio::test]
 async fn what_no_destination_takes_is_kept_and_the_job_is_done() {
-    for (kind, operation) in [("queue", "SendMessage"), ("topic", "Publish"), ("bus", "PutEvents")] {
+    let table = [("queue", "SendMessage"), ("topic", "Publish"), ("bus", "PutEvents"), ("function", "Invoke")];
+    for (kind, operation) in table {
         let chain = chain(kind).await;
         chain.emulator.inject(Fault { operation, kind: FaultKind::AccessDenied, calls: FaultedCalls::All });
         let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
@@ -183,6 +184,30 @@ async fn who_may_not_ask_for_the_destination_is_told_so() {
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     let logs = chain.logs(&request).join("\n");
     assert!(logs.contains("allow the task role lambda:GetFunctionEventInvokeConfig"), "{logs}");
+    assert!(logs.contains(&format!("the result of request {request} can't be delivered")), "{logs}");
+    assert!(chain.emulator.object(BUCKET, &format!("immortal/killed/{request}/result")).is_some(), "it is kept");
+}
+
+#[tokio::test]
+async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_same() {
+    let runner = BTreeMap::from([("IMMORTAL_STOP_TIMEOUT".to_owned(), "2".to_owned())]);
+    let chain = Setup { function: on_success("queue"), runner, ..Setup::of("killed") }.start().await;
+    chain.emulator.create_queue(Queue::new(RESULTS));
+    chain.emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::Throttle, calls: FaultedCalls::All });
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    let task = chain.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        (EntrySource::Task { arn, .. }, EntryKind::Log { line, .. }) => {
+            line.contains("SendMessage of SQS with the result").then(|| arn.clone())
+        }
+        _ => None,
+    });
+    let task = task.await;
+    chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
+    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    chain.quiet().await;
+    assert_eq!(chain.tasks(&request), 1, "{}", chain.story());
+    let logs = chain.logs(&request).join("\n");
+    assert!(logs.contains(&format!("the result of request {request} is not delivered")), "{logs}");
 }
 
 #[tokio::test]

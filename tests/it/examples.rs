@@ -38,7 +38,7 @@ async fn ingest_outlives_its_lambda_and_writes_its_result() {
 #[tokio::test]
 async fn what_ingest_resampled_before_an_interruption_is_not_resampled_again() {
     let function = |function: &mut immortal_emulator::Function| {
-        function.environment.insert("RESAMPLES".into(), "4000".into());
+        function.environment.insert("RESAMPLES".into(), "10000".into());
         function.environment.insert("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into());
     };
     let chain = Setup { function, ..Setup::of("ingest") }.start().await;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use immortal_emulator::MessageAttribute;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A message for the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +23,8 @@ struct SqsEvent {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SqsRecord {
-    event_source: String,
     body: String,
-    #[serde(default)]
-    message_attributes: BTreeMap<String, SqsAttribute>,
+    message_attributes: Option<BTreeMap<String, SqsAttribute>>,
 }
 
 #[derive(Deserialize)]
@@ -39,10 +38,13 @@ struct SqsAttribute {
 impl SourceMessage {
     /// The message that an SQS event holds, or a message whose body is the whole file; else what is wrong with it.
     pub(crate) fn of_event(event: &[u8]) -> Result<Self, String> {
-        let Some(mut records) = records(event) else {
+        if !is_sqs_event(event) {
             let body = std::str::from_utf8(event).map_err(|error| format!("is not valid UTF-8: {error}"))?;
             return Ok(Self { body: body.to_owned(), attributes: BTreeMap::new() });
-        };
+        }
+        let read = serde_json::from_slice(event);
+        let SqsEvent { mut records } =
+            read.map_err(|error| format!("is an event of SQS that can't be read: {error}"))?;
         match (records.pop(), records.len()) {
             (Some(record), 0) => Ok(record.into_message()),
             (_, others) => Err(format!(
@@ -58,14 +60,21 @@ impl SqsRecord {
         let attribute = |(name, SqsAttribute { data_type, string_value, binary_value })| {
             (name, MessageAttribute { data_type, value: string_value.or(binary_value).unwrap_or_default() })
         };
-        SourceMessage { body: self.body, attributes: self.message_attributes.into_iter().map(attribute).collect() }
+        SourceMessage {
+            body: self.body,
+            attributes: self.message_attributes.unwrap_or_default().into_iter().map(attribute).collect(),
+        }
     }
 }
 
-/// The records of an SQS event; `None` where it isn't one.
-fn records(event: &[u8]) -> Option<Vec<SqsRecord>> {
-    let SqsEvent { records } = serde_json::from_slice(event).ok()?;
-    records.iter().all(|record| record.event_source == "aws:sqs").then_some(records)
+/// Whether it is an event of SQS: its first record says so, or it has none.
+fn is_sqs_event(event: &[u8]) -> bool {
+    let event: Value = serde_json::from_slice(event).unwrap_or_default();
+    match event["Records"].as_array().map(Vec::as_slice) {
+        Some([first, ..]) => first["eventSource"] == "aws:sqs",
+        Some([]) => true,
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +92,8 @@ mod tests {
             attributes: attributes.map(|(name, value)| (name.to_owned(), value)).into(),
         };
         assert_eq!(message, expected);
+        let without = br#"{"Records":[{"eventSource":"aws:sqs","body":"hello","messageAttributes":null}]}"#;
+        assert_eq!(SourceMessage::of_event(without).expect("one message").attributes.len(), 0);
         for body in [r#"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, "not JSON\n", "1", ""] {
             let message = SourceMessage::of_event(body.as_bytes()).expect("one message");
             assert_eq!((message.body.as_str(), message.attributes.len()), (body, 0));
@@ -96,6 +107,11 @@ mod tests {
         assert_eq!(two, Err("holds 2 messages, and --sqs follows one: leave one in it".to_owned()));
         let none = SourceMessage::of_event(br#"{"Records":[]}"#).expect_err("it holds none");
         assert!(none.starts_with("holds 0 messages"), "{none}");
+        let without_body = SourceMessage::of_event(br#"{"Records":[{"eventSource":"aws:sqs"}]}"#).expect_err("no body");
+        assert!(
+            without_body.starts_with("is an event of SQS that can't be read: missing field `body`"),
+            "{without_body}"
+        );
         assert!(SourceMessage::of_event(b"\xff").expect_err("not text").starts_with("is not valid UTF-8"));
     }
 }

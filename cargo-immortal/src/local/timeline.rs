@@ -232,6 +232,10 @@ impl JobTimeline {
     fn call(&self, what: &EntryKind) -> Option<(LineKind, String)> {
         let EntryKind::Called { operation, status, code, .. } = what else { return None };
         let failed = code.is_some() || !(200..300).contains(status);
+        // What is not saved yet is asked for by each job that saves.
+        if !self.verbose && operation == "GetObject" && code.as_deref() == Some("NoSuchKey") {
+            return None;
+        }
         let shown = self.verbose || failed || operation == "RunTask" || operation == "GetFunction";
         let kind = if failed { LineKind::Bad } else { LineKind::Step };
         let answer = match (status, code) {

@@ -45,7 +45,7 @@ pub(crate) const SOURCE: &[PolicyGrant] = &[grant(
 /// What Lambda and the runner do with a result; of these only the one is of use that the destination has.
 pub(crate) const RESULTS: &[PolicyGrant] = &[grant(
     "SendResults",
-    &["events:PutEvents", "lambda:InvokeFunction", "sns:Publish", "sqs:GetQueueUrl", "sqs:SendMessage"],
+    &["events:PutEvents", "lambda:InvokeFunction", "sns:Publish", "sqs:SendMessage"],
     &["!Ref OnSuccess"],
 )];
 
@@ -70,13 +70,10 @@ pub(crate) const NETWORK: &[PolicyGrant] = &[
     grant("FindInterfaces", &["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], &["'*'"]),
 ];
 
-/// What SQS and S3 do with a customer's key for who sends, receives, puts or looks up. Who sends needs both.
+/// What SQS and S3 do with a customer's key for who sends, receives, puts, gets or looks up. Who sends or puts needs both.
 ///
 /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
 pub(crate) const KEY: &[PolicyGrant] = &[grant("UseKey", &["kms:Decrypt", "kms:GenerateDataKey"], &["!Ref KmsKey"])];
-
-/// What S3 does with it for who gets an event.
-pub(crate) const TASK_KEY: &[PolicyGrant] = &[grant("UseKey", &["kms:Decrypt"], &["!Ref KmsKey"])];
 
 /// What `RunTask` does to propagate tags.
 ///
@@ -155,9 +152,12 @@ pub(crate) const RUNNER: &[PolicyGrant] = &[
     grant("KeepResults", &["s3:PutObject"], &["!Sub ${EventBucket.Arn}/immortal/${@function@}/*/result"]),
 ];
 
+/// What the handler role does in Lambda when the job of a handler that saves its progress has succeeded.
+pub(crate) const END_PROGRESS: &[PolicyGrant] = &[grant("EndProgress", &["s3:DeleteObject"], &[PROGRESS_OBJECTS])];
+
 /// What a handler does that saves its progress, in Lambda and in the task.
 pub(crate) const PROGRESS: &[PolicyGrant] = &[
-    grant("SaveProgress", &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
+    grant("SaveProgress", &["s3:GetObject", "s3:PutObject"], &[PROGRESS_OBJECTS]),
     // Without it what isn't saved yet is a 403.
     PolicyGrant {
         condition: Some(["StringLike", "s3:prefix", "!Sub immortal/${@function@}/*/progress"]),

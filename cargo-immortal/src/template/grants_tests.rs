@@ -87,15 +87,14 @@ fn what_an_option_adds_is_what_it_needs() {
                 ("s3:GetObject", "the handler, when it opens its progress and after a refused write"),
                 ("s3:PutObject", "the handler, for each save"),
                 ("s3:ListBucket", "S3, before it says that nothing is saved yet"),
-                ("s3:DeleteObject", "the handler role in Lambda, when the job succeeded"),
             ],
         ),
+        ("end of progress", END_PROGRESS, &[], &[("s3:DeleteObject", "the handler role, when the job succeeded")]),
         (
             "results",
             RESULTS,
             &[],
             &[
-                ("sqs:GetQueueUrl", "the runner, for a queue's address"),
                 ("sqs:SendMessage", "Lambda and the runner, where the destination is a queue"),
                 ("sns:Publish", "the same, for a topic"),
                 ("events:PutEvents", "the same, for a bus"),
@@ -121,11 +120,10 @@ fn what_an_option_adds_is_what_it_needs() {
             KEY,
             &[],
             &[
-                ("kms:Decrypt", "SQS, for Lambda and the dispatcher, and S3, for a HEAD"),
-                ("kms:GenerateDataKey", "SQS and S3, for what is sent or put"),
+                ("kms:Decrypt", "SQS, for Lambda and the dispatcher, and S3, for a HEAD and the runner's event"),
+                ("kms:GenerateDataKey", "SQS and S3, for what is sent or put, a result and progress too"),
             ],
         ),
-        ("the task's key", TASK_KEY, &[], &[("kms:Decrypt", "S3, for the runner's event")]),
         (
             "commands",
             COMMANDS,
@@ -165,8 +163,20 @@ fn only_what_takes_no_resource_has_none() {
         "ssmmessages:OpenDataChannel",
     ];
     let all = [
-        PRIMARY, FUNCTION, SOURCE, PROGRESS, RESULTS, NETWORK, DISPATCHER, TAGS, KEY, TASK_KEY, RUNNER, COMMANDS,
-        EXECUTION, IMAGE,
+        PRIMARY,
+        FUNCTION,
+        SOURCE,
+        PROGRESS,
+        END_PROGRESS,
+        RESULTS,
+        NETWORK,
+        DISPATCHER,
+        TAGS,
+        KEY,
+        RUNNER,
+        COMMANDS,
+        EXECUTION,
+        IMAGE,
     ];
     for grant in all.into_iter().flatten() {
         let any = grant.resources.contains(&"'*'");

@@ -60,13 +60,13 @@ fn whole(plan: &TemplatePlan) -> String {
         ("grants:source", grants::SOURCE, 10),
         ("grants:results", grants::RESULTS, 10),
         ("grants:progress", grants::PROGRESS, 10),
+        ("grants:end_progress", grants::END_PROGRESS, 10),
         ("grants:dispatcher", grants::DISPATCHER, 14),
         ("grants:runner", grants::RUNNER, 14),
         ("grants:execution", grants::EXECUTION, 14),
         ("grants:network", grants::NETWORK, 10),
         ("grants:tags", grants::TAGS, 10),
         ("grants:key", grants::KEY, 10),
-        ("grants:task_key", grants::TASK_KEY, 10),
         ("grants:commands", grants::COMMANDS, 10),
         ("grants:image", grants::IMAGE, 10),
     ];
@@ -142,10 +142,14 @@ const ON_SUCCESS: &str =
 ";
 
 /// What differs where another stack has the function.
-const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 4] {
+const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 5] {
     match owner {
         PrimaryOwner::ThisStack => [
             ("function", "AWS::StackName"),
+            (
+                "invoked_arn",
+                "!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}",
+            ),
             ("primary_role", "!Ref PrimaryRole"),
             ("dispatcher_name", "      FunctionName: !Sub ${AWS::StackName}Dlq\n"),
             (
@@ -155,6 +159,11 @@ const fn differences(owner: PrimaryOwner) -> [(&'static str, &'static str); 4] {
         ],
         PrimaryOwner::OtherStack => [
             ("function", "FunctionName"),
+            // What names no version, as a queue's message, runs what is invoked.
+            (
+                "invoked_arn",
+                "!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}:${Qualifier}",
+            ),
             ("primary_role", "!Ref FunctionRole"),
             // A name may have 64 letters, and the other stack may have given them all to the function.
             ("dispatcher_name", ""),

@@ -64,7 +64,7 @@ fn an_event_of_a_synchronous_invocation_is_run_with_a_warning() {
 fn without_the_hand_over_lambda_kills_it_and_nothing_warns() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
-    let flags = ["--no-hand-over", "--timeout", "1s", "--env", "RESAMPLES=3000"];
+    let flags = ["--no-hand-over", "--timeout", "1s", "--env", "RESAMPLES=10000"];
     let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
     assert!(shown.contains("killed at its timeout of 1 s") && !shown.contains("hands the event over"), "{shown}");
     assert!(!shown.contains("AWS_LAMBDA_MAX_CONCURRENCY"), "{shown}");
@@ -102,7 +102,7 @@ fn interrupted_twice(flags: &[&str], code: i32) -> String {
     let readme = include_str!("../../../README.md");
     let mut commands = readme.lines().filter_map(|line| line.strip_prefix("cargo demo "));
     let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
-    let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=3000"]);
+    let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=10000"]);
     let words: Vec<_> = words.chain(flags.iter().copied()).collect();
     told(immortal(&words).output().expect("the command runs"), code).1
 }
@@ -159,7 +159,7 @@ fn killed_nine_times_it_is_a_dead_letter_that_says_why_and_what_redrives_it() {
 fn redriven_it_is_done_by_the_next_series() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
-    let flags = ["--kill-attempts", "3", "--redrive", "--env", "RESAMPLES=3000"];
+    let flags = ["--kill-attempts", "3", "--redrive", "--env", "RESAMPLES=10000"];
     let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
     let story = [
         "Fargate, attempt 3 ",

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How often the data are resampled: enough that the ends of the intervals hold to two digits.
-const RESAMPLES: u32 = 5_000;
+const RESAMPLES: u32 = 10_000;
 
 /// What raises the odds that a strike damages the aircraft.
 #[derive(Debug, PartialEq, Serialize)]

@@ -36,6 +36,9 @@ struct ObjectKey {
     key: String,
 }
 
+/// What the keys of all thumbnails begin with.
+const THUMBNAILS: &str = "thumbnails/";
+
 /// A picture in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Picture {
@@ -51,7 +54,8 @@ impl fmt::Display for Picture {
 }
 
 impl Picture {
-    /// The pictures that the notification names.
+    /// The pictures that the notification names, without those that are thumbnails themselves: S3 tells of them too, unless
+    /// its notification has a prefix.
     pub(crate) fn named_by(notification: Notification) -> Result<Vec<Self>, Error> {
         let pictures = notification.records.into_iter().map(|NotificationRecord { s3 }| {
             let (bucket, key) = (s3.bucket.name, s3.object.key);
@@ -60,13 +64,14 @@ impl Picture {
             let key = percent_decode_str(&spaced).decode_utf8().map_err(|error| format!("the key {key:?}: {error}"))?;
             Ok(Self { bucket, key: key.into_owned() })
         });
-        pictures.collect()
+        let is_thumbnail = |picture: &Self| picture.key.starts_with(THUMBNAILS);
+        pictures.filter(|picture| !picture.as_ref().is_ok_and(is_thumbnail)).collect()
     }
 
-    /// Where its thumbnail of this width goes: outside of what notifications are about.
+    /// Where its thumbnail of this width goes.
     pub(crate) fn thumbnail(&self, width: u32) -> Self {
         let stem = self.key.strip_suffix(".jpg").unwrap_or(&self.key);
-        Self { bucket: self.bucket.clone(), key: format!("thumbnails/{stem}/{width}.jpg") }
+        Self { bucket: self.bucket.clone(), key: format!("{THUMBNAILS}{stem}/{width}.jpg") }
     }
 
     pub(crate) async fn get(&self, s3: &Client) -> Result<Vec<u8>, Error> {
@@ -101,6 +106,8 @@ mod tests {
         let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#;
         let test = serde_json::from_str(test).expect("a notification");
         assert_eq!(Picture::named_by(test).expect("no picture"), []);
+        let of_thumbnail = Picture::named_by(notification("thumbnails/a/16.jpg")).expect("no picture");
+        assert_eq!(of_thumbnail, [], "a thumbnail has no thumbnails");
         let picture = Picture { bucket: "b".into(), key: "2026/a.jpg".into() };
         assert_eq!(picture.thumbnail(16).to_string(), "s3://b/thumbnails/2026/a/16.jpg");
     }

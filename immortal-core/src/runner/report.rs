@@ -52,8 +52,10 @@ impl<'a> AttemptReport<'a> {
         let succeeded = outcome.exit == RunnerExit::Succeeded;
         let invocation = self.invocation(outcome.max_memory_mb, succeeded);
         let _ = self.format.end(&mut stdout().lock(), result, length, &invocation);
-        if let Some(failure) = failure(outcome) {
-            let (name, request_id) = (&self.identity.name, &self.order.context.aws_request_id);
+        let (name, request_id) = (&self.identity.name, &self.order.context.aws_request_id);
+        if let (AttemptEnd::Answered(_), RunnerExit::Stopped) = (&outcome.end, outcome.exit) {
+            tracing::info!("function {name}, request {request_id}: the handler ended early, as it was told to");
+        } else if let Some(failure) = failure(outcome) {
             tracing::error!("function {name}, request {request_id}: the handler {failure}");
         }
     }

@@ -27,12 +27,11 @@ impl StopSignal {
     pub(super) async fn nearly_over(&mut self, told_at: Option<Instant>, stop_timeout: Duration) {
         // For the line that says so, and the process's own end.
         const LAST_MOMENT: Duration = Duration::from_secs(1);
-        let told_at = match told_at {
-            Some(told_at) => told_at,
-            None => {
-                self.told().await;
-                Instant::now()
-            }
+        let told_at = if let Some(told_at) = told_at {
+            told_at
+        } else {
+            self.told().await;
+            Instant::now()
         };
         tokio::time::sleep_until(told_at + stop_timeout.saturating_sub(LAST_MOMENT)).await;
     }

@@ -28,7 +28,8 @@ fn without_flags_the_primary_is_the_binary_and_is_killed_after_three_seconds() {
     assert_eq!((primary.name.as_str(), primary.timeout.as_secs(), primary.retries), ("ingest", 3, 0));
     assert_eq!(primary.on_failure, Some(FailureTarget::OnFailure("arn:q".into())));
     let variables: Vec<_> = primary.environment.keys().map(String::as_str).collect();
-    assert_eq!(variables, ["AWS_ENDPOINT_URL", "IMMORTAL_ROLE"], "a function may not set what Lambda sets");
+    let expected = ["AWS_ENDPOINT_URL", "IMMORTAL_EVENT_BUCKET", "IMMORTAL_ROLE"];
+    assert_eq!(variables, expected, "a function may not set what Lambda sets");
     assert!(plan.faults().is_empty());
 }
 
