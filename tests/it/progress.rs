@@ -100,7 +100,7 @@ async fn in_lambda_it_survives_what_s3_does_and_is_gone_with_the_answer() {
 async fn killed_while_it_saves_it_loses_that_step_or_nothing() {
     // Whether the write took effect before the kill.
     for (kind, steps) in
-        [(FaultKind::ResetBefore, vec![0, 1, 1, 2]), (FaultKind::Late(Duration::from_secs(60)), vec![0, 1, 2])]
+        [(FaultKind::ResetBefore, vec![0, 1, 1, 2]), (FaultKind::Late(Duration::from_mins(1)), vec![0, 1, 2])]
     {
         let chain = setup().start().await;
         for nth in 2..20 {
@@ -157,8 +157,9 @@ fn exit_code(entry: &immortal_emulator::JournalEntry) -> Option<i32> {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_and_nothing_is_begun_over_it() {
+    type Case = (&'static str, fn(&mut Function), Option<Fault>, Option<&'static str>, &'static str);
     let denied = || Fault { operation: "GetObject", kind: FaultKind::AccessDenied, calls: FaultedCalls::All };
-    let table: [(&str, fn(&mut Function), Option<Fault>, Option<&str>, &str); 4] = [
+    let table: [Case; 4] = [
         ("no-bucket", |_| (), None, None, "set IMMORTAL_EVENT_BUCKET of the function"),
         ("denied", with_bucket, Some(denied()), None, "s3:ListBucket on arn:aws:s3:::events with the condition"),
         ("of-another-type", with_bucket, None, Some(r#""seven""#), "can't be read as `u32`"),
