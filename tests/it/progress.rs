@@ -155,13 +155,11 @@ fn exit_code(entry: &immortal_emulator::JournalEntry) -> Option<i32> {
     if let EntryKind::TaskStopped { exit_code, .. } = entry.kind { exit_code } else { None }
 }
 
-/// A request, the primary, a fault, what is saved, and what is said.
-type WrongRow = (&'static str, fn(&mut Function), Option<Fault>, Option<&'static str>, &'static str);
-
 #[tokio::test]
 async fn what_is_wrong_is_said_and_nothing_is_begun_over_it() {
+    type Case = (&'static str, fn(&mut Function), Option<Fault>, Option<&'static str>, &'static str);
     let denied = || Fault { operation: "GetObject", kind: FaultKind::AccessDenied, calls: FaultedCalls::All };
-    let table: [WrongRow; 4] = [
+    let table: [Case; 4] = [
         ("no-bucket", |_| (), None, None, "set IMMORTAL_EVENT_BUCKET of the function"),
         ("denied", with_bucket, Some(denied()), None, "s3:ListBucket on arn:aws:s3:::events with the condition"),
         ("of-another-type", with_bucket, None, Some(r#""seven""#), "can't be read as `u32`"),

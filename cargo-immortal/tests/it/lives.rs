@@ -124,12 +124,21 @@ fn twice_interrupted_it_waits_and_is_done_by_attempt_3() {
     };
     for attempt in [1, 2] {
         for text in
-            ["the task begins, on Spot", "| read s3://", "told to stop: SpotInterruption", "killed by signal 15"]
+            ["the task begins, on Spot", "| read s3://", "told to stop: SpotInterruption", "the handler ended early"]
         {
             assert!(is(attempt, text), "attempt {attempt}: {text}\n{shown}");
         }
     }
     assert!(is(3, "the task begins") && !is(3, "on Spot"), "{shown}");
+    // Each goes on after what the one before it saved last: none of it is computed twice.
+    let numbers = |text: &str| -> Vec<u32> {
+        let after = shown.lines().filter_map(|line| line.split_once(text)?.1.split(' ').next()?.parse().ok());
+        after.collect()
+    };
+    let begins = numbers("| goes on after ");
+    assert_eq!((begins.len(), begins[0]), (4, 0), "{shown}");
+    assert!(begins[1..].iter().all(|begin| numbers("| saved ").contains(begin)), "{shown}");
+    assert!(begins.is_sorted_by(|one, next| one < next), "{shown}");
     // The wait is a real one, and told once.
     assert_eq!(shown.matches("the next attempt waits here for 5 s").count(), 1, "{shown}");
     let waited = time_of(&shown, "Fargate, attempt 3 ") - time_of(&shown, "holds the stop event of attempt 2");

@@ -60,8 +60,8 @@ async fn ingest(event: LambdaEvent<S3Event>, s3: &Client) -> Result<Summary, Err
     let resamples = std::env::var("RESAMPLES").ok().map(|text| text.parse()).transpose()?;
     let fitted = tokio::task::spawn_blocking(move || FittedModel::of(&csv, resamples)).await?;
     let model = Arc::new(fitted.map_err(|error| format!("{source} holds no strike reports to learn from: {error}"))?);
-    let resampled = resample(&model, &event.context).await?;
-    let report = model.report(&resampled);
+    let work = resample(&model, &event.context).await?;
+    let report = model.report(&work);
 
     let result = source.result();
     result.put(s3, serde_json::to_vec_pretty(&report)?).await?;
