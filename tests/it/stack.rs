@@ -60,6 +60,11 @@ impl<'a> StackTemplate<'a> {
                 let parts: Vec<_> = items(1).as_array().expect("a list").iter().map(text).collect();
                 json!(parts.join(&text(&items(0))))
             }
+            "Split" => text(&items(1)).split(text(&items(0)).as_str()).collect(),
+            "Select" => {
+                let at = items(0).as_u64().and_then(|at| usize::try_from(at).ok()).expect("a number");
+                items(1)[at].clone()
+            }
             "Sub" => json!(match argument {
                 Yaml::Sequence(_) => self.substitute(&text(&items(0)), &items(1)),
                 _ => self.substitute(argument.as_str().expect("text"), &Value::Null),
