@@ -9,19 +9,23 @@ pub(crate) mod s3;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
+pub(crate) use self::error::AwsError;
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::RetryReason;
+#[cfg(any(feature = "dispatcher", feature = "runner", test))]
+pub(crate) use self::error::ServiceError;
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
-pub(crate) use self::error::{AwsError, ServiceError};
 #[cfg(feature = "runner")]
 pub(crate) use self::http::HttpResponse;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub(crate) use self::retry::backoff;
 #[cfg(any(feature = "dispatcher", feature = "progress"))]
 pub(crate) use self::retry::within;
 pub(crate) use self::{
     error::error_chain,
     http::HttpClient,
-    retry::{RetryEnd, WorkDeadline, backoff, with_retries},
+    retry::{RetryEnd, WorkDeadline, with_retries},
 };
 
 /// AWS as one process asks it; a clone shares connections and credentials.

@@ -11,6 +11,7 @@ use super::{AwsClients, AwsError};
 #[cfg_attr(not(feature = "progress"), expect(dead_code, reason = "an event's object is put unconditionally"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PutCondition {
+    #[cfg(feature = "dispatcher")]
     None,
     /// There is none.
     IsNew,
@@ -46,6 +47,7 @@ impl ObjectStore {
         let checksum = BASE64_STANDARD.encode(Sha256::digest(&json));
         let put = self.0.put_object().bucket(bucket).key(key).content_type("application/json");
         let put = match condition {
+            #[cfg(feature = "dispatcher")]
             PutCondition::None => put,
             PutCondition::IsNew => put.if_none_match("*"),
             PutCondition::Matches(tag) => put.if_match(tag),
