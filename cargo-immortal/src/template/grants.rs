@@ -183,7 +183,7 @@ const fn grant(sid: &'static str, actions: &'static [&'static str], resources: &
     PolicyGrant { sid, actions, resources, condition: None }
 }
 
-/// The statements as a YAML list, indented by so many spaces.
+/// The statements as a YAML list, indented by so many spaces, without a line's end.
 pub(crate) fn yaml(grants: &[PolicyGrant], indent: usize) -> String {
     let mut yaml = String::new();
     for PolicyGrant { sid, actions, resources, condition } in grants {
@@ -201,6 +201,7 @@ pub(crate) fn yaml(grants: &[PolicyGrant], indent: usize) -> String {
             line(6, &format!("{key}: {value}"));
         }
     }
+    yaml.truncate(yaml.trim_end().len());
     yaml
 }
 

@@ -11,7 +11,6 @@ pub(crate) mod s3;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
-pub(crate) use self::error::AwsError;
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::RetryReason;
 #[cfg(any(feature = "dispatcher", feature = "runner", test))]

@@ -42,6 +42,7 @@ pub(super) struct AttemptOutcome {
     pub(super) end: AttemptEnd,
     pub(super) max_memory_mb: Option<u64>,
     /// When the task was told to stop, where it was.
+    #[cfg_attr(not(feature = "destinations"), expect(dead_code, reason = "only a result's delivery asks"))]
     pub(super) told_at: Option<Instant>,
 }
 
