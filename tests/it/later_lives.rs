@@ -228,10 +228,10 @@ async fn on_killed_leaves_the_handlers_own_errors_to_a_person() {
 async fn an_event_that_needs_more_memory_gets_it() {
     let function = |function: &mut immortal_emulator::Function| function.memory = 256;
     let chain = Setup { function, timeout: Duration::from_secs(20), ..Setup::of("growing") }.start().await;
-    let request = chain.invoke("700").await;
+    let request = chain.invoke("3000").await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     let memories: Vec<_> = chain.emulator.journal().iter().filter_map(memory).collect();
-    assert_eq!(memories, [512, 1024], "{}", chain.story());
+    assert_eq!(memories, [1024, 2048, 4096], "{}", chain.story());
     let in_lambda =
         |kind: &EntryKind| matches!(kind, EntryKind::Failed { error_type, .. } if error_type == "Runtime.OutOfMemory");
     assert!(chain.emulator.journal().iter().any(|entry| in_lambda(&entry.kind)), "{}", chain.story());

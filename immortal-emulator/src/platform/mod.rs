@@ -14,6 +14,7 @@ mod ids;
 mod journal;
 mod locking;
 mod memory;
+mod memory_group;
 mod options;
 mod process;
 mod registry;

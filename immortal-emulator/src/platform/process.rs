@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     journal::{EntrySource, OutputStream},
     memory::kib_in_use,
+    memory_group::MemoryGroup,
     registry::{kill_group, pid_of},
     shared::Platform,
 };
@@ -38,6 +39,8 @@ pub(crate) struct ChildProcess {
     exit: watch::Receiver<Option<ExitStatus>>,
     output: Arc<[ProcessOutput; 2]>,
     is_out_of_memory: Arc<AtomicBool>,
+    /// Where the kernel holds it to its memory, if it does.
+    group: Option<Arc<MemoryGroup>>,
 }
 
 /// How often a process's memory is looked at.
@@ -83,6 +86,10 @@ impl ChildProcess {
             .stderr(Stdio::piped());
         let mut child = spawn(platform, &mut command, directory.path(), &owner).await?;
         let pid = pid_of(&child)?;
+        let group = MemoryGroup::create(&format!("immortal-{pid}"), memory).map(Arc::new);
+        if let Some(group) = &group {
+            group.take(pid.as_raw_nonzero().get());
+        }
         let stdout = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let stderr = child.stderr.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let output = Arc::new([
@@ -100,12 +107,12 @@ impl ChildProcess {
             pid,
             directory.path().into(),
             Arc::clone(&output),
-            sender,
+            (sender, group.clone()),
         ));
         let is_out_of_memory = Arc::<AtomicBool>::default();
-        let watch = MemoryWatch { pid, memory, directory: directory.path().into() };
+        let watch = MemoryWatch { pid, memory, directory: directory.path().into(), group: group.clone() };
         tokio::spawn(watch.kill_beyond_limit(exit.clone(), Arc::clone(&is_out_of_memory)));
-        Ok(Self { pid, directory, exit, output, is_out_of_memory })
+        Ok(Self { pid, directory, exit, output, is_out_of_memory, group })
     }
 
     /// Waits for the end of the process; all its lines are noted before it returns.
@@ -121,7 +128,7 @@ impl ChildProcess {
 
     /// Whether it was killed because it had more memory in use than it may.
     pub(crate) fn is_out_of_memory(&self) -> bool {
-        self.is_out_of_memory.load(Ordering::Acquire)
+        self.is_out_of_memory.load(Ordering::Acquire) || self.group.as_ref().is_some_and(|group| group.has_killed())
     }
 
     /// Notes the lines that it has written so far.
@@ -150,12 +157,14 @@ impl Drop for ChildProcess {
     }
 }
 
-/// The limit of a process and all that it starts.
+/// The limit of a process and all that it starts. Where there is no group for it, only this holds them to it: what grows
+/// and shrinks between two looks isn't seen.
 struct MemoryWatch {
     pid: Pid,
     /// In MiB.
     memory: u32,
     directory: PathBuf,
+    group: Option<Arc<MemoryGroup>>,
 }
 
 impl MemoryWatch {
@@ -166,7 +175,8 @@ impl MemoryWatch {
                 _ = exit.wait_for(Option::is_some) => return,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            if kib_in_use(self.pid.as_raw_nonzero().get()) > limit {
+            let has_killed = self.group.as_ref().is_some_and(|group| group.has_killed());
+            if has_killed || kib_in_use(self.pid.as_raw_nonzero().get()) > limit {
                 // Before the kill: whoever learns of the end asks why.
                 killed.store(true, Ordering::Release);
                 kill_group(self.pid, &self.directory);
@@ -197,7 +207,8 @@ async fn watch_over(
     pid: Pid,
     directory: PathBuf,
     output: Arc<[ProcessOutput; 2]>,
-    exit: watch::Sender<Option<ExitStatus>>,
+    // The group is there for as long as the process is.
+    (exit, _group): (watch::Sender<Option<ExitStatus>>, Option<Arc<MemoryGroup>>),
 ) {
     let status = child.wait().await.unwrap_or_else(|_| ExitStatus::from_raw(9));
     // With its first process a sandbox or container ends as a whole.
