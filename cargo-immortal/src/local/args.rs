@@ -28,7 +28,7 @@ pub(crate) struct LocalArgs {
     /// The Lambda function's timeout: 1s to 15m
     #[arg(long, default_value = "3s", value_parser = value::timeout)]
     pub(crate) timeout: Duration,
-    /// The Lambda function's memory in MB; reported to it, not enforced
+    /// The Lambda function's memory in MB: with more it is killed. A task has twice as much, unless the attribute says what
     #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(128..=10_240))]
     pub(crate) memory: u32,
     /// How often Lambda tries again before it gives the event up

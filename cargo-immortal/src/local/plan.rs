@@ -6,6 +6,7 @@ use bytes::Bytes;
 use immortal_core::{
     manifest::Manifest,
     names::{DISPATCHER_SUFFIX, RESERVED, env},
+    task_size,
 };
 use immortal_emulator::{
     ACCOUNT, EmulatorOptions, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue, REGION, RedrivePolicy,
@@ -134,7 +135,8 @@ impl LocalPlan {
             retries: args.retries,
             failure_path: FailurePath::of(args),
             variables,
-            size: (manifest.cpu.unwrap_or(256), manifest.memory.unwrap_or(512)),
+            // As the template has it.
+            size: manifest.cpu.zip(manifest.memory).unwrap_or_else(|| task_size::with_memory(2 * args.memory)),
             interruptions: args.interrupt_after.map(|after| (args.interruptions, after)),
             kills: args.kill_attempts,
         }

@@ -15,7 +15,7 @@ pub struct TaskDefinition {
     pub environment: BTreeMap<String, String>,
     /// CPU units.
     pub cpu: u32,
-    /// Memory in MiB: reported, not enforced.
+    /// Memory in MiB: a task that has more in use is killed.
     pub memory: u32,
     /// How long between SIGTERM and SIGKILL. Never scaled.
     pub stop_timeout: Duration,

@@ -15,7 +15,7 @@ pub struct Function {
     pub handler: String,
     /// The runtime's identifier.
     pub runtime: String,
-    /// Memory in MB: reported, not enforced.
+    /// Memory in MB: a sandbox that has more in use is killed.
     pub memory: u32,
     /// The timeout, enforced by SIGKILL.
     pub timeout: Duration,

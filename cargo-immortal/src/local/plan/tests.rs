@@ -78,7 +78,7 @@ fn the_task_is_the_same_binary_as_runner() {
     assert!(!definition.environment.contains_key("HOME"));
     assert_eq!(definition.command, ["/t/ingest"]);
     assert_eq!(definition.environment.get("IMMORTAL_ROLE").map(String::as_str), Some("runner"));
-    assert_eq!((definition.cpu, definition.memory), (256, 512));
+    assert_eq!((definition.cpu, definition.memory), (256, 1024));
     assert_eq!(definition.stop_timeout.as_secs(), 6);
     assert_eq!(definition.environment.get("IMMORTAL_STOP_TIMEOUT").map(String::as_str), Some("6"));
     let log = definition.log.expect("a dead letter names it");
