@@ -217,11 +217,14 @@ impl Chain {
 
     /// Puts a failed event of the primary into the failure queue, as its `DeadLetterConfig` would; the message's id.
     pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
-        let attributes = BTreeMap::from([
+        let mut attributes = BTreeMap::from([
             ("RequestID".to_owned(), MessageAttribute::text(request)),
             ("ErrorCode".to_owned(), MessageAttribute::number(200)),
-            ("ErrorMessage".to_owned(), MessageAttribute::text(message)),
         ]);
+        // SQS has no empty attributes.
+        if !message.is_empty() {
+            attributes.insert("ErrorMessage".to_owned(), MessageAttribute::text(message));
+        }
         self.emulator.send_message(FAILURES, event, attributes).expect("the queue exists")
     }
 

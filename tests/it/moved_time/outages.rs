@@ -80,7 +80,10 @@ async fn survives(what: &str, begin: impl Fn(&Chain), end: impl Fn(&Chain)) {
     }
     chain.assert_job("interrupted", 2, true);
     chain.assert_job("refused", 1, false);
-    assert_eq!(super::series_of_letters(&chain, "refused"), [1], "{what}");
+    // A dispatcher that dies between a letter and the end of its record sends it again, for the same series.
+    let mut series = super::series_of_letters(&chain, "refused");
+    series.dedup();
+    assert_eq!(series, [1], "{what}");
     chain.emulator.shutdown().await;
 }
 
