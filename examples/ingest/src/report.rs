@@ -52,7 +52,24 @@ pub(crate) struct FittedModel {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Resampled {
     pub(crate) done: u32,
+    #[serde(with = "bits")]
     fits: Vec<[f64; TERMS]>,
+}
+
+/// Numbers as their bits: a reader of JSON that is made for speed may give back another last digit of a fraction.
+mod bits {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::TERMS;
+
+    pub(super) fn serialize<S: Serializer>(fits: &[[f64; TERMS]], serializer: S) -> Result<S::Ok, S::Error> {
+        fits.iter().map(|fit| fit.map(f64::to_bits)).collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[f64; TERMS]>, D::Error> {
+        let fits = Vec::<[u64; TERMS]>::deserialize(deserializer)?;
+        Ok(fits.into_iter().map(|fit| fit.map(f64::from_bits)).collect())
+    }
 }
 
 impl FittedModel {
