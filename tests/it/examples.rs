@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use immortal_emulator::{EntryKind, EntrySource, StopCode};
+use immortal_emulator::{EntryKind, EntrySource, Function, StopCode};
 
 use crate::chain::{BUCKET, Chain, Fate, Setup};
 
@@ -10,18 +10,25 @@ fn example(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).join(path)
 }
 
-#[tokio::test]
-async fn ingest_outlives_its_lambda_and_writes_its_result() {
-    // A fifth of its work is still several times what its Lambda may take.
-    let function = |function: &mut immortal_emulator::Function| {
-        function.environment.insert("RESAMPLES".into(), "1000".into());
-        function.environment.insert("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into());
-    };
+/// `ingest`, at work on the shipped object: its chain, and the request.
+async fn ingest(function: fn(&mut Function)) -> (Chain, String) {
     let chain = Setup { function, ..Setup::of("ingest") }.start().await;
     let reports = fs::read(example("ingest/data/birdstrikes.csv")).expect("it is in the repository");
     chain.emulator.put_object("wildlife", "strikes/birdstrikes.csv", reports);
     let event = fs::read_to_string(example("ingest/event.json")).expect("it is in the repository");
     let request = chain.invoke(&event).await;
+    (chain, request)
+}
+
+fn with_resamples(function: &mut Function, resamples: &str) {
+    function.environment.insert("RESAMPLES".into(), resamples.into());
+    function.environment.insert("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into());
+}
+
+#[tokio::test]
+async fn ingest_outlives_its_lambda_and_writes_its_result() {
+    // A fifth of its work is still several times what its Lambda may take.
+    let (chain, request) = ingest(|function| with_resamples(function, "1000")).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     assert_eq!(chain.tasks(&request), 1);
     // Which of the two it is depends on how far it is from its next save.
@@ -37,15 +44,7 @@ async fn ingest_outlives_its_lambda_and_writes_its_result() {
 
 #[tokio::test]
 async fn what_ingest_resampled_before_an_interruption_is_not_resampled_again() {
-    let function = |function: &mut immortal_emulator::Function| {
-        function.environment.insert("RESAMPLES".into(), "10000".into());
-        function.environment.insert("IMMORTAL_EVENT_BUCKET".into(), BUCKET.into());
-    };
-    let chain = Setup { function, ..Setup::of("ingest") }.start().await;
-    let reports = fs::read(example("ingest/data/birdstrikes.csv")).expect("it is in the repository");
-    chain.emulator.put_object("wildlife", "strikes/birdstrikes.csv", reports);
-    let event = fs::read_to_string(example("ingest/event.json")).expect("it is in the repository");
-    let request = chain.invoke(&event).await;
+    let (chain, request) = ingest(|function| with_resamples(function, "10000")).await;
     // Each of the first two tasks is interrupted once it has saved something.
     let mut interrupted = Vec::new();
     for _ in 0..2 {

@@ -40,8 +40,8 @@ impl<'a> JsonObject<'a> {
     }
 
     /// All members, in no order.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(key, raw)| (key.as_str(), raw.get()))
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(key, raw)| (key.as_str(), *raw))
     }
 
     /// Whether a member is there and isn't null.

@@ -1,6 +1,7 @@
 //! The attributes of an SQS message, as they are received and as they are sent on.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::value::RawValue;
 
 use super::json_object::JsonObject;
 
@@ -61,7 +62,7 @@ impl MessageAttribute {
 /// The attributes of a record, by name. One that can't be read is left out.
 pub(super) fn of_record(record: &JsonObject<'_>) -> Vec<MessageAttribute> {
     let Some(attributes) = record.object("messageAttributes") else { return Vec::new() };
-    let read = |(name, json)| MessageAttribute::read(name, &JsonObject::read(json)?);
+    let read = |(name, json): (_, &RawValue)| MessageAttribute::read(name, &JsonObject::read(json.get())?);
     let mut attributes: Vec<_> = attributes.members().filter_map(read).collect();
     attributes.sort_by(|one, other| one.name.cmp(&other.name));
     attributes

@@ -140,7 +140,7 @@ impl Dispatcher {
         let cluster = task.cluster.as_deref().unwrap_or(&self.config.cluster);
         let succeeded = task.exit(&self.config.container) == Some(RunnerExit::Succeeded);
         let found = if succeeded {
-            // Only the object of its event is left to delete, which expires where the order can't be had now.
+            // Only the job's objects are left to delete, and they expire where the order is unavailable now.
             let tasks = self.calls.describe_tasks(cluster, &[arn.to_owned()], scope.deadline).await;
             tasks.inspect_err(|error| info!("{error}")).unwrap_or_default().into_iter().next()
         } else {

@@ -48,10 +48,7 @@ struct SqsEvent<'a> {
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
 pub(super) fn event_of(record: &JsonObject<'_>, body: &str, source_queue: &str) -> Result<String, serde_json::Error> {
-    let mut members = BTreeMap::new();
-    for (name, json) in record.members() {
-        members.insert(name, to_raw_value(&serde_json::from_str::<&RawValue>(json)?)?);
-    }
+    let mut members: BTreeMap<_, _> = record.members().map(|(name, json)| (name, json.to_owned())).collect();
     members.insert("body", to_raw_value(body)?);
     members.insert("receiptHandle", to_raw_value("")?);
     members.insert("eventSourceARN", to_raw_value(source_queue)?);

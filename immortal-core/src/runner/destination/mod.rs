@@ -28,10 +28,7 @@ pub(super) async fn deliver(
     aws: &AwsClients,
 ) {
     let clients = DestinationClients::new(aws).await;
-    let destination = destination_of(order, config, identity, &clients).await;
-    if let Ok(None) = destination {
-        return;
-    }
+    let Some(destination) = destination_of(order, config, identity, &clients).await.transpose() else { return };
     let record = SuccessRecord {
         context: &order.context,
         attempt: order.attempt,
@@ -42,9 +39,8 @@ pub(super) async fn deliver(
     let key = result_key(&identity.name, &order.context.aws_request_id);
     let bucket = config.event_bucket.as_deref();
     let (place, error) = match destination {
-        Ok(None) => return,
         Err(error) => ("its destination, which is unknown".to_owned(), error),
-        Ok(Some(destination)) => match send(&clients, &destination, &record, bucket, &key).await {
+        Ok(destination) => match send(&clients, &destination, &record, bucket, &key).await {
             Ok(()) => return tracing::info!("result delivered to {destination}"),
             Err(error) => (destination.to_string(), error),
         },
