@@ -11,6 +11,7 @@
 //! | [`manifest`], [`task_size`] | what the attribute fixed, and the sizes that Fargate has |
 //! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
+//! | `metrics` | what dispatcher and runner count, in CloudWatch's embedded metric format |
 //! | `aws` | AWS's SDK as dispatcher, runner and progress use it |
 //! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and how a response to a batch is read |
 //!
@@ -35,6 +36,8 @@ mod invocation_record;
 mod job_object;
 mod lambda_errors;
 pub mod manifest;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+mod metrics;
 pub mod names;
 pub mod order;
 #[cfg(feature = "progress")]

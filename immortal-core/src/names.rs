@@ -25,6 +25,8 @@ pub mod env {
     pub const SOURCE: &str = "IMMORTAL_SOURCE";
     /// The order: how long the attempt may run, in seconds.
     pub const LIMIT: &str = "IMMORTAL_LIMIT";
+    /// The order: when the invocation failed, in Unix milliseconds; for the metrics alone.
+    pub const FAILED_AT: &str = "IMMORTAL_FAILED_AT";
 
     /// Dispatcher: the primary, as a name or an ARN.
     pub const FUNCTION: &str = "IMMORTAL_FUNCTION";
@@ -58,6 +60,9 @@ pub mod env {
     pub const PROPAGATE_TAGS: &str = "IMMORTAL_PROPAGATE_TAGS";
     /// Dispatcher: `true` allows ECS Exec in tasks.
     pub const EXECUTE_COMMAND: &str = "IMMORTAL_EXECUTE_COMMAND";
+
+    /// Dispatcher and runner: `off` prints no metrics; default `on`.
+    pub const METRICS: &str = "IMMORTAL_METRICS";
 
     /// Runner: where layers are unpacked.
     pub const LAYER_ROOT: &str = "IMMORTAL_LAYER_ROOT";

@@ -29,6 +29,8 @@ pub struct Order<E = EventForm> {
     pub series: u32,
     /// What triggered the primary, where that changes how a response is read.
     pub source: Option<EventSource>,
+    /// When the invocation failed, in Unix milliseconds, where Lambda's record says so; nothing but metrics depend on it.
+    pub failed_at: Option<i64>,
 }
 
 /// What triggered the primary, where that changes how a response is read.
@@ -79,8 +81,8 @@ pub struct MalformedOrder(pub Vec<String>);
 impl<E> Order<E> {
     /// The same order, its event taken as something else.
     pub fn map_event<F>(self, map: impl FnOnce(E) -> F) -> Order<F> {
-        let Self { event, context, handler_path, attempt, interruptions, limit, series, source } = self;
-        Order { event: map(event), context, handler_path, attempt, interruptions, limit, series, source }
+        let Self { event, context, handler_path, attempt, interruptions, limit, series, source, failed_at } = self;
+        Order { event: map(event), context, handler_path, attempt, interruptions, limit, series, source, failed_at }
     }
 
     /// The order as variables, with its event in this form, always in the same sequence: the same order is the same
@@ -104,6 +106,7 @@ impl<E> Order<E> {
             variables.push((env::SERIES, self.series.to_string()));
         }
         variables.extend(self.source.map(|source| (env::SOURCE, source.name().to_owned())));
+        variables.extend(self.failed_at.map(|at| (env::FAILED_AT, at.to_string())));
         variables
     }
 }
@@ -133,6 +136,8 @@ impl Order {
                 limit,
                 series: small(series).unwrap_or(0),
                 source,
+                // What metrics alone need fails no attempt.
+                failed_at: lookup(env::FAILED_AT).and_then(|at| at.parse().ok()),
             }),
             _ => Err(MalformedOrder(problems)),
         }
@@ -234,6 +239,7 @@ mod tests {
             limit: Some(60),
             series: 3,
             source: Some(EventSource::Sqs),
+            failed_at: Some(1_700_000_000_000),
         }
     }
 
@@ -251,12 +257,12 @@ mod tests {
         let back = Order::from_variables(lookup(&variables)).expect("our own order");
         assert_eq!(variables_of(&back), variables);
         assert_eq!((back.attempt, back.interruptions, back.limit, back.series), (2, 1, Some(60), 3));
-        assert_eq!(back.source, Some(EventSource::Sqs));
+        assert_eq!((back.source, back.failed_at), (Some(EventSource::Sqs), Some(1_700_000_000_000)));
     }
 
     #[test]
     fn leaves_out_what_there_is_not() {
-        let plain = Order { interruptions: 0, limit: None, series: 0, source: None, ..order() };
+        let plain = Order { interruptions: 0, limit: None, series: 0, source: None, failed_at: None, ..order() };
         let names: Vec<_> = variables_of(&plain).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [env::EVENT, env::CONTEXT, env::ATTEMPT]);
     }

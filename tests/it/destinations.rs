@@ -1,8 +1,10 @@
 //! What becomes of a result: the same record from Fargate as from Lambda, at each kind of destination.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use immortal_emulator::{EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, Function, Queue, StopCode};
+use immortal_emulator::{
+    EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, Function, JournalEntry, Queue, StopCode,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -208,6 +210,30 @@ async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_sam
     assert_eq!(chain.tasks(&request), 1, "{}", chain.story());
     let logs = chain.logs(&request).join("\n");
     assert!(logs.contains(&format!("the result of request {request} is not delivered")), "{logs}");
+}
+
+/// At least once: nobody learns that the record was sent, so the next attempt sends its own.
+#[tokio::test]
+async fn a_runner_that_is_killed_between_sending_and_its_end_sends_again() {
+    let chain = chain("queue").await;
+    let late = FaultKind::Late(Duration::from_hours(1));
+    chain.emulator.inject(Fault { operation: "SendMessage", kind: late, calls: FaultedCalls::Nth(1) });
+    let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
+    let task = chain.at_work(&request, 1).await;
+    let queued = |entry: &JournalEntry| {
+        let source = EntrySource::Queue { name: RESULTS.to_owned() };
+        (entry.source == source && matches!(entry.kind, EntryKind::Queued { .. })).then_some(())
+    };
+    chain.emulator.until(queued).await;
+    // The runner waits for SQS's answer for longer than the emulator's two minutes take.
+    chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
+    let Fate::Task(second) = chain.fate(&request).await else { panic!("{}", chain.story()) };
+    assert_ne!(second, task, "{}", chain.story());
+    chain.quiet().await;
+    let records = delivered(&chain);
+    let attempts: Vec<_> = records.iter().map(|record| &record["responsePayload"]["attempt"]).collect();
+    assert_eq!(attempts, [1, 2], "{}", chain.story());
+    assert!(records.iter().all(|record| record["requestContext"]["requestId"] == request.as_str()));
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! A function whose logs are JSON has them on Fargate too.
 
+use std::collections::BTreeMap;
+
+use immortal_emulator::{EntryKind, EntrySource};
 use serde_json::Value;
 
 use crate::chain::{Fate, Setup};
@@ -7,7 +10,9 @@ use crate::chain::{Fate, Setup};
 #[tokio::test]
 async fn the_lines_of_platform_and_handler_are_json_where_the_functions_are() {
     let function = |function: &mut immortal_emulator::Function| function.json_log_level = Some("INFO".into());
-    let chain = Setup { function, ..Setup::of("killed") }.start().await;
+    let own = BTreeMap::from([("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned())]);
+    let chain = Setup { function, dispatcher: own.clone(), runner: own, ..Setup::of("killed") }.start().await;
+    // The runner's and the dispatcher's own lines are by their own variables.
     let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     chain.quiet().await;
@@ -21,5 +26,19 @@ async fn the_lines_of_platform_and_handler_are_json_where_the_functions_are() {
     assert!(reports.iter().all(|report| report["record"]["requestId"] == request.as_str()));
     let errors = lines.iter().filter(|line| line["level"] == "ERROR").count();
     assert!(errors >= 2, "the runtime's own line is JSON in Lambda and on Fargate: {}", chain.story());
+    let of_runner: Vec<_> = lines.iter().filter(|line| line["span"]["name"] == "request").collect();
+    assert!(!of_runner.is_empty(), "{}", chain.story());
+    for line in of_runner {
+        let span = &line["span"];
+        assert!(span["id"] == request.as_str() && span["attempt"].is_u64() && span["task"].is_string(), "{line}");
+    }
+    let dispatched = chain.emulator.journal().into_iter().any(|entry| match (entry.source, entry.kind) {
+        (EntrySource::Lambda { function, .. }, EntryKind::Log { line, .. }) if function == "killedDlq" => {
+            let line: Value = serde_json::from_str(&line).expect("each of the dispatcher's lines is JSON");
+            line["fields"]["decision"] == "started" && line["fields"]["request_id"] == request.as_str()
+        }
+        _ => false,
+    });
+    assert!(dispatched, "{}", chain.story());
     assert!(!chain.logs(&request).iter().any(|line| line.starts_with("START ") || line.starts_with("REPORT ")));
 }

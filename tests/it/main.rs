@@ -12,6 +12,7 @@ mod first_life;
 mod histories;
 mod json_logs;
 mod later_lives;
+mod metrics;
 mod moved_time;
 mod own_main;
 mod permissions;

@@ -7,6 +7,14 @@ use crate::{
     value::{self, EnvVariable, ObjectPut},
 };
 
+/// Where a result can go; a function as a destination is left out, since it would need code of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DestinationKind {
+    Queue,
+    Topic,
+    Bus,
+}
+
 /// One event, and what it meets on its way.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -43,6 +51,9 @@ pub(crate) struct LocalArgs {
     /// Send the event as the message of a queue that triggers the function, instead of invoking it
     #[arg(long, conflicts_with_all = ["retries", "dead_letter_config"])]
     pub(crate) sqs: bool,
+    /// Send results to an `OnSuccess` destination of this kind
+    #[arg(long, value_name = "KIND", conflicts_with = "sqs")]
+    pub(crate) on_success: Option<DestinationKind>,
     /// Fail into a `DeadLetterConfig` instead of an `OnFailure` destination
     #[arg(long)]
     pub(crate) dead_letter_config: bool,

@@ -1,8 +1,8 @@
 //! Sets the chain up on the emulator, in the order in which its parts need each other.
 
-use immortal_emulator::{Emulator, EmulatorError};
+use immortal_emulator::{Emulator, EmulatorError, Queue};
 
-use super::{code::DeployedCode, inputs::LocalInputs, plan::LocalPlan};
+use super::{DestinationKind, code::DeployedCode, inputs::LocalInputs, plan::LocalPlan};
 
 pub(crate) fn set_up(
     emulator: &Emulator,
@@ -15,6 +15,12 @@ pub(crate) fn set_up(
     }
     emulator.create_bucket(&plan.event_bucket);
     emulator.create_queue(plan.dead_letter_queue());
+    match &plan.on_success {
+        Some((name, DestinationKind::Queue)) => drop(emulator.create_queue(Queue::new(name))),
+        Some((name, DestinationKind::Topic)) => drop(emulator.create_topic(name)),
+        Some((name, DestinationKind::Bus)) => drop(emulator.create_event_bus(name)),
+        None => {}
+    }
     let failure_queue = emulator.create_queue(plan.failure_queue());
     let task_definition = emulator.register_task_definition(plan.task_definition(std::env::vars()));
     let environment = emulator.environment();

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use immortal_emulator::{Emulator, EmulatorError};
 
-pub(crate) use self::args::LocalArgs;
+pub(crate) use self::args::{DestinationKind, LocalArgs};
 use self::{
     code::DeployedCode,
     inputs::{LocalInputs, LocalTrigger},

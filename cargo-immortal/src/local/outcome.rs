@@ -40,7 +40,9 @@ pub(crate) struct OutcomeWatch {
     dead_letter_queue: String,
     /// The queue that triggers the primary, where one does: a message is handled once it is deleted there.
     source_queue: Option<String>,
-    /// What the primary answered to the message.
+    /// Whether Lambda sends the primary's answer to a destination, which is then waited for.
+    has_destination: bool,
+    /// What the primary answered, until the message or the result is where it belongs.
     response: Bytes,
     tasks: Vec<WatchedTask>,
     /// How often it was redriven.
@@ -54,7 +56,12 @@ pub(crate) struct OutcomeWatch {
 impl OutcomeWatch {
     pub(crate) fn new(plan: &LocalPlan) -> Self {
         let source_queue = plan.source_queue().map(|queue| queue.name);
-        Self { source_queue, ..Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue) }
+        let has_destination = plan.on_success.is_some();
+        Self {
+            source_queue,
+            has_destination,
+            ..Self::named(&plan.primary, &plan.failure_queue, &plan.dead_letter_queue)
+        }
     }
 
     fn named(primary: &str, failure_queue: &str, dead_letter_queue: &str) -> Self {
@@ -63,6 +70,7 @@ impl OutcomeWatch {
             failure_queue: failure_queue.to_owned(),
             dead_letter_queue: dead_letter_queue.to_owned(),
             source_queue: None,
+            has_destination: false,
             response: Bytes::new(),
             tasks: Vec::new(),
             series: 0,
@@ -80,6 +88,15 @@ impl OutcomeWatch {
                 self.response.clone_from(body);
                 self.last_error = Some("attempt 0: its response names the message as failed".to_owned());
                 None
+            }
+            (EntrySource::Lambda { function, .. }, EntryKind::Answered { body })
+                if *function == self.primary && self.has_destination =>
+            {
+                self.response.clone_from(body);
+                None
+            }
+            (EntrySource::Lambda { .. }, EntryKind::ResultDelivered { .. } | EntryKind::ResultDropped { .. }) => {
+                Some(JobOutcome::Handled { series: self.series, attempt: 0, answer: self.response.clone() })
             }
             (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if *function == self.primary => {
                 Some(JobOutcome::Handled { series: self.series, attempt: 0, answer: body.clone() })

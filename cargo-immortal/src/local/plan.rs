@@ -13,7 +13,7 @@ use immortal_emulator::{
     RuleTarget, StopCode, TaskDefinition, TaskLog, TaskRule,
 };
 
-use super::LocalArgs;
+use super::{DestinationKind, LocalArgs};
 use crate::{names, package::PackageCandidate};
 
 /// What stands in for several invocations in a process.
@@ -58,6 +58,8 @@ pub(crate) struct LocalPlan {
     pub(crate) verbose: bool,
     /// How often the dead-letter queue is redriven.
     pub(crate) redrives: u32,
+    /// The name and kind of where results go.
+    pub(crate) on_success: Option<(String, DestinationKind)>,
     command: Vec<String>,
     docker: bool,
     timeout: Duration,
@@ -128,6 +130,7 @@ impl LocalPlan {
             event_bucket: names::bucket(name),
             verbose: args.verbose,
             redrives: u32::from(args.redrive),
+            on_success: args.on_success.map(|kind| (format!("{name}-results"), kind)),
             command,
             docker: args.docker.is_some(),
             timeout: args.timeout,
@@ -203,6 +206,7 @@ impl LocalPlan {
             retries: self.retries,
             environment: variables,
             on_failure,
+            on_success: self.on_success.as_ref().map(destination_arn),
             ..Function::new(&self.primary, zip)
         }
     }
@@ -280,6 +284,14 @@ impl LocalPlan {
             |(tasks, after)| run_task(FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption }, tasks);
         let kill = run_task(FaultKind::OutOfMemory { after: KILLED_AFTER }, self.kills);
         self.interruptions.map(interrupt).into_iter().chain((self.kills > 0).then_some(kill)).collect()
+    }
+}
+
+fn destination_arn((name, kind): &(String, DestinationKind)) -> String {
+    match kind {
+        DestinationKind::Queue => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"),
+        DestinationKind::Topic => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}"),
+        DestinationKind::Bus => format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}"),
     }
 }
 

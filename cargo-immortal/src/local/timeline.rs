@@ -51,6 +51,7 @@ pub(crate) struct JobTimeline {
     dispatcher: String,
     dead_letter_queue: String,
     source_queue: String,
+    result_queue: Option<String>,
     no_hand_over: bool,
     verbose: bool,
     tasks: TimelineTasks,
@@ -67,6 +68,7 @@ impl JobTimeline {
             dispatcher: plan.dispatcher.clone(),
             dead_letter_queue: plan.dead_letter_queue.clone(),
             source_queue: plan.source_queue.clone(),
+            result_queue: plan.on_success.as_ref().map(|(name, _)| name.clone()),
             no_hand_over: plan.is_without_hand_over(),
             verbose: plan.verbose,
             tasks: TimelineTasks::default(),
@@ -155,6 +157,15 @@ impl JobTimeline {
                 (LineKind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt)))
             }
             EntryKind::Answered { .. } => (LineKind::Good, "the handler succeeded".to_owned()),
+            EntryKind::ResultDelivered { destination } => {
+                (LineKind::Good, format!("result delivered to {destination}"))
+            }
+            EntryKind::ResultDropped { destination } => (
+                LineKind::Bad,
+                format!(
+                    "the result is gone: {destination} doesn't take it, which on AWS only the metric DestinationDeliveryFailures tells"
+                ),
+            ),
             EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
                 (LineKind::Step, "hands the event over, before its deadline".to_owned())
             }
@@ -181,6 +192,7 @@ impl JobTimeline {
             _ => (),
         }
         match what {
+            EntryKind::Log { line, .. } if !self.verbose && is_metric(line) => None,
             EntryKind::Log { line, .. } => self.tasks.log(arn, line),
             _ => tasks::line(what, self.tasks.growth(arn)),
         }
@@ -195,6 +207,10 @@ impl JobTimeline {
     fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(LineKind, String)> {
         if name == self.source_queue {
             return source_queue(&entry.kind);
+        }
+        if self.result_queue.as_deref() == Some(name) {
+            let is_queued = matches!(entry.kind, EntryKind::Queued { .. });
+            return is_queued.then(|| (LineKind::Step, "holds the result".to_owned()));
         }
         Some(match &entry.kind {
             EntryKind::Queued { message_id, .. } if name == self.dead_letter_queue => {
@@ -272,6 +288,12 @@ pub(crate) fn type_of(error_type: &str) -> String {
 /// A line as it can be shown among others: Lambda's own have tabs.
 fn text(line: &str) -> String {
     line.trim_end().replace('\t', "  ")
+}
+
+/// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+fn is_metric(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["_aws"]["CloudWatchMetrics"].is_array())
 }
 
 fn nth(number: u32) -> String {

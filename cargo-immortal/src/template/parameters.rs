@@ -217,6 +217,15 @@ pub(crate) const PARAMETERS: &[TemplateParameter] = &[
         )
     },
     TemplateParameter {
+        values: AllowedValues::Listed("'on', 'off'"),
+        conditions: &[("HasMetrics", "!Equals [!Ref Metrics, 'on']")],
+        ..optional(
+            "Metrics",
+            "'on'",
+            "off for no metrics of failures, tasks and successes, and no dashboard of them; the alarm OldFailures then stays silent.",
+        )
+    },
+    TemplateParameter {
         conditions: &[("HasAlarmTopic", "!Not [!Equals [!Ref AlarmTopic, '']]")],
         ..optional("AlarmTopic", "''", "ARN of the SNS topic that the alarms notify; empty for none.")
     },

@@ -7,7 +7,7 @@ use super::{
 use crate::names::repository;
 
 /// What both templates have after the primary, or after what is attached to one.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("parts/queues.yaml"),
     include_str!("parts/dispatcher.yaml"),
     include_str!("parts/stopped.yaml"),
@@ -16,6 +16,7 @@ const PARTS: [&str; 8] = [
     include_str!("parts/results.yaml"),
     include_str!("parts/key.yaml"),
     include_str!("parts/alarms.yaml"),
+    include_str!("parts/dashboard.yaml"),
 ];
 
 const OUTPUTS: &str = include_str!("parts/outputs.yaml");

@@ -12,7 +12,7 @@ use super::wrong_use::{command, package};
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-fn immortal(arguments: &[&str]) -> Command {
+pub(super) fn immortal(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-immortal"));
     command.arg("immortal").args(arguments).current_dir(WORKSPACE).env("CARGO_TERM_QUIET", "true");
     command
@@ -28,7 +28,7 @@ fn greet(package: &str, event: &str, code: i32) -> (String, String) {
 }
 
 /// What a command wrote to its standard output, and to its standard error.
-fn told(Output { status, stdout, stderr }: Output, code: i32) -> (String, String) {
+pub(super) fn told(Output { status, stdout, stderr }: Output, code: i32) -> (String, String) {
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert_eq!(status.code(), Some(code), "{stdout}{stderr}");
     (stdout, stderr)

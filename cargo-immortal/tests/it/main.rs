@@ -4,5 +4,6 @@ mod deploy;
 mod lives;
 mod names;
 mod newcomer;
+mod results;
 mod two_packages;
 mod wrong_use;

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::value::RawValue;
@@ -16,10 +16,11 @@ use super::{
     calls::AwsCalls,
     config::DispatcherConfig,
     dead_letter::DeadLetter,
+    decision_metrics::{self, RecordSubject},
     input::{self, DispatcherInput, QueueMessage, RecordContent, RecordReading},
     invocation_failure::{KnownFunctions, RefusedRecord},
     launch::TaskCount,
-    metric,
+    next_step::is_interrupted,
     response::{BatchFailed, BatchResponse, RecordOutcome, of_batch, of_single},
     stopped_task::refused,
 };
@@ -27,6 +28,7 @@ use crate::{
     aws::{AwsClients, WorkDeadline},
     function::FunctionArn,
     manifest::Manifest,
+    metrics::{self, Metric},
 };
 
 /// The dispatcher, made once per process.
@@ -47,6 +49,7 @@ pub(super) struct RecordScope {
     pub(super) deadline: WorkDeadline,
     /// The time of day at which the invocation began, in Unix milliseconds.
     pub(super) now: i64,
+    begun: Instant,
     pub(super) tasks: Arc<TaskCount>,
     /// The age of the oldest record that goes back and doesn't wait by plan, in milliseconds.
     oldest_returned: Arc<AtomicU64>,
@@ -70,6 +73,22 @@ impl RecordScope {
         match &self.message {
             Some(message) => letter.with_attributes(&message.attributes),
             None => letter,
+        }
+    }
+
+    /// What the record is about, as far as it is counted.
+    fn subject(&self, read: &Result<RecordContent, RefusedRecord>) -> RecordSubject {
+        let sent = self.message.as_ref().and_then(|message| message.sent);
+        match read {
+            Ok(RecordContent::Failure(failure)) => RecordSubject::Failure {
+                cause: failure.cause,
+                // A source queue's message was sent long before the function failed on it.
+                failed_at: failure.failed_at.or(sent.filter(|_| failure.source.is_none() || failure.series > 0)),
+            },
+            Ok(RecordContent::Task { task, .. }) => {
+                RecordSubject::StoppedTask { is_interrupted: is_interrupted(task), stopped_at: task.stopped_at }
+            }
+            Err(_) => RecordSubject::Refused,
         }
     }
 
@@ -101,6 +120,7 @@ impl Dispatcher {
             original: payload.get().into(),
             deadline,
             now,
+            begun: Instant::now(),
             tasks: Arc::default(),
             oldest_returned: Arc::default(),
         };
@@ -124,7 +144,7 @@ impl Dispatcher {
             }
         };
         let oldest_returned = Duration::from_millis(oldest_returned.load(Ordering::Relaxed));
-        metric::print_oldest_returned(&self.config.primary.name, oldest_returned, now);
+        self.print_metrics(now, &[decision_metrics::oldest_returned(oldest_returned)]);
         response
     }
 
@@ -155,14 +175,25 @@ impl Dispatcher {
     }
 
     async fn record(&self, scope: &RecordScope, read: Result<RecordContent, RefusedRecord>) -> RecordOutcome {
+        let subject = scope.subject(&read);
         let result = match read {
             Ok(RecordContent::Failure(failure)) => self.failed_invocation(scope, *failure).await,
             Ok(RecordContent::Task { task, channel }) => self.stopped_task(scope, *task, channel).await,
             Err(refusal) => Err(refused(scope, &refusal, "")),
         };
-        match result {
-            Ok(()) => Ok(()),
-            Err(unfinished) => self.settle(scope, unfinished).await,
+        let end = match result {
+            Ok(end) => end,
+            Err(unfinished) => self.settle(scope, unfinished).await?,
+        };
+        let elapsed = i64::try_from(scope.begun.elapsed().as_millis()).unwrap_or_default();
+        let now = scope.now.saturating_add(elapsed);
+        self.print_metrics(now, &decision_metrics::of_decision(subject, end, now));
+        Ok(())
+    }
+
+    fn print_metrics(&self, now: i64, metrics: &[Metric]) {
+        if self.config.has_metrics {
+            metrics::print(&self.config.primary.name, now, metrics);
         }
     }
 

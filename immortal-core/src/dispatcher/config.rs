@@ -3,6 +3,7 @@
 use super::sqs::QueueArn;
 use crate::{
     function::FunctionName,
+    metrics,
     names::{DISPATCHER_SUFFIX, env},
     order::EventForm,
 };
@@ -29,6 +30,8 @@ pub(crate) struct DispatcherConfig {
     /// About so many tasks of this function at a time; `None`: no bound of ours.
     pub(crate) max_tasks: Option<u32>,
     pub(crate) options: TaskOptions,
+    /// Whether decisions are counted.
+    pub(crate) has_metrics: bool,
 }
 
 /// The network of a task.
@@ -119,6 +122,7 @@ impl DispatcherConfig {
         let dead_letter_queue = dead_letter_queue(lookup(env::DEAD_LETTER_QUEUE), &mut problems);
         let source_queues = source_queues(lookup(env::SOURCE_QUEUES), &mut problems);
         let max_tasks = max_tasks(lookup(env::MAX_TASKS), &mut problems);
+        let has_metrics = metrics::are_on(lookup(env::METRICS).as_deref()).map_err(|problem| problems.push(problem));
         let mut flag = |name| flag(name, lookup(name).as_deref(), false, &mut problems) == Some(true);
         let options =
             TaskOptions { propagate_tags: flag(env::PROPAGATE_TAGS), execute_command: flag(env::EXECUTE_COMMAND) };
@@ -135,6 +139,7 @@ impl DispatcherConfig {
                 source_queues,
                 max_tasks,
                 options,
+                has_metrics: has_metrics.unwrap_or(true),
             }),
             _ => Err(ConfigProblems(problems)),
         }

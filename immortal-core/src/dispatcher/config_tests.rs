@@ -40,9 +40,10 @@ fn everything_can_be_said() {
         ),
         ("IMMORTAL_PROPAGATE_TAGS", "true"),
         ("IMMORTAL_EXECUTE_COMMAND", "false"),
+        ("IMMORTAL_METRICS", "off"),
     ];
     let config = read(&variables).expect("complete");
-    assert_eq!(config.max_tasks, Some(50));
+    assert_eq!((config.max_tasks, config.has_metrics), (Some(50), false));
     assert_eq!(config.options, TaskOptions { propagate_tags: true, execute_command: false });
     assert_eq!(config.source_queues, ["a", "b"].map(|name| format!("arn:aws-cn:sqs:cn-north-1:111111111111:{name}")));
     assert!(config.dead_letter_queue.is_some_and(|url| url.ends_with("/dead")));
@@ -62,13 +63,14 @@ fn all_problems_are_said_at_once() {
         ("IMMORTAL_SUBNETS", " , "),
         ("IMMORTAL_ASSIGN_PUBLIC_IP", "yes"),
         ("IMMORTAL_INLINE_EVENTS", "false"),
+        ("IMMORTAL_METRICS", "no"),
     ];
     let problems = read(&variables).expect_err("nothing in it is right");
     let said = problems.to_string();
-    for name in ["FUNCTION", "RUNNER", "SUBNETS", "ASSIGN_PUBLIC_IP", "INLINE_EVENTS", "EVENT_BUCKET"] {
+    for name in ["FUNCTION", "RUNNER", "SUBNETS", "ASSIGN_PUBLIC_IP", "INLINE_EVENTS", "EVENT_BUCKET", "METRICS"] {
         assert!(said.contains(&format!("IMMORTAL_{name}")), "{said}");
     }
-    assert_eq!(problems.0.len(), 5, "{said}");
+    assert_eq!(problems.0.len(), 6, "{said}");
 }
 
 #[test]

@@ -163,6 +163,7 @@ mod tests {
             limit: None,
             series: 0,
             source: None,
+            failed_at: None,
         };
         let (kind, overrides) = first_fitting(event, transport, "immortal/ingest/r-1", from, |form| {
             TaskOverrides::new("runner", &order, form, None, None)

@@ -11,14 +11,14 @@ use super::{
     stopped_task::refused,
     task_order,
     token::TokenOrigin,
-    unfinished::RecordResult,
+    unfinished::{RecordEnd, RecordResult},
 };
 use crate::order::Order;
 
 impl Dispatcher {
     /// A failed invocation becomes attempt 1 of its series.
     pub(super) async fn failed_invocation(&self, scope: &RecordScope, failure: InvocationFailure) -> RecordResult {
-        let InvocationFailure { event, context, cause, series, source } = failure;
+        let InvocationFailure { event, context, cause, series, source, failed_at } = failure;
         let request_id = context.aws_request_id.clone();
         Span::current().record("request_id", &request_id);
         task_order::refuse_other_object(event.object_uri(), &request_id, &self.config, &scope.functions)
@@ -32,10 +32,11 @@ impl Dispatcher {
             limit: self.manifest.limit.map(|limit| limit.div_ceil(1000)),
             series,
             source,
+            failed_at,
         };
         if cause == FailureCause::Superseded {
             info!(request_id, decision = "done", "another attempt has taken its place");
-            return Ok(());
+            return Ok(RecordEnd::Nothing);
         }
         if !cause.is_for(self.manifest.on) {
             return Err(self.give_up(scope, &order, 0, None, no_attempt(cause)).await);

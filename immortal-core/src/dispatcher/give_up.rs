@@ -12,7 +12,7 @@ use super::{
     launch::event_key,
     sqs::QueueArn,
     task::Task,
-    unfinished::{RecordResult, UnfinishedRecord},
+    unfinished::{RecordEnd, RecordResult, UnfinishedRecord},
 };
 use crate::{aws, order::Order};
 
@@ -109,7 +109,7 @@ impl Dispatcher {
     }
 
     /// Settles a record that is unfinished: an error says why it goes back.
-    pub(super) async fn settle(&self, scope: &RecordScope, unfinished: UnfinishedRecord) -> Result<(), String> {
+    pub(super) async fn settle(&self, scope: &RecordScope, unfinished: UnfinishedRecord) -> Result<RecordEnd, String> {
         match unfinished {
             UnfinishedRecord::GivenUp(letter) => self.bury(scope, &letter).await,
             UnfinishedRecord::Returned(why) if scope.age() > OLDEST_RECORD => {
@@ -128,13 +128,13 @@ impl Dispatcher {
     }
 
     /// Sends a dead letter; only then is its record done.
-    async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<(), String> {
+    async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<RecordEnd, String> {
         let Some(url) = &self.config.dead_letter_queue else {
             scope.note_returned();
             return Err(letter.reason.clone());
         };
         let sent = self.calls.send_dead_letter(url, letter, scope.deadline).await;
-        sent.map_err(|error| {
+        sent.map(|()| RecordEnd::GivenUp).map_err(|error| {
             let why = format!("{}; and the dead letter can't be sent: {error}", letter.reason);
             warn!(decision = "back", "{why}");
             scope.note_returned();

@@ -10,6 +10,7 @@ use super::{
     json_object::{JsonObject, is_json},
 };
 use crate::{
+    aws,
     context::{Context, is_printable},
     function::{FunctionArn, FunctionName},
     names::GIVEN_UP,
@@ -38,12 +39,14 @@ pub(crate) struct InvocationFailure {
     /// The series of attempts that it begins: 0, or more for a dead letter that was redriven.
     pub(crate) series: u32,
     pub(crate) source: Option<EventSource>,
+    /// When it failed, in Unix milliseconds, where the record says so.
+    pub(crate) failed_at: Option<i64>,
 }
 
 /// An event is never logged, so it isn't shown here either.
 impl fmt::Debug for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { event, context, cause, series, source: _ } = self;
+        let Self { event, context, cause, series, source: _, failed_at: _ } = self;
         write!(f, "Failure({}, {event:?}, {cause:?}, series {series})", context.aws_request_id)
     }
 }
@@ -121,6 +124,7 @@ pub(super) fn from_source_message(
         cause: FailureCause::NeverRan,
         series: 0,
         source: Some(EventSource::Sqs),
+        failed_at: None,
     })
 }
 
@@ -149,6 +153,7 @@ pub(super) fn from_dead_letter(
         cause: FailureCause::of_text(message),
         series: 0,
         source: None,
+        failed_at: None,
     })
 }
 
@@ -191,8 +196,11 @@ pub(super) fn from_record(
         Some(_) => FailureCause::Redriven,
         None => FailureCause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     };
+    // The time of a dead letter is when it was given up.
+    let timestamp = record.text("timestamp").filter(|_| redrive.is_none());
+    let failed_at = timestamp.and_then(|timestamp| aws::unix_milliseconds(&timestamp)).filter(|at| *at > 0);
     let (series, source) = redrive.map_or((0, None), |redrive| (redrive.series, redrive.source));
-    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series, source })
+    Ok(InvocationFailure { event, context: context(named, carried, functions)?, cause, series, source, failed_at })
 }
 
 /// How a dead letter that was redriven goes on; `None` where it doesn't say, as one of the first version.

@@ -129,6 +129,7 @@ mod tests {
                 limit: None,
                 series,
                 source: None,
+                failed_at: None,
             };
             let environment =
                 order.to_variables(&order.event).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -18,7 +18,7 @@ use super::{
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
     task_overrides::{LONGEST, TaskOverrides},
     token::TokenOrigin,
-    unfinished::{RecordResult, UnfinishedRecord},
+    unfinished::{RecordEnd, RecordResult, UnfinishedRecord},
 };
 use crate::{
     aws::{backoff, error_chain},
@@ -58,10 +58,10 @@ impl Dispatcher {
         let launched = match self.is_started(scope, plan).await {
             Ok(Some(task)) => {
                 info!(request_id, task, attempt, decision = "started already");
-                Ok(())
+                Ok(RecordEnd::StartedBefore)
             }
             Ok(None) => match self.wait_for_room(scope).await {
-                Ok(()) => self.run_task(scope, plan).await,
+                Ok(()) => self.run_task(scope, plan).await.map(|()| RecordEnd::Started),
                 Err(unfinished) => return Err(unfinished),
             },
             Err(why) => Err(why),
@@ -110,7 +110,7 @@ impl Dispatcher {
     }
 
     /// Takes a place among the tasks of the function, where their number has a bound.
-    async fn wait_for_room(&self, scope: &RecordScope) -> RecordResult {
+    async fn wait_for_room(&self, scope: &RecordScope) -> Result<(), UnfinishedRecord> {
         let Some(most) = self.config.max_tasks else { return Ok(()) };
         let count = async {
             let filter = TaskFilter::Family(family(&self.config.task_definition));

@@ -24,6 +24,7 @@ use crate::{
 mod batch;
 mod calls;
 mod deadline;
+mod decision_metrics;
 mod ecs;
 mod failed_invocation;
 mod give_up;
@@ -31,7 +32,6 @@ mod hint;
 mod json_object;
 mod launch;
 mod message_attribute;
-mod metric;
 mod sqs;
 mod stopped_task;
 mod unfinished;

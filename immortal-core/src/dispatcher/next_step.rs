@@ -46,6 +46,12 @@ pub(crate) struct NextAttempt {
     pub(crate) size: Option<TaskSize>,
 }
 
+/// Whether the platform ended the task: Spot, the host, a start that failed.
+#[must_use]
+pub(crate) fn is_interrupted(task: &Task) -> bool {
+    task_end(task) == TaskEnd::Interrupted
+}
+
 /// How a task ended, as ECS tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TaskEnd {

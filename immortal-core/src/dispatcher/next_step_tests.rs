@@ -28,6 +28,7 @@ fn order(attempt: u32, interruptions: u32) -> Order {
         limit: Some(60),
         series: 1,
         source: None,
+        failed_at: None,
     }
 }
 

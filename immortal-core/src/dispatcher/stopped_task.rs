@@ -14,7 +14,7 @@ use super::{
     task::Task,
     task_order::{self, TaskOrder},
     token::TokenOrigin,
-    unfinished::{RecordResult, UnfinishedRecord},
+    unfinished::{RecordEnd, RecordResult, UnfinishedRecord},
 };
 use crate::{exit::RunnerExit, job_object::progress_key, order::Order};
 
@@ -30,9 +30,9 @@ impl Dispatcher {
         let arn = task.arn.as_str();
         if !task.is_stopped() {
             info!(task = arn, decision = "ignored", "it is {} and not STOPPED", task.status);
-            return Ok(());
+            return Ok(RecordEnd::Nothing);
         }
-        let Some(order) = self.order_of(scope, &task).await? else { return Ok(()) };
+        let Some(order) = self.order_of(scope, &task).await? else { return Ok(RecordEnd::Nothing) };
         task_order::refuse_forged(&order).map_err(|refusal| refused(scope, &refusal, ""))?;
         let request_id = order.context.aws_request_id.as_str();
         Span::current().record("request_id", request_id);
@@ -48,12 +48,12 @@ impl Dispatcher {
             NextStep::Done => {
                 info!(request_id, task = arn, decision = "done", attempt = order.attempt, "the handler succeeded");
                 self.clean_up(scope, &restricted).await;
-                Ok(())
+                Ok(RecordEnd::JobEnded)
             }
             NextStep::Superseded => {
                 let attempt = order.attempt;
                 info!(request_id, task = arn, decision = "done", attempt, "another attempt has taken its place");
-                Ok(())
+                Ok(RecordEnd::JobEnded)
             }
             NextStep::GiveUp(why) => Err(self.give_up(scope, &restricted, order.attempt, Some(&task), &why).await),
             NextStep::Attempt(next) => {
@@ -91,7 +91,7 @@ impl Dispatcher {
             && !self.calls.has_object(bucket, key, scope.deadline).await.map_err(UnfinishedRecord::Returned)?
         {
             info!(request_id, task = task.arn, decision = "done", "its event is deleted, so another attempt succeeded");
-            return Ok(());
+            return Ok(RecordEnd::JobEnded);
         }
         let memory = next.size.map(|size| size.memory);
         info!(

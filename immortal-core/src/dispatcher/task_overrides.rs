@@ -171,6 +171,7 @@ mod tests {
             limit: None,
             series: 0,
             source: None,
+            failed_at: None,
         }
     }
 

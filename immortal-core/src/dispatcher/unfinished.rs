@@ -1,4 +1,4 @@
-//! How a record ends that is neither in a task nor done.
+//! How a record ends: in a task, done, given up, or back in its queue.
 
 use std::time::Duration;
 
@@ -20,5 +20,20 @@ pub(super) enum UnfinishedRecord {
     GivenUp(Box<DeadLetter>),
 }
 
-/// How a record ended: in a task or done, or not.
-pub(super) type RecordResult = Result<(), UnfinishedRecord>;
+/// How a record ended that is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordEnd {
+    /// A task was started for it.
+    Started,
+    /// Its task had been started before.
+    StartedBefore,
+    /// Its dead letter was sent.
+    GivenUp,
+    /// The stopped task was its job's last: it succeeded, or another one has taken its place.
+    JobEnded,
+    /// There was nothing to do.
+    Nothing,
+}
+
+/// How a record ended: done with, or not.
+pub(super) type RecordResult = Result<RecordEnd, UnfinishedRecord>;

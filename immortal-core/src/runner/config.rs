@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 #[cfg(feature = "destinations")]
 use super::destination::ResultDestination;
-use crate::names::env;
+use crate::{metrics, names::env};
 
 /// The process's environment, read once at the start.
 ///
@@ -22,6 +22,16 @@ impl TaskEnvironment {
 
     pub(super) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// The task's id, with which the container's id begins, where ECS says it.
+    ///
+    /// Source: `DockerId` and `TaskARN` in
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html>
+    pub(super) fn task_id(&self) -> Option<&str> {
+        let container = self.0.get("ECS_CONTAINER_METADATA_URI_V4")?.rsplit('/').next()?;
+        let (task, _) = container.split_once('-')?;
+        Some(task).filter(|task| task.len() == 32 && task.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 }
 
@@ -43,6 +53,8 @@ pub(super) struct RunnerConfig {
     pub(super) start_timeout: Duration,
     /// How long a download may stand still.
     pub(super) stall_timeout: Duration,
+    /// Whether attempts are counted.
+    pub(super) has_metrics: bool,
     /// Where the result goes after a success.
     #[cfg(feature = "destinations")]
     pub(super) on_success: ResultDestination,
@@ -59,6 +71,8 @@ impl RunnerConfig {
         // The longest start that Lambda allows: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
         let start_timeout = seconds(env::START_TIMEOUT, lookup(env::START_TIMEOUT), 900, &mut problems);
         let stall_timeout = seconds(env::STALL_TIMEOUT, lookup(env::STALL_TIMEOUT), 30, &mut problems);
+        let has_metrics =
+            metrics::are_on(lookup(env::METRICS).as_deref()).map_err(|problem| problems.push(problem)).unwrap_or(true);
         #[cfg(feature = "destinations")]
         let on_success = on_success(lookup(env::ON_SUCCESS), &mut problems);
         let path = |name, default: &str| PathBuf::from(lookup(name).unwrap_or_else(|| default.to_owned()));
@@ -69,6 +83,7 @@ impl RunnerConfig {
             stop_timeout,
             start_timeout,
             stall_timeout,
+            has_metrics,
             #[cfg(feature = "destinations")]
             on_success,
             #[cfg(feature = "destinations")]
@@ -115,6 +130,20 @@ mod tests {
         let variables: TaskEnvironment =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         RunnerConfig::read(|name| variables.get(name))
+    }
+
+    #[test]
+    fn the_task_is_known_by_its_containers_id() {
+        const TASK: &str = "0123456789abcdef0123456789abcdef";
+        for (uri, expected) in [
+            (format!("http://169.254.170.2/v4/{TASK}-2495160603"), Some(TASK)),
+            ("http://169.254.170.2/v4/x".to_owned(), None),
+            ("http://169.254.170.2/v4/other-1".to_owned(), None),
+            (String::new(), None),
+        ] {
+            let environment = TaskEnvironment::from_iter([("ECS_CONTAINER_METADATA_URI_V4".to_owned(), uri)]);
+            assert_eq!(environment.task_id(), expected);
+        }
     }
 
     #[test]

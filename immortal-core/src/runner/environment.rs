@@ -175,6 +175,7 @@ mod tests {
             stop_timeout: Duration::from_secs(30),
             start_timeout: Duration::from_mins(15),
             stall_timeout: Duration::from_secs(30),
+            has_metrics: true,
             #[cfg(feature = "destinations")]
             on_success: crate::runner::destination::ResultDestination::default(),
             #[cfg(feature = "destinations")]

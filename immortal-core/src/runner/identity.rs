@@ -60,6 +60,7 @@ pub(super) mod tests {
             limit: Some(60),
             series: 0,
             source: None,
+            failed_at: None,
         }
     }
 

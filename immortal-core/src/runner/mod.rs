@@ -4,6 +4,7 @@
 //! child, unmodified. Whether there is a next attempt is the dispatcher's decision, by the exit code.
 
 mod attempt;
+mod attempt_metrics;
 mod bootstrap;
 mod child_process;
 mod config;
@@ -35,8 +36,10 @@ use tracing::Instrument as _;
 #[cfg(feature = "destinations")]
 use crate::runtime_api::InvocationAnswer;
 use crate::{
+    aws,
     exit::RunnerExit,
     manifest::Manifest,
+    metrics,
     order::Order,
     runtime_api::{FunctionNames, RuntimeApi},
 };
@@ -56,9 +59,20 @@ pub(crate) async fn run(_manifest: &Manifest) -> u8 {
     let environment = TaskEnvironment::read();
     let exit = match read(&environment) {
         Ok((order, config)) => {
-            let span = tracing::info_span!("request", id = order.context.aws_request_id);
+            let (id, attempt, task) = (&order.context.aws_request_id, order.attempt, environment.task_id());
+            let span = tracing::info_span!("request", id, attempt, task);
+            let begun = Instant::now();
             let ran = async { run_order(&order, &config, &environment).await.unwrap_or_else(|error| failed(&error)) };
-            ran.instrument(span).await
+            let exit = ran.instrument(span).await;
+            if config.has_metrics {
+                let now = aws::unix_now();
+                metrics::print(
+                    &attempt_metrics::function_name(&order.context),
+                    now,
+                    &attempt_metrics::of(&order, exit, begun.elapsed(), now),
+                );
+            }
+            exit
         }
         Err(error) => failed(&error),
     };

@@ -24,13 +24,13 @@ pub(super) async fn credentials(State(ecs): State<Arc<EcsService>>) -> Response 
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html>
-pub(super) async fn container(State(ecs): State<Arc<EcsService>>, Path(id): Path<String>) -> Response {
-    let name = ecs.task_by_id(&id).map(|task| task.family.clone());
+pub(super) async fn container(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
+    let name = ecs.task_by_id(task_id(&container)).map(|task| task.family.clone());
     respond("application/json", json!({ "Name": name, "KnownStatus": "RUNNING", "Limits": {} }).to_string())
 }
 
-pub(super) async fn task(State(ecs): State<Arc<EcsService>>, Path(id): Path<String>) -> Response {
-    let task = ecs.task_by_id(&id);
+pub(super) async fn task(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
+    let task = ecs.task_by_id(task_id(&container));
     let task = task.map(|task| {
         json!({
             "Cluster": task.cluster,
@@ -42,4 +42,9 @@ pub(super) async fn task(State(ecs): State<Arc<EcsService>>, Path(id): Path<Stri
         })
     });
     respond("application/json", task.unwrap_or_default().to_string())
+}
+
+/// The task's id in its container's.
+fn task_id(container: &str) -> &str {
+    container.split_once('-').map_or(container, |(task, _)| task)
 }

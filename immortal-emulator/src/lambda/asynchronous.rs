@@ -20,7 +20,11 @@ pub(super) async fn live(lambda: &Arc<LambdaService>, version: Arc<FunctionVersi
             Ok(response) => {
                 if let Some(destination) = &version.function.on_success {
                     let record = record(&lambda.platform, &version, &request, (true, &response), attempt);
-                    success::deliver(lambda, destination, &version.qualified_arn(), record);
+                    let is_delivered = success::deliver(lambda, destination, &version.qualified_arn(), record);
+                    let destination = destination.clone();
+                    let delivered = EntryKind::ResultDelivered { destination: destination.clone() };
+                    let what = if is_delivered { delivered } else { EntryKind::ResultDropped { destination } };
+                    lambda.platform.journal.note(source, what);
                 }
                 return;
             }

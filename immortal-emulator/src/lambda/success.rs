@@ -5,23 +5,19 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{invoke::accept, service::LambdaService};
 use serde_json::Value;
 
-/// Hands a record to a destination. One that isn't there, or doesn't take it, loses it, as in Lambda
+/// Hands a record to a destination, and says whether that took it: if not, it is lost, as in Lambda
 /// (`DestinationDeliveryFailures`).
-pub(super) fn deliver(lambda: &Arc<LambdaService>, destination: &str, function_arn: &str, record: String) {
+pub(super) fn deliver(lambda: &Arc<LambdaService>, destination: &str, function_arn: &str, record: String) -> bool {
     let service = destination.split(':').nth(2).unwrap_or_default();
     match service {
-        "sqs" => {
-            lambda.sqs.deliver(destination, record, BTreeMap::new(), None);
-        }
-        "sns" => {
-            lambda.sns.publish(destination, record);
-        }
+        "sqs" => lambda.sqs.deliver(destination, record, BTreeMap::new(), None),
+        "sns" => lambda.sns.publish(destination, record),
         "events" => {
             let detail: Value = serde_json::from_str(&record).unwrap_or_default();
             let detail_type = "Lambda Function Invocation Result - Success";
-            lambda.buses.put(destination, detail_type, &[destination, function_arn], &detail);
+            lambda.buses.put(destination, detail_type, &[destination, function_arn], &detail)
         }
-        "lambda" => drop(accept(lambda, destination, None, record.into())),
-        _ => {}
+        "lambda" => accept(lambda, destination, None, record.into()).is_ok(),
+        _ => false,
     }
 }

@@ -63,6 +63,10 @@ pub enum EntryKind {
     },
     /// The handler answered.
     Answered { body: Bytes },
+    /// Lambda sent the record of a success to the function's destination.
+    ResultDelivered { destination: String },
+    /// The destination didn't take it, and the record is gone.
+    ResultDropped { destination: String },
     /// The invocation failed, other than by its timeout.
     Failed { error_type: String, message: String },
     /// The invocation was killed at its timeout.

@@ -2,7 +2,7 @@
 
 use immortal_emulator::EntryKind;
 
-use super::{LineKind, waits::PlannedWaits};
+use super::{LineKind, is_metric, waits::PlannedWaits};
 
 /// What is shown of a line that the dispatcher wrote: its level and message, without the spans around it and without the
 /// ids of request, record and task, which other lines have.
@@ -60,12 +60,6 @@ fn without_field(text: &str, name: &str) -> String {
     let value = &text[start + field.len()..];
     let end = value.find('"').map_or(value.len(), |quote| quote + 1);
     format!("{}{}", &text[..start], value[end..].trim_start())
-}
-
-/// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-fn is_metric(line: &str) -> bool {
-    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["_aws"]["CloudWatchMetrics"].is_array())
 }
 
 pub(super) fn line(what: &EntryKind, waits: &PlannedWaits) -> Option<(LineKind, String)> {

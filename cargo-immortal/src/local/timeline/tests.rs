@@ -12,6 +12,7 @@ fn timeline(verbose: bool) -> JobTimeline {
         dispatcher: "ingestDlq".into(),
         dead_letter_queue: "ingest-dead-letters".into(),
         source_queue: "ingest-messages".into(),
+        result_queue: None,
         no_hand_over: false,
         verbose,
         tasks: TimelineTasks::default(),

@@ -152,6 +152,7 @@ proptest! {
                     limit: Some(3_600),
                     series: 0,
                     source: None,
+                    failed_at: None,
                 };
                 let with = |form: &EventForm| TaskOverrides::new("runner", &order, form, size, Some(200));
                 let (kind, overrides) = event_form::first_fitting(&event, &transport, &key, from, with).expect("it fits");

@@ -118,3 +118,6 @@ fn json_of(response: &AnswerBody) -> Option<Box<RawValue>> {
     let json = serde_json::from_slice::<Box<RawValue>>(&response.bytes);
     json.or_else(|_| to_raw_value(&String::from_utf8_lossy(&response.bytes))).ok()
 }
+
+#[cfg(test)]
+mod moto_tests;

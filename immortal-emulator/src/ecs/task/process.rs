@@ -21,7 +21,9 @@ impl EcsTask {
             fs::create_dir(path)?;
         }
         let mut environment = platform.environment();
-        let metadata = format!("{}/_/metadata/{}", platform.endpoint(), self.id());
+        // A container's id begins with its task's, as `DockerId` does in
+        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
+        let metadata = format!("{}/_/metadata/{}-0000000001", platform.endpoint(), self.id());
         environment.extend(
             [
                 ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE".to_owned()),
