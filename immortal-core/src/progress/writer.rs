@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
 use super::fence::{AttemptRank, ProgressWriter};
 use crate::{aws::AwsClients, names::env, start::attempt, stderr};
@@ -23,7 +22,7 @@ pub(super) async fn of_process(aws: &AwsClients) -> ProgressWriter {
     static TASK: OnceCell<String> = OnceCell::const_new();
     let series = std::env::var(env::SERIES).ok().and_then(|series| series.parse().ok()).unwrap_or(0);
     let rank = AttemptRank { series, attempt: attempt() };
-    let random = || Uuid::new_v4().to_string();
+    let random = || format!("{:032x}", fastrand::u128(..));
     let id = if rank.attempt == 0 {
         random()
     } else {
