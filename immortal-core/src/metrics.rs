@@ -1,4 +1,4 @@
-//! What dispatcher and runner count, as lines in CloudWatch's embedded metric format on stdout.
+//! What dispatcher and runner count, as lines in CloudWatch's embedded metric format.
 //!
 //! Lambda and the `awslogs` driver of ECS both send them to CloudWatch Logs, which takes the metrics out without a header
 //! or an agent.
@@ -6,7 +6,7 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>,
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Generation_PutLogEvents.html>
 
-use std::io::Write as _;
+use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
@@ -34,12 +34,12 @@ impl Metric {
 }
 
 /// Prints these metrics of a function as one line, measured at this time of day, in Unix milliseconds.
-pub(crate) fn print(function: &str, now: i64, metrics: &[Metric]) {
+pub(crate) fn print(mut out: impl Write, function: &str, now: i64, metrics: &[Metric]) {
     if metrics.is_empty() {
         return;
     }
-    // A closed stdout changes nothing for the event.
-    let _ = writeln!(std::io::stdout().lock(), "{}", line(function, now, metrics));
+    // A closed output changes nothing for the event.
+    let _ = writeln!(out, "{}", line(function, now, metrics));
 }
 
 fn line(function: &str, now: i64, metrics: &[Metric]) -> String {

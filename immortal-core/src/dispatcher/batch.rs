@@ -193,7 +193,7 @@ impl Dispatcher {
 
     fn print_metrics(&self, now: i64, metrics: &[Metric]) {
         if self.config.has_metrics {
-            metrics::print(&self.config.primary.name, now, metrics);
+            metrics::print(std::io::stdout().lock(), &self.config.primary.name, now, metrics);
         }
     }
 

@@ -66,11 +66,9 @@ pub(crate) async fn run(_manifest: &Manifest) -> u8 {
             let exit = ran.instrument(span).await;
             if config.has_metrics {
                 let now = aws::unix_now();
-                metrics::print(
-                    &attempt_metrics::function_name(&order.context),
-                    now,
-                    &attempt_metrics::of(&order, exit, begun.elapsed(), now),
-                );
+                let metrics = attempt_metrics::of(&order, exit, begun.elapsed(), now);
+                // Stdout is the handler's result, between Lambda's lines.
+                metrics::print(io::stderr().lock(), &attempt_metrics::function_name(&order.context), now, &metrics);
             }
             exit
         }
