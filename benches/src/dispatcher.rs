@@ -68,7 +68,7 @@ struct Flood {
 
 async fn flood(program: &Path, instances: usize) -> Result<Flood> {
     let emulator = Emulator::start(EmulatorOptions { concurrency: instances, ..EmulatorOptions::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
     emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
     let mut environment: BTreeMap<_, _> = dispatcher(&emulator).into_iter().collect();
     for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
@@ -90,7 +90,7 @@ async fn flood(program: &Path, instances: usize) -> Result<Flood> {
     }
     emulator.map_queue(QUEUE, DISPATCHER, 10)?;
     let (mut done, mut stopped) = (0, 0);
-    let all = emulator.until(|entry| {
+    let all = emulator.wait_for(|entry| {
         match entry.kind {
             EntryKind::Deleted { .. } => done += 1,
             EntryKind::TaskStopped { .. } => stopped += 1,
@@ -166,7 +166,7 @@ pub(crate) const SIGNED: &str =
 /// Time of one invocation, with ten records and with one, when no call is throttled.
 async fn batch(program: &Path) -> Result<Row> {
     let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
     // Ten processes that start would take the dispatcher's processor time.
     emulator.inject(Fault {
         operation: "Task",

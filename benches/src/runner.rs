@@ -68,7 +68,11 @@ impl Bench {
     pub(crate) async fn new(programs: &Programs, megabytes: usize, pace: Option<u32>) -> Result<Self> {
         let emulator = Emulator::start(EmulatorOptions::default()).await?;
         if let Some(pace) = pace {
-            emulator.inject(Fault { operation: "Download", kind: FaultKind::Paced(pace), calls: FaultedCalls::All });
+            emulator.inject(Fault {
+                operation: "Download",
+                kind: FaultKind::RateLimited(pace),
+                calls: FaultedCalls::All,
+            });
         }
         let door = TcpListener::bind("127.0.0.1:0").await?;
         let zip = package(std::fs::read(programs.probe()?)?, megabytes)?;
@@ -79,7 +83,8 @@ impl Bench {
         Ok(Self { emulator, arn, door })
     }
 
-    /// Seconds until the handler has the event, and the most memory that the runner itself had until that moment, in bytes.
+    /// Seconds until the handler has the event, and the most memory that the runner itself had until that moment, in
+    /// bytes.
     pub(crate) async fn runner(&self, programs: &Programs) -> Result<(f64, f64)> {
         let root = tempfile::tempdir()?;
         let context = format!(

@@ -127,7 +127,7 @@ async fn a_function_of_another_stack_lives_on() {
     let saved = r#"{"lambda":"hang","tasks":["fail","succeed"]}"#;
     let request = emulator.invoke(FUNCTION, saved).await.expect("it is deployed");
     let mut ends = Vec::new();
-    let done = emulator.until(|entry| match (&entry.source, &entry.kind) {
+    let done = emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
         (EntrySource::Task { arn, started_by }, EntryKind::TaskStopped { exit_code, .. })
             if started_by.as_deref() == Some(&request) =>
         {
@@ -142,7 +142,7 @@ async fn a_function_of_another_stack_lives_on() {
 
     let lost = r#"{"lambda":"fail","tasks":["fail","fail","fail"]}"#;
     let request = emulator.invoke(FUNCTION, lost).await.expect("it is deployed");
-    let dead = emulator.until(|_| {
+    let dead = emulator.wait_for(|_| {
         let letters = emulator.messages("DeadLetterQueue");
         let of_request = |letter: &immortal_emulator::Message| {
             letter.attributes.get("ImmortalRequestId").is_some_and(|id| id.value == request)

@@ -24,8 +24,8 @@ pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
 
 /// Stands in for the runner's image where the task itself is not what is tested. It ends as the event says for its
-/// attempt, and succeeds past the list and in every series but the first: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
-/// told to stop, then with exit code N, and it says when it waits.
+/// attempt, and succeeds past the list and in every series but the first: `{"ends":"75 wait 0"}`. `wait` is until the
+/// platform ends it, `stopN` until it is told to stop, then with exit code N, and it says when it waits.
 pub(crate) const ENDS: &[&str] = &[
     "/bin/sh",
     "-c",
@@ -237,7 +237,7 @@ impl Chain {
     /// Waits until the event of this request is done or given up.
     pub(crate) async fn fate(&self, request: &str) -> Fate {
         let mut queued = Vec::new();
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { function, request_id }, EntryKind::Answered { body }) => (function == self.primary
                 && request_id == request)
                 .then(|| Fate::Lambda(serde_json::from_slice(body).expect("a handler answers JSON"))),
@@ -263,7 +263,7 @@ impl Chain {
             let messages = self.emulator.messages(DEAD_LETTERS);
             messages.into_iter().find(|message| is_about(message, request)).map(|message| message.body)
         };
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Queue { name }, EntryKind::Queued { .. }) if name == DEAD_LETTERS => of_request(),
             _ => None,
         });
@@ -272,7 +272,7 @@ impl Chain {
 
     /// Waits until the fixtures' handler is at work on this attempt: the task's ARN.
     pub(crate) async fn at_work(&self, request: &str, attempt: u64) -> String {
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. })
                 if started_by.as_deref() == Some(request) =>
             {
@@ -291,7 +291,7 @@ impl Chain {
 
     /// The same, and it is none of these.
     pub(crate) async fn waiting_after(&self, request: &str, others: &[String]) -> String {
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. }) => {
                 (started_by.as_deref() == Some(request) && line == "waiting" && !others.contains(arn))
                     .then(|| arn.clone())
@@ -304,7 +304,7 @@ impl Chain {
     /// Waits until so many tasks of this request stopped, and returns how many were started by then.
     pub(crate) async fn after_tasks(&self, request: &str, expected: usize) -> usize {
         let mut stopped = 0;
-        let wait = self.emulator.until(|entry| {
+        let wait = self.emulator.wait_for(|entry| {
             if let (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { .. }) = (&entry.source, &entry.kind)
                 && started_by.as_deref() == Some(request)
             {
@@ -318,7 +318,7 @@ impl Chain {
 
     /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
     pub(crate) async fn settled(&self, message: &str) -> bool {
-        let wait = self.emulator.until(|entry| match &entry.kind {
+        let wait = self.emulator.wait_for(|entry| match &entry.kind {
             EntryKind::Deleted { message_id } if message_id == message => Some(true),
             EntryKind::DeadLettered { message_id, .. } if message_id == message => Some(false),
             _ => None,
@@ -345,7 +345,7 @@ impl Chain {
 
     /// Waits until nothing is under way any more.
     pub(crate) async fn quiet(&self) {
-        self.patiently(self.emulator.quiet(), "it goes on and on").await;
+        self.patiently(self.emulator.wait_until_idle(), "it goes on and on").await;
     }
 
     /// Waits for something, and says what happened instead where it doesn't come.

@@ -52,7 +52,7 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
         chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
     }
     chain.map();
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     vec![
         ("dead-letter-config", r#"{"ends":"0"}"#),
         ("destination", r#""requestPayload":{"ends":"0"}"#),
@@ -80,7 +80,7 @@ async fn whatever_lies_there_runs_again_when_it_is_redriven() {
     let before: Vec<_> = rows.iter().map(|(request, _)| chain.tasks(request)).collect();
     chain.emulator.advance(Duration::from_mins(2));
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for ((request, _), before) in rows.iter().zip(before) {
         assert_eq!(chain.tasks(request), before + 1, "{request}\n{}", chain.story_of(request));
         assert!(chain.is_done(request) && !chain.is_dead(request), "{request}\n{}", chain.story_of(request));
@@ -120,17 +120,17 @@ async fn tasks_of_others_are_none_of_the_dispatchers_business() {
         ("a container that was told nothing", stopped("web", nothing_told)),
     ] {
         chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         assert!(chain.calls("RunTask").is_empty(), "{what}\n{}", chain.story());
         assert!(chain.emulator.messages(DEAD_LETTERS).is_empty(), "{what}\n{}", chain.story());
     }
     // An order of our family that names another function is refused, and rests as it came.
     chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "other"))).await.expect("deployed");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert!(chain.calls("RunTask").is_empty(), "{}", chain.story());
     assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), 1, "{}", chain.story());
     // The same event about a task of ours is followed by the next attempt.
     chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "killed"))).await.expect("deployed");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.tasks("r-1"), 1, "{}", chain.story());
 }

@@ -50,7 +50,7 @@ async fn chain(kind: &str) -> Chain {
 fn delivered(chain: &Chain) -> Vec<Value> {
     let json = |text: String| serde_json::from_str::<Value>(&text).expect("a record is JSON");
     let mut records: Vec<_> = chain.emulator.messages(RESULTS).into_iter().map(|message| json(message.body)).collect();
-    records.extend(chain.emulator.published(destinations()[1].1).into_iter().map(json));
+    records.extend(chain.emulator.published_messages(destinations()[1].1).into_iter().map(json));
     records.extend(chain.emulator.bus_events(destinations()[2].1));
     records.extend(chain.emulator.journal().into_iter().filter_map(|entry| match (entry.source, entry.kind) {
         (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if function == AFTER => {
@@ -78,10 +78,10 @@ async fn lambda_and_fargate_send_the_same_record_to_each_kind_of_destination() {
         let chain = chain(kind).await;
         let in_lambda = chain.invoke(r#"{"lambda":"succeed", "n":1e2}"#).await;
         assert!(matches!(chain.fate(&in_lambda).await, Fate::Lambda(_)));
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         let on_fargate = chain.invoke(r#"{"lambda":"fail", "n":1e2}"#).await;
         assert!(matches!(chain.fate(&on_fargate).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         let records = delivered(&chain);
         let [first, second] = &records[..] else { panic!("{kind}: {records:?} {}", chain.story()) };
         let (first, second) = if kind == "bus" {
@@ -115,7 +115,7 @@ async fn what_is_too_large_goes_without_its_event_and_then_as_an_address() {
         let chain = chain(kind).await;
         let request = chain.invoke(&event).await;
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story_of(&request));
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         let records = delivered(&chain);
         let [record] = &records[..] else { panic!("{kind}: {} records", records.len()) };
         let record = if kind == "bus" { &record["detail"] } else { record };
@@ -149,7 +149,7 @@ async fn a_destination_that_fails_for_a_while_gets_it_all_the_same() {
             chain.emulator.inject(Fault { operation, kind: fault.clone(), calls: FaultedCalls::Nth(1) });
             let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
             assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
-            chain.quiet().await;
+            chain.wait_until_idle().await;
             assert_eq!(delivered(&chain).len(), 1, "{operation} {fault:?}: {}", chain.story());
         }
     }
@@ -163,7 +163,7 @@ async fn what_no_destination_takes_is_kept_and_the_job_is_done() {
         chain.emulator.inject(Fault { operation, kind: FaultKind::AccessDenied, calls: FaultedCalls::All });
         let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         assert_eq!((chain.tasks(&request), delivered(&chain).len()), (1, 0));
         let kept = chain.emulator.object(BUCKET, &format!("immortal/killed/{request}/result")).expect("it is kept");
         let kept: Value = serde_json::from_slice(&kept).expect("JSON");
@@ -197,7 +197,7 @@ async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_sam
     chain.emulator.create_queue(Queue::new(RESULTS));
     chain.emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::Throttle, calls: FaultedCalls::All });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    let task = chain.emulator.until(|entry| match (&entry.source, &entry.kind) {
+    let task = chain.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
         (EntrySource::Task { arn, .. }, EntryKind::Log { line, .. }) => {
             line.contains("SendMessage of SQS with the result").then(|| arn.clone())
         }
@@ -206,7 +206,7 @@ async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_sam
     let task = task.await;
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.tasks(&request), 1, "{}", chain.story());
     let logs = chain.logs(&request).join("\n");
     assert!(logs.contains(&format!("the result of request {request} is not delivered")), "{logs}");
@@ -216,7 +216,7 @@ async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_sam
 #[tokio::test]
 async fn a_runner_that_is_killed_between_sending_and_its_end_sends_again() {
     let chain = chain("queue").await;
-    let late = FaultKind::Late(Duration::from_hours(1));
+    let late = FaultKind::Delayed(Duration::from_hours(1));
     chain.emulator.inject(Fault { operation: "SendMessage", kind: late, calls: FaultedCalls::Nth(1) });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     let task = chain.at_work(&request, 1).await;
@@ -224,12 +224,12 @@ async fn a_runner_that_is_killed_between_sending_and_its_end_sends_again() {
         let source = EntrySource::Queue { name: RESULTS.to_owned() };
         (entry.source == source && matches!(entry.kind, EntryKind::Queued { .. })).then_some(())
     };
-    chain.emulator.until(queued).await;
+    chain.emulator.wait_for(queued).await;
     // The runner waits for SQS's answer for longer than the emulator's two minutes take.
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
     let Fate::Task(second) = chain.fate(&request).await else { panic!("{}", chain.story()) };
     assert_ne!(second, task, "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let records = delivered(&chain);
     let attempts: Vec<_> = records.iter().map(|record| &record["responsePayload"]["attempt"]).collect();
     assert_eq!(attempts, [1, 2], "{}", chain.story());
@@ -245,9 +245,9 @@ async fn the_task_may_name_another_destination_or_none() {
         chain.emulator.create_topic(RESULTS);
         let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         assert_eq!(chain.emulator.messages(RESULTS).len(), 0, "{named}");
-        assert_eq!(chain.emulator.published(destinations()[1].1).len(), expected, "{named}");
+        assert_eq!(chain.emulator.published_messages(destinations()[1].1).len(), expected, "{named}");
     }
 }
 
@@ -259,8 +259,8 @@ async fn a_queues_function_has_no_destination_of_its_own() {
     let id = chain.send(r#"{"lambda":"fail"}"#, &[]);
     chain.map_source(1);
     assert!(matches!(chain.fate(&id).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
-    assert_eq!(chain.emulator.published(destinations()[1].1).len(), 0);
+    chain.wait_until_idle().await;
+    assert_eq!(chain.emulator.published_messages(destinations()[1].1).len(), 0);
     assert!(chain.calls("GetFunctionEventInvokeConfig").is_empty());
 }
 
@@ -274,7 +274,7 @@ async fn a_streamed_response_is_a_text_in_the_record_or_null_where_it_is_too_lon
     let killed = "Immortal.HandedOver: before the deadline";
     chain.fail("r-text", r#"{"megabytes":1,"breaks_off":false}"#, killed);
     assert!(matches!(chain.fate("r-text").await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(delivered(&chain)[0]["immortal"]["recordObject"], "s3://events/immortal/streamed/r-text/result");
     let whole = chain.emulator.object(BUCKET, "immortal/streamed/r-text/result").expect("the whole record");
     let whole: Value = serde_json::from_slice(&whole).expect("JSON");
@@ -284,7 +284,7 @@ async fn a_streamed_response_is_a_text_in_the_record_or_null_where_it_is_too_lon
 
     chain.fail("r-long", r#"{"megabytes":7,"breaks_off":false}"#, killed);
     assert!(matches!(chain.fate("r-long").await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let record = &delivered(&chain)[1];
     assert_eq!((&record["requestContext"]["requestId"], &record["responsePayload"]), (&json!("r-long"), &Value::Null));
     let logs = chain.logs("r-long").join("\n");

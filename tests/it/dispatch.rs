@@ -139,7 +139,7 @@ async fn a_conflict_means_started_whatever_became_of_the_task() {
 #[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_call() {
     let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault(FaultKind::Late(Duration::from_millis(300)), FaultedCalls::All));
+    chain.emulator.inject(fault(FaultKind::Delayed(Duration::from_millis(300)), FaultedCalls::All));
     let messages: Vec<_> = (0..10).map(|number| chain.fail(&format!("request-{number}"), "{}", "")).collect();
     chain.map();
     for message in &messages {
@@ -190,7 +190,7 @@ async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_tas
         FaultKind::AccessDenied,
     ];
     for kind in failing {
-        chain.emulator.inject(fault(kind, FaultedCalls::Share(each)));
+        chain.emulator.inject(fault(kind, FaultedCalls::Probability(each)));
     }
     let messages: Vec<_> = (0..1000)
         .map(|number| {

@@ -61,7 +61,8 @@ const RECORDS: [(&str, Option<Error<'_>>, bool); 15] = [
     ("RetriesExhausted", Some((Some("MyError"), "upstream: Task timed out after 3 seconds")), false),
 ];
 
-/// With `on = any` each way to end is followed by a task; with `on = killed` those that the handler itself chose aren't.
+/// With `on = any` each way to end is followed by a task; with `on = killed` those that the handler itself chose
+/// aren't.
 #[tokio::test]
 async fn how_an_invocation_ended_decides_whether_it_lives_on() {
     for (primary, on_any) in [("killed", true), ("killed_only", false)] {
@@ -79,7 +80,7 @@ async fn how_an_invocation_ended_decides_whether_it_lives_on() {
             rows.push((request, format!("{condition} {error:?}"), killed));
         }
         chain.map();
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         for (request, sign, killed) in rows {
             let lives_on = killed || on_any;
             assert_eq!(chain.tasks(&request), usize::from(lives_on), "{primary}, {sign}\n{}", chain.story_of(&request));
@@ -166,7 +167,7 @@ async fn how_a_task_ended_decides_what_follows() {
         let task = chain.waiting(&request).await;
         chain.emulator.interrupt(&task, stop_code).expect("it runs");
     }
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for (number, (ends, kind, _, tasks, then)) in table.iter().enumerate() {
         let request = format!("row-{number}");
         let row = || format!("{ends} {kind:?}:\n{}", chain.story_of(&request));
@@ -195,7 +196,7 @@ async fn after_a_second_failed_start_the_third_waits() {
         chain.fail(request, r#"{"ends":"9 9 0"}"#, "");
     }
     chain.map();
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for request in &requests {
         let [_, second, third] = chain.ends(request)[..] else { panic!("{}", chain.story_of(request)) };
         assert!(third.abs_diff(second) >= Duration::from_secs(5), "{second:?}, {third:?}");

@@ -48,7 +48,7 @@ async fn what_ingest_resampled_before_an_interruption_is_not_resampled_again() {
     // Each of the first two tasks is interrupted once it has saved something.
     let mut interrupted = Vec::new();
     for _ in 0..2 {
-        let saving = chain.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let saving = chain.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, .. }, EntryKind::Log { line, .. })
                 if line.starts_with("saved ") && !interrupted.contains(arn) =>
             {

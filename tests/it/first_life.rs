@@ -48,7 +48,7 @@ async fn two_failures_of_one_batch_both_live_on() {
             EntryKind::Queued { request_id, .. } => (request_id.as_ref() == Some(request)).then_some(()),
             _ => None,
         };
-        chain.emulator.until(queued).await;
+        chain.emulator.wait_for(queued).await;
     }
     chain.map();
     for request in &requests {

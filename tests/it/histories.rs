@@ -78,7 +78,7 @@ async fn run(number: u64, histories: &[History]) -> Seen {
         requests.push((history, request));
     }
     // All the failures are queued before the first is read.
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for (history, request) in requests.iter().filter(|(history, _)| history.twice) {
         if let Some(message) = chain.emulator.messages(FAILURES).into_iter().find(|message| is_about(message, request))
         {
@@ -91,7 +91,7 @@ async fn run(number: u64, histories: &[History]) -> Seen {
     let mut given_up = 0;
     // Each list of faults has an end: so has the number of times that a person must redrive what was given up.
     for round in 0_u32.. {
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         for (history, request) in &requests {
             if let Err(why) = check(&chain, request, round) {
                 let story = chain.story_of(request);
@@ -110,7 +110,8 @@ async fn run(number: u64, histories: &[History]) -> Seen {
     seen
 }
 
-/// Of one request: done once, or given up; no two of its tasks at the same time, no attempt twice, nothing after the end.
+/// Of one request: done once, or given up; no two of its tasks at the same time, no attempt twice, nothing after the
+/// end.
 fn check(chain: &Chain, request: &str, redrives: u32) -> Result<(), String> {
     let (mut done, mut last, mut running, mut series) = (0, 0, None, 0);
     for entry in chain.emulator.journal() {

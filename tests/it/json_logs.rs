@@ -15,7 +15,7 @@ async fn the_lines_of_platform_and_handler_are_json_where_the_functions_are() {
     // The runner's and the dispatcher's own lines are by their own variables.
     let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let lines: Vec<Value> = chain.logs(&request).iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
     assert_eq!(of_type("platform.start").len(), 2, "{}", chain.story());

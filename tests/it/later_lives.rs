@@ -56,7 +56,7 @@ async fn after_a_hand_over_a_function_with_an_extension_of_its_own_begins_in_a_n
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     assert_eq!(attempts(&chain, &request), [0, 1]);
     let line_of_lambda = |part: &'static str| {
-        chain.emulator.until(move |entry| match (&entry.source, &entry.kind) {
+        chain.emulator.wait_for(move |entry| match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { .. }, EntryKind::Log { line, .. }) => line.contains(part).then_some(()),
             _ => None,
         })
@@ -112,9 +112,9 @@ async fn used_up_it_rests_in_the_dead_letter_queue_and_runs_again_when_redriven(
     assert!(record.contains("attempts"), "it says why: {record}");
     assert_eq!(attempts(&chain, &request), [0, 1, 2, 3]);
     // The record of the last stop is done before a person comes.
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert!(chain.is_done(&request) && !chain.is_dead(&request), "{}", chain.story());
     assert_eq!(attempts(&chain, &request), [0, 1, 2, 3, 1], "the next series begins at 1");
 }
@@ -180,7 +180,7 @@ async fn a_start_that_fails_is_an_interruption() {
 
 #[tokio::test]
 async fn a_state_change_delivered_twice_or_without_its_order_starts_one_task() {
-    for kind in [FaultKind::Twice, FaultKind::WithoutOverrides] {
+    for kind in [FaultKind::Duplicated, FaultKind::WithoutOverrides] {
         let chain = Setup::of("killed").start().await;
         chain.emulator.inject(Fault { operation: "TaskStateChange", kind: kind.clone(), calls: FaultedCalls::All });
         let request = chain.invoke(r#"{"lambda":"fail","tasks":["fail","succeed"]}"#).await;
@@ -198,9 +198,9 @@ async fn what_a_person_stopped_is_a_dead_letter_and_runs_again_when_redriven() {
     let letter = chain.given_up(&request).await;
     assert!(letter.contains("somebody stopped the task"), "{letter}");
     assert_eq!(tasks(&chain, &request), [(Some(1), false)]);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert!(chain.is_done(&request) && !chain.is_dead(&request), "{}", chain.story());
     assert_eq!(tasks(&chain, &request), [(Some(1), false), (Some(1), false)]);
 }

@@ -38,7 +38,7 @@ async fn each_decision_and_each_attempt_is_a_line() {
     assert!(matches!(chain.fate(&succeeds).await, Fate::Task(_)), "{}", chain.story());
     let fails = chain.invoke(r#"{"lambda":"fail","tasks":["fail"]}"#).await;
     assert_eq!(chain.fate(&fails).await, Fate::DeadLetter, "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let lines = lines(&chain);
     let expected = [
         ("Attempts", 5),
@@ -75,6 +75,6 @@ async fn nothing_is_counted_where_that_is_switched_off() {
     let chain = Setup { dispatcher: off.clone(), runner: off, ..Setup::of("killed") }.start().await;
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(lines(&chain), Vec::<Value>::new());
 }

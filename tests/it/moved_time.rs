@@ -42,9 +42,9 @@ impl Chain {
     /// Waits until a message is back in the failure queue.
     async fn returned(&self) {
         let is_back = |source: &EntrySource| matches!(source, EntrySource::Queue { name } if name == FAILURES);
-        let wait = self
-            .emulator
-            .until(|entry| (is_back(&entry.source) && matches!(entry.kind, EntryKind::Returned { .. })).then_some(()));
+        let wait = self.emulator.wait_for(|entry| {
+            (is_back(&entry.source) && matches!(entry.kind, EntryKind::Returned { .. })).then_some(())
+        });
         wait.await;
     }
 

@@ -1,5 +1,5 @@
-//! The template's roles against what the roles really call: nothing is called that is not granted, and nothing is granted
-//! that is not called.
+//! The template's roles against what the roles really call: nothing is called that is not granted, and nothing is
+//! granted that is not called.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::{
     chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Fate, RUNNER, Setup},
 };
 
-/// What `cargo immortal template` writes, and then with `--attach`; its own tests hold it to these files. What a parameter
-/// grants besides has a policy of its own there, and is no part of a role's section.
+/// What `cargo immortal template` writes, and then with `--attach`; its own tests hold it to these files. What a
+/// parameter grants besides has a policy of its own there, and is no part of a role's section.
 const TEMPLATES: [&str; 2] = [
     include_str!("../../cargo-immortal/src/template/expected/default.yaml"),
     include_str!("../../cargo-immortal/src/template/expected/attach.yaml"),
@@ -67,9 +67,9 @@ fn called(chain: &Chain) -> BTreeSet<Permission> {
 
 /// Waits until an operation was called.
 async fn has_called(chain: &Chain, name: &str) {
-    let called = chain
-        .emulator
-        .until(|entry| matches!(&entry.kind, EntryKind::Called { operation, .. } if operation == name).then_some(()));
+    let called = chain.emulator.wait_for(|entry| {
+        matches!(&entry.kind, EntryKind::Called { operation, .. } if operation == name).then_some(())
+    });
     let waited = tokio::time::timeout(std::time::Duration::from_mins(1), called).await;
     waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.story()));
 }
@@ -111,8 +111,8 @@ async fn granted_is_what_is_called() {
     };
     let chain = chain.start().await;
     chain.emulator.publish_layer("data", zip_of([("data.txt", 0o644, b"data".as_slice())]));
-    // Every call that a role can make is made. One job has an event too large for an order, and an order that must be looked
-    // up, and is given up.
+    // Every call that a role can make is made. One job has an event too large for an order, and an order that must be
+    // looked up, and is given up.
     chain.emulator.inject(Fault {
         operation: "TaskStateChange",
         kind: FaultKind::WithoutOverrides,

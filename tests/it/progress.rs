@@ -52,7 +52,7 @@ async fn work_is_done_once_however_often_it_is_interrupted() {
     assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
     assert_eq!(said(&chain, &request, "step "), (0..9).collect::<Vec<_>>(), "{}", chain.story());
     assert_eq!(said(&chain, &request, "from "), [0, 3, 5, 8]);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.emulator.object(BUCKET, &key(&request)), None, "the dispatcher deletes it");
 }
 
@@ -63,10 +63,10 @@ async fn a_redriven_job_goes_on_where_it_was() {
     let event = json!({ "steps": 6, "ends": [fail(1), fail(2), fail(3), fail(4)] }).to_string();
     let request = chain.invoke(&event).await;
     chain.given_up(&request).await;
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert!(chain.emulator.object(BUCKET, &key(&request)).is_some(), "it is kept");
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert!(chain.is_done(&request), "{}", chain.story());
     assert_eq!(said(&chain, &request, "step "), (0..6).collect::<Vec<_>>(), "{}", chain.story());
     assert_eq!(chain.emulator.object(BUCKET, &key(&request)), None);
@@ -79,7 +79,7 @@ async fn in_lambda_it_survives_what_s3_does_and_is_gone_with_the_answer() {
         FaultKind::ResetAfter,
         FaultKind::Status(503),
         FaultKind::Throttle,
-        FaultKind::Late(Duration::from_millis(300)),
+        FaultKind::Delayed(Duration::from_millis(300)),
         FaultKind::Error { status: 409, code: "ConditionalRequestConflict", message: "again".into() },
     ];
     for kind in faults {
@@ -100,14 +100,14 @@ async fn in_lambda_it_survives_what_s3_does_and_is_gone_with_the_answer() {
 async fn killed_while_it_saves_it_loses_that_step_or_nothing() {
     // Whether the write took effect before the kill.
     for (kind, steps) in
-        [(FaultKind::ResetBefore, vec![0, 1, 1, 2]), (FaultKind::Late(Duration::from_mins(1)), vec![0, 1, 2])]
+        [(FaultKind::ResetBefore, vec![0, 1, 1, 2]), (FaultKind::Delayed(Duration::from_mins(1)), vec![0, 1, 2])]
     {
         let chain = setup().start().await;
         for nth in 2..20 {
             chain.emulator.inject(put_fault(kind.clone(), FaultedCalls::Nth(nth)));
         }
         let request = chain.invoke(r#"{"steps":3,"ends":[{"at":1,"by":"kill"}]}"#).await;
-        let wait = chain.emulator.until(|entry| matches!(entry.kind, EntryKind::Failed { .. }).then_some(()));
+        let wait = chain.emulator.wait_for(|entry| matches!(entry.kind, EntryKind::Failed { .. }).then_some(()));
         wait.await;
         chain.emulator.end_faults("PutObject");
         assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{kind:?}\n{}", chain.story());
@@ -136,12 +136,12 @@ async fn an_attempt_that_has_a_successor_writes_nothing_and_none_follows() {
         let message = chain.fail(request, event, "Task timed out after 3.00 seconds");
         if !is_there {
             let reset = |kind: &EntryKind| matches!(kind, EntryKind::Called { operation, status: 0, .. } if operation == "PutObject");
-            chain.emulator.until(|entry| reset(&entry.kind).then_some(())).await;
+            chain.emulator.wait_for(|entry| reset(&entry.kind).then_some(())).await;
             put();
         }
         assert!(chain.settled(&message).await, "{}", chain.story());
         chain.after_tasks(request, 1).await;
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         assert_eq!(chain.tasks(request), 1, "{}", chain.story());
         assert!(!chain.is_dead(request), "the successor has the event: {}", chain.story());
         let kept = chain.emulator.object(BUCKET, &key(request)).expect("it is the successor's");

@@ -66,7 +66,7 @@ async fn a_batch_with_one_slow_message_comes_back_message_by_message() {
         let mut ids = vec![chain.send(r#"{"lambda":"hang"}"#, &[])];
         ids.extend((1..10).map(|number| chain.send(&format!(r#"{{"lambda":"succeed","n":{number}}}"#), &[])));
         chain.map_source(batch);
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         let tasks: usize = ids.iter().map(|id| chain.tasks(id)).sum();
         assert_eq!(tasks, if batch == 1 { 1 } else { 10 }, "{}", chain.story());
         for id in &ids {
@@ -87,7 +87,7 @@ async fn a_message_named_in_the_response_is_the_handlers_error_in_lambda_and_on_
     let named = chain.send(r#"{"lambda":"name","tasks":["name","misname","succeed"]}"#, &[]);
     let others: Vec<_> = (0..3).map(|_| chain.send(r#"{"lambda":"succeed"}"#, &[])).collect();
     chain.map_source(10);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.exits(&named), [Some(1), Some(1), Some(0)], "{}", chain.story());
     assert!(others.iter().all(|id| chain.tasks(id) == 0), "{}", chain.story());
     let logs = chain.logs(&named).join("\n");
@@ -110,9 +110,9 @@ async fn killed_in_each_attempt_it_is_a_dead_letter_whose_redrive_is_of_the_same
         (Some(body), &json!("video"))
     );
 
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("a dead-letter queue");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.exits(&id), [Some(3), Some(134), Some(137), Some(1), Some(0)], "{}", chain.story());
     let events: HashSet<_> = chain.seen(&id).into_iter().map(|seen| seen.event).collect();
     assert_eq!(events.len(), 1, "the same event in each attempt of both series: {events:?}");
@@ -127,11 +127,11 @@ async fn moved_by_hand_it_is_known_by_the_only_source_queue() {
     chain.emulator.inject(denied);
     let id = chain.send(r#"{"lambda":"fail"}"#, &[("Kind", MessageAttribute::binary([7]))]);
     chain.map_source(1);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), 1, "{}", chain.story());
     chain.emulator.end_faults("RunTask");
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("a dead-letter queue");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let tasks = chain.tasks_by_request();
     let [(other, 1)] = &tasks.iter().map(|(id, count)| (id.as_str(), *count)).collect::<Vec<_>>()[..] else {
         panic!("{}", chain.story())
@@ -146,17 +146,17 @@ async fn moved_by_hand_it_is_known_by_the_only_source_queue() {
 #[tokio::test]
 async fn what_is_delivered_twice_starts_one_task() {
     let chain = setup().start().await;
-    let twice = |calls| Fault { operation: "DeleteMessage", kind: FaultKind::Twice, calls };
+    let twice = |calls| Fault { operation: "DeleteMessage", kind: FaultKind::Duplicated, calls };
     let killed = chain.send(r#"{"lambda":"exit"}"#, &[]);
     chain.emulator.inject_for(&killed, twice(FaultedCalls::Nth(1)));
     chain.map_source(1);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.tasks(&killed), 1, "{}", chain.story());
 
     // The source queue itself delivers what was done once more: that is what at-least-once means, and it is done again.
     chain.emulator.inject(twice(FaultedCalls::Nth(1)));
     let doubled = chain.send(r#"{"lambda":"succeed"}"#, &[]);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.tasks(&doubled), 1, "{}", chain.story());
     nothing_left(&chain);
 }
@@ -172,7 +172,7 @@ async fn whatever_a_message_looks_like_it_is_a_body() {
     let attributes = [("RequestID", MessageAttribute::text("r-2")), ("ErrorMessage", MessageAttribute::text("no"))];
     let ids: Vec<_> = bodies.iter().map(|body| chain.send(body, &attributes)).collect();
     chain.map_source(1);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for (id, body) in ids.iter().zip(&bodies) {
         let [seen] = &chain.seen(id)[..] else { panic!("{body}: {}", chain.story()) };
         assert_eq!(event(seen)["Records"][0]["body"], json!(body));
@@ -187,7 +187,7 @@ async fn an_interrupted_task_of_a_message_goes_on() {
     chain.map_source(1);
     let task = chain.at_work(&id, 1).await;
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     assert_eq!(chain.exits(&id).last(), Some(&Some(0)), "{}", chain.story());
     nothing_left(&chain);
 }
@@ -205,7 +205,7 @@ async fn of_a_thousand_messages_of_which_a_fifth_is_killed_none_is_lost_and_none
     });
     let messages: Vec<_> = messages.collect();
     chain.map_source(1);
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let tasks = chain.tasks_by_request();
     let done = chain.emulator.journal().into_iter().filter_map(|entry| match (entry.source, entry.kind) {
         (EntrySource::Queue { name }, EntryKind::Deleted { message_id }) if name == SOURCE => Some(message_id),

@@ -7,8 +7,8 @@ use immortal_emulator::EmulatorOptions;
 use super::{Chain, FAILURES, Setup};
 
 impl Setup {
-    /// The dispatcher reads the emulator's clock, on which queues wait as long as they do in AWS. An invocation of it is
-    /// short, since it works against an outage for as long as it may.
+    /// The dispatcher reads the emulator's clock, on which queues wait as long as they do in AWS. An invocation of it
+    /// is short, since it works against an outage for as long as it may.
     pub(crate) fn on_moved_clock(primary: &'static str) -> Self {
         let setup = Self::of(primary);
         Self {
@@ -28,7 +28,7 @@ impl Chain {
         let moving = async {
             let mut entries = self.emulator.subscribe();
             while !left.is_zero() {
-                match self.emulator.hidden_for(FAILURES) {
+                match self.emulator.time_until_visible(FAILURES) {
                     Some(hidden) if !hidden.is_zero() => {
                         let step = hidden.min(left);
                         self.emulator.advance(step);

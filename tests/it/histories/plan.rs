@@ -80,14 +80,14 @@ impl History {
                 fail("RunTask", FaultKind::SandboxesGone("killedDlq".into()), FaultedCalls::Nth(random.u32(1..=2)));
             }
             if random.u8(..4) == 0 {
-                fail("DeleteMessage", FaultKind::Twice, FaultedCalls::Nth(1));
+                fail("DeleteMessage", FaultKind::Duplicated, FaultedCalls::Nth(1));
             }
             if random.u8(..3) == 0 {
-                fail("TaskStateChange", FaultKind::Twice, FaultedCalls::Nth(random.u32(1..=4)));
+                fail("TaskStateChange", FaultKind::Duplicated, FaultedCalls::Nth(random.u32(1..=4)));
             }
         }
         for _ in 0..random.usize(0..=2) {
-            let late = FaultKind::Late(Duration::from_millis(random.u64(20..400)));
+            let late = FaultKind::Delayed(Duration::from_millis(random.u64(20..400)));
             let kind = pick(&mut random, &[FaultKind::WithoutOverrides, late]).clone();
             fail("TaskStateChange", kind, FaultedCalls::Nth(random.u32(1..=4)));
         }
@@ -117,7 +117,7 @@ fn life(random: &mut Rng) -> Life {
 /// What a dispatcher rides out.
 fn passing(random: &mut Rng) -> FaultKind {
     let capacity = FaultKind::Failures("Capacity is unavailable at this time. Please try again later");
-    let late = FaultKind::Late(Duration::from_millis(random.u64(50..500)));
+    let late = FaultKind::Delayed(Duration::from_millis(random.u64(50..500)));
     let all = [
         FaultKind::Throttle,
         FaultKind::Status(500),

@@ -31,7 +31,7 @@ async fn after_two_hours_without_capacity_every_job_runs_once() {
         chain.pass(Duration::from_hours(2)).await;
         assert!(chain.tasks_by_request().is_empty(), "{operation}\n{}", chain.story());
         chain.emulator.end_faults(operation);
-        chain.passing(chain.quiet()).await;
+        chain.passing(chain.wait_until_idle()).await;
         for request in &requests {
             chain.assert_job(request, 1, true);
         }
@@ -74,7 +74,7 @@ async fn survives(what: &str, begin: impl Fn(&Chain), end: impl Fn(&Chain)) {
     let requests = fail_some(&chain, 4);
     chain.pass(Duration::from_mins(10)).await;
     end(&chain);
-    chain.passing(chain.quiet()).await;
+    chain.passing(chain.wait_until_idle()).await;
     for request in &requests {
         chain.assert_job(request, 1, true);
     }

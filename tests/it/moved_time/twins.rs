@@ -29,7 +29,7 @@ async fn a_twin_of_a_failure_starts_nothing_while_attempt_2_waits_runs_and_has_s
     let task = chain.waiting(REQUEST).await;
     twin(&chain, &event, 2).await;
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.emulator.advance(Duration::from_mins(50));
     twin(&chain, &event, 2).await;
     chain.assert_job(REQUEST, 2, true);
@@ -40,16 +40,16 @@ async fn a_twin_of_a_failure_starts_nothing_while_attempt_2_waits_runs_and_has_s
 async fn a_failure_received_again_hours_later_starts_nothing_beside_the_attempt_at_work() {
     let chain = setup().start_unmapped().await;
     let request = chain.invoke(r#"{"lambda":"fail","ends":"1 stop0"}"#).await;
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     let [failure] = &chain.emulator.messages(FAILURES)[..] else { panic!("{}", chain.story()) };
-    chain.emulator.inject_for(&request, fault("DeleteMessage", FaultKind::Twice, FaultedCalls::Nth(1)));
+    chain.emulator.inject_for(&request, fault("DeleteMessage", FaultKind::Duplicated, FaultedCalls::Nth(1)));
     chain.map();
     let task = chain.waiting(&request).await;
     chain.emulator.advance(Duration::from_hours(2));
     assert!(chain.settled(&failure.id).await, "{}", chain.story());
     assert!(!chain.calls("ListTasks").is_empty(), "the token is forgotten, so tasks at work are asked for");
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.assert_job(&request, 2, true);
 }
 
@@ -61,17 +61,17 @@ async fn a_stopped_task_told_of_again_hours_later_starts_nothing_once_its_event_
     let dispatcher = [("IMMORTAL_INLINE_EVENTS".to_owned(), "false".to_owned())].into();
     let chain = Setup { task: Some(FAILS_ONCE), dispatcher, ..setup() }.start_unmapped().await;
     // Of the first attempt's end; the failure itself is written by the test.
-    chain.emulator.inject_for(REQUEST, fault("DeleteMessage", FaultKind::Twice, FaultedCalls::Nth(1)));
+    chain.emulator.inject_for(REQUEST, fault("DeleteMessage", FaultKind::Duplicated, FaultedCalls::Nth(1)));
     chain.fail(REQUEST, "{}", KILLED);
     chain.map();
     let deleted = |kind: &EntryKind| matches!(kind, EntryKind::Called { operation, .. } if operation == "DeleteObject");
-    chain.emulator.until(|entry| deleted(&entry.kind).then_some(())).await;
+    chain.emulator.wait_for(|entry| deleted(&entry.kind).then_some(())).await;
     let copies = chain.emulator.messages(FAILURES);
     let copy = copies.iter().find(|message| message.body.contains("\"exitCode\":1")).expect("a copy remains");
     chain.emulator.advance(Duration::from_hours(2));
     assert!(chain.settled(&copy.id).await, "{}", chain.story());
     assert!(!chain.calls("HeadObject").is_empty(), "{}", chain.story());
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     chain.assert_job(REQUEST, 2, true);
 }
 
@@ -81,22 +81,22 @@ async fn two_dead_letters_of_one_job_begin_one_series() {
     let gone = || FaultKind::SandboxesGone("killedDlq".into());
     let unfinished = [
         fault("SendMessage", gone(), FaultedCalls::Nth(1)),
-        fault("DeleteMessage", FaultKind::Twice, FaultedCalls::Nth(1)),
+        fault("DeleteMessage", FaultKind::Duplicated, FaultedCalls::Nth(1)),
     ];
     for unfinished in unfinished {
         let chain = setup().start().await;
         chain.emulator.inject_for(REQUEST, unfinished.clone());
         chain.fail(REQUEST, &ends("2"), KILLED);
-        chain.passing(chain.quiet()).await;
+        chain.passing(chain.wait_until_idle()).await;
         assert_eq!(series_of_letters(&chain, REQUEST), [1, 1], "{unfinished:?}\n{}", chain.story());
         chain.assert_job(REQUEST, 1, false);
         // Copies of both, side by side, and later both themselves.
         copy_letters(&chain, REQUEST);
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         assert_eq!(chain.tasks(REQUEST), 2, "{unfinished:?}\n{}", chain.story());
         chain.emulator.advance(Duration::from_mins(50));
         assert_eq!(chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist"), 2);
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         chain.assert_job(REQUEST, 2, true);
         chain.emulator.shutdown().await;
     }

@@ -10,7 +10,7 @@ use super::{Bench, function, package, runtime};
 #[tokio::test]
 async fn a_download_in_trouble_is_mended() {
     let troubles = [
-        (FaultKind::Cut, FaultedCalls::Next(1)),
+        (FaultKind::Truncated, FaultedCalls::Next(1)),
         (FaultKind::Stall, FaultedCalls::Next(1)),
         (FaultKind::Expired, FaultedCalls::Next(1)),
         (FaultKind::Status(503), FaultedCalls::Next(1)),
@@ -29,7 +29,7 @@ async fn a_download_that_fails_for_now_is_the_next_attempts_and_nothing_of_it_ru
     let table = [
         (FaultKind::Corrupt, "hash"),
         (FaultKind::AccessDenied, "refused with 403"),
-        (FaultKind::Cut, "times in a row"),
+        (FaultKind::Truncated, "times in a row"),
         (FaultKind::Stall, "nothing came for 1 s"),
         (FaultKind::Status(503), "503"),
     ];

@@ -30,7 +30,7 @@ async fn no_log_holds_a_secret_however_much_is_logged() {
         ("a refusal", bench(durable).await, 2),
         ("no zip", bench(function(b"no zip".to_vec())).await, 2),
         ("expired", bench(sound()).await.fault("Download", FaultKind::Expired, FaultedCalls::All), 75),
-        ("cut", bench(sound()).await.fault("Download", FaultKind::Cut, FaultedCalls::Next(1)), 0),
+        ("cut", bench(sound()).await.fault("Download", FaultKind::Truncated, FaultedCalls::Next(1)), 0),
         ("corrupt", bench(sound()).await.fault("Download", FaultKind::Corrupt, FaultedCalls::All), 75),
         ("reset", bench(sound()).await.fault("Download", FaultKind::ResetBefore, FaultedCalls::Next(2)), 0),
         ("denied", bench(sound()).await.fault("GetFunction", FaultKind::AccessDenied, FaultedCalls::All), 75),

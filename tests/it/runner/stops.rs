@@ -127,7 +127,7 @@ async fn told_to_stop_while_it_downloads_it_stops_at_once() {
     let bench = Bench::of(runtime("next; respond 1")).await.fault("Download", FaultKind::Stall, FaultedCalls::All);
     let child = bench.command().spawn().expect("the runner starts");
     let pid = child.id().expect("it runs").to_string();
-    let called = bench.emulator.until(|entry| {
+    let called = bench.emulator.wait_for(|entry| {
         matches!(&entry.kind, immortal_emulator::EntryKind::Called { operation, .. } if operation == "Download")
             .then_some(())
     });
