@@ -65,7 +65,7 @@ pub enum EntryKind {
     Answered { body: Bytes },
     /// Lambda sent the record of a success to the function's destination.
     ResultDelivered { destination: String },
-    /// The destination didn't take it, and the record is gone.
+    /// The destination rejected the record of a success, which is lost.
     ResultDropped { destination: String },
     /// The invocation failed, other than by its timeout.
     Failed { error_type: String, message: String },
