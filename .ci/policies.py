@@ -1,6 +1,6 @@
 """Prints every identity policy of a CloudFormation template, one per line: its name, a tab, and the policy as JSON.
 
-Intrinsic functions become what they would be in an account, as far as a policy's linter looks at it.
+Intrinsic functions are resolved as in an account, as far as a linter of policies needs it.
 """
 
 import json
@@ -30,7 +30,7 @@ ARNS = {
 
 
 def value(template, name):
-    """What a name in `Ref`, `GetAtt` or `Sub` stands for."""
+    """Resolves a name in `Ref`, `GetAtt` or `Sub`."""
     if name in PSEUDO:
         return PSEUDO[name]
     if name in PARAMETERS:
@@ -41,7 +41,7 @@ def value(template, name):
     if attribute == "Arn":
         return ARNS[template["Resources"][resource]["Type"]].format(resource.lower())
     if attribute:
-        raise SystemExit(f"don't know what {name} is")
+        raise SystemExit(f"can't resolve {name}")
     return resource.lower()
 
 
@@ -63,7 +63,7 @@ def resolve(template, node):
         if function == "Fn::If":
             return resolve(template, argument[1])
         if function.startswith("Fn::"):
-            raise SystemExit(f"don't know what {function} is in a policy")
+            raise SystemExit(f"can't resolve {function} in a policy")
     return {key: resolve(template, item) for key, item in node.items()}
 
 

@@ -1,4 +1,4 @@
-"""Prints what CloudFormation makes of a SAM template, as JSON: the transform as AWS's own library has it."""
+"""Prints the CloudFormation template, as JSON, into which AWS's own library transforms a SAM template."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from samcli.yamlhelper import yaml_parse
 
 
 class NoPolicies(ManagedPolicyLoader):
-    """SAM asks IAM for the managed policies by name; what is tested has none but Lambda's own."""
+    """SAM would look up managed policies in IAM; the tested templates use only Lambda's own."""
 
     def __init__(self):
         pass

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a program weighs in its zip, by crate: each group's machine code or tables, deflated by itself.
+"""The share of each crate in the size of a zipped program: its machine code or tables, deflated separately.
 
   CARGO_PROFILE_RELEASE_STRIP=none cargo build --release -p hello && benches/weight.py target/release/hello
 """

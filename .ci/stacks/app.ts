@@ -1,4 +1,4 @@
-// A plain function of somebody's CDK project; where the last comment is comes what docs/existing-stacks.md has beside it.
+// A plain function in a CDK project; the example of docs/existing-stacks.md is inserted after the last comment.
 import { App, DefaultStackSynthesizer, Duration, Stack } from 'aws-cdk-lib';
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include';
 import { Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda';

@@ -12,31 +12,31 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     programs::{cargo, root},
-    table::{Reach, Row, median},
+    table::{FigureRow, RatioBound, median},
 };
 
 const REBUILDS: usize = 7;
-/// What somebody waits for before the first life is seen, in seconds.
-const FIRST_COMMAND: f64 = 300.0;
+/// How long a newcomer may wait for the first result, in seconds.
+const FIRST_COMMAND_SECONDS: f64 = 300.0;
 const HELLO: &str = "examples/hello/src/main.rs";
 const BARE: &str = "benches/peers/src/bin/bare_hello.rs";
 
-pub(crate) fn measure() -> Result<Vec<Row>> {
+pub(crate) fn measure() -> Result<Vec<FigureRow>> {
     let targets = tempfile::tempdir_in(env::temp_dir())?;
-    let hello = clean(root(), &["--package", "hello"], &targets.path().join("hello"))?;
-    let defaults = clean(&root().join("benches/defaults"), &[], &targets.path().join("defaults"))?;
+    let hello = clean_build(root(), &["--package", "hello"], &targets.path().join("hello"))?;
+    let defaults = clean_build(&root().join("benches/defaults"), &[], &targets.path().join("defaults"))?;
     let mut rows = vec![
-        Row::new(
+        FigureRow::new(
             "the README's first command, nothing built before",
-            (first_command(&targets.path().join("first"))?, "s"),
-            (FIRST_COMMAND, "s"),
-            Reach::AtMost(1.0),
+            (run_first_command(&targets.path().join("first"))?, "s"),
+            (FIRST_COMMAND_SECONDS, "s"),
+            RatioBound::AtMost(1.0),
         ),
-        Row::new(
+        FigureRow::new(
             "clean release build of a hello, all roles",
             (hello, "s"),
             (defaults, "s, `lambda_runtime`, `aws-sdk-ecs`, `aws-sdk-lambda` at their defaults"),
-            Reach::AtMost(0.9),
+            RatioBound::AtMost(0.9),
         ),
     ];
     let target = targets.path().join("debug");
@@ -44,39 +44,42 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let mut times = [vec![], vec![]];
     for round in 0..=REBUILDS {
         for ((what, source), times) in of.iter().zip(&mut times) {
-            let _edited = Edited::new(&root().join(source), round)?;
+            let _edited = EditedSource::new(&root().join(source), round)?;
             let taken = build(root(), what, &target)?;
-            // The first one builds all that the handler needs.
+            // The first round builds the dependencies.
             if round > 0 {
                 times.push(taken);
             }
         }
     }
     let [hello, bare] = times.map(median);
-    rows.push(Row::new(
+    rows.push(FigureRow::new(
         "debug rebuild after an edit of the handler",
         (hello, "s"),
         (bare, "s, bare `lambda_runtime`"),
-        Reach::AtMost(2.0),
+        RatioBound::AtMost(2.0),
     ));
     Ok(rows)
 }
 
-/// The README's first command as it stands there, to its end.
-fn first_command(target: &Path) -> Result<f64> {
+/// Runs the README's first command verbatim.
+fn run_first_command(target: &Path) -> Result<f64> {
     let readme = fs::read_to_string(root().join("README.md"))?;
-    let line = readme.lines().find(|line| line.starts_with("cargo demo ")).context("the README has none")?;
+    let line = readme
+        .lines()
+        .find(|line| line.starts_with("cargo demo "))
+        .context("README.md has no line that starts with `cargo demo`")?;
     eprintln!("{line}");
     let begin = Instant::now();
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).current_dir(root()).env("CARGO_TARGET_DIR", target);
     let run = shell.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-    ensure!(run.success(), "it fails: {run}");
+    ensure!(run.success(), "the README's first command failed: {run}");
     Ok(begin.elapsed().as_secs_f64())
 }
 
-/// A build with nothing built before; everything is downloaded before.
-fn clean(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
+/// A build into an empty directory, with all dependencies already downloaded.
+fn clean_build(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
     let fetched = cargo().current_dir(directory).args(["fetch", "--quiet"]).status()?;
     ensure!(fetched.success(), "cargo can't fetch for {}", directory.display());
     eprintln!("a clean build in {}", directory.display());
@@ -91,30 +94,30 @@ fn build(directory: &Path, what: &[&str], target: &Path) -> Result<f64> {
         .arg(target)
         .args(what)
         .status()?;
-    ensure!(built.success(), "{what:?} doesn't build in {}", directory.display());
+    ensure!(built.success(), "{what:?} can't be built in {}", directory.display());
     Ok(begin.elapsed().as_secs_f64())
 }
 
-/// A handler with another greeting, until this is dropped.
-struct Edited {
+/// A source file with an edited greeting. Dropping this restores the file.
+struct EditedSource {
     path: PathBuf,
     before: String,
 }
 
-impl Edited {
+impl EditedSource {
     fn new(path: &Path, round: usize) -> Result<Self> {
         let before = fs::read_to_string(path)?;
         let after = before.replacen("Hello, {name}!\") })", &format!("Hello {round}, {{name}}!\") }})"), 1);
-        ensure!(after != before, "{} greets nobody", path.display());
+        ensure!(after != before, "{} has no greeting to edit", path.display());
         fs::write(path, after)?;
         Ok(Self { path: path.to_owned(), before })
     }
 }
 
-impl Drop for Edited {
+impl Drop for EditedSource {
     fn drop(&mut self) {
         if let Err(error) = fs::write(&self.path, &self.before) {
-            eprintln!("{} is still edited: {error}", self.path.display());
+            eprintln!("{} can't be restored: {error}", self.path.display());
         }
     }
 }

@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use tokio::{process::Command, time::timeout};
 
 use crate::{
-    function::Function,
-    programs::Programs,
+    function::FunctionProcess,
+    programs::ReleasePrograms,
     sizes::zip_of,
-    table::{Reach, Row, median},
+    table::{FigureRow, RatioBound, median},
 };
 
 const RECORDS: usize = 1_000;
-/// Of the throttle, which is the emulator's default, as AWS: calls a second, and as many at once.
+/// The emulator's default throttle, as in AWS: this many calls per second, and as many in a burst.
 const RATE: f64 = 20.0;
 const LATENCY: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 3;
@@ -31,14 +31,14 @@ const PAIRS: usize = 15;
 const QUEUE: &str = "failures";
 const DISPATCHER: &str = "helloDlq";
 
-pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
+pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
     let program = programs.all()?;
-    let mut rows = vec![ceiling().await?];
+    let mut rows = vec![measure_emulator().await?];
     let (mut shares, mut throttled) = ([vec![], vec![]], [vec![], vec![]]);
     let instances = [2, 5];
     for round in 1..=ROUNDS {
         for (number, instances) in instances.into_iter().enumerate() {
-            let run = flood(program, instances).await?;
+            let run = measure_flood(program, instances).await?;
             eprintln!("round {round} of {ROUNDS}, {instances} instances: {run:.3?}");
             shares[number].push(run.share);
             throttled[number].push(run.throttled);
@@ -48,41 +48,46 @@ pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
         let instances = instances[number];
         let figure = format!("dispatcher, {RECORDS} records, {instances} instances: share of the throttle's limit");
         let share = median(shares[number].clone());
-        rows.push(Row::new(&figure, (share * RATE, "tasks/s"), (RATE, "tasks/s"), Reach::AtLeast(bound)));
+        rows.push(FigureRow::new(&figure, (share * RATE, "tasks/s"), (RATE, "tasks/s"), RatioBound::AtLeast(bound)));
         let figure = format!("dispatcher, {RECORDS} records, {instances} instances: calls that were throttled");
         let throttled = median(throttled[number].clone());
-        rows.push(Row::new(&figure, (throttled * 100.0, "%"), (100.0, "% of the calls"), Reach::AtMost(0.2)));
+        rows.push(FigureRow::new(
+            &figure,
+            (throttled * 100.0, "%"),
+            (100.0, "% of the calls"),
+            RatioBound::AtMost(0.2),
+        ));
     }
-    rows.push(batch(program).await?);
+    rows.push(measure_batch(program).await?);
     Ok(rows)
 }
 
-/// What came of a flood.
+/// The result of a thousand failures at once.
 #[derive(Debug)]
-struct Flood {
-    /// The least time that the throttle allows, by the time it took: from the first batch in the dispatcher's hands,
-    /// its cold start included, to the answer of the last task.
+struct FloodResult {
+    /// The shortest time that the throttle allows, divided by the measured time: from the dispatcher's first
+    /// invocation, including its cold start, to the response for the last task.
     share: f64,
     throttled: f64,
 }
 
-async fn flood(program: &Path, instances: usize) -> Result<Flood> {
+async fn measure_flood(program: &Path, instances: usize) -> Result<FloodResult> {
     let emulator = Emulator::start(EmulatorOptions { concurrency: instances, ..EmulatorOptions::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
     emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
-    let mut environment: BTreeMap<_, _> = dispatcher(&emulator).into_iter().collect();
+    let mut environment: BTreeMap<_, _> = dispatcher_environment(&emulator).into_iter().collect();
     for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         environment.remove(reserved);
     }
     emulator.deploy(immortal_emulator::Function {
-        // As the template that `cargo immortal template` writes.
+        // As in the template that `cargo immortal template` writes.
         timeout: Duration::from_mins(1),
         environment,
         ..immortal_emulator::Function::new(DISPATCHER, zip_of(&[("bootstrap", std::fs::read(program)?)])?)
     })?;
     for number in 0..RECORDS {
         let attributes = BTreeMap::from([
-            ("RequestID".to_owned(), MessageAttribute::text(request(number))),
+            ("RequestID".to_owned(), MessageAttribute::text(request_id(number))),
             ("ErrorCode".to_owned(), MessageAttribute::number(200)),
             ("ErrorMessage".to_owned(), MessageAttribute::text("Task timed out after 3.00 seconds")),
         ]);
@@ -90,7 +95,7 @@ async fn flood(program: &Path, instances: usize) -> Result<Flood> {
     }
     emulator.map_queue(QUEUE, DISPATCHER, 10)?;
     let (mut done, mut stopped) = (0, 0);
-    let all = emulator.until(|entry| {
+    let all = emulator.wait_for(|entry| {
         match entry.kind {
             EntryKind::Deleted { .. } => done += 1,
             EntryKind::TaskStopped { .. } => stopped += 1,
@@ -98,14 +103,14 @@ async fn flood(program: &Path, instances: usize) -> Result<Flood> {
         }
         (done >= RECORDS && stopped >= RECORDS).then_some(())
     });
-    // Whatever is missing then is counted below.
+    // What is still missing after the timeout is counted below.
     let _ = timeout(Duration::from_mins(5), all).await;
-    let run = judge(&emulator.journal());
+    let run = evaluate(&emulator.journal());
     emulator.shutdown().await;
     run
 }
 
-fn judge(entries: &[JournalEntry]) -> Result<Flood> {
+fn evaluate(entries: &[JournalEntry]) -> Result<FloodResult> {
     let begin = entries.iter().find(|entry| matches!(entry.kind, EntryKind::Started { .. }));
     let mut tasks = HashMap::new();
     let (mut calls, mut throttled, mut end) = (0_u32, 0_u32, Duration::ZERO);
@@ -124,19 +129,19 @@ fn judge(entries: &[JournalEntry]) -> Result<Flood> {
             _ => {}
         }
     }
-    let lost = (0..RECORDS).filter(|number| !tasks.contains_key(request(*number).as_str())).count();
+    let lost = (0..RECORDS).filter(|number| !tasks.contains_key(request_id(*number).as_str())).count();
     let twice = tasks.values().filter(|times| **times > 1).count();
     ensure!(lost == 0 && twice == 0, "of {RECORDS} records, {lost} were lost and {twice} started twice");
     let taken = end.saturating_sub(begin.context("the dispatcher was never invoked")?.at);
     let least = (RECORDS as f64 - RATE) / RATE;
-    Ok(Flood { share: least / taken.as_secs_f64(), throttled: f64::from(throttled) / f64::from(calls) })
+    Ok(FloodResult { share: least / taken.as_secs_f64(), throttled: f64::from(throttled) / f64::from(calls) })
 }
 
-/// How many `RunTask` calls a second the emulator takes by itself, tasks started included.
-async fn ceiling() -> Result<Row> {
+/// The emulator's own rate of `RunTask` calls, including starting the tasks.
+async fn measure_emulator() -> Result<FigureRow> {
     const CALLS: usize = 2_000;
     let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
-    dispatcher(&emulator);
+    dispatcher_environment(&emulator);
     let body = json!({
         "taskDefinition": "runner", "launchType": "FARGATE",
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}},
@@ -147,51 +152,51 @@ async fn ceiling() -> Result<Row> {
         .args(["--header", "x-amz-target: AmazonEC2ContainerServiceV20141113.RunTask"])
         .args(["--header", SIGNED, "--data", &body.to_string()])
         .arg(format!("{}/?[1-{CALLS}]", emulator.endpoint()))
-        // It shows its progress whatever it is told.
+        // curl shows its progress in spite of `--silent`.
         .stderr(Stdio::null())
         .status()
         .await
         .context("curl must be installed")?;
-    ensure!(curl.success(), "the emulator refuses: {curl}");
+    ensure!(curl.success(), "a RunTask call failed: {curl}");
     let rate = CALLS as f64 / begin.elapsed().as_secs_f64();
     emulator.shutdown().await;
-    let figure = "the emulator's own ceiling, which limits nothing here";
-    Ok(Row::new(figure, (rate, "tasks/s"), (RATE, "tasks/s, the throttle"), Reach::AtLeast(5.0)))
+    let figure = "the emulator's own rate, well above the throttle";
+    Ok(FigureRow::new(figure, (rate, "tasks/s"), (RATE, "tasks/s, the throttle"), RatioBound::AtLeast(5.0)))
 }
 
-/// What makes the emulator take a request for signed.
+/// A header that the emulator accepts as a signature.
 pub(crate) const SIGNED: &str =
     "authorization: AWS4-HMAC-SHA256 Credential=figures/20261123/eu-central-1/any/aws4_request";
 
-/// Time of one invocation, with ten records and with one, when no call is throttled.
-async fn batch(program: &Path) -> Result<Row> {
+/// Measures an invocation with ten records and one with a single record, when no call is throttled.
+async fn measure_batch(program: &Path) -> Result<FigureRow> {
     let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Late(LATENCY), calls: FaultedCalls::All });
-    // Ten processes that start would take the dispatcher's processor time.
+    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
+    // Starting ten processes would compete with the dispatcher for the processor.
     emulator.inject(Fault {
         operation: "Task",
-        kind: FaultKind::FailToStart("it isn't needed"),
+        kind: FaultKind::FailToStart("only the call is measured"),
         calls: FaultedCalls::All,
     });
     let mut command = Command::new(program);
     command.stderr(Stdio::null());
-    let mut variables = dispatcher(&emulator);
+    let mut variables = dispatcher_environment(&emulator);
     variables.push(("AWS_LAMBDA_FUNCTION_NAME".to_owned(), DISPATCHER.to_owned()));
-    let mut function = Function::start(command, &variables).await?;
-    function.ready().await?;
+    let mut function = FunctionProcess::start(command, &variables).await?;
+    function.wait_until_ready().await?;
     let mut number = 0;
     let mut times = [vec![], vec![]];
     for pair in 0..=PAIRS {
         for (which, records) in [10, 1].into_iter().enumerate() {
             let event = sqs_event(number..number + records)?;
             number += records;
-            // Until then the process may send ten calls at once again.
+            // The dispatcher paces its calls; after a second it may send ten at once again.
             tokio::time::sleep(Duration::from_secs(1)).await;
             let begin = Instant::now();
             let answer = function.invoke(event).await?;
             let taken = begin.elapsed().as_secs_f64() * 1e3;
             let answer: Value = serde_json::from_slice(&answer)?;
-            ensure!(answer["batchItemFailures"] == json!([]), "not all were started: {answer}");
+            ensure!(answer["batchItemFailures"] == json!([]), "not every record was started: {answer}");
             // The first pair opens the connections.
             if pair > 0 {
                 times[which].push(taken);
@@ -199,11 +204,16 @@ async fn batch(program: &Path) -> Result<Row> {
         }
     }
     let [ten, one] = times.map(median);
-    Ok(Row::new("dispatcher, 10 records in a batch", (ten, "ms"), (one, "ms, one record"), Reach::AtMost(1.3)))
+    Ok(FigureRow::new(
+        "dispatcher, 10 records in a batch",
+        (ten, "ms"),
+        (one, "ms, one record"),
+        RatioBound::AtMost(1.3),
+    ))
 }
 
-/// Registers the task, which is `true`, and returns the dispatcher's variables.
-fn dispatcher(emulator: &Emulator) -> Vec<(String, String)> {
+/// Registers a task definition whose command is `true`, and returns the dispatcher's variables.
+fn dispatcher_environment(emulator: &Emulator) -> Vec<(String, String)> {
     let runner = emulator.register_task_definition(TaskDefinition::new("runner", ["true"]));
     let mut variables = emulator.environment();
     let own = [
@@ -217,21 +227,21 @@ fn dispatcher(emulator: &Emulator) -> Vec<(String, String)> {
     variables
 }
 
-fn request(number: usize) -> String {
+fn request_id(number: usize) -> String {
     format!("5e0b7e6c-5a3c-4f0e-8d0e-{number:012x}")
 }
 
-/// The event that Lambda makes of failures in a `DeadLetterConfig`'s queue.
+/// The event that Lambda creates from messages in the queue of a `DeadLetterConfig`.
 fn sqs_event(numbers: std::ops::Range<usize>) -> Result<String> {
     let sent = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis().to_string();
     let text = |value: &str| json!({"stringValue": value, "dataType": "String"});
     let records: Vec<_> = numbers
         .map(|number| {
             json!({
-                "messageId": request(number), "body": format!(r#"{{"n":{number}}}"#), "eventSource": "aws:sqs",
+                "messageId": request_id(number), "body": format!(r#"{{"n":{number}}}"#), "eventSource": "aws:sqs",
                 "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "1"},
                 "messageAttributes": {
-                    "RequestID": text(&request(number)), "ErrorCode": text("200"), "ErrorMessage": text("Task timed out"),
+                    "RequestID": text(&request_id(number)), "ErrorCode": text("200"), "ErrorMessage": text("Task timed out"),
                 },
             })
         })

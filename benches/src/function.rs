@@ -1,4 +1,4 @@
-//! A function's process, with the Runtime API that it is served.
+//! A function as a process, with its Runtime API.
 
 use std::{
     process::Stdio,
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use immortal_core::runtime_api::{Invocation, InvocationAnswer, RuntimeApi, RuntimeStart};
 use tokio::process::{Child, Command};
 
-/// What Lambda sets, and `lambda_runtime` and the SDK need.
+/// The variables of Lambda that `lambda_runtime` and the SDK need.
 const ENVIRONMENT: [(&str, &str); 8] = [
     ("AWS_REGION", "eu-central-1"),
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -21,19 +21,19 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/hello"),
     ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/23/[$LATEST]0123456789abcdef"),
 ];
-/// The ARN under which it is invoked.
+/// The ARN of each invocation.
 const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:hello";
 
-/// A running function; dropping it kills it.
+/// A running function. Dropping it kills the process.
 #[derive(Debug)]
-pub(crate) struct Function {
+pub(crate) struct FunctionProcess {
     pub(crate) child: Child,
     api: RuntimeApi,
     invoked: u64,
 }
 
-impl Function {
-    /// Starts it, with this in its environment besides Lambda's own.
+impl FunctionProcess {
+    /// Starts the process, with these variables besides Lambda's.
     pub(crate) async fn start(mut command: Command, more: &[(String, String)]) -> Result<Self> {
         let api = RuntimeApi::bind().await?;
         let child = command
@@ -49,11 +49,13 @@ impl Function {
         Ok(Self { child, api, invoked: 0 })
     }
 
-    /// Waits for its `/next`.
-    pub(crate) async fn ready(&self) -> Result<()> {
+    /// Waits until the process requests `/next`.
+    pub(crate) async fn wait_until_ready(&self) -> Result<()> {
         match tokio::time::timeout(Duration::from_mins(2), self.api.ready()).await? {
             RuntimeStart::Waiting => Ok(()),
-            RuntimeStart::InitError(failure) => bail!("it can't start: {}", String::from_utf8_lossy(&failure.body)),
+            RuntimeStart::InitError(failure) => {
+                bail!("the function can't start: {}", String::from_utf8_lossy(&failure.body))
+            }
         }
     }
 
@@ -74,7 +76,7 @@ impl Function {
             InvocationAnswer::Error(failure)
             | InvocationAnswer::InitError(failure)
             | InvocationAnswer::Missing(failure) => {
-                bail!("it failed: {}", String::from_utf8_lossy(&failure.body))
+                bail!("the invocation failed: {}", String::from_utf8_lossy(&failure.body))
             }
         }
     }

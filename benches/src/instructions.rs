@@ -1,4 +1,4 @@
-//! Instructions under callgrind: what a few per cent can be told by, whatever else the machine does.
+//! Instruction counts under callgrind: they show differences of a few per cent whatever the machine's load.
 
 use std::path::Path;
 
@@ -7,67 +7,72 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{io::AsyncReadExt as _, process::Command};
 
 use crate::{
-    function::{EVENT, Function},
-    programs::Programs,
-    table::{Reach, Row, median},
+    function::{EVENT, FunctionProcess},
+    programs::ReleasePrograms,
+    table::{FigureRow, RatioBound, median},
 };
 
 const ROUNDS: usize = 9;
-/// Warm invocations of the shorter of two runs; the longer has twice as many.
-const WARM: u64 = 1_000;
+/// The warm invocations of the shorter of two runs; the longer has twice as many.
+const WARM_INVOCATIONS: u64 = 1_000;
 
-pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
+pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
     let of = [programs.alone()?, programs.bare()?, programs.roles_s3()?, programs.bare_s3()?];
     let (mut start, mut warm) = ([const { vec![] }; 4], [const { vec![] }; 2]);
     for round in 1..=ROUNDS {
         eprintln!("callgrind, round {round} of {ROUNDS}");
         for (program, start) in of.into_iter().zip(&mut start) {
-            start.push(count(program, 0).await? / 1e6);
+            start.push(count_instructions(program, 0).await? / 1e6);
         }
         for (program, warm) in of.into_iter().zip(&mut warm) {
-            let (once, twice) = (count(program, WARM).await?, count(program, 2 * WARM).await?);
-            warm.push((twice - once) / WARM as f64 / 1e3);
+            let (once, twice) = (
+                count_instructions(program, WARM_INVOCATIONS).await?,
+                count_instructions(program, 2 * WARM_INVOCATIONS).await?,
+            );
+            warm.push((twice - once) / WARM_INVOCATIONS as f64 / 1e3);
         }
     }
     let ([alone, bare, roles_s3, bare_s3], [warm_alone, warm_bare]) = (start.map(median), warm.map(median));
     let start = "instructions, spawn → first `/next`";
     Ok(vec![
-        Row::new(&format!("{start}, slim primary"), (alone, "M"), (bare, "M, bare"), Reach::AtMost(1.03)).held(1.02),
-        Row::new(
+        FigureRow::new(&format!("{start}, slim primary"), (alone, "M"), (bare, "M, bare"), RatioBound::AtMost(1.03))
+            .held_at(1.02),
+        FigureRow::new(
             &format!("{start}, handler with S3, all roles"),
             (roles_s3, "M"),
             (bare_s3, "M, bare with S3"),
-            Reach::AtMost(1.15),
+            RatioBound::AtMost(1.15),
         )
-        .held(1.15),
-        Row::new(
+        .held_at(1.15),
+        FigureRow::new(
             "instructions per warm invocation, slim primary",
             (warm_alone, "k"),
             (warm_bare, "k, bare"),
-            Reach::AtMost(1.05),
+            RatioBound::AtMost(1.05),
         )
-        .held(1.02),
+        .held_at(1.02),
     ])
 }
 
-/// How many instructions it takes to the `/next` after so many invocations.
-async fn count(program: &Path, invocations: u64) -> Result<f64> {
+/// The number of instructions until the `/next` after this many invocations.
+async fn count_instructions(program: &Path, invocations: u64) -> Result<f64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
     command.stderr(std::process::Stdio::piped());
-    let mut function = Function::start(command, &[]).await.context("valgrind must be installed")?;
-    function.ready().await?;
+    let mut function = FunctionProcess::start(command, &[]).await.context("valgrind must be installed")?;
+    function.wait_until_ready().await?;
     for _ in 0..invocations {
         function.invoke(EVENT).await?;
     }
-    function.ready().await?;
-    let id = function.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("it runs")?;
+    function.wait_until_ready().await?;
+    let id =
+        function.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("the process has already ended")?;
     kill_process(id, Signal::TERM)?;
-    let mut said = String::new();
-    function.child.stderr.take().context("it was piped")?.read_to_string(&mut said).await?;
+    let mut output = String::new();
+    function.child.stderr.take().context("it was piped")?.read_to_string(&mut output).await?;
     function.child.wait().await?;
-    let collected = said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    let collected: f64 = collected.with_context(|| format!("callgrind says no count:\n{said}"))?;
+    let collected = output.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    let collected: f64 = collected.with_context(|| format!("callgrind printed no count:\n{output}"))?;
     ensure!(collected > 1e5, "callgrind counted {collected} only");
     Ok(collected)
 }

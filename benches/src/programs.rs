@@ -1,4 +1,5 @@
-//! The programs that are compared, each built by itself: cargo would unify the features of those built together.
+//! The programs that are compared. Each is built separately, because cargo unifies the features of those built
+//! together.
 
 use std::{
     cell::OnceCell,
@@ -11,9 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use cargo_metadata::Message;
 
-/// Release builds, made when they are first asked for.
+/// Release builds, made when first requested.
 #[derive(Debug, Default)]
-pub(crate) struct Programs {
+pub(crate) struct ReleasePrograms {
     all: OnceCell<PathBuf>,
     alone: OnceCell<PathBuf>,
     bare: OnceCell<PathBuf>,
@@ -22,40 +23,40 @@ pub(crate) struct Programs {
     probe: OnceCell<PathBuf>,
 }
 
-impl Programs {
+impl ReleasePrograms {
     /// `examples/hello` with all roles.
     pub(crate) fn all(&self) -> Result<&Path> {
-        made(&self.all, "hello", "hello", &[])
+        build_once(&self.all, "hello", "hello", &[])
     }
 
     /// `examples/hello` with the handler role alone.
     pub(crate) fn alone(&self) -> Result<&Path> {
-        made(&self.alone, "alone", "alone", &[])
+        build_once(&self.alone, "alone", "alone", &[])
     }
 
     /// The same handler on `lambda_runtime` alone.
     pub(crate) fn bare(&self) -> Result<&Path> {
-        made(&self.bare, "peers", "bare_hello", &[])
+        build_once(&self.bare, "peers", "bare_hello", &[])
     }
 
     /// A handler that uses the AWS SDK itself, with all roles.
     pub(crate) fn roles_s3(&self) -> Result<&Path> {
-        made(&self.roles_s3, "s3", "roles_s3", &[])
+        build_once(&self.roles_s3, "s3", "roles_s3", &[])
     }
 
     /// The same handler on `lambda_runtime`.
     pub(crate) fn bare_s3(&self) -> Result<&Path> {
-        made(&self.bare_s3, "s3", "bare_s3", &["--no-default-features"])
+        build_once(&self.bare_s3, "s3", "bare_s3", &["--no-default-features"])
     }
 
-    /// A function that says when its handler has the event.
+    /// A function that reports when its handler has the event.
     pub(crate) fn probe(&self) -> Result<&Path> {
-        made(&self.probe, "peers", "probe", &[])
+        build_once(&self.probe, "peers", "probe", &[])
     }
 }
 
-/// Builds it once, and keeps it under a name of its own: another build of the same binary would take its place.
-fn made<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str, features: &[&str]) -> Result<&'a Path> {
+/// Builds a program on first use, and copies it to a unique name: another build of the same binary would overwrite it.
+fn build_once<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str, features: &[&str]) -> Result<&'a Path> {
     if cell.get().is_none() {
         let built = build(package, bin, |cargo| {
             cargo.args(features);
@@ -67,15 +68,15 @@ fn made<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str, features: &[&
     cell.get().map(PathBuf::as_path).context("it was just set")
 }
 
-/// A release build of one binary, with what else cargo is told.
-pub(crate) fn build(package: &str, bin: &str, tell: impl FnOnce(&mut Command)) -> Result<PathBuf> {
+/// A release build of one binary; `configure` adds arguments and variables to the cargo command.
+pub(crate) fn build(package: &str, bin: &str, configure: impl FnOnce(&mut Command)) -> Result<PathBuf> {
     eprintln!("building {bin}");
     let mut command = cargo();
     command
         .args(["rustc", "--quiet", "--release", "--message-format=json-render-diagnostics"])
         .args(["--package", package, "--bin", bin])
         .stdout(Stdio::piped());
-    tell(&mut command);
+    configure(&mut command);
     let mut cargo = command.spawn()?;
     let stdout = BufReader::new(cargo.stdout.take().context("it was piped")?);
     let mut executable = None;
@@ -87,8 +88,8 @@ pub(crate) fn build(package: &str, bin: &str, tell: impl FnOnce(&mut Command)) -
             executable = Some(path.into_std_path_buf());
         }
     }
-    ensure!(cargo.wait()?.success(), "{bin} doesn't build");
-    executable.with_context(|| format!("cargo names no executable of {bin}"))
+    ensure!(cargo.wait()?.success(), "{bin} can't be built");
+    executable.with_context(|| format!("cargo reported no executable of {bin}"))
 }
 
 /// Cargo, in the main workspace.

@@ -1,4 +1,5 @@
-//! The runner: from the process's start until the handler has the event, against the same by hand.
+//! The runner: the time from the process's start until the handler has the event, compared with a shell script that
+//! does the same.
 
 use std::time::{Duration, Instant};
 
@@ -14,73 +15,77 @@ use tokio::{
 
 use crate::{
     dispatcher::SIGNED,
-    function::{EVENT, Function},
-    programs::Programs,
+    function::{EVENT, FunctionProcess},
+    programs::ReleasePrograms,
     sizes::zip_of,
-    table::{Reach, Row, median},
+    table::{FigureRow, RatioBound, median},
 };
 
 const ROUNDS: usize = 9;
 const NAME: &str = "probe";
-/// Bytes a second of one connection, as S3 paces it.
+/// The rate of one connection in bytes per second, as S3 limits it.
 const PACE: u32 = 60_000_000;
-/// The floor: download, inflate, exec, without a hash, a budget or a look at what is in the zip. The faster of two ways
-/// to inflate counts.
-const FLOORS: [&str; 2] = [
+/// The baseline: download, inflate, exec, without checking the hash, the size or the entries of the zip. The faster of
+/// two ways to inflate counts.
+const BASELINES: [&str; 2] = [
     r#"curl -sSf -o "$1/zip" "$2" && unzip -q "$1/zip" -d "$1/task" && exec "$1/task/bootstrap""#,
     r#"curl -sSf -o "$1/zip" "$2" && python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])' "$1/zip" "$1/task" && chmod 755 "$1/task/bootstrap" && exec "$1/task/bootstrap""#,
 ];
 
-pub(crate) async fn measure(programs: &Programs) -> Result<Vec<Row>> {
+pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
     let mut rows = Vec::new();
     let cases = [(1, None, 1.0), (10, None, 1.0), (50, None, 1.0), (50, Some(PACE), 0.8)];
     for (megabytes, pace, bound) in cases {
-        let bench = Bench::new(programs, megabytes, pace).await?;
+        let bench = RunnerBench::new(programs, megabytes, pace).await?;
         let mut times = [vec![], vec![], vec![]];
         for _ in 0..ROUNDS {
-            times[0].push(bench.runner(programs).await?.0);
-            times[1].push(bench.floor(FLOORS[0]).await?);
-            times[2].push(bench.floor(FLOORS[1]).await?);
+            times[0].push(bench.measure_runner(programs).await?.0);
+            times[1].push(bench.measure_baseline(BASELINES[0]).await?);
+            times[2].push(bench.measure_baseline(BASELINES[1]).await?);
         }
         let [ours, unzip, python] = times.map(|times| median(times) * 1e3);
         eprintln!(
             "{megabytes} MB, {pace:?}: runner {ours:.1} ms, curl + unzip {unzip:.1} ms, curl + zlib {python:.1} ms"
         );
         let mut figure = format!("runner, start → the handler has the event, {megabytes} MB zip");
-        let mut floor = "ms, `curl`, inflate, exec".to_owned();
+        let mut baseline = "ms, `curl`, inflate, exec".to_owned();
         if let Some(pace) = pace {
             figure = format!("{figure}, each connection at {} MB/s", pace / 1_000_000);
-            floor.push_str(" on one connection");
+            baseline.push_str(" on one connection");
         }
-        rows.push(Row::new(&figure, (ours, "ms"), (unzip.min(python), &floor), Reach::AtMost(bound)));
+        rows.push(FigureRow::new(&figure, (ours, "ms"), (unzip.min(python), &baseline), RatioBound::AtMost(bound)));
     }
     Ok(rows)
 }
 
-/// A function's code of some size on the emulator, and a door at which its handler knocks.
-pub(crate) struct Bench {
+/// A function with a zip of a given size on the emulator, and the listener to which its handler connects.
+pub(crate) struct RunnerBench {
     emulator: Emulator,
     arn: String,
-    door: TcpListener,
+    listener: TcpListener,
 }
 
-impl Bench {
-    pub(crate) async fn new(programs: &Programs, megabytes: usize, pace: Option<u32>) -> Result<Self> {
+impl RunnerBench {
+    pub(crate) async fn new(programs: &ReleasePrograms, megabytes: usize, pace: Option<u32>) -> Result<Self> {
         let emulator = Emulator::start(EmulatorOptions::default()).await?;
         if let Some(pace) = pace {
-            emulator.inject(Fault { operation: "Download", kind: FaultKind::Paced(pace), calls: FaultedCalls::All });
+            emulator.inject(Fault {
+                operation: "Download",
+                kind: FaultKind::RateLimited(pace),
+                calls: FaultedCalls::All,
+            });
         }
-        let door = TcpListener::bind("127.0.0.1:0").await?;
-        let zip = package(std::fs::read(programs.probe()?)?, megabytes)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let zip = package_of_size(std::fs::read(programs.probe()?)?, megabytes)?;
         let arn = emulator.deploy(immortal_emulator::Function {
-            environment: [("FIGURES_PROBE".to_owned(), door.local_addr()?.to_string())].into(),
+            environment: [("FIGURES_PROBE".to_owned(), listener.local_addr()?.to_string())].into(),
             ..immortal_emulator::Function::new(NAME, zip)
         })?;
-        Ok(Self { emulator, arn, door })
+        Ok(Self { emulator, arn, listener })
     }
 
-    /// Seconds until the handler has the event, and the most memory that the runner itself had until that moment, in bytes.
-    pub(crate) async fn runner(&self, programs: &Programs) -> Result<(f64, f64)> {
+    /// Returns the seconds until the handler has the event, and the runner's peak memory until then in bytes.
+    pub(crate) async fn measure_runner(&self, programs: &ReleasePrograms) -> Result<(f64, f64)> {
         let root = tempfile::tempdir()?;
         let context = format!(
             r#"{{"awsRequestId":"5e0b7e6c-5a3c-4f0e-8d0e-1f2a3b4c5d6e","functionName":"{NAME}","functionVersion":"$LATEST","invokedFunctionArn":"{}","memoryLimitInMB":"512","logGroupName":"","logStreamName":""}}"#,
@@ -102,46 +107,46 @@ impl Bench {
             .kill_on_drop(true);
         let begin = Instant::now();
         let runner = command.spawn()?;
-        let (taken, visitor) = self.knock(begin).await?;
+        let (taken, connection) = self.handler_connection(begin).await?;
         let memory = peak_memory(&runner);
-        drop(visitor);
+        drop(connection);
         let end = timeout(Duration::from_mins(1), runner.wait_with_output()).await??;
-        ensure!(end.status.success(), "the runner fails: {}", String::from_utf8_lossy(&end.stderr));
+        ensure!(end.status.success(), "the runner failed: {}", String::from_utf8_lossy(&end.stderr));
         Ok((taken, memory?))
     }
 
-    async fn floor(&self, script: &str) -> Result<f64> {
+    async fn measure_baseline(&self, script: &str) -> Result<f64> {
         let root: TempDir = tempfile::tempdir()?;
-        let url = self.location().await?;
+        let url = self.presigned_url().await?;
         let mut command = Command::new("sh");
         command.args(["-c", script, "sh"]).arg(root.path()).arg(url);
-        let probe = [("FIGURES_PROBE".to_owned(), self.door.local_addr()?.to_string())];
+        let probe = [("FIGURES_PROBE".to_owned(), self.listener.local_addr()?.to_string())];
         let begin = Instant::now();
-        let mut function = Function::start(command, &probe).await?;
-        let taken = async { self.knock(begin).await.map(|(taken, _)| taken) };
+        let mut function = FunctionProcess::start(command, &probe).await?;
+        let taken = async { self.handler_connection(begin).await.map(|(taken, _)| taken) };
         let (answered, taken) = tokio::join!(function.invoke(EVENT), taken);
         answered?;
         taken
     }
 
-    /// The handler at the door, which stays there until it is let go.
-    async fn knock(&self, begin: Instant) -> Result<(f64, TcpStream)> {
-        let knock = timeout(Duration::from_mins(1), self.door.accept()).await;
-        let (visitor, _) = knock.context("the handler never had the event")??;
-        Ok((begin.elapsed().as_secs_f64(), visitor))
+    /// Waits for the handler's connection. The handler waits until it is closed.
+    async fn handler_connection(&self, begin: Instant) -> Result<(f64, TcpStream)> {
+        let accepted = timeout(Duration::from_mins(1), self.listener.accept()).await;
+        let (connection, _) = accepted.context("the handler never received the event")??;
+        Ok((begin.elapsed().as_secs_f64(), connection))
     }
 
-    /// A fresh address of the code.
-    async fn location(&self) -> Result<String> {
+    /// A new presigned URL of the code.
+    async fn presigned_url(&self) -> Result<String> {
         let url = format!("{}/2015-03-31/functions/{NAME}", self.emulator.endpoint());
         let curl = Command::new("curl").args(["-sSf", "--header", SIGNED, &url]).output().await?;
-        let function: Value = serde_json::from_slice(&curl.stdout).context("no GetFunction")?;
-        Ok(function["Code"]["Location"].as_str().context("no address")?.to_owned())
+        let function: Value = serde_json::from_slice(&curl.stdout).context("GetFunction returned no valid JSON")?;
+        Ok(function["Code"]["Location"].as_str().context("GetFunction returned no code location")?.to_owned())
     }
 }
 
-/// The program, and data that shrinks to 44 % in files of a megabyte, until the zip has its size.
-fn package(program: Vec<u8>, megabytes: usize) -> Result<Vec<u8>> {
+/// A zip of this size: the program, and files of a megabyte that deflate to 44 %.
+fn package_of_size(program: Vec<u8>, megabytes: usize) -> Result<Vec<u8>> {
     let mut files = vec![("bootstrap".to_owned(), program)];
     let with = |files: &[(String, Vec<u8>)]| {
         let files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
@@ -167,11 +172,11 @@ fn package(program: Vec<u8>, megabytes: usize) -> Result<Vec<u8>> {
     Ok(zip)
 }
 
-/// The most resident memory that a process had so far, in bytes.
+/// The peak of a process's resident memory so far, in bytes.
 fn peak_memory(process: &Child) -> Result<f64> {
-    let id = process.id().context("it still runs")?;
+    let id = process.id().context("the process has already ended")?;
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
     let peak =
         status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    Ok(peak.context("no VmHWM in its status")? * 1024.0)
+    Ok(peak.context("/proc has no VmHWM for the process")? * 1024.0)
 }

@@ -1,72 +1,72 @@
 //! Medians, ratios, and the table of them.
 
-/// A figure, what it is compared with, and what it is to be.
+/// A figure, what it is compared with, and the bound of their ratio.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct FigureRow {
     pub(crate) figure: String,
     pub(crate) ours: String,
     pub(crate) against: String,
     pub(crate) ratio: f64,
-    pub(crate) reach: Reach,
-    /// The ratio that it had when it was last accepted, where that doesn't depend on the machine.
+    pub(crate) bound: RatioBound,
+    /// The last accepted ratio, for figures that don't depend on the machine.
     pub(crate) held: Option<f64>,
 }
 
-/// By how much a ratio may be above the one that is held: other versions of dependencies and of the compiler.
+/// How much worse than the last accepted ratio a figure may be: dependencies and compiler change.
 const TOLERANCE: f64 = 1.03;
 
-/// What a ratio is to be.
+/// The bound of a ratio.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Reach {
+pub(crate) enum RatioBound {
     AtMost(f64),
     AtLeast(f64),
 }
 
-impl Row {
-    /// Two medians, and their ratio.
-    pub(crate) fn new(figure: &str, ours: (f64, &str), against: (f64, &str), reach: Reach) -> Self {
-        let shown = |(value, unit): (f64, &str)| format!("{} {unit}", digits(value));
+impl FigureRow {
+    /// A row with two medians and their ratio.
+    pub(crate) fn new(figure: &str, ours: (f64, &str), against: (f64, &str), bound: RatioBound) -> Self {
+        let shown = |(value, unit): (f64, &str)| format!("{} {unit}", three_digits(value));
         Self {
             figure: figure.to_owned(),
             ours: shown(ours),
             against: shown(against),
             ratio: ours.0 / against.0,
-            reach,
+            bound,
             held: None,
         }
     }
 
-    /// Holds it at a ratio.
-    pub(crate) fn held(self, ratio: f64) -> Self {
+    /// Sets the last accepted ratio.
+    pub(crate) fn held_at(self, ratio: f64) -> Self {
         Self { held: Some(ratio), ..self }
     }
 
-    /// Whether it is no worse than it was.
-    pub(crate) fn is_held(&self) -> bool {
+    /// Whether the ratio is no worse than the last accepted one, within the tolerance.
+    pub(crate) fn is_no_worse(&self) -> bool {
         self.held.is_none_or(|held| self.ratio <= held * TOLERANCE)
     }
 
-    pub(crate) fn is_reached(&self) -> bool {
-        match self.reach {
-            Reach::AtMost(bound) => self.ratio <= bound,
-            Reach::AtLeast(bound) => self.ratio >= bound,
+    pub(crate) fn is_met(&self) -> bool {
+        match self.bound {
+            RatioBound::AtMost(bound) => self.ratio <= bound,
+            RatioBound::AtLeast(bound) => self.ratio >= bound,
         }
     }
 }
 
-pub(crate) fn print(rows: &[Row]) {
-    println!("| figure | measured | against | ratio | to reach | |\n| --- | --- | --- | --- | --- | --- |");
+pub(crate) fn print(rows: &[FigureRow]) {
+    println!("| figure | measured | against | ratio | bound | |\n| --- | --- | --- | --- | --- | --- |");
     for row in rows {
-        let reach = match row.reach {
-            Reach::AtMost(bound) => format!("≤ {bound}"),
-            Reach::AtLeast(bound) => format!("≥ {bound}"),
+        let bound = match row.bound {
+            RatioBound::AtMost(most) => format!("≤ {most}"),
+            RatioBound::AtLeast(least) => format!("≥ {least}"),
         };
-        let reached = if row.is_reached() { "reached" } else { "not reached" };
-        println!("| {} | {} | {} | {:.3} | {reach} | {reached} |", row.figure, row.ours, row.against, row.ratio);
+        let met = if row.is_met() { "met" } else { "not met" };
+        println!("| {} | {} | {} | {:.3} | {bound} | {met} |", row.figure, row.ours, row.against, row.ratio);
     }
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
+/// The median; of an even number of values, the mean of the two in the middle.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -77,8 +77,8 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three significant digits, or all before the point.
-fn digits(value: f64) -> String {
+/// Formats with three significant digits, or with all digits before the decimal point.
+fn three_digits(value: f64) -> String {
     let places = match value.abs() {
         0.0..10.0 => 2,
         10.0..100.0 => 1,
@@ -99,18 +99,18 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_itself_is_reached() {
-        let row = |ours, reach| Row::new("figure", (ours, "MB"), (2.0, "MB"), reach);
-        assert!(row(3.0, Reach::AtMost(1.5)).is_reached());
-        assert!(!row(3.1, Reach::AtMost(1.5)).is_reached());
-        assert!(row(1.8, Reach::AtLeast(0.9)).is_reached());
-        assert!(!row(1.7, Reach::AtLeast(0.9)).is_reached());
+    fn a_ratio_equal_to_its_bound_meets_it() {
+        let row = |ours, bound| FigureRow::new("figure", (ours, "MB"), (2.0, "MB"), bound);
+        assert!(row(3.0, RatioBound::AtMost(1.5)).is_met());
+        assert!(!row(3.1, RatioBound::AtMost(1.5)).is_met());
+        assert!(row(1.8, RatioBound::AtLeast(0.9)).is_met());
+        assert!(!row(1.7, RatioBound::AtLeast(0.9)).is_met());
     }
 
     #[test]
-    fn what_is_held_may_be_better_and_hardly_worse() {
-        let row = |ours| Row::new("figure", (ours, "MB"), (2.0, "MB"), Reach::AtMost(1.0)).held(1.5);
-        assert!(row(1.0).is_held() && row(3.05).is_held());
-        assert!(!row(3.1).is_held());
+    fn a_held_ratio_may_be_better_or_slightly_worse() {
+        let row = |ours| FigureRow::new("figure", (ours, "MB"), (2.0, "MB"), RatioBound::AtMost(1.0)).held_at(1.5);
+        assert!(row(1.0).is_no_worse() && row(3.05).is_no_worse());
+        assert!(!row(3.1).is_no_worse());
     }
 }

@@ -1,4 +1,4 @@
-//! Any bytes to the Runtime API server: whatever they are, the next connection is answered.
+//! Sends arbitrary bytes to the Runtime API server: it must still answer the next connection.
 #![no_main]
 
 use std::{sync::LazyLock, time::Duration};
@@ -15,7 +15,7 @@ use tokio::{
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));
 
-const SOUND: &str = "GET /unknown HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const VALID_REQUEST: &str = "GET /unknown HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 fuzz_target!(|bytes: &[u8]| {
     RUNTIME.block_on(async {
@@ -26,12 +26,12 @@ fuzz_target!(|bytes: &[u8]| {
             let mut stream = TcpStream::connect(api.address()).await.expect("it listens");
             let _ = stream.write_all(bytes).await;
             let _ = stream.shutdown().await;
-            // A held `/next` answers nothing: a moment is enough for all that does.
+            // A pending `/next` is not answered; anything else is answered within this time.
             let _ = timeout(Duration::from_millis(5), stream.read_to_end(&mut Vec::new())).await;
-            let mut sound = TcpStream::connect(api.address()).await.expect("it still listens");
-            sound.write_all(SOUND.as_bytes()).await.expect("it still reads");
+            let mut next = TcpStream::connect(api.address()).await.expect("it still listens");
+            next.write_all(VALID_REQUEST.as_bytes()).await.expect("it still reads");
             let mut answer = String::new();
-            sound.read_to_string(&mut answer).await.expect("it still answers");
+            next.read_to_string(&mut answer).await.expect("it still answers");
             assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
         };
         tokio::pin!(invoked, clients);

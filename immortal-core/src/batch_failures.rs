@@ -1,4 +1,4 @@
-//! What a function's response says of a batch of messages: which of them failed.
+//! The messages of a batch that failed, according to a function's response.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,20 @@ use serde_json::Value;
 /// Which messages of a batch failed, by Lambda's rules for `ReportBatchItemFailures`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchFailures {
-    /// All, since the response isn't one that Lambda can read.
+    /// All messages, because Lambda can't read the response.
     All,
-    /// Those of these ids; none, where the response names none.
+    /// The messages with these ids; none if the list is empty.
     Named(BTreeSet<String>),
 }
 
 impl BatchFailures {
-    /// Reads the response of a function that was invoked with the messages of these ids.
+    /// Parses the response of a function that was invoked with the messages of these ids.
     ///
-    /// What isn't a sound list fails the whole batch: invalid JSON, an id that is empty, null, of another message or under
+    /// An invalid list fails the whole batch: invalid JSON, an id that is empty, null, of another message or under
     /// another key.
     ///
-    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+    /// Source:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
     #[must_use]
     pub fn of_response(response: &[u8], batch: &[&str]) -> Self {
         let none = || Self::Named(BTreeSet::new());

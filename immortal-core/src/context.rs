@@ -1,12 +1,12 @@
-//! The context of a failed invocation, in Lambda's public names: what crosses from dispatcher to runner.
+//! The context of a failed invocation with Lambda's public names, as the dispatcher passes it to the runner.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Value, value::RawValue};
 
 /// The context of an invocation, as JSON in the order and in a hand-over.
 ///
-/// What isn't known is an empty string, or absent where the field is an [`Option`]. An odd value counts as unknown where
-/// the invocation runs without it, that is everywhere but in request id, name, version and ARN.
+/// An unknown value is an empty string, or absent if the field is an [`Option`]. An invalid value counts as unknown,
+/// except in request id, name, version and ARN, which the invocation needs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {
@@ -19,10 +19,10 @@ pub struct Context {
     /// The version that failed.
     #[serde(deserialize_with = "text")]
     pub function_version: String,
-    /// The ARN, as it was invoked.
+    /// The ARN that was invoked.
     #[serde(deserialize_with = "text")]
     pub invoked_function_arn: String,
-    /// The memory of the primary in MB, as text, as Lambda's own context has it.
+    /// The memory of the primary in MB, as text like in Lambda's own context.
     #[serde(rename = "memoryLimitInMB", deserialize_with = "optional_text")]
     pub memory_limit_in_mb: String,
     /// The log group of the invocation.
@@ -37,15 +37,15 @@ pub struct Context {
     /// The tenant id.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "header_text")]
     pub tenant_id: Option<String>,
-    /// The client context, as it came.
+    /// The client context, unchanged.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub client_context: Option<Box<RawValue>>,
-    /// The Cognito identity, as it came.
+    /// The Cognito identity, unchanged.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub identity: Option<Box<RawValue>>,
 }
 
-/// Whether a text can be a header's value and a part of a line in the log, as it is.
+/// Whether a text can be used unchanged in a header's value and in a log line.
 ///
 /// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-5.5>.
 pub(crate) fn is_printable(text: &str) -> bool {
@@ -79,7 +79,7 @@ fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
     Ok(text.filter(|text| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'))))
 }
 
-/// An object, as it came.
+/// An object, unchanged.
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     let json = Box::<RawValue>::deserialize(deserializer)?;
     Ok(json.get().starts_with('{').then_some(json))

@@ -9,24 +9,24 @@ use flate2::read::MultiGzDecoder;
 
 use crate::names::{MAX_EVENT, env::EVENT_GZIP};
 
-/// A gzipped event that holds no event.
+/// Why a gzipped event can't be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GzipError {
-    /// The text around the gzip is broken.
+    /// The text is not valid base64.
     #[error("{EVENT_GZIP} is not valid base64")]
     Base64(#[from] base64::DecodeError),
-    /// The gzip is broken, or cut.
+    /// The gzip is damaged or truncated.
     #[error("{EVENT_GZIP} is not valid gzip")]
     Gzip(#[from] io::Error),
     /// It is larger than any event of Lambda.
     #[error("{EVENT_GZIP} holds more than {MAX_EVENT} bytes, which no event of Lambda does")]
     TooLarge,
-    /// It is not JSON's encoding.
+    /// It is not UTF-8, which JSON requires.
     #[error("{EVENT_GZIP} is not UTF-8")]
     Encoding(#[from] std::string::FromUtf8Error),
 }
 
-/// Gzips an event. The header holds no time and no name: the same event is the same bytes.
+/// Gzips an event. The header has no time and no name, so that equal events give equal bytes.
 #[cfg(feature = "dispatcher")]
 pub(crate) fn gzip(event: &str) -> String {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -35,7 +35,7 @@ pub(crate) fn gzip(event: &str) -> String {
     BASE64_STANDARD.encode(written.unwrap_or_default())
 }
 
-/// Reads a gzipped event, all its members, and never more than [`MAX_EVENT`] bytes of it.
+/// Decompresses a gzipped event with all its members, up to [`MAX_EVENT`] bytes.
 pub(crate) fn gunzip(text: &str) -> Result<String, GzipError> {
     let zipped = BASE64_STANDARD.decode(text)?;
     let mut event = Vec::new();

@@ -1,4 +1,4 @@
-//! The runner's exit codes: the runner sets them, and the dispatcher decides by them.
+//! The exit codes that the runner sets, and by which the dispatcher decides what follows.
 
 /// How an attempt on Fargate ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,28 +7,28 @@ pub enum RunnerExit {
     Succeeded,
     /// The handler returned an error or panicked.
     HandlerFailed,
-    /// It can never run.
+    /// The order can never run.
     CannotRun,
-    /// Its process ended without an answer, or never asked for the event.
+    /// The handler's process ended without a response, or never requested the event.
     Unanswered,
-    /// The handler was told that another attempt has taken the place of its own.
+    /// Another attempt has replaced this one.
     Superseded,
     /// The runner itself failed.
     InternalError,
-    /// The event or the code couldn't be fetched this time.
+    /// The event or the code couldn't be fetched; a later attempt may succeed.
     Unavailable,
     /// The attempt's limit was reached.
     LimitReached,
     /// A signal killed the process.
     Killed(u8),
-    /// The runner was told to stop, and no answer came; or the handler was, and ended early.
+    /// The task was stopped before the handler responded, or the handler ended early because of that.
     Stopped,
 }
 
-/// The signal of the kernel's own kill for memory, and of a kill that can't be caught.
+/// SIGKILL: the kernel sends it when memory runs out.
 pub const SIGKILL: u8 = 9;
 const SIGTERM: u8 = 15;
-/// As shells have it: 128 and the signal's number.
+/// As in shells: 128 plus the signal's number.
 const SIGNALED: u8 = 128;
 
 impl RunnerExit {

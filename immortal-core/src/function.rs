@@ -1,8 +1,8 @@
-//! The names and ARNs of Lambda functions, in every form in which Lambda takes them, and when two of them are the same.
+//! Names and ARNs of Lambda functions in every form that Lambda accepts, and their comparison.
 
 use std::{fmt, str::FromStr};
 
-/// A function as a person or a record names it: a bare name, a partial ARN or a full one, with or without qualifier.
+/// A function as configuration or a record names it: a name, a partial ARN or a full one, with or without qualifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionName {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
@@ -17,7 +17,7 @@ pub struct FunctionName {
     pub qualifier: Option<String>,
 }
 
-/// A function named in full.
+/// The full ARN of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionArn {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
@@ -32,7 +32,7 @@ pub struct FunctionArn {
     pub qualifier: Option<String>,
 }
 
-/// A text that names no Lambda function.
+/// An error for a text that names no Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither the name nor the ARN of a Lambda function")]
 pub struct NoFunctionName(pub String);
@@ -40,7 +40,7 @@ pub struct NoFunctionName(pub String);
 impl FromStr for FunctionName {
     type Err = NoFunctionName;
 
-    /// Reads what the `FunctionName` parameter of Lambda's API takes.
+    /// Parses what the `FunctionName` parameter of Lambda's API accepts.
     ///
     /// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>, the pattern of `FunctionName`.
     fn from_str(text: &str) -> Result<Self, NoFunctionName> {
@@ -80,7 +80,7 @@ impl FromStr for FunctionName {
 }
 
 impl FunctionName {
-    /// Fills in what the name leaves open from the function that reads it.
+    /// Fills in missing parts from the ARN of the function that reads the name.
     #[must_use]
     pub fn within(&self, own: &FunctionArn) -> FunctionArn {
         let or = |given: &Option<String>, own: &String| given.as_ref().unwrap_or(own).clone();
@@ -93,7 +93,7 @@ impl FunctionName {
         }
     }
 
-    /// The ARN, where the name leaves nothing open.
+    /// The ARN, if the name has all of its parts.
     #[must_use]
     pub fn to_arn(&self) -> Option<FunctionArn> {
         Some(FunctionArn {

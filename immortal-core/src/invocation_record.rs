@@ -1,11 +1,11 @@
-//! What Lambda writes of an invocation that ended, for a destination; a dead letter has the same shape.
+//! Lambda's record of an invocation for a destination; dead letters have the same shape.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::context::Context;
 
-/// The record of an invocation; `P` is the response, or the error, and `M` what stands beside Lambda's own members.
+/// The record of an invocation; `P` is the response, or the error, and `M` the members that immortal adds.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 #[derive(Debug, Serialize)]
@@ -49,7 +49,7 @@ pub(crate) enum RecordCondition {
 }
 
 impl<'a, P: Serialize, M: Serialize> InvocationRecord<'a, P, M> {
-    /// The record at this time of day, as RFC 3339, after so many invocations.
+    /// A record with this RFC 3339 time stamp and number of invocations.
     pub(crate) fn new(
         timestamp: &'a str,
         context: &'a Context,
@@ -92,7 +92,7 @@ fn executed_version(context: &Context) -> &str {
     if context.function_version.is_empty() { "$LATEST" } else { &context.function_version }
 }
 
-/// The ARN as Lambda's records have it, which always names what was invoked.
+/// The ARN in the form of Lambda's records, which always has a qualifier.
 pub(crate) fn qualified_arn(context: &Context) -> String {
     let arn = &context.invoked_function_arn;
     match arn.matches(':').count() {

@@ -1,8 +1,9 @@
-//! The names of a job in other services: `startedBy` of its tasks, and the keys of its objects in S3.
+//! The identifiers of a job in other services: `startedBy` of its tasks, and the keys of its objects in S3.
 
 use sha2::{Digest, Sha256};
 
-/// The request id in a form that `startedBy` and a key take: itself, or its hash where it holds anything unusual.
+/// The request id in a form that is valid in `startedBy` and in a key: itself, or its hash if it has unusual
+/// characters.
 #[must_use]
 pub(crate) fn started_by(request_id: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -13,7 +14,7 @@ pub(crate) fn started_by(request_id: &str) -> String {
     }
 }
 
-/// What the keys of all objects of a job begin with.
+/// The prefix of the keys of a job's objects.
 #[must_use]
 pub(crate) fn job_prefix(function: &str, request_id: &str) -> String {
     format!("immortal/{function}/{}/", started_by(request_id))
@@ -26,7 +27,7 @@ pub(crate) fn progress_key(function: &str, request_id: &str) -> String {
     format!("{}progress", job_prefix(function, request_id))
 }
 
-/// The key of the object that holds the record of a result that no destination took.
+/// The key of the record of a result that no destination accepted.
 #[cfg(feature = "destinations")]
 #[must_use]
 pub(crate) fn result_key(function: &str, request_id: &str) -> String {

@@ -1,4 +1,4 @@
-//! One request to the Runtime API, over a connection of its own and without a runtime.
+//! A request to the Runtime API over a separate connection, without an async runtime.
 //!
 //! `lambda_runtime` has no call for these: a start that failed, and an event that is handed over while the handler may
 //! hold every thread of the runtime.
@@ -14,10 +14,10 @@ use serde::Serialize;
 
 use crate::names::{env, header, path};
 
-/// How long the Runtime API, on the same host, may take for one step of a request.
+/// The timeout of each step of a request; the Runtime API is on the same host.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An error as the Runtime API takes it.
+/// The body of an error report to the Runtime API.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 #[derive(Serialize)]
@@ -99,7 +99,7 @@ fn connect(host: &str) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// The status in the first line of an answer, once that line is whole.
+/// The status in the first line of a response, once the line is complete.
 fn status(answer: &[u8]) -> Option<u16> {
     let end = answer.windows(2).position(|pair| pair == b"\r\n")?;
     let line = std::str::from_utf8(&answer[..end]).ok()?;

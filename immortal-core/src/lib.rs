@@ -1,22 +1,22 @@
-//! Everything of immortal that runs: the roles, the shapes that pass between them, and the decisions.
+//! The roles of immortal, the data that passes between them, and their decisions.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`start`], [`role`] | `main` and `run`: which role this process is, and its start |
-//! | [`stopping`] | what a handler learns of its end, and how it ends early |
-//! | `progress` | what a handler saves of its work for its next attempt |
+//! | [`start`], [`role`] | `main` and `run`: picking the role of the process, and starting it |
+//! | [`stopping`] | how a handler learns that it must stop, and how it ends early |
+//! | `progress` | the work that a handler saves for its next attempt |
 //! | [`handler`] | role handler: the user's function on `lambda_runtime`, and the hand-over |
-//! | `dispatcher` | role dispatcher: failed events into Fargate tasks, dead letters |
-//! | `runner` | role runner: the function's own code for one invocation, without a deadline |
-//! | [`manifest`], [`task_size`] | what the attribute fixed, and the sizes that Fargate has |
-//! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
+//! | `dispatcher` | role dispatcher: starts Fargate tasks for failed events, writes dead letters |
+//! | `runner` | role runner: runs the function's code for one invocation, without a deadline |
+//! | [`manifest`], [`task_size`] | the arguments of the attribute, and the sizes that Fargate has |
+//! | [`order`], [`context`], [`function`], [`exit`] | the data that passes between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
-//! | `metrics` | what dispatcher and runner count, in CloudWatch's embedded metric format |
-//! | `aws` | AWS's SDK as dispatcher, runner and progress use it |
-//! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and how a response to a batch is read |
+//! | `metrics` | the metrics of dispatcher and runner, in `CloudWatch`'s embedded metric format |
+//! | `aws` | the AWS SDK as dispatcher, runner and progress use it |
+//! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and the failures in the response to a batch |
 //!
-//! Without the features `dispatcher`, `runner` and `progress` nothing of AWS's SDK is in the graph. What is neither a shape nor
-//! named by another crate is private.
+//! Without the features `dispatcher`, `runner` and `progress` the graph contains nothing of the AWS SDK. Only what
+//! passes between roles or is used by another crate is public.
 
 #[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 mod aws;

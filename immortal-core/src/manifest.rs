@@ -1,4 +1,4 @@
-//! What the attribute says of a handler, as a constant in the binary and as JSON.
+//! The attribute's arguments and defaults, as a constant in the binary and as JSON.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 /// How many Fargate tasks an event may use at most, interruptions not counted: the largest `attempts`.
 pub const MOST_ATTEMPTS: u32 = 10;
 
-/// What `#[immortal]` fixed while compiling; `IMMORTAL_ROLE=describe` prints it as JSON.
+/// What `#[immortal]` fixed at compile time; `IMMORTAL_ROLE=describe` prints it as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The version of this shape: 1.
     pub schema: u32,
-    /// The handler's name; `None` where `main` is the user's own.
+    /// The handler's name; `None` if the function has its own `main`.
     pub handler: Option<Cow<'static, str>>,
     /// The package that holds the handler.
     pub package: Cow<'static, str>,
@@ -24,7 +24,7 @@ pub struct Manifest {
     pub cpu: Option<u32>,
     /// Memory in MiB; `None`: the task definition's.
     pub memory: Option<u32>,
-    /// Up to how many MiB the memory of the next attempt grows after one that memory killed; `None`: it stays.
+    /// The limit in MiB to which memory grows after an attempt that ran out of it; `None`: it doesn't grow.
     pub memory_max: Option<u32>,
     /// Ephemeral storage in GiB, 21 to 200; `None`: the task definition's.
     pub storage: Option<u32>,
@@ -32,7 +32,7 @@ pub struct Manifest {
     pub spot: bool,
     /// How many Fargate tasks an event may use, 1 to 10, interruptions not counted.
     pub attempts: u32,
-    /// Which failures get another life.
+    /// Which failures are retried on Fargate.
     pub on: DispatchOn,
     /// How long before the deadline the event is handed over, in milliseconds; 0: never.
     pub grace: u64,
@@ -40,7 +40,7 @@ pub struct Manifest {
     pub limit: Option<u64>,
 }
 
-/// Which failures get another life.
+/// Which failures are retried on Fargate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DispatchOn {
@@ -60,7 +60,7 @@ impl Manifest {
         Self::with_defaults(Some(Cow::Borrowed(handler)), package, version)
     }
 
-    /// The defaults, for a `main` of the user's own in a package of this name and version.
+    /// The defaults, for a function with its own `main` in a package of this name and version.
     #[must_use]
     pub const fn of_main(package: &'static str, version: &'static str) -> Self {
         Self::with_defaults(None, package, version)
@@ -93,7 +93,7 @@ impl Manifest {
         self
     }
 
-    /// Sets up to how many MiB the memory grows after an attempt that memory killed.
+    /// Sets the limit in MiB to which memory grows after an attempt that ran out of it.
     #[must_use]
     pub const fn memory_max(mut self, mib: u32) -> Self {
         self.memory_max = Some(mib);
@@ -121,7 +121,7 @@ impl Manifest {
         self
     }
 
-    /// Sets which failures get another life.
+    /// Sets which failures are retried on Fargate.
     #[must_use]
     pub const fn on(mut self, on: DispatchOn) -> Self {
         self.on = on;

@@ -1,9 +1,10 @@
-//! What dispatcher and runner count, as lines in CloudWatch's embedded metric format.
+//! The metrics of dispatcher and runner, as lines in `CloudWatch`'s embedded metric format.
 //!
-//! Lambda and the `awslogs` driver of ECS both send them to CloudWatch Logs, which takes the metrics out without a header
-//! or an agent.
+//! Lambda and the `awslogs` driver of ECS both send them to `CloudWatch` Logs, which extracts the metrics without a
+//! header or an agent.
 //!
-//! Sources: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>,
+//! Sources:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>,
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Generation_PutLogEvents.html>
 
 use std::io::Write;

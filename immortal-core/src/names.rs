@@ -1,21 +1,21 @@
-//! Every name and limit that crosses a process boundary, in one place: variables, paths, headers, error types, sizes.
+//! Every name and limit that crosses a process boundary: variables, paths, headers, error types, sizes.
 
 /// Environment variables.
 pub mod env {
-    /// Which role the binary plays: `handler`, `dispatcher`, `runner` or `describe`.
+    /// The role of the process: `handler`, `dispatcher`, `runner` or `describe`.
     pub const ROLE: &str = "IMMORTAL_ROLE";
 
     /// The order: the event as JSON.
     pub const EVENT: &str = "AWS_LAMBDA_FUNCTION_EVENT";
     /// The order: the event, gzipped, as base64.
     pub const EVENT_GZIP: &str = "IMMORTAL_EVENT_GZIP";
-    /// The order: where the event lies, as `s3://bucket/key`.
+    /// The order: where the event is, as `s3://bucket/key`.
     pub const EVENT_S3: &str = "IMMORTAL_EVENT_S3";
     /// The order: the context as JSON.
     pub const CONTEXT: &str = "AWS_LAMBDA_FUNCTION_CONTEXT";
     /// The order: a handler that overrides the function's own.
     pub const HANDLER_PATH: &str = "AWS_LAMBDA_HANDLER_PATH";
-    /// The order, and the handler's process: which attempt this is.
+    /// The order, and the handler's process: the number of the attempt.
     pub const ATTEMPT: &str = "IMMORTAL_ATTEMPT";
     /// The order: how many attempts before this one were interrupted.
     pub const INTERRUPTIONS: &str = "IMMORTAL_INTERRUPTIONS";
@@ -46,13 +46,14 @@ pub mod env {
     pub const SECURITY_GROUPS: &str = "IMMORTAL_SECURITY_GROUPS";
     /// Dispatcher: `ENABLED` or `DISABLED`.
     pub const ASSIGN_PUBLIC_IP: &str = "IMMORTAL_ASSIGN_PUBLIC_IP";
-    /// Dispatcher: the bucket for events too large to inline. Runner: the bucket for what no destination takes.
+    /// Dispatcher: the bucket for events too large to inline. Runner: the bucket for results that no destination
+    /// accepts.
     pub const EVENT_BUCKET: &str = "IMMORTAL_EVENT_BUCKET";
     /// Dispatcher: the URL of the dead-letter queue.
     pub const DEAD_LETTER_QUEUE: &str = "IMMORTAL_DEAD_LETTER_QUEUE";
     /// Dispatcher: the ARNs of the queues that trigger the primary, comma-separated.
     pub const SOURCE_QUEUES: &str = "IMMORTAL_SOURCE_QUEUES";
-    /// Dispatcher: about so many tasks at a time.
+    /// Dispatcher: the approximate limit of concurrent tasks.
     pub const MAX_TASKS: &str = "IMMORTAL_MAX_TASKS";
     /// Dispatcher: `false` sends every event through the bucket.
     pub const INLINE_EVENTS: &str = "IMMORTAL_INLINE_EVENTS";
@@ -80,7 +81,7 @@ pub mod env {
     pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
     /// Lambda: the function's name.
     pub const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
-    /// Lambda: where the function's code lies; the runner unpacks it there.
+    /// Lambda: the directory of the function's code; the runner unpacks it there.
     pub const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
     /// Lambda: how many invocations one process may have at a time (managed instances).
     pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
@@ -115,7 +116,7 @@ pub const RESERVED: [&str; 18] = [
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
 pub mod path {
-    /// Where a runtime asks for the next invocation.
+    /// Where a runtime requests the next invocation.
     pub const NEXT: &str = "/2018-06-01/runtime/invocation/next";
     /// Behind it are the request id, and `response` or `error`.
     pub const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
@@ -153,19 +154,19 @@ pub mod header {
     pub const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 }
 
-/// The size in bytes of the largest event that Lambda takes, and room for what is around it: whatever is unzipped or
-/// fetched as an event is no larger.
+/// The size in bytes of the largest event of Lambda, with some margin: the limit for events that are decompressed or
+/// fetched.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>, 6 MB for a synchronous payload.
 pub const MAX_EVENT: u64 = 8 * 1024 * 1024;
 
-/// The error type, and the prefix of the message, by which the dispatcher knows a hand-over.
+/// The error type, and message prefix, by which the dispatcher recognises a hand-over.
 pub const HANDED_OVER: &str = "Immortal.HandedOver";
 
-/// The error type, and the prefix of the message, of a handler that was told to stop and did: it counts as a hand-over.
+/// The error type, and message prefix, of a handler that ended early because it was to stop: it counts as a hand-over.
 pub const STOPPED: &str = "Immortal.Stopped";
 
-/// The error type, and the prefix of the message, of an attempt that another one has taken the place of: none follows it.
+/// The error type, and message prefix, of an attempt that another one has replaced: no attempt follows it.
 pub const SUPERSEDED: &str = "Immortal.Superseded";
 
 /// The error type of a dead letter: the event was given up.
@@ -174,5 +175,5 @@ pub const GIVEN_UP: &str = "Immortal.GivenUp";
 /// The error type, and the prefix of the message, of an event that can't be read as the handler's type.
 pub const UNREADABLE_EVENT: &str = "Immortal.UnreadableEvent";
 
-/// The suffix that makes a Lambda function a dispatcher, and its primary's name when taken off.
+/// The suffix of a dispatcher's function name; without it, the name is the primary's.
 pub const DISPATCHER_SUFFIX: &str = "Dlq";

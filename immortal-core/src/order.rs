@@ -1,4 +1,4 @@
-//! The order: what the dispatcher tells the runner, as variables of one container override.
+//! The order: what the dispatcher passes to the runner, as variables of one container override.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use crate::{
     names::env,
 };
 
-/// What is to be run; `E` is the event in it: the form in which it travels or, in the dispatcher, what a form is made of.
+/// What the runner is to run. `E` is the event: its form in the order or, in the dispatcher, the event before a form is
+/// chosen.
 #[derive(Clone, Debug)]
 pub struct Order<E = EventForm> {
     /// The event.
@@ -19,7 +20,7 @@ pub struct Order<E = EventForm> {
     pub context: Context,
     /// A handler that overrides the function's own.
     pub handler_path: Option<String>,
-    /// Which attempt this is: 1, 2, …
+    /// The number of the attempt: 1, 2, …
     pub attempt: u32,
     /// How many attempts before this one were interrupted.
     pub interruptions: u32,
@@ -27,13 +28,14 @@ pub struct Order<E = EventForm> {
     pub limit: Option<u64>,
     /// Which series of attempts this is: 0, or the number of redrives before it.
     pub series: u32,
-    /// What triggered the primary, where that changes how a response is read.
+    /// What triggered the primary, if that changes the meaning of a response.
     pub source: Option<EventSource>,
-    /// When the invocation failed, in Unix milliseconds, where Lambda's record says so; nothing but metrics depend on it.
+    /// When the invocation failed, in Unix milliseconds, where Lambda's record says so; nothing but metrics depend on
+    /// it.
     pub failed_at: Option<i64>,
 }
 
-/// What triggered the primary, where that changes how a response is read.
+/// What triggered the primary, if that changes the meaning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventSource {
@@ -42,7 +44,7 @@ pub enum EventSource {
 }
 
 impl EventSource {
-    /// The word for it in the order.
+    /// Its name in the order.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -51,18 +53,18 @@ impl EventSource {
     }
 }
 
-/// The three forms in which an event travels, by size.
+/// The three forms of an event in an order, by size.
 #[derive(Clone, PartialEq, Eq)]
 pub enum EventForm {
     /// The event itself, as JSON.
     Inline(String),
     /// The event gzipped, as base64.
     Gzip(String),
-    /// Where the event lies: `s3://bucket/key`.
+    /// Where the event is: `s3://bucket/key`.
     S3(String),
 }
 
-/// An event is never logged, so it isn't shown here either.
+/// Leaves out the event, which is never logged.
 impl fmt::Debug for EventForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,13 +75,13 @@ impl fmt::Debug for EventForm {
     }
 }
 
-/// An order that can never be run: all that is wrong with it.
+/// An order that can never run, with all its errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the order can't be run: {}; a task is started by the dispatcher, or with these variables set by hand", .0.join("; "))]
 pub struct MalformedOrder(pub Vec<String>);
 
 impl<E> Order<E> {
-    /// The same order, its event taken as something else.
+    /// The same order with another event.
     pub fn map_event<F>(self, map: impl FnOnce(E) -> F) -> Order<F> {
         let Self { event, context, handler_path, attempt, interruptions, limit, series, source, failed_at } = self;
         Order { event: map(event), context, handler_path, attempt, interruptions, limit, series, source, failed_at }
@@ -112,7 +114,7 @@ impl<E> Order<E> {
 }
 
 impl Order {
-    /// Reads an order from variables, given as a look-up; an empty variable counts as absent.
+    /// Parses an order from variables; an empty variable counts as absent.
     ///
     /// Without `IMMORTAL_ATTEMPT`, as from a dispatcher that isn't ours, it is attempt 1.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, MalformedOrder> {
@@ -136,7 +138,7 @@ impl Order {
                 limit,
                 series: small(series).unwrap_or(0),
                 source,
-                // What metrics alone need fails no attempt.
+                // An error in a value that only metrics need doesn't fail the attempt.
                 failed_at: lookup(env::FAILED_AT).and_then(|at| at.parse().ok()),
             }),
             _ => Err(MalformedOrder(problems)),
@@ -201,13 +203,13 @@ fn context(json: Option<String>, problems: &mut Vec<String>) -> Option<Context> 
     Some(context)
 }
 
-/// One that isn't known can't be ignored: the failure that a response may tell of would be taken for a success.
+/// An unknown source can't be ignored: a response that reports a failure would be taken for a success.
 fn source(name: Option<String>, problems: &mut Vec<String>) -> Option<EventSource> {
     let name = name?;
     let source = Some(EventSource::Sqs).filter(|source| source.name() == name);
     if source.is_none() {
         problems.push(format!(
-            "{} is {name:?}, and may only be sqs; where a newer dispatcher set it, build the image anew with `cargo immortal runner`",
+            "{} is {name:?}, and may only be sqs; if a newer dispatcher set it, rebuild the image with `cargo immortal runner`",
             env::SOURCE
         ));
     }

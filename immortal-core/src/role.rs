@@ -1,10 +1,10 @@
-//! Which of its lives a binary is in.
+//! Picks the role of a process.
 
 use std::fmt;
 
 use crate::names::{DISPATCHER_SUFFIX, env};
 
-/// What a binary does, picked once at its start.
+/// The role of a process, picked once at its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Runs the handler as a Lambda function.
@@ -17,16 +17,16 @@ pub enum Role {
     Describe,
 }
 
-/// Why no role could be picked: wrong use, exit code 2.
+/// Why no role could be picked; exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRole {
     /// `IMMORTAL_ROLE` holds something else.
     #[error("IMMORTAL_ROLE is {0:?}, and must be one of handler, dispatcher, runner, describe")]
     Unknown(String),
-    /// Nothing says where this process runs.
+    /// Neither `IMMORTAL_ROLE` nor the environment of Lambda or Fargate is set.
     #[error(
         "this is an AWS Lambda function built with #[immortal]; it runs in Lambda, or in a Fargate task as its runner\n\
-         to run it here, with all its lives on an emulator: cargo immortal local --event event.json\n\
+         to run it here, with all its attempts on an emulator: cargo immortal local --event event.json\n\
          to start one role by hand, set IMMORTAL_ROLE to handler, dispatcher, runner or describe"
     )]
     Nowhere,
@@ -38,7 +38,7 @@ pub enum NoRole {
     NotLinked(Role),
 }
 
-/// As `IMMORTAL_ROLE` names it, and the cargo feature that it is behind.
+/// Its name in `IMMORTAL_ROLE`, and the cargo feature that it needs.
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -28,13 +28,13 @@ use crate::{
     stderr,
 };
 
-/// Wrong use, or what can never work: the exit code that every role has for it.
+/// The exit code of every role for wrong usage and for what can never work.
 const WRONG_USE: u8 = 2;
 
-/// What is known of a function whose `main` has no attribute.
+/// The manifest of a function whose `main` has no attribute.
 const DEFAULTS: &Manifest = &Manifest::of_main("", "");
 
-/// What `#[immortal]` expands to: runs the handler, or another of this binary's lives.
+/// What `#[immortal]` expands to: runs the handler, or another role.
 ///
 /// The types come first and in this order, since the attribute writes into the turbofish what it can tell of them from
 /// the tokens: an error then lands on the words of the user.
@@ -67,15 +67,15 @@ where
     begin(manifest, Box::new(move || json_handler::handler_with_state(handler, init)))
 }
 
-/// Runs a service as an AWS Lambda function, or another of this binary's lives: `#[immortal]` without the macro.
+/// Runs a service as an AWS Lambda function, or another role: `#[immortal]` without the macro.
 ///
-/// A drop-in for `lambda_runtime::run`, with the same bounds but that an error borrows nothing, so `service_fn` and tower's layers keep working. It belongs
-/// into a `main` under `#[immortal::main]`, of which nothing runs in any role but the handler's, and whose arguments say
-/// how the function's tasks are run.
+/// A drop-in for `lambda_runtime::run`, with the same bounds but that an error borrows nothing, so `service_fn` and
+/// tower's layers keep working. It belongs into a `main` under `#[immortal::main]`, of which nothing runs in any role
+/// but the handler's, and whose arguments say how the function's tasks are run.
 ///
-/// Under a plain `#[tokio::main]` it works too: it picks the role itself, and ends the process with the exit code of any
-/// role but the handler's. What `main` does before it, it then does in every role, and all that the attribute sets is the
-/// default. One process serves one service: a second call is an error.
+/// Under a plain `#[tokio::main]` it works too: it picks the role itself, and ends the process with the exit code of
+/// any role but the handler's. What `main` does before it, it then does in every role, and all that the attribute sets
+/// is the default. One process serves one service: a second call is an error.
 ///
 /// # Panics
 ///
@@ -114,7 +114,7 @@ fn begin(manifest: &Manifest, start: json_handler::HandlerStart) -> ExitCode {
     })
 }
 
-/// A runtime as `#[tokio::main]` makes it, or the exit code of a process that can't have one.
+/// A runtime like that of `#[tokio::main]`, or an exit code if it can't be created.
 fn new_runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         stderr::line(format_args!("the process can't start its threads: {error}"));
@@ -126,7 +126,7 @@ fn pick() -> Result<Role, NoRole> {
     Role::pick(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
 }
 
-/// Every role but the handler's, and wrong use.
+/// Runs every role but the handler's, and reports wrong usage.
 async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
     match role {
         Ok(Role::Dispatcher) => dispatcher(manifest).await,
@@ -143,7 +143,7 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
 #[cfg(feature = "dispatcher")]
 async fn dispatcher(manifest: &Manifest) -> u8 {
     log::of_dispatcher();
-    // Boxed, or the handler role has a future of this one's size.
+    // Boxed, so that the handler role's future doesn't get this one's size.
     Box::pin(crate::dispatcher::run(manifest)).await
 }
 
@@ -184,7 +184,7 @@ fn describe(manifest: &Manifest) -> u8 {
     }
 }
 
-/// Which attempt at its event this process is: 0 in Lambda, n in the nth Fargate task.
+/// The number of this attempt at the event: 0 in Lambda, n in the nth Fargate task.
 #[must_use]
 pub fn attempt() -> u32 {
     std::env::var(env::ATTEMPT).ok().and_then(|attempt| attempt.parse().ok()).unwrap_or(0)

@@ -1,11 +1,11 @@
-//! What a process has to say on standard error.
+//! Lines on standard error.
 
 use std::{
     fmt::Arguments,
     io::{self, Write},
 };
 
-/// Writes a line as `eprintln!` does, which panics where nobody reads: who calls this has more to do than to say so.
+/// Writes a line like `eprintln!`, but ignores errors: the caller must continue even if standard error is closed.
 pub(crate) fn line(text: Arguments<'_>) {
     let mut line = text.to_string();
     line.push('\n');

@@ -1,4 +1,4 @@
-//! Being told to stop, as the handler hears of it: on Fargate by SIGTERM, in Lambda by the hand-over that is near.
+//! Tells the handler that it must stop: on Fargate at SIGTERM, in Lambda before the hand-over.
 //!
 //! Nothing is registered, and no thread started, for a handler that doesn't ask.
 
@@ -16,9 +16,9 @@ use tokio::sync::watch;
 
 use crate::{exit::RunnerExit, handler, names::STOPPED, start::attempt, stderr};
 
-/// Ends when this attempt is told to stop; see the facade.
+/// Resolves when this attempt must stop; see the facade.
 ///
-/// What it waits for is decided by the call, so that SIGTERM is heeded from then on.
+/// The call itself, not the first poll, decides what to wait for, so that SIGTERM is caught from then on.
 pub fn stopping() -> impl Future<Output = ()> + Send + use<> {
     let notice = if attempt() == 0 { StopNotice::Near(handler::stop_notice()) } else { StopNotice::Signal(signal()) };
     async move {
@@ -36,20 +36,20 @@ pub fn stopping() -> impl Future<Output = ()> + Send + use<> {
     }
 }
 
-/// By what an attempt learns that it is to stop.
+/// How an attempt learns that it must stop.
 enum StopNotice {
-    /// The moment that is half a grace before the hand-over; `None`: there is no hand-over.
+    /// At this time, half a grace before the hand-over; `None`: there is no hand-over.
     Near(Option<Instant>),
-    /// SIGTERM; `None`: it can't be listened for.
+    /// At SIGTERM; `None`: it can't be caught.
     Signal(Option<watch::Receiver<bool>>),
 }
 
-/// How long those who listen for SIGTERM too have, once the event is answered: as long as Lambda gives them.
+/// How long other handlers of SIGTERM have after the response: as long as in Lambda.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown>
 const SHUTDOWN: Duration = Duration::from_millis(300);
 
-/// Who listens for SIGTERM in this process, from the first call on; `None` inside where it can't be caught.
+/// The handler of SIGTERM in this process, installed at the first call; `None` inside if it can't be.
 static LISTENER: OnceLock<Option<SignalListener>> = OnceLock::new();
 
 struct SignalListener {
@@ -61,22 +61,24 @@ fn signal() -> Option<watch::Receiver<bool>> {
     let listener = LISTENER.get_or_init(|| match listen() {
         Ok(listener) => Some(listener),
         Err(error) => {
-            stderr::line(format_args!("`immortal::stopping()` never ends, since SIGTERM can't be caught: {error}"));
+            stderr::line(format_args!(
+                "`immortal::stopping()` never resolves, because SIGTERM can't be caught: {error}"
+            ));
             None
         }
     });
     listener.as_ref().map(|listener| listener.told.clone())
 }
 
-/// Notes that the event is answered: from then on SIGTERM ends the process, as where nobody catches it.
+/// Marks the event as answered: from then on SIGTERM ends the process, as if it weren't caught.
 pub(crate) fn answered() {
     if let Some(Some(listener)) = LISTENER.get() {
-        // The thread has ended, and with it the process.
+        // The thread has ended, so the process is ending, too.
         let _ = listener.answered.send(());
     }
 }
 
-/// A thread of its own needs no driver of the runtime, which may be the user's.
+/// A separate thread doesn't depend on a driver of the runtime, which may be the user's.
 fn listen() -> io::Result<SignalListener> {
     let (mut reader, writer) = UnixStream::pair()?;
     let ((sender, told), (answered, end)) = (watch::channel(false), mpsc::channel());
@@ -94,10 +96,10 @@ fn listen() -> io::Result<SignalListener> {
     Ok(SignalListener { told, answered })
 }
 
-/// A handler's error when it ends early because it was told to stop: the next attempt goes on.
+/// A handler's error when it ends early because it must stop: the next attempt continues its work.
 ///
-/// In Lambda it counts as a killed invocation, as a hand-over does. On Fargate the task ends with exit code 143, which is an
-/// interruption, and not one of the event's attempts, where the platform stopped the task.
+/// In Lambda it counts as a killed invocation, as a hand-over does. On Fargate the task ends with exit code 143, which
+/// is an interruption, and not one of the event's attempts, where the platform stopped the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Immortal.Stopped: the handler ended early, because this attempt was told to stop")]
 pub struct Stopped;

@@ -1,7 +1,8 @@
 //! The sizes that a Fargate task can have.
 //!
-//! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>,
-//! and for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. The attribute has the same table, for it
+//! Source:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>, and
+//! for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. The attribute has the same table, for it
 //! can't depend on this crate; its test compares them.
 
 /// CPU in ECS units, and memory in MiB.
@@ -9,13 +10,13 @@
 pub struct TaskSize {
     /// ECS CPU units: 1024 is one vCPU.
     pub cpu: u32,
-    /// MiB.
+    /// In MiB.
     pub memory: u32,
 }
 
 const CPUS: [u32; 8] = [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768];
 
-/// Every memory that Fargate has with some CPU is a multiple of this.
+/// Every memory size of Fargate is a multiple of this.
 const MEMORY_STEP: u32 = 512;
 
 impl TaskSize {
@@ -34,20 +35,20 @@ impl TaskSize {
 /// The largest task.
 const LARGEST: (u32, u32) = (32_768, 249_856);
 
-/// Whether Fargate has a task of so many CPU units and so many MiB.
+/// Whether Fargate has a task of this many CPU units and MiB.
 #[must_use]
 pub fn exists(cpu: u32, memory: u32) -> bool {
     memories(cpu).contains(&memory)
 }
 
-/// The task with the least CPU units, and then the least memory, that has at least so many MiB; the largest where none has.
+/// The task with the fewest CPU units, and then the least memory, that has at least this many MiB; else the largest.
 #[must_use]
 pub fn with_memory(least: u32) -> (u32, u32) {
     let mut sizes = CPUS.into_iter().flat_map(|cpu| memories(cpu).into_iter().map(move |memory| (cpu, memory)));
     sizes.find(|(_, memory)| *memory >= least).unwrap_or(LARGEST)
 }
 
-/// What a task of so many CPU units may have, in MiB, from the least.
+/// The memory sizes of a task with this many CPU units, in MiB, ascending.
 fn memories(cpu: u32) -> Vec<u32> {
     let steps = |least: u32, most: u32, step| (least..=most).step_by(step).collect();
     match cpu {

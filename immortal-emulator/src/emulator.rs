@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     ecs::{EcsService, TaskDefinition},
     eventbridge::{EventBuses, RuleTarget, TaskEvents, TaskRule},
-    lambda::{Function, LambdaService, accept, poll},
+    lambda::{Function, LambdaService, accept_event, poll_queue},
     platform::{EmulatorError, EmulatorOptions, Fault, JournalEntry, Platform, StopCode, arn},
     s3::S3Service,
     server::{self, ServedServices},
@@ -25,20 +25,20 @@ use crate::{
     sqs::{Message, MessageAttribute, Queue, SqsService, check_message},
 };
 
-/// The emulator: running as long as this lives. Dropping it kills every process that it started, and waits for them.
+/// A running emulator. Dropping it kills every process that it started, and waits for them.
 #[derive(Debug)]
 pub struct Emulator {
     platform: Arc<Platform>,
     events: Arc<TaskEvents>,
     services: ServedServices,
-    /// A runtime of its own, so that nothing of it outlives it; taken at its end.
+    /// Its own runtime, so that no task outlives the emulator; `None` once it is shutting down.
     runtime: Option<Runtime>,
 }
 
 impl Emulator {
-    /// Starts it on a free port of 127.0.0.1, with a cluster `default` that has Fargate and Fargate Spot.
+    /// Starts an emulator on a free port of 127.0.0.1, with a cluster `default` that has Fargate and Fargate Spot.
     pub async fn start(options: EmulatorOptions) -> Result<Self, EmulatorError> {
-        // Async although nothing waits by now: a start that must wait mustn't change its callers.
+        // Async although nothing is awaited yet, so that a future start that awaits doesn't change the callers.
         std::future::ready(Self::try_start(options)).await.map_err(EmulatorError::Start)
     }
 
@@ -61,11 +61,11 @@ impl Emulator {
             tokio::net::TcpListener::from_std(listener)?
         };
         runtime.spawn(server::serve(listener, services.clone()));
-        services.ecs.create("default", &["FARGATE", "FARGATE_SPOT"]);
+        services.ecs.create_cluster("default", &["FARGATE", "FARGATE_SPOT"]);
         Ok(Self { platform, events, services, runtime: Some(runtime) })
     }
 
-    /// The address of all services: what `AWS_ENDPOINT_URL` should hold.
+    /// The URL of all services, for `AWS_ENDPOINT_URL`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.platform.endpoint()
@@ -80,10 +80,10 @@ impl Emulator {
         environment
     }
 
-    /// Moves the services' clock forward: time stamps, visibility and retention of messages, Lambda's waits before a
-    /// retry, the life of tokens and addresses, ECS's memory of stopped tasks. What falls due happens at once. The
-    /// time that a running process has isn't shortened, and its own clock is the machine's: it finds the difference by
-    /// [`CLOCK_VARIABLE`](crate::CLOCK_VARIABLE).
+    /// Moves the services' clock forward: time stamps, visibility and retention of messages, Lambda's delays before a
+    /// retry, the lifetime of client tokens and presigned URLs, how long ECS remembers stopped tasks. What falls due
+    /// happens at once. Timeouts of running processes aren't affected. Processes still see the machine's clock; they
+    /// learn the difference from [`CLOCK_VARIABLE`](crate::CLOCK_VARIABLE).
     pub fn advance(&self, by: Duration) {
         self.platform.clock.advance(by);
     }
@@ -105,23 +105,23 @@ impl Emulator {
 
     /// Invokes a function asynchronously, as `Invoke` with the type `Event` does, and returns the request id.
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> Result<String, EmulatorError> {
-        std::future::ready(accept(&self.services.lambda, function, None, event.into())).await.map_err(Into::into)
+        std::future::ready(accept_event(&self.services.lambda, function, None, event.into())).await.map_err(Into::into)
     }
 
     /// Creates a queue, and returns its ARN.
     pub fn create_queue(&self, queue: Queue) -> String {
-        self.services.sqs.create(queue)
+        self.services.sqs.create_queue(queue)
     }
 
     /// Invokes a function with a queue's messages, up to 10 at a time, with `ReportBatchItemFailures`.
     pub fn map_queue(&self, queue: &str, function: &str, batch_size: u32) -> Result<(), EmulatorError> {
-        self.services.lambda.find(function, None)?;
+        self.services.lambda.find_version(function, None)?;
         if !self.services.sqs.exists(queue) {
             return Err(EmulatorError::Missing(format!("queue {queue}")));
         }
-        self.services.sqs.map(queue);
+        self.services.sqs.map_queue(queue);
         let size = usize::try_from(batch_size.clamp(1, 10)).unwrap_or(10);
-        let poll = poll(Arc::clone(&self.services.lambda), queue.to_owned(), function.to_owned(), size);
+        let poll = poll_queue(Arc::clone(&self.services.lambda), queue.to_owned(), function.to_owned(), size);
         self.platform.runtime.spawn(poll);
         Ok(())
     }
@@ -139,35 +139,35 @@ impl Emulator {
         sent.ok_or_else(|| EmulatorError::Missing(format!("queue {queue}")))
     }
 
-    /// What lies in a queue, received and not yet deleted messages included, without receiving it.
+    /// The messages in a queue, including those received and not yet deleted, without receiving them.
     #[must_use]
     pub fn messages(&self, queue: &str) -> Vec<Message> {
         self.services.sqs.messages(queue)
     }
 
-    /// Moves all messages that can be received from a dead-letter queue to another queue, or back to where each came
-    /// from: what `StartMessageMoveTask` does. Returns how many.
+    /// Moves all visible messages of a dead-letter queue to another queue, or each back to its source queue, as
+    /// `StartMessageMoveTask` does. Returns how many were moved.
     pub fn redrive(&self, dead_letter_queue: &str, destination: Option<&str>) -> Result<usize, EmulatorError> {
         let (source, destination) = (arn("sqs", dead_letter_queue), destination.map(|name| arn("sqs", name)));
         Ok(self.services.sqs.start_move_task(&source, destination.as_deref())?)
     }
 
-    /// How long the next message of a queue is still hidden: nothing for one that can be received, `None` where none
-    /// waits. What a mapped function is at work on doesn't wait.
+    /// The time until a message of a queue can be received: zero if one can be received now, `None` if no message
+    /// waits. Messages that a mapped function is processing don't count.
     #[must_use]
-    pub fn hidden_for(&self, queue: &str) -> Option<Duration> {
+    pub fn time_until_visible(&self, queue: &str) -> Option<Duration> {
         let left = self.services.sqs.next_visible(queue)?.duration_since(self.platform.now());
         Some(Duration::try_from(left).unwrap_or_default())
     }
 
     /// Creates a cluster with these capacity providers (`FARGATE`, `FARGATE_SPOT`).
     pub fn create_cluster(&self, name: &str, capacity_providers: &[&str]) {
-        self.services.ecs.create(name, capacity_providers);
+        self.services.ecs.create_cluster(name, capacity_providers);
     }
 
     /// Registers a revision of a task definition, and returns its ARN.
     pub fn register_task_definition(&self, definition: TaskDefinition) -> String {
-        self.services.ecs.register(definition)
+        self.services.ecs.register_definition(definition)
     }
 
     /// Ends a task as the platform does: SIGTERM, and SIGKILL two minutes (scaled) later.
@@ -180,7 +180,8 @@ impl Emulator {
         self.events.put_rule(rule);
     }
 
-    /// Invokes a function with each event about a task in one of these states; with each event if none is given.
+    /// Invokes a function with each event about a task that has one of these states; with every event if the list is
+    /// empty.
     pub fn watch_tasks(&self, function: &str, last_status: &[&str]) {
         let last_status = last_status.iter().map(|status| (*status).to_owned()).collect();
         self.put_task_rule(TaskRule { family: None, last_status, target: RuleTarget::Function(function.to_owned()) });
@@ -188,21 +189,21 @@ impl Emulator {
 
     /// Creates a topic, and returns its ARN.
     pub fn create_topic(&self, name: &str) -> String {
-        self.services.sns.create(name)
+        self.services.sns.create_topic(name)
     }
 
     /// The messages that were published to a topic, by its ARN.
     #[must_use]
-    pub fn published(&self, topic_arn: &str) -> Vec<String> {
-        self.services.sns.published(topic_arn)
+    pub fn published_messages(&self, topic_arn: &str) -> Vec<String> {
+        self.services.sns.published_messages(topic_arn)
     }
 
     /// Creates an event bus, and returns its ARN.
     pub fn create_event_bus(&self, name: &str) -> String {
-        self.services.buses.create(name)
+        self.services.buses.create_bus(name)
     }
 
-    /// The events that were put on a bus, by its ARN, as a rule's target would get them.
+    /// The events that were put on a bus, by its ARN, as a rule's target would receive them.
     #[must_use]
     pub fn bus_events(&self, bus_arn: &str) -> Vec<serde_json::Value> {
         self.services.buses.events(bus_arn)
@@ -210,16 +211,16 @@ impl Emulator {
 
     /// Creates a bucket.
     pub fn create_bucket(&self, bucket: &str) {
-        self.services.s3.create(bucket);
+        self.services.s3.create_bucket(bucket);
     }
 
-    /// Puts an object into a bucket, which is created where there is none.
+    /// Puts an object into a bucket, and creates the bucket if it does not exist.
     pub fn put_object(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
-        self.services.s3.create(bucket);
-        self.services.s3.put(bucket, key, bytes.into());
+        self.services.s3.create_bucket(bucket);
+        self.services.s3.put_object(bucket, key, bytes.into());
     }
 
-    /// An object's bytes.
+    /// The bytes of an object; `None` if it does not exist.
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         self.services.s3.object(bucket, key)
@@ -229,54 +230,54 @@ impl Emulator {
     ///
     /// # Panics
     ///
-    /// If there is no such operation: the fault would never be seen.
+    /// If the emulator has no such operation: the fault would never take effect.
     pub fn inject(&self, fault: Fault) {
         self.platform.faults.inject(fault, None);
     }
 
-    /// Makes calls fail that are about one invocation's event: `RunTask` and `ListTasks` with this `startedBy`, `Task`
-    /// and `TaskStateChange` of such a task, `SendMessage` with this id in the attribute `RequestID` or
-    /// `ImmortalRequestId`, `DeleteMessage` and `ChangeMessageVisibility` of the message that Lambda or a rule wrote
-    /// about it.
+    /// Makes calls fail that concern the event of one invocation: `RunTask` and `ListTasks` with this `startedBy`,
+    /// `Task` and `TaskStateChange` of such a task, `SendMessage` with this id in the attribute `RequestID` or
+    /// `ImmortalRequestId`, `DeleteMessage` and `ChangeMessageVisibility` of a message that Lambda or a rule sent about
+    /// the event.
     ///
     /// # Panics
     ///
-    /// If there is no such operation: the fault would never be seen.
+    /// If the emulator has no such operation: the fault would never take effect.
     pub fn inject_for(&self, request_id: &str, fault: Fault) {
         self.platform.faults.inject(fault, Some(request_id.to_owned()));
     }
 
-    /// Ends what was injected into the calls of an operation.
+    /// Removes all faults of an operation.
     pub fn end_faults(&self, operation: &str) {
-        self.platform.faults.end(operation);
+        self.platform.faults.remove(operation);
     }
 
     /// Everything that happened so far, in order.
     #[must_use]
     pub fn journal(&self) -> Vec<JournalEntry> {
-        self.platform.journal.all()
+        self.platform.journal.entries()
     }
 
-    /// What happens from now on.
+    /// A subscription to all future entries of the journal.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<JournalEntry> {
         self.platform.journal.subscribe()
     }
 
-    /// Waits for the first entry of the journal, past or future, of which `pick` makes something.
-    pub async fn until<T>(&self, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
-        self.platform.journal.until(pick).await
+    /// Waits for the first entry of the journal, past or future, for which `pick` returns a value.
+    pub async fn wait_for<T>(&self, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
+        self.platform.journal.wait_for(pick).await
     }
 
-    /// Waits until nothing is under way: no invocation and no task runs or waits to be tried again, and no message lies
-    /// in a mapped queue.
-    pub async fn quiet(&self) {
-        self.platform.activity.none().await;
+    /// Waits until nothing is in progress: no invocation and no task is running or waiting for a retry, and no mapped
+    /// queue has a message.
+    pub async fn wait_until_idle(&self) {
+        self.platform.activity.wait_until_zero().await;
     }
 
     /// Ends all processes and waits for them.
     pub async fn shutdown(self) {
-        // What `drop` does blocks for as long as the processes take to die.
+        // Dropping blocks until the processes have ended.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 }
@@ -285,8 +286,8 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.platform.end_processes();
         if let Some(runtime) = self.runtime.take() {
-            // On a thread of its own, since a runtime's end may not be waited for inside another runtime. What waits
-            // for it: the temporary directories, which are gone with the last task that uses them.
+            // On a separate thread, because a runtime must not be shut down inside another one. The wait is for the
+            // temporary directories: they are removed when the last task that uses them ends.
             let end = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(2)));
             let _ = end.join();
         }

@@ -1,24 +1,25 @@
 //! The AWS that immortal-lambda needs, in one process on loopback.
 //!
-//! It speaks the wire protocols of AWS to AWS's own clients, runs functions and tasks as processes, is strict where AWS
-//! is strict, and fails in AWS's ways when told to. It is no product of its own: what the chain of a failed event
-//! doesn't need isn't there.
+//! It speaks AWS's wire protocols to AWS's own clients, runs functions and tasks as processes, is strict where AWS is
+//! strict, and can be made to fail in the ways in which AWS fails. It is not a general emulator: it has only what
+//! Immortal needs.
 //!
-//! | service | what there is |
+//! | service | implemented |
 //! | --- | --- |
-//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionEventInvokeConfig`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
+//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionEventInvokeConfig`, `GetLayerVersion`, `GetLayerVersionByArn`; code downloads by presigned URL; sandboxes with the Runtime API, an enforced timeout, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
 //! | SQS | `SendMessage`, `ReceiveMessage`, `ChangeMessageVisibility`, `DeleteMessage`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`; visibility timeouts, retention, receive counts, redrive policies |
-//! | ECS | `RunTask`, `DescribeTasks`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limit of the overrides and of calls, the memory of an hour |
-//! | `EventBridge` | the state changes of tasks, and rules on them with functions and queues as targets; `PutEvents` on buses that keep events |
-//! | SNS | `Publish` to topics that keep messages |
+//! | ECS | `RunTask`, `DescribeTasks`, `DescribeTaskDefinition`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limits of overrides and call rate; stopped tasks are kept for an hour |
+//! | `EventBridge` | task state changes, and rules on them with functions and queues as targets; `PutEvents` on buses that store events |
+//! | SNS | `Publish` to topics that store messages |
 //! | S3 | `PutObject` with conditions, `GetObject`, `HeadObject`, `DeleteObject` |
 //!
-//! All of them share one clock, which [`Emulator::advance`] moves; one journal, which tells of everything that
-//! happened; and one script of faults ([`Emulator::inject`]).
+//! All services share one clock, which [`Emulator::advance`] moves, one journal of everything that happened
+//! ([`Emulator::journal`]), and one list of injected faults ([`Emulator::inject`]).
 //!
-//! The code has two floors. `platform` is what services are built of: clock, ids, journal, faults, processes, the shape
-//! of API calls. Above it each service knows only those whose calls it makes: Lambda calls SQS, SNS and the buses of
-//! `EventBridge`; the rules of `EventBridge` call Lambda and SQS; ECS calls `EventBridge`. `server` and `emulator` put them together.
+//! The code has two layers. `platform` is what services are built on: clock, ids, journal, faults, processes, API
+//! calls. Above it, each service depends only on those that it calls: Lambda on SQS, SNS and the buses of
+//! `EventBridge`; the rules of `EventBridge` on Lambda and SQS; ECS on `EventBridge`. `server` and `emulator` combine
+//! them.
 
 mod ecs;
 mod emulator;

@@ -1,4 +1,4 @@
-//! All mistakes of one attribute, reported together.
+//! Collects all errors of one attribute, to report them together.
 
 use std::fmt::Display;
 
@@ -13,7 +13,7 @@ impl CompileErrors {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Marks all of some tokens, where a span alone would be the first one's.
+    /// Adds an error that marks all of these tokens; a span alone would mark the first.
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
@@ -25,12 +25,12 @@ impl CompileErrors {
         }
     }
 
-    /// What was read, or else nothing and its error.
+    /// The parsed value; otherwise `None`, and the error is collected.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// The `compile_error!`s, if there are any.
+    /// The `compile_error!`s, if there are errors.
     pub(crate) fn finish(self) -> Option<TokenStream> {
         self.0.map(syn::Error::into_compile_error)
     }

@@ -1,4 +1,4 @@
-//! What the attribute writes: the handler as it was, and one `main`.
+//! The expansion of the attribute: the unchanged handler, and one `main`.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -33,7 +33,7 @@ const IN_A_MODULE: &str = "`#[immortal]` writes the crate's `main`, and this han
 //         )
 //     }
 //
-// With a mistake, the errors take the place of `main`, and beside them a stub.
+// With errors, `compile_error!`s replace `main`, and a stub is added.
 pub(crate) fn immortal(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = CompileErrors::default();
     let args = AttributeArgs::parse(AttributeKind::Immortal, args, &mut errors);
@@ -47,15 +47,15 @@ pub(crate) fn immortal(args: TokenStream, item: &TokenStream) -> TokenStream {
     };
     let stub = stub(&args);
     match handler {
-        // It would be an async entry point; in here its own mistakes are still found.
+        // At the top level it would be an async entry point; in this scope rustc still reports its errors.
         Some(handler) if handler.is_main() => quote! { #errors #stub const _: () = { #item }; },
         Some(handler) if !handler.is_free() => quote! { #errors #item },
         _ => quote! { #errors #stub #item },
     }
 }
 
-/// A `main`, so that rustc doesn't miss one beside what is wrong. It comes by a glob import, which gives way to one that
-/// is there, and can't be in an `impl` block.
+/// A `main`, so that rustc doesn't also report a missing one. It is glob-imported, so that an existing `main` takes
+/// precedence; that is not possible in an `impl` block.
 pub(crate) fn stub(args: &AttributeArgs) -> TokenStream {
     let facade = args.facade();
     quote! {
@@ -64,8 +64,8 @@ pub(crate) fn stub(args: &AttributeArgs) -> TokenStream {
     }
 }
 
-/// Every token stands where the user would look for what rustc finds wrong with it: each type where it was written, `_`
-/// where what it stands for was, the rest of the call at the handler's name; nothing at the attribute.
+/// Every token has the span at which the user would look for rustc's error: each type where it was written, `_` at what
+/// it stands for, the rest of the call at the handler's name; nothing has the span of the attribute.
 fn main(handler: &HandlerFunction, args: &AttributeArgs) -> Option<TokenStream> {
     let types = handler.types()?;
     let name = &handler.signature.ident;
@@ -120,7 +120,7 @@ pub(crate) fn infer(span: Span) -> TokenStream {
     quote_spanned! {span=> _ }
 }
 
-/// Only in the crate's root is `main` the process's entry.
+/// Asserts that the attribute is in the crate's root: only there `main` is the entry point.
 pub(crate) fn assert_root(otherwise: &str, span: Span) -> TokenStream {
     quote_spanned! {span=>
         const _: () = ::core::assert!(__private::is_crate_root(::core::module_path!()), #otherwise);

@@ -1,4 +1,4 @@
-//! The function under an attribute: attributes and signature. Its body is never looked at.
+//! The function under an attribute: its attributes and signature. The body is not parsed.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 use syn::{
@@ -15,7 +15,7 @@ pub(crate) struct HandlerFunction {
     pub(crate) signature: Signature,
     /// Signature and body, as they were written.
     pub(crate) definition: TokenStream,
-    /// What stands where its body should be.
+    /// The tokens in the place of the body.
     pub(crate) instead_of_body: Option<Span>,
 }
 
@@ -49,14 +49,14 @@ impl HandlerFunction {
         self.signature.ident.unraw() == "main"
     }
 
-    /// Whether it may be an item of a module. What has a `self`, or no body, is one of an `impl` block or a trait.
+    /// Whether it can be an item of a module: with `self` or without a body it belongs to an `impl` block or a trait.
     pub(crate) fn is_free(&self) -> bool {
         self.instead_of_body.is_none()
             && !self.signature.inputs.iter().any(|parameter| matches!(parameter, FnArg::Receiver(_)))
     }
 }
 
-/// Whether `fn` comes before anything that no function begins with.
+/// Whether the tokens begin like a function.
 fn looks_like_a_function(input: ParseStream<'_>) -> bool {
     let ahead = input.fork();
     loop {

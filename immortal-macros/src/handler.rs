@@ -5,7 +5,7 @@ use syn::{FnArg, GenericArgument, PathArguments, ReturnType, Type};
 
 use crate::function::HandlerFunction;
 
-/// The types of a handler, as the user wrote them; `None` where they can't be told from the tokens.
+/// The types of a handler as written; `None` if the tokens don't show them.
 pub(crate) struct HandlerTypes<'a> {
     pub(crate) event: &'a Type,
     pub(crate) payload: Option<&'a Type>,
@@ -16,7 +16,7 @@ pub(crate) struct HandlerTypes<'a> {
 }
 
 impl HandlerFunction {
-    /// The types of a valid handler.
+    /// Reads the types of a valid handler.
     pub(crate) fn types(&self) -> Option<HandlerTypes<'_>> {
         let mut parameters = self.signature.inputs.iter().filter_map(|parameter| match parameter {
             FnArg::Typed(parameter) => Some(peel(&parameter.ty)),

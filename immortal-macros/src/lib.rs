@@ -1,8 +1,8 @@
 //! The attributes of `immortal-lambda`, which re-exports them.
 //!
 //! `#[immortal]` reads its arguments (`args`) and the handler's signature (`function`, `handler`), checks them
-//! (`validate`) and writes one `main` beside the untouched handler (`expand`). `#[immortal::main]` does the same around a
-//! `main` of the user's own (`own_main`).
+//! (`validate`) and adds one `main` to the unchanged handler (`expand`). `#[immortal::main]` does the same for a user's
+//! own `main` (`own_main`).
 
 mod args;
 mod errors;
@@ -17,7 +17,7 @@ mod validate;
 
 use proc_macro::TokenStream;
 
-/// Gives the failed events of an AWS Lambda handler another life on AWS Fargate, without a time limit.
+/// Runs the failed events of an AWS Lambda handler again on AWS Fargate, without a time limit.
 ///
 /// ```
 /// use immortal::{Error, LambdaEvent, immortal};
@@ -31,19 +31,19 @@ use proc_macro::TokenStream;
 ///
 /// A handler is an `async fn` from `LambdaEvent<T>` to `Result<R, E>`. `T` implements `serde::Deserialize` and borrows
 /// nothing, `R` implements `serde::Serialize`, and `E` is `immortal::Error` or anything else that turns into a
-/// `immortal::Diagnostic` and implements `Debug`. What it holds over an `.await` need not be `Send`. A handler that was
+/// `immortal::Diagnostic` and implements `Debug`. Its future need not be `Send`. A handler that was
 /// written for `lambda_runtime` needs no change.
 ///
-/// The attribute leaves the handler as it is, and adds the `main` of the binary: in Lambda it runs the handler, as
-/// dispatcher it starts a Fargate task for each failed event, and in the task it runs the function's code once more.
+/// The attribute leaves the handler unchanged, and adds the binary's `main`: in Lambda it runs the handler, as
+/// dispatcher it starts a Fargate task for each failed event, and in the task it runs the function's code again.
 ///
 /// # Arguments
 ///
-/// All are optional, and all are checked while compiling.
+/// All are optional, and all are checked at compile time.
 ///
 /// | argument | value | default |
 /// | --- | --- | --- |
-/// | `init` | the path of an `async fn` that makes the handler's state | none |
+/// | `init` | the path of an `async fn` that creates the handler's state | none |
 /// | `cpu` | ECS CPU units, as `1024` or `"1 vCPU"`; together with `memory` | the task definition's |
 /// | `memory` | MiB, as `4096` or `"4 GB"`; together with `cpu`, in one of the pairs that Fargate has, up to 32 vCPU and 244 GB; the size of the task only: its containers have no limits of their own | the task definition's |
 /// | `memory_max` | as `memory`, and not less: after an attempt that ran out of memory, the next one has twice as much, up to this | none: the size stays |
@@ -51,9 +51,9 @@ use proc_macro::TokenStream;
 /// | `spot` | `true`: tasks run on `FARGATE_SPOT` | `false` |
 /// | `attempts` | how many Fargate tasks an event may use, 1 to 10; interruptions aren't counted | `3` |
 /// | `on` | `any`, or `killed`: all failures but the errors that the handler itself returned | `any` |
-/// | `grace` | how long before its deadline the handler's event is handed over: `"1500ms"`, `"10s"`, `"1m"`; at most a tenth of the time there is; `"0s"`: never | `"10s"` |
+/// | `grace` | how long before its deadline the handler's event is handed over: `"1500ms"`, `"10s"`, `"1m"`; at most a tenth of the timeout; `"0s"`: never | `"10s"` |
 /// | `limit` | how long one Fargate attempt may run: `"90s"`, `"30m"`, `"6h"` | none |
-/// | `crate` | the path under which this crate is known | `::immortal` |
+/// | `crate` | the path of this crate | `::immortal` |
 ///
 /// ```
 /// use immortal::{Error, LambdaEvent, immortal};
@@ -70,9 +70,9 @@ use proc_macro::TokenStream;
 ///
 /// # State
 ///
-/// What is made once per process, such as a client, is made by `init`, and the handler borrows it as its second
-/// parameter. It is made where the handler runs, in no other role; when it fails, Lambda is told its own message. It runs
-/// before immortal sets a tracing subscriber, so that one of its own wins; without one, what it logs is not kept.
+/// `init` creates what is needed once per process, such as a client; the handler borrows it as its second parameter. It
+/// runs in the handler role only. If it fails, its error is reported to Lambda. It runs before immortal sets a tracing
+/// subscriber, so a subscriber that it sets is kept; without one, its log output is lost.
 ///
 /// ```
 /// use immortal::{Error, LambdaEvent, immortal};
@@ -91,7 +91,7 @@ use proc_macro::TokenStream;
 ///
 /// # Tests
 ///
-/// The handler stays an ordinary `async fn` under its own name. A test calls it, and hands it whatever state it likes:
+/// The handler stays an ordinary `async fn` under its own name. A test calls it with a state of its own:
 ///
 /// ```
 /// # use immortal::{Error, LambdaEvent, immortal};
@@ -111,10 +111,10 @@ use proc_macro::TokenStream;
 /// # a_test();
 /// ```
 ///
-/// # A `main` of one's own
+/// # Your own `main`
 ///
 /// A function whose `main` does more, or whose handler is in a module, keeps its `main`, under
-/// [`#[immortal::main]`](macro@main). The attribute on the handler is sugar over that.
+/// [`#[immortal::main]`](macro@main). The attribute on the handler is a shorthand for that.
 ///
 /// # What it does not accept
 ///
@@ -124,18 +124,20 @@ use proc_macro::TokenStream;
 /// - outcomes that aren't a `Result`, and streamed responses
 /// - a handler in a module: move it to the crate's root file, or put [`#[immortal::main]`](macro@main) on `main`
 /// - two handlers in one binary: give each its own
-/// - a `main` that is there already: rustc says that `main` is defined twice (E0428) and marks both; remove your `main`, or
+/// - a `main` that is there already: rustc says that `main` is defined twice (E0428) and marks both; remove your
+/// `main`, or
 ///   remove `#[immortal]` and put [`#[immortal::main]`](macro@main) on it
 ///
-/// In a library, the `main` that it writes is nobody's: leave the handler plain there, and call `immortal::run` with
-/// it in the binary. The binary must unwind, as is the default: with `panic = "abort"` a panic ends the process.
+/// In a library, the `main` that the attribute adds is unused: leave the handler without the attribute, and call
+/// `immortal::run` with it in the binary. The binary must unwind, as by default: with `panic = "abort"` a panic ends
+/// the process.
 #[proc_macro_attribute]
 pub fn immortal(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::immortal(args.into(), &item.into()).into()
 }
 
-/// Takes the place of `#[tokio::main]` on the `main` of an AWS Lambda function, and gives its failed events another life
-/// on AWS Fargate, without a time limit.
+/// Replaces `#[tokio::main]` on the `main` of an AWS Lambda function, and runs its failed events again on AWS Fargate,
+/// without a time limit.
 ///
 /// ```no_run
 /// use immortal::{Error, LambdaEvent, service_fn};
@@ -154,13 +156,13 @@ pub fn immortal(args: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// Which of its lives a process is in is picked before anything of this `main` runs, and in any but the handler's none of
-/// it does: it may need variables that only the function has, print, and connect. `immortal::run` takes the tower service
-/// that `lambda_runtime::run` takes, layers included. A `main` that returns or panics before `immortal::run` ends the process as it would
-/// without the attribute; a second `immortal::run` in one process is an error.
+/// The role of the process is picked before anything of this `main` runs, and only the handler role runs it: it may
+/// need variables that only the function has, print, and connect. `immortal::run` takes the tower service
+/// that `lambda_runtime::run` takes, layers included. A `main` that returns or panics before `immortal::run` ends the
+/// process as it would without the attribute; a second `immortal::run` in one process is an error.
 ///
-/// An `async fn` runs on tokio's multi-thread runtime, as under `#[tokio::main]`. A plain `fn` gets no runtime, and makes
-/// its own:
+/// An `async fn` runs on tokio's multi-thread runtime, as under `#[tokio::main]`. A plain `fn` gets no runtime, and
+/// makes its own:
 ///
 /// ```no_run
 /// use immortal::{Error, LambdaEvent, service_fn};
@@ -178,7 +180,7 @@ pub fn immortal(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Arguments
 ///
-/// Those of [`#[immortal]`](macro@immortal), without `init`: what is made once per process is made in `main`.
+/// Those of [`#[immortal]`](macro@immortal), without `init`: `main` creates what is needed once per process.
 ///
 /// # What it does not accept
 ///

@@ -1,4 +1,4 @@
-//! `#[immortal::main]`: a `main` of the user's own, as it was, behind one that picks the role.
+//! `#[immortal::main]`: the user's unchanged `main`, called by a generated one that picks the role.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -31,7 +31,7 @@ const IN_A_MODULE: &str = "`#[immortal::main]` goes on the crate's `main`, and t
 //         )
 //     }
 //
-// With a mistake, the errors take its place, and beside them a stub.
+// With errors, `compile_error!`s replace it, and a stub is added.
 pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = CompileErrors::default();
     let args = AttributeArgs::parse(AttributeKind::Main, args, &mut errors);
@@ -42,7 +42,7 @@ pub(crate) fn main(args: TokenStream, item: &TokenStream) -> TokenStream {
     match (errors.finish(), function) {
         (None, Some(function)) => outer_main(&function, &args),
         (errors, Some(function)) if function.is_main() => {
-            // It would be a second `main`; in here its own mistakes are still found.
+            // At the top level it would be a second `main`; in this scope rustc still reports its errors.
             let (stub, definition) = (stub(&args), function.definition);
             quote! { #errors #stub const _: () = { #definition }; }
         }

@@ -1,10 +1,11 @@
-//! The sizes that a Fargate task can have, and the texts in which ECS takes them.
+//! The sizes that a Fargate task can have, and their spelling in ECS.
 //!
-//! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>,
-//! and for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. `immortal_core::task_size` has the same
+//! Source:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>, and
+//! for 32 vCPU <https://github.com/aws-cloudformation/cfn-lint/issues/4668>. `immortal_core::task_size` has the same
 //! table.
 
-/// One CPU size in ECS units, and the memory in MiB that goes with it.
+/// One CPU size in ECS units, and its memory sizes in MiB.
 struct TaskSize {
     cpu: u32,
     memory: TaskMemory,
@@ -41,7 +42,7 @@ impl TaskMemory {
     }
 }
 
-/// Whether Fargate has this CPU size at all.
+/// Whether Fargate has this CPU size.
 pub(crate) fn is_cpu(cpu: u32) -> bool {
     SIZES.iter().any(|size| size.cpu == cpu)
 }
@@ -51,7 +52,7 @@ pub(crate) fn is_memory(memory: u32) -> bool {
     SIZES.iter().any(|size| size.memory.has(memory))
 }
 
-/// Whether Fargate has this memory with so much CPU or more.
+/// Whether Fargate has this memory with at least this much CPU.
 pub(crate) fn is_memory_from(cpu: u32, memory: u32) -> bool {
     SIZES.iter().any(|size| size.cpu >= cpu && size.memory.has(memory))
 }

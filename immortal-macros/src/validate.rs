@@ -1,4 +1,4 @@
-//! What no handler can be, by its signature alone; what depends on types is left to the traits behind `main`.
+//! Rejects signatures that no handler can have; what depends on types is left to the trait bounds of `main`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -15,7 +15,7 @@ impl HandlerFunction {
     /// What is wrong with it as a handler.
     pub(crate) fn validate_handler(&self, args: &AttributeArgs, errors: &mut CompileErrors) {
         if self.is_main() && self.signature.inputs.is_empty() {
-            // All else that it lacks, it lacks because it is no handler.
+            // Further errors would only follow from this one.
             let name = &self.signature.ident;
             errors.at(name.span(), "`#[immortal]` goes on a handler; on `main` itself it is `#[immortal::main]`");
             return;
@@ -170,7 +170,7 @@ impl HandlerFunction {
         }
     }
 
-    /// What a type borrows, but for the lifetimes that are declared: those are a mistake of their own.
+    /// The borrows in a type, except for declared lifetimes, which are reported separately.
     fn borrows(&self, tokens: TokenStream) -> Vec<StateBorrow> {
         let mut found = Vec::new();
         let mut tokens = tokens.into_iter().peekable();

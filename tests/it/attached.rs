@@ -1,4 +1,4 @@
-//! A function of another stack, and around it what the template of `cargo immortal template --attach` has, and no more.
+//! A function of another stack, with exactly the resources of the template of `cargo immortal template --attach`.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     stack::{StackTemplate, text},
 };
 
-/// What `cargo immortal template --attach` writes; its own tests hold it to this file.
+/// What `cargo immortal template --attach` writes. Its tests compare it with this file.
 const TEMPLATE: &str = include_str!("../../cargo-immortal/src/template/expected/attach.yaml");
 
 const FUNCTION: &str = "killed";
@@ -29,7 +29,7 @@ const PARAMETERS: [(&str, &str); 7] = [
 ];
 
 /// The function as its owner deployed it, with Lambda's own two retries and no destination.
-fn of_the_owner(emulator: &Emulator) -> Function {
+fn owners_function(emulator: &Emulator) -> Function {
     let endpoint = emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
     let function = Function {
         timeout: Duration::from_secs(1),
@@ -40,14 +40,14 @@ fn of_the_owner(emulator: &Emulator) -> Function {
     function
 }
 
-/// Makes all of the template's resources that the emulator has.
+/// Creates the template's resources, as far as the emulator has them.
 fn attach(emulator: &Emulator, owner: Function, stack: &StackTemplate<'_>) {
     for name in ["DeadLetterQueue", "FailureQueue"] {
         let queue = stack.properties(name);
         emulator.create_queue(Queue {
             visibility_timeout: seconds(&queue["VisibilityTimeout"]).unwrap_or(Duration::from_secs(30)),
             redrive: queue.get("RedrivePolicy").map(|policy| RedrivePolicy {
-                dead_letter_queue: last(&policy["deadLetterTargetArn"]),
+                dead_letter_queue: last_part(&policy["deadLetterTargetArn"]),
                 max_receive_count: policy["maxReceiveCount"].to_string().parse().expect("a number"),
             }),
             ..Queue::new(name)
@@ -57,11 +57,11 @@ fn attach(emulator: &Emulator, owner: Function, stack: &StackTemplate<'_>) {
 
     let definition = stack.properties("TaskDefinition");
     let container = &definition["ContainerDefinitions"][0];
-    // In the place of the image.
+    // Replaces the image.
     let command = [binary(FUNCTION).into_os_string().into_string().expect("cargo's paths are text")];
     let registered = emulator.register_task_definition(TaskDefinition {
         container: text(&container["Name"]),
-        environment: named(&container["Environment"]),
+        environment: variables_by_name(&container["Environment"]),
         cpu: text(&definition["Cpu"]).parse().expect("units"),
         memory: text(&definition["Memory"]).parse().expect("MiB"),
         ..TaskDefinition::new(text(&definition["Family"]), command)
@@ -88,7 +88,7 @@ fn attach(emulator: &Emulator, owner: Function, stack: &StackTemplate<'_>) {
     emulator.deploy(dispatcher).expect("a sound function");
     let mapping = stack.properties("FailureMapping");
     let size = mapping["BatchSize"].to_string().parse().expect("a number");
-    let (queue, function) = (last(&mapping["EventSourceArn"]), text(&mapping["FunctionName"]));
+    let (queue, function) = (last_part(&mapping["EventSourceArn"]), text(&mapping["FunctionName"]));
     emulator.map_queue(&queue, &function, size).expect("both exist");
 
     let invoke = stack.properties("FunctionInvoke");
@@ -105,29 +105,29 @@ fn seconds(value: &Value) -> Option<Duration> {
     value.as_u64().map(Duration::from_secs)
 }
 
-/// What an ARN ends in.
-fn last(arn: &Value) -> String {
+/// The last part of an ARN.
+fn last_part(arn: &Value) -> String {
     text(arn).rsplit(':').next().unwrap_or_default().to_owned()
 }
 
-/// Variables as a container has them.
-fn named(list: &Value) -> BTreeMap<String, String> {
+/// The variables of a container, by name.
+fn variables_by_name(list: &Value) -> BTreeMap<String, String> {
     let list = list.as_array().expect("a list").iter();
     list.map(|variable| (text(&variable["Name"]), text(&variable["Value"]))).collect()
 }
 
 #[tokio::test]
-async fn a_function_of_another_stack_lives_on() {
+async fn a_function_of_another_stack_gets_tasks() {
     let options = EmulatorOptions { time_scale: 0.01, ..EmulatorOptions::default() };
     let emulator = Emulator::start(options).await.expect("loopback");
     emulator.create_cluster("jobs", &["FARGATE"]);
-    let owner = of_the_owner(&emulator);
+    let owner = owners_function(&emulator);
     attach(&emulator, owner, &StackTemplate::read(TEMPLATE, &PARAMETERS, emulator.endpoint()));
 
     let saved = r#"{"lambda":"hang","tasks":["fail","succeed"]}"#;
     let request = emulator.invoke(FUNCTION, saved).await.expect("it is deployed");
     let mut ends = Vec::new();
-    let done = emulator.until(|entry| match (&entry.source, &entry.kind) {
+    let done = emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
         (EntrySource::Task { arn, started_by }, EntryKind::TaskStopped { exit_code, .. })
             if started_by.as_deref() == Some(&request) =>
         {
@@ -142,7 +142,7 @@ async fn a_function_of_another_stack_lives_on() {
 
     let lost = r#"{"lambda":"fail","tasks":["fail","fail","fail"]}"#;
     let request = emulator.invoke(FUNCTION, lost).await.expect("it is deployed");
-    let dead = emulator.until(|_| {
+    let dead = emulator.wait_for(|_| {
         let letters = emulator.messages("DeadLetterQueue");
         let of_request = |letter: &immortal_emulator::Message| {
             letter.attributes.get("ImmortalRequestId").is_some_and(|id| id.value == request)

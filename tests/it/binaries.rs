@@ -20,7 +20,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 /// The zip of a binary as its function's deployment package: one `bootstrap`.
 pub(crate) fn package(name: &str) -> Vec<u8> {
     static PACKAGES: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
-    let mut packages = PACKAGES.lock().expect("no test panics in here");
+    let mut packages = PACKAGES.lock().expect("no test panics under this lock");
     let zip = || {
         let code = std::fs::read(binary(name)).expect("the binary was just built");
         zip_of([("bootstrap", 0o755, code.as_slice())])
@@ -42,27 +42,28 @@ pub(crate) fn zip_of<'a>(entries: impl IntoIterator<Item = (&'a str, u32, &'a [u
 }
 
 static BINARIES: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
-    // With a test among the targets cargo unifies features as it did for `cargo test`, and builds no dependency twice.
+    // With a test among the targets, cargo unifies features as for `cargo test`, and builds no dependency twice.
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--bins", "--test", "it", "--message-format=json-render-diagnostics"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    // Build scripts that watch what Cargo told this test of its own package would run again, and all that depends on them.
+    // Build scripts that watch the variables that cargo sets for this test would run again, and their dependents be
+    // rebuilt.
     let ours = |name: &OsString| {
         ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
     };
     for (name, _) in env::vars_os().filter(|(name, _)| ours(name)) {
         cargo.env_remove(name);
     }
-    let mut cargo = cargo.stdout(Stdio::piped()).spawn().expect("cargo runs this test, so it is there");
+    let mut cargo = cargo.stdout(Stdio::piped()).spawn().expect("cargo runs this test, so it exists");
     let stdout = BufReader::new(cargo.stdout.take().expect("it was piped"));
     let binaries = Message::parse_stream(stdout)
-        .filter_map(|message| match message.expect("cargo speaks JSON") {
+        .filter_map(|message| match message.expect("cargo prints JSON") {
             Message::CompilerArtifact(artifact) if artifact.target.is_bin() && !artifact.profile.test => {
                 Some((artifact.target.name, artifact.executable?.into()))
             }
             _ => None,
         })
         .collect();
-    assert!(cargo.wait().expect("it was started").success(), "the binaries of the workspace don't build");
+    assert!(cargo.wait().expect("it was started").success(), "the binaries of the workspace can't be built");
     binaries
 });

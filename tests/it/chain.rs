@@ -1,8 +1,8 @@
-//! The whole chain as it is deployed: primary, failure queue, dispatcher, cluster, dead-letter queue.
+//! A complete deployment on the emulator: primary, failure queue, dispatcher, cluster, dead-letter queue.
 
 mod clock;
 mod journal;
-mod seen;
+mod seen_invocation;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,19 +14,19 @@ use immortal_emulator::{
 use serde_json::json;
 
 use crate::binaries::{binary, package};
-pub(crate) use seen::Seen;
+pub(crate) use seen_invocation::SeenInvocation;
 
 pub(crate) const FAILURES: &str = "failures";
-/// The queue that triggers the primary, where there is one.
+/// The queue that triggers the primary, if there is one.
 pub(crate) const SOURCE: &str = "uploads";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const RUNNER: &str = "runner";
 pub(crate) const BUCKET: &str = "events";
 
-/// Stands in for the runner's image where the task itself is not what is tested. It ends as the event says for its
-/// attempt, and succeeds past the list and in every series but the first: `{"ends":"75 wait 0"}`. `wait` is until the platform ends it, `stopN` until it is
-/// told to stop, then with exit code N, and it says when it waits.
-pub(crate) const ENDS: &[&str] = &[
+/// Replaces the runner's image in tests that are not about the task itself. The event determines how each attempt ends:
+/// `{"ends":"75 wait 0"}`. An attempt beyond the list, or in any series but the first, succeeds. A number is an exit
+/// code; `wait` runs until the platform ends the task; `stopN` prints `waiting`, and exits with code N on SIGTERM.
+pub(crate) const SCRIPTED_TASK: &[&str] = &[
     "/bin/sh",
     "-c",
     r#"ends=${AWS_LAMBDA_FUNCTION_EVENT##*\"ends\":\"}; set -- ${ends%%\"*}
@@ -40,40 +40,40 @@ pub(crate) const ENDS: &[&str] = &[
     esac"#,
 ];
 
-/// How long a chain may take before a test says that it hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long a test waits before it fails.
+const CHAIN_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How the chain is set up; the rest is as the documentation recommends.
-pub(crate) struct Setup {
-    /// The binary of the primary and, unless told otherwise, of dispatcher and runner.
+/// The configuration of a chain. Everything else is as the documentation recommends.
+pub(crate) struct ChainSetup {
+    /// The binary of the primary; also of dispatcher and runner, unless `roles` is set.
     pub(crate) primary: &'static str,
-    /// The binary of dispatcher and runner, for a primary that knows nothing of immortal.
+    /// The binary of dispatcher and runner, for a primary without immortal.
     pub(crate) roles: Option<&'static str>,
-    /// The binary of the dispatcher alone.
+    /// The binary of the dispatcher, if it differs from the runner's.
     pub(crate) dispatcher_binary: Option<&'static str>,
-    /// How long an invocation of the dispatcher may take.
+    /// The dispatcher's Lambda timeout.
     pub(crate) dispatcher_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) retries: u8,
-    /// The failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
+    /// Whether the failure queue is the primary's `DeadLetterConfig` instead of its `OnFailure` destination.
     pub(crate) dead_letter_config: bool,
-    /// The primary is triggered by [`SOURCE`], whose redrive policy sends what it failed on to the failure queue.
+    /// Whether [`SOURCE`] triggers the primary; its redrive policy then moves failed messages to the failure queue.
     pub(crate) source_queue: bool,
-    /// How often a message is received from the failure queue before it goes to the dead-letter queue.
+    /// The `maxReceiveCount` of the failure queue.
     pub(crate) receives: u32,
-    /// More variables of the dispatcher.
+    /// Additional variables of the dispatcher.
     pub(crate) dispatcher: BTreeMap<String, String>,
-    /// More variables of the runner's task definition.
+    /// Additional variables of the runner's task definition.
     pub(crate) runner: BTreeMap<String, String>,
-    /// What differs in the primary.
+    /// Changes the primary before it is deployed.
     pub(crate) function: fn(&mut Function),
     pub(crate) options: EmulatorOptions,
-    /// What stands in for the runner's image, where the task itself is not what is tested.
+    /// The command that replaces the runner's image, for tests that are not about the task itself.
     pub(crate) task: Option<&'static [&'static str]>,
 }
 
-impl Setup {
-    pub(crate) fn of(primary: &'static str) -> Self {
+impl ChainSetup {
+    pub(crate) fn new(primary: &'static str) -> Self {
         Self {
             primary,
             roles: None,
@@ -92,14 +92,14 @@ impl Setup {
         }
     }
 
-    /// Sets everything up and starts it.
+    /// Starts the chain.
     pub(crate) async fn start(self) -> Chain {
         let chain = self.start_unmapped().await;
-        chain.map();
+        chain.map_failure_queue();
         chain
     }
 
-    /// As [`start`](Self::start), but nobody reads the failure queue until [`Chain::map`].
+    /// Starts the chain without the event source mapping of the failure queue: see [`Chain::map_failure_queue`].
     pub(crate) async fn start_unmapped(self) -> Chain {
         let emulator = Emulator::start(self.options).await.expect("loopback");
         let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
@@ -117,7 +117,7 @@ impl Setup {
         runner.environment.extend(self.runner);
         let runner = emulator.register_task_definition(runner);
 
-        // The rest of it are variables that Lambda reserves and sets itself.
+        // The other variables are reserved: Lambda sets them.
         let endpoint = emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
         let environment: BTreeMap<String, String> = endpoint.collect();
         let target = if self.dead_letter_config { FailureTarget::DeadLetterConfig } else { FailureTarget::OnFailure };
@@ -166,7 +166,7 @@ impl Setup {
     }
 }
 
-/// A running chain; dropping it ends all its processes.
+/// A running chain. Dropping it ends all its processes.
 pub(crate) struct Chain {
     pub(crate) emulator: Emulator,
     primary: &'static str,
@@ -174,17 +174,17 @@ pub(crate) struct Chain {
     dispatcher: Function,
 }
 
-/// An invocation's error as a destination record has it: type, where it has one, and message.
-pub(crate) type Error<'a> = (Option<&'a str>, &'a str);
+/// An invocation's error in a destination record: its type, if it has one, and its message.
+pub(crate) type InvocationError<'a> = (Option<&'a str>, &'a str);
 
 /// How an event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Lambda has its answer.
+pub(crate) enum EventOutcome {
+    /// The handler responded in Lambda.
     Lambda(serde_json::Value),
-    /// A task ended with exit code 0; its ARN.
+    /// The task with this ARN exited with 0.
     Task(String),
-    /// It lies in the dead-letter queue.
+    /// The event is in the dead-letter queue.
     DeadLetter,
 }
 
@@ -199,112 +199,115 @@ impl Chain {
         self.emulator.deploy(Function { zip: zip.into(), ..self.function.clone() }).expect("a sound function");
     }
 
-    /// Deploys other code as the dispatcher, or none: then it is as it was in the beginning.
+    /// Deploys other code as the dispatcher; `None` restores the original code.
     pub(crate) fn redeploy_dispatcher(&self, zip: Option<Vec<u8>>) {
         let zip = zip.map_or_else(|| self.dispatcher.zip.clone(), Into::into);
         self.emulator.deploy(Function { zip, ..self.dispatcher.clone() }).expect("a sound function");
     }
 
     /// Starts the event source mapping.
-    pub(crate) fn map(&self) {
+    pub(crate) fn map_failure_queue(&self) {
         self.emulator.map_queue(FAILURES, &format!("{}Dlq", self.primary), 10).expect("both exist");
     }
 
-    /// Lets the source queue trigger the primary, with up to so many messages at a time.
-    pub(crate) fn map_source(&self, batch_size: u32) {
+    /// Lets the source queue trigger the primary.
+    pub(crate) fn map_source_queue(&self, batch_size: u32) {
         self.emulator.map_queue(SOURCE, self.primary, batch_size).expect("both exist");
     }
 
-    /// Puts a failed event of the primary into the failure queue, as its `DeadLetterConfig` would; the message's id.
-    pub(crate) fn fail(&self, request: &str, event: &str, message: &str) -> String {
+    /// Sends a failed event of the primary to the failure queue, as its `DeadLetterConfig` would. Returns the message's
+    /// id.
+    pub(crate) fn send_failure(&self, request: &str, event: &str, message: &str) -> String {
         let mut attributes = BTreeMap::from([
             ("RequestID".to_owned(), MessageAttribute::text(request)),
             ("ErrorCode".to_owned(), MessageAttribute::number(200)),
         ]);
-        // SQS has no empty attributes.
+        // SQS rejects empty attributes.
         if !message.is_empty() {
             attributes.insert("ErrorMessage".to_owned(), MessageAttribute::text(message));
         }
         self.emulator.send_message(FAILURES, event, attributes).expect("the queue exists")
     }
 
-    /// Sends a message to the queue that triggers the primary: its id, which is the request's once it failed.
+    /// Sends a message to the source queue. Returns its id, which becomes the request id once the message has failed.
     pub(crate) fn send(&self, body: &str, attributes: &[(&str, MessageAttribute)]) -> String {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         self.emulator.send_message(SOURCE, body, attributes).expect("the queue exists")
     }
 
-    /// Waits until the event of this request is done or given up.
-    pub(crate) async fn fate(&self, request: &str) -> Fate {
+    /// Waits until the event of this request is handled or given up.
+    pub(crate) async fn wait_for_outcome(&self, request: &str) -> EventOutcome {
         let mut queued = Vec::new();
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { function, request_id }, EntryKind::Answered { body }) => (function == self.primary
                 && request_id == request)
-                .then(|| Fate::Lambda(serde_json::from_slice(body).expect("a handler answers JSON"))),
+                .then(|| EventOutcome::Lambda(serde_json::from_slice(body).expect("the handler returns JSON"))),
             (EntrySource::Task { arn, started_by }, EntryKind::TaskStopped { exit_code: Some(0), .. }) => {
-                (started_by.as_deref() == Some(request)).then(|| Fate::Task(arn.clone()))
+                (started_by.as_deref() == Some(request)).then(|| EventOutcome::Task(arn.clone()))
             }
             (EntrySource::Queue { name }, EntryKind::Queued { .. }) if name == DEAD_LETTERS => {
-                self.is_dead(request).then_some(Fate::DeadLetter)
+                self.is_dead_letter(request).then_some(EventOutcome::DeadLetter)
             }
             (_, EntryKind::Queued { message_id, request_id }) if request_id.as_deref() == Some(request) => {
                 queued.push(message_id.clone());
                 None
             }
-            (_, EntryKind::DeadLettered { message_id, .. }) => queued.contains(message_id).then_some(Fate::DeadLetter),
+            (_, EntryKind::DeadLettered { message_id, .. }) => {
+                queued.contains(message_id).then_some(EventOutcome::DeadLetter)
+            }
             _ => None,
         });
-        self.patiently(wait, &format!("{request} came to no end")).await
+        self.with_timeout(wait, &format!("{request} was neither handled nor given up")).await
     }
 
-    /// Waits until the dispatcher gave up on this request: the record that lies in the dead-letter queue for it.
-    pub(crate) async fn given_up(&self, request: &str) -> String {
+    /// Waits until the dispatcher has given up this request, and returns the body of the dead letter.
+    pub(crate) async fn wait_for_dead_letter(&self, request: &str) -> String {
         let of_request = || {
             let messages = self.emulator.messages(DEAD_LETTERS);
             messages.into_iter().find(|message| is_about(message, request)).map(|message| message.body)
         };
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Queue { name }, EntryKind::Queued { .. }) if name == DEAD_LETTERS => of_request(),
             _ => None,
         });
-        self.patiently(wait, &format!("{request} was never given up")).await
+        self.with_timeout(wait, &format!("{request} was never given up")).await
     }
 
-    /// Waits until the fixtures' handler is at work on this attempt: the task's ARN.
-    pub(crate) async fn at_work(&self, request: &str, attempt: u64) -> String {
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+    /// Waits until the fixtures' handler has the event in this attempt, and returns the task's ARN.
+    pub(crate) async fn wait_until_handling(&self, request: &str, attempt: u64) -> String {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. })
                 if started_by.as_deref() == Some(request) =>
             {
-                let seen = Seen::read(line.strip_prefix("saw ")?);
+                let seen = SeenInvocation::parse(line.strip_prefix("saw ")?);
                 (seen.attempt == attempt).then(|| arn.clone())
             }
             _ => None,
         });
-        self.patiently(wait, &format!("attempt {attempt} at {request} never began")).await
+        self.with_timeout(wait, &format!("attempt {attempt} of {request} never started")).await
     }
 
-    /// Waits until a task of this request says that it [waits](ENDS) to be told to stop: its ARN.
-    pub(crate) async fn waiting(&self, request: &str) -> String {
-        self.waiting_after(request, &[]).await
+    /// Waits until a task of this request prints that it [waits](SCRIPTED_TASK) for SIGTERM, and returns its ARN.
+    pub(crate) async fn wait_for_waiting_task(&self, request: &str) -> String {
+        self.wait_for_other_waiting_task(request, &[]).await
     }
 
-    /// The same, and it is none of these.
-    pub(crate) async fn waiting_after(&self, request: &str, others: &[String]) -> String {
-        let wait = self.emulator.until(|entry| match (&entry.source, &entry.kind) {
+    /// Waits like [`wait_for_waiting_task`](Self::wait_for_waiting_task), for a task that is none of these.
+    pub(crate) async fn wait_for_other_waiting_task(&self, request: &str, others: &[String]) -> String {
+        let wait = self.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { arn, started_by }, EntryKind::Log { line, .. }) => {
                 (started_by.as_deref() == Some(request) && line == "waiting" && !others.contains(arn))
                     .then(|| arn.clone())
             }
             _ => None,
         });
-        self.patiently(wait, &format!("no task of {request} waits")).await
+        self.with_timeout(wait, &format!("no task of {request} waits")).await
     }
 
-    /// Waits until so many tasks of this request stopped, and returns how many were started by then.
-    pub(crate) async fn after_tasks(&self, request: &str, expected: usize) -> usize {
+    /// Waits until this many tasks of this request have stopped, and returns how many were started by then.
+    pub(crate) async fn wait_for_stopped_tasks(&self, request: &str, expected: usize) -> usize {
         let mut stopped = 0;
-        let wait = self.emulator.until(|entry| {
+        let wait = self.emulator.wait_for(|entry| {
             if let (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { .. }) = (&entry.source, &entry.kind)
                 && started_by.as_deref() == Some(request)
             {
@@ -312,22 +315,28 @@ impl Chain {
             }
             (stopped == expected).then_some(())
         });
-        self.patiently(wait, &format!("{request} has no {expected} tasks")).await;
-        self.tasks(request)
+        self.with_timeout(wait, &format!("{request} never had {expected} stopped tasks")).await;
+        self.task_count(request)
     }
 
-    /// Waits until this message is deleted as done, or lies in the dead-letter queue: whether it is done.
-    pub(crate) async fn settled(&self, message: &str) -> bool {
-        let wait = self.emulator.until(|entry| match &entry.kind {
+    /// Waits until this message is deleted or moved to the dead-letter queue, and returns whether it was deleted.
+    pub(crate) async fn wait_until_settled(&self, message: &str) -> bool {
+        let wait = self.emulator.wait_for(|entry| match &entry.kind {
             EntryKind::Deleted { message_id } if message_id == message => Some(true),
             EntryKind::DeadLettered { message_id, .. } if message_id == message => Some(false),
             _ => None,
         });
-        self.patiently(wait, &format!("the message {message} came to no end")).await
+        self.with_timeout(wait, &format!("the message {message} was neither deleted nor given up")).await
     }
 
-    /// The record of the primary's `OnFailure` destination about an invocation; without an error it never ran.
-    pub(crate) fn record(&self, request: &str, event: &str, condition: &str, error: Option<Error<'_>>) -> String {
+    /// The record of an invocation for the primary's `OnFailure` destination; without an error, of one that never ran.
+    pub(crate) fn destination_record(
+        &self,
+        request: &str,
+        event: &str,
+        condition: &str,
+        error: Option<InvocationError<'_>>,
+    ) -> String {
         let ran = error.map(|(error_type, message)| {
             let error_type = error_type.map(|error_type| format!(r#","errorType":{}"#, json!(error_type)));
             format!(
@@ -343,19 +352,19 @@ impl Chain {
         )
     }
 
-    /// Waits until nothing is under way any more.
-    pub(crate) async fn quiet(&self) {
-        self.patiently(self.emulator.quiet(), "it goes on and on").await;
+    /// Waits until nothing is in progress.
+    pub(crate) async fn wait_until_idle(&self) {
+        self.with_timeout(self.emulator.wait_until_idle(), "the chain does not become idle").await;
     }
 
-    /// Waits for something, and says what happened instead where it doesn't come.
-    async fn patiently<T>(&self, wait: impl Future<Output = T>, otherwise: &str) -> T {
-        let waited = tokio::time::timeout(PATIENCE, wait).await;
-        waited.unwrap_or_else(|_| panic!("{otherwise}:\n{}", self.story()))
+    /// Waits at most [`CHAIN_TIMEOUT`], and panics with the journal if that passes.
+    async fn with_timeout<T>(&self, wait: impl Future<Output = T>, otherwise: &str) -> T {
+        let waited = tokio::time::timeout(CHAIN_TIMEOUT, wait).await;
+        waited.unwrap_or_else(|_| panic!("{otherwise}:\n{}", self.journal_text()))
     }
 }
 
-/// Whether a message tells of this request, in whichever shape.
+/// Whether a message is about this request, in any of the shapes of a failure.
 pub(crate) fn is_about(message: &Message, request: &str) -> bool {
     let quoted = |text: &str| message.body.contains(&text.replace('"', "\\\"")) || message.body.contains(text);
     let attribute = message.attributes.get("RequestID");

@@ -1,15 +1,15 @@
-//! What lies in the dead-letter queue, in each shape in which it comes there, and its way back.
+//! Dead letters in each of their shapes, and their redrive.
 
 use std::time::Duration;
 
 use immortal_emulator::{EmulatorOptions, Fault, FaultKind, FaultedCalls};
 use serde_json::json;
 
-use crate::chain::{Chain, DEAD_LETTERS, ENDS, FAILURES, Setup};
+use crate::chain::{Chain, ChainSetup, DEAD_LETTERS, FAILURES, SCRIPTED_TASK};
 
 const KILLED: &str = "RequestId: 1-2 Error: Task timed out after 3.00 seconds";
 
-/// The dispatcher may start nothing for this request, for so many calls after the first few.
+/// Denies the dispatcher these calls of `RunTask` for this request.
 fn deny(chain: &Chain, request: &str, calls: impl IntoIterator<Item = u32>) {
     for call in calls {
         let fault = Fault { operation: "RunTask", kind: FaultKind::AccessDenied, calls: FaultedCalls::Nth(call) };
@@ -17,25 +17,27 @@ fn deny(chain: &Chain, request: &str, calls: impl IntoIterator<Item = u32>) {
     }
 }
 
-/// Each of these requests is given up once, in one of the shapes; what is there of it is a part of the message's body.
+/// Gives up one request for each shape of a dead letter. Returns the requests, each with a part of the dead letter's
+/// body.
 async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
-    // Through the queue, in both of the primary's shapes: moved by the queue's redrive policy, with attributes.
+    // By the redrive policy of the failure queue, in both of the primary's shapes.
     deny(chain, "dead-letter-config", 1..=3);
-    chain.fail("dead-letter-config", r#"{"ends":"0"}"#, KILLED);
+    chain.send_failure("dead-letter-config", r#"{"ends":"0"}"#, KILLED);
     deny(chain, "destination", 1..=3);
-    let record = |request: &str| chain.record(request, r#"{"ends":"0"}"#, "RetriesExhausted", Some((None, KILLED)));
+    let record =
+        |request: &str| chain.destination_record(request, r#"{"ends":"0"}"#, "RetriesExhausted", Some((None, KILLED)));
     chain.emulator.send_message(FAILURES, record("destination"), [].into()).expect("the queue exists");
-    // Through the queue, from a topic.
+    // By the failure queue, from a topic.
     deny(chain, "topic-to-queue", 1..=3);
     let notification =
         json!({ "Type": "Notification", "MessageId": "n", "TopicArn": "t", "Message": record("topic-to-queue") });
     chain.emulator.send_message(FAILURES, notification.to_string(), [].into()).expect("the queue exists");
-    // The dispatcher's own destination: about a task that can have no next attempt, and one that couldn't be started.
-    chain.fail("used-up", r#"{"ends":"1 1 1 0"}"#, KILLED);
-    chain.fail("never", r#"{"ends":"2 0"}"#, KILLED);
+    // By the dispatcher: for a task without a next attempt, and for one that can't be started.
+    chain.send_failure("used-up", r#"{"ends":"1 1 1 0"}"#, KILLED);
+    chain.send_failure("never", r#"{"ends":"2 0"}"#, KILLED);
     deny(chain, "not-started", 2..=4);
-    chain.fail("not-started", r#"{"ends":"1 0"}"#, KILLED);
-    // The same about what it was invoked with by Lambda itself, and by a topic in both shapes.
+    chain.send_failure("not-started", r#"{"ends":"1 0"}"#, KILLED);
+    // By the dispatcher's own destination: for direct invocations by Lambda, and by a topic in both shapes.
     deny(chain, "invoked", 1..=3);
     let sns = |request: &str, attributes: serde_json::Value, message: &str| {
         deny(chain, request, 1..=3);
@@ -51,8 +53,8 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
     ] {
         chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
     }
-    chain.map();
-    chain.quiet().await;
+    chain.map_failure_queue();
+    chain.wait_until_idle().await;
     vec![
         ("dead-letter-config", r#"{"ends":"0"}"#),
         ("destination", r#""requestPayload":{"ends":"0"}"#),
@@ -67,29 +69,39 @@ async fn give_up(chain: &Chain) -> Vec<(&'static str, &'static str)> {
 }
 
 #[tokio::test]
-async fn whatever_lies_there_runs_again_when_it_is_redriven() {
-    let options = EmulatorOptions { run_task_rate: None, ..Setup::of("killed").options };
-    let chain = Setup { task: Some(ENDS), options, receives: 3, ..Setup::of("killed") }.start_unmapped().await;
+async fn every_shape_of_dead_letter_runs_again_when_redriven() {
+    let options = EmulatorOptions { run_task_rate: None, ..ChainSetup::new("killed").options };
+    let chain = ChainSetup { task: Some(SCRIPTED_TASK), options, receives: 3, ..ChainSetup::new("killed") }
+        .start_unmapped()
+        .await;
     let rows = give_up(&chain).await;
     for (request, shape) in &rows {
-        assert!(chain.is_dead(request) && !chain.is_done(request), "{request}\n{}", chain.story_of(request));
-        let lies = chain.given_up(request).await;
+        assert!(
+            chain.is_dead_letter(request) && !chain.is_done(request),
+            "{request}\n{}",
+            chain.journal_text_of(request)
+        );
+        let lies = chain.wait_for_dead_letter(request).await;
         assert!(lies.contains(shape), "{request} has the shape of {shape}: {lies}");
     }
     assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), rows.len());
-    let before: Vec<_> = rows.iter().map(|(request, _)| chain.tasks(request)).collect();
+    let before: Vec<_> = rows.iter().map(|(request, _)| chain.task_count(request)).collect();
     chain.emulator.advance(Duration::from_mins(2));
     chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
-    chain.quiet().await;
+    chain.wait_until_idle().await;
     for ((request, _), before) in rows.iter().zip(before) {
-        assert_eq!(chain.tasks(request), before + 1, "{request}\n{}", chain.story_of(request));
-        assert!(chain.is_done(request) && !chain.is_dead(request), "{request}\n{}", chain.story_of(request));
+        assert_eq!(chain.task_count(request), before + 1, "{request}\n{}", chain.journal_text_of(request));
+        assert!(
+            chain.is_done(request) && !chain.is_dead_letter(request),
+            "{request}\n{}",
+            chain.journal_text_of(request)
+        );
     }
 }
 
 #[tokio::test]
-async fn tasks_of_others_are_none_of_the_dispatchers_business() {
-    let chain = Setup { task: Some(ENDS), ..Setup::of("killed") }.start().await;
+async fn tasks_of_other_families_are_ignored() {
+    let chain = ChainSetup { task: Some(SCRIPTED_TASK), ..ChainSetup::new("killed") }.start().await;
     let context = |function: &str| {
         json!({ "awsRequestId": "r-1", "functionName": function, "functionVersion": "1",
         "invokedFunctionArn": "", "memoryLimitInMB": "128", "logGroupName": "", "logStreamName": "" })
@@ -120,17 +132,17 @@ async fn tasks_of_others_are_none_of_the_dispatchers_business() {
         ("a container that was told nothing", stopped("web", nothing_told)),
     ] {
         chain.emulator.invoke("killedDlq", event).await.expect("the dispatcher is deployed");
-        chain.quiet().await;
-        assert!(chain.calls("RunTask").is_empty(), "{what}\n{}", chain.story());
-        assert!(chain.emulator.messages(DEAD_LETTERS).is_empty(), "{what}\n{}", chain.story());
+        chain.wait_until_idle().await;
+        assert!(chain.calls("RunTask").is_empty(), "{what}\n{}", chain.journal_text());
+        assert!(chain.emulator.messages(DEAD_LETTERS).is_empty(), "{what}\n{}", chain.journal_text());
     }
-    // An order of our family that names another function is refused, and rests as it came.
+    // An order of the own task family that names another function is rejected, and kept unchanged.
     chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "other"))).await.expect("deployed");
-    chain.quiet().await;
-    assert!(chain.calls("RunTask").is_empty(), "{}", chain.story());
-    assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), 1, "{}", chain.story());
-    // The same event about a task of ours is followed by the next attempt.
+    chain.wait_until_idle().await;
+    assert!(chain.calls("RunTask").is_empty(), "{}", chain.journal_text());
+    assert_eq!(chain.emulator.messages(DEAD_LETTERS).len(), 1, "{}", chain.journal_text());
+    // The same event about a task of the own function is followed by the next attempt.
     chain.emulator.invoke("killedDlq", stopped("runner", order("runner", "killed"))).await.expect("deployed");
-    chain.quiet().await;
-    assert_eq!(chain.tasks("r-1"), 1, "{}", chain.story());
+    chain.wait_until_idle().await;
+    assert_eq!(chain.task_count("r-1"), 1, "{}", chain.journal_text());
 }

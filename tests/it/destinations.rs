@@ -1,4 +1,4 @@
-//! What becomes of a result: the same record from Fargate as from Lambda, at each kind of destination.
+//! Results: the same record from Fargate as from Lambda, at each kind of destination.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{
     binaries::package,
-    chain::{BUCKET, Chain, Fate, Setup},
+    chain::{BUCKET, Chain, ChainSetup, EventOutcome},
 };
 
 const RESULTS: &str = "results";
-/// The function that is a destination.
+/// The destination function.
 const AFTER: &str = "after";
 
 /// One destination of each kind, by its ARN.
@@ -35,10 +35,10 @@ fn on_success(kind: &str) -> fn(&mut Function) {
     }
 }
 
-/// A chain whose primary has a destination of this kind; its tasks know the event bucket.
+/// A chain whose primary has a destination of this kind, and whose tasks may use the event bucket.
 async fn chain(kind: &str) -> Chain {
     let runner = BTreeMap::from([("IMMORTAL_EVENT_BUCKET".to_owned(), BUCKET.to_owned())]);
-    let chain = Setup { function: on_success(kind), runner, ..Setup::of("killed") }.start().await;
+    let chain = ChainSetup { function: on_success(kind), runner, ..ChainSetup::new("killed") }.start().await;
     chain.emulator.create_queue(Queue::new(RESULTS));
     chain.emulator.create_topic(RESULTS);
     chain.emulator.create_event_bus(RESULTS);
@@ -46,11 +46,11 @@ async fn chain(kind: &str) -> Chain {
     chain
 }
 
-/// The records that arrived so far, whichever the kind, and what EventBridge has around them.
+/// The records delivered so far to any destination; those on the bus as whole events.
 fn delivered(chain: &Chain) -> Vec<Value> {
     let json = |text: String| serde_json::from_str::<Value>(&text).expect("a record is JSON");
     let mut records: Vec<_> = chain.emulator.messages(RESULTS).into_iter().map(|message| json(message.body)).collect();
-    records.extend(chain.emulator.published(destinations()[1].1).into_iter().map(json));
+    records.extend(chain.emulator.published_messages(destinations()[1].1).into_iter().map(json));
     records.extend(chain.emulator.bus_events(destinations()[2].1));
     records.extend(chain.emulator.journal().into_iter().filter_map(|entry| match (entry.source, entry.kind) {
         (EntrySource::Lambda { function, .. }, EntryKind::Answered { body }) if function == AFTER => {
@@ -62,8 +62,8 @@ fn delivered(chain: &Chain) -> Vec<Value> {
     records
 }
 
-/// A record without times and counts, and without what the fixture says of its attempt.
-fn lasting(mut record: Value) -> Value {
+/// A record without times, counts and the attempt in the fixture's response.
+fn comparable(mut record: Value) -> Value {
     record["timestamp"] = Value::Null;
     record["requestContext"]["requestId"] = Value::Null;
     record["requestContext"]["approximateInvokeCount"] = Value::Null;
@@ -77,13 +77,13 @@ async fn lambda_and_fargate_send_the_same_record_to_each_kind_of_destination() {
     for (kind, arn) in destinations() {
         let chain = chain(kind).await;
         let in_lambda = chain.invoke(r#"{"lambda":"succeed", "n":1e2}"#).await;
-        assert!(matches!(chain.fate(&in_lambda).await, Fate::Lambda(_)));
-        chain.quiet().await;
+        assert!(matches!(chain.wait_for_outcome(&in_lambda).await, EventOutcome::Lambda(_)));
+        chain.wait_until_idle().await;
         let on_fargate = chain.invoke(r#"{"lambda":"fail", "n":1e2}"#).await;
-        assert!(matches!(chain.fate(&on_fargate).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
+        assert!(matches!(chain.wait_for_outcome(&on_fargate).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+        chain.wait_until_idle().await;
         let records = delivered(&chain);
-        let [first, second] = &records[..] else { panic!("{kind}: {records:?} {}", chain.story()) };
+        let [first, second] = &records[..] else { panic!("{kind}: {records:?} {}", chain.journal_text()) };
         let (first, second) = if kind == "bus" {
             assert_eq!((&second["source"], &second["detail-type"]), (&first["source"], &first["detail-type"]));
             assert_eq!(second["resources"], first["resources"]);
@@ -92,7 +92,7 @@ async fn lambda_and_fargate_send_the_same_record_to_each_kind_of_destination() {
             (first, second)
         };
         println!("{kind}, from Lambda:  {first}\n{kind}, from Fargate: {second}");
-        assert_eq!(lasting(first.clone()), lasting(second.clone()), "{kind}");
+        assert_eq!(comparable(first.clone()), comparable(second.clone()), "{kind}");
         assert_eq!(second["requestContext"]["requestId"], json!(on_fargate));
         assert_eq!(second["requestContext"]["approximateInvokeCount"], 2);
         assert_eq!(second["responsePayload"]["attempt"], 1);
@@ -102,7 +102,7 @@ async fn lambda_and_fargate_send_the_same_record_to_each_kind_of_destination() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_goes_without_its_event_and_then_as_an_address() {
+async fn a_result_too_large_is_sent_without_its_event_or_as_an_object_key() {
     let large = format!(r#"{{"lambda":"fail","text":"{}"}}"#, "x".repeat(600_000));
     let table = [
         ("queue", large.clone(), false),
@@ -114,8 +114,12 @@ async fn what_is_too_large_goes_without_its_event_and_then_as_an_address() {
     for (kind, event, is_address) in table {
         let chain = chain(kind).await;
         let request = chain.invoke(&event).await;
-        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story_of(&request));
-        chain.quiet().await;
+        assert!(
+            matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)),
+            "{}",
+            chain.journal_text_of(&request)
+        );
+        chain.wait_until_idle().await;
         let records = delivered(&chain);
         let [record] = &records[..] else { panic!("{kind}: {} records", records.len()) };
         let record = if kind == "bus" { &record["detail"] } else { record };
@@ -135,7 +139,7 @@ async fn what_is_too_large_goes_without_its_event_and_then_as_an_address() {
 }
 
 #[tokio::test]
-async fn a_destination_that_fails_for_a_while_gets_it_all_the_same() {
+async fn a_destination_that_fails_temporarily_still_gets_the_result() {
     let table = [
         ("queue", "SendMessage"),
         ("queue", "GetFunctionEventInvokeConfig"),
@@ -148,23 +152,23 @@ async fn a_destination_that_fails_for_a_while_gets_it_all_the_same() {
             let chain = chain(kind).await;
             chain.emulator.inject(Fault { operation, kind: fault.clone(), calls: FaultedCalls::Nth(1) });
             let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-            assert!(matches!(chain.fate(&request).await, Fate::Task(_)));
-            chain.quiet().await;
-            assert_eq!(delivered(&chain).len(), 1, "{operation} {fault:?}: {}", chain.story());
+            assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)));
+            chain.wait_until_idle().await;
+            assert_eq!(delivered(&chain).len(), 1, "{operation} {fault:?}: {}", chain.journal_text());
         }
     }
 }
 
 #[tokio::test]
-async fn what_no_destination_takes_is_kept_and_the_job_is_done() {
+async fn a_result_that_no_destination_accepts_is_kept_and_the_job_is_done() {
     let table = [("queue", "SendMessage"), ("topic", "Publish"), ("bus", "PutEvents"), ("function", "Invoke")];
     for (kind, operation) in table {
         let chain = chain(kind).await;
         chain.emulator.inject(Fault { operation, kind: FaultKind::AccessDenied, calls: FaultedCalls::All });
         let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
-        assert_eq!((chain.tasks(&request), delivered(&chain).len()), (1, 0));
+        assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+        chain.wait_until_idle().await;
+        assert_eq!((chain.task_count(&request), delivered(&chain).len()), (1, 0));
         let kept = chain.emulator.object(BUCKET, &format!("immortal/killed/{request}/result")).expect("it is kept");
         let kept: Value = serde_json::from_slice(&kept).expect("JSON");
         assert_eq!(kept["requestContext"]["requestId"], json!(request));
@@ -178,12 +182,12 @@ async fn what_no_destination_takes_is_kept_and_the_job_is_done() {
 }
 
 #[tokio::test]
-async fn who_may_not_ask_for_the_destination_is_told_so() {
+async fn a_missing_permission_to_read_the_destination_is_reported() {
     let chain = chain("queue").await;
     let operation = "GetFunctionEventInvokeConfig";
     chain.emulator.inject(Fault { operation, kind: FaultKind::AccessDenied, calls: FaultedCalls::All });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
+    assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
     let logs = chain.logs(&request).join("\n");
     assert!(logs.contains("allow the task role lambda:GetFunctionEventInvokeConfig"), "{logs}");
     assert!(logs.contains(&format!("the result of request {request} can't be delivered")), "{logs}");
@@ -191,13 +195,13 @@ async fn who_may_not_ask_for_the_destination_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_same() {
+async fn a_job_is_done_even_if_its_task_stops_before_the_result_is_delivered() {
     let runner = BTreeMap::from([("IMMORTAL_STOP_TIMEOUT".to_owned(), "2".to_owned())]);
-    let chain = Setup { function: on_success("queue"), runner, ..Setup::of("killed") }.start().await;
+    let chain = ChainSetup { function: on_success("queue"), runner, ..ChainSetup::new("killed") }.start().await;
     chain.emulator.create_queue(Queue::new(RESULTS));
     chain.emulator.inject(Fault { operation: "SendMessage", kind: FaultKind::Throttle, calls: FaultedCalls::All });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    let task = chain.emulator.until(|entry| match (&entry.source, &entry.kind) {
+    let task = chain.emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
         (EntrySource::Task { arn, .. }, EntryKind::Log { line, .. }) => {
             line.contains("SendMessage of SQS with the result").then(|| arn.clone())
         }
@@ -205,34 +209,34 @@ async fn a_job_whose_result_is_late_when_its_task_is_stopped_is_done_all_the_sam
     });
     let task = task.await;
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
-    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
-    assert_eq!(chain.tasks(&request), 1, "{}", chain.story());
+    assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    chain.wait_until_idle().await;
+    assert_eq!(chain.task_count(&request), 1, "{}", chain.journal_text());
     let logs = chain.logs(&request).join("\n");
     assert!(logs.contains(&format!("the result of request {request} is not delivered")), "{logs}");
 }
 
-/// At least once: nobody learns that the record was sent, so the next attempt sends its own.
+/// Delivery is at least once: the killed attempt can't report that it sent the record, so the next one sends its own.
 #[tokio::test]
-async fn a_runner_that_is_killed_between_sending_and_its_end_sends_again() {
+async fn a_result_is_sent_again_if_the_runner_is_killed_after_sending_it() {
     let chain = chain("queue").await;
-    let late = FaultKind::Late(Duration::from_hours(1));
+    let late = FaultKind::Delayed(Duration::from_hours(1));
     chain.emulator.inject(Fault { operation: "SendMessage", kind: late, calls: FaultedCalls::Nth(1) });
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    let task = chain.at_work(&request, 1).await;
+    let task = chain.wait_until_handling(&request, 1).await;
     let queued = |entry: &JournalEntry| {
         let source = EntrySource::Queue { name: RESULTS.to_owned() };
         (entry.source == source && matches!(entry.kind, EntryKind::Queued { .. })).then_some(())
     };
-    chain.emulator.until(queued).await;
-    // The runner waits for SQS's answer for longer than the emulator's two minutes take.
+    chain.emulator.wait_for(queued).await;
+    // The runner still waits for the response of SQS when the emulator's two (scaled) minutes have passed.
     chain.emulator.interrupt(&task, StopCode::SpotInterruption).expect("it runs");
-    let Fate::Task(second) = chain.fate(&request).await else { panic!("{}", chain.story()) };
-    assert_ne!(second, task, "{}", chain.story());
-    chain.quiet().await;
+    let EventOutcome::Task(second) = chain.wait_for_outcome(&request).await else { panic!("{}", chain.journal_text()) };
+    assert_ne!(second, task, "{}", chain.journal_text());
+    chain.wait_until_idle().await;
     let records = delivered(&chain);
     let attempts: Vec<_> = records.iter().map(|record| &record["responsePayload"]["attempt"]).collect();
-    assert_eq!(attempts, [1, 2], "{}", chain.story());
+    assert_eq!(attempts, [1, 2], "{}", chain.journal_text());
     assert!(records.iter().all(|record| record["requestContext"]["requestId"] == request.as_str()));
 }
 
@@ -240,51 +244,52 @@ async fn a_runner_that_is_killed_between_sending_and_its_end_sends_again() {
 async fn the_task_may_name_another_destination_or_none() {
     for (named, expected) in [("none", 0), ("arn:aws:sns:eu-central-1:123456789012:results", 1)] {
         let runner = BTreeMap::from([("IMMORTAL_ON_SUCCESS".to_owned(), named.to_owned())]);
-        let chain = Setup { function: on_success("queue"), runner, ..Setup::of("killed") }.start().await;
+        let chain = ChainSetup { function: on_success("queue"), runner, ..ChainSetup::new("killed") }.start().await;
         chain.emulator.create_queue(Queue::new(RESULTS));
         chain.emulator.create_topic(RESULTS);
         let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-        assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-        chain.quiet().await;
+        assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+        chain.wait_until_idle().await;
         assert_eq!(chain.emulator.messages(RESULTS).len(), 0, "{named}");
-        assert_eq!(chain.emulator.published(destinations()[1].1).len(), expected, "{named}");
+        assert_eq!(chain.emulator.published_messages(destinations()[1].1).len(), expected, "{named}");
     }
 }
 
 #[tokio::test]
-async fn a_queues_function_has_no_destination_of_its_own() {
-    let setup = Setup { function: on_success("topic"), source_queue: true, ..Setup::of("queue_worker") };
+async fn a_function_of_a_queue_has_no_destination() {
+    let setup = ChainSetup { function: on_success("topic"), source_queue: true, ..ChainSetup::new("queue_worker") };
     let chain = setup.start().await;
     chain.emulator.create_topic(RESULTS);
     let id = chain.send(r#"{"lambda":"fail"}"#, &[]);
-    chain.map_source(1);
-    assert!(matches!(chain.fate(&id).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
-    assert_eq!(chain.emulator.published(destinations()[1].1).len(), 0);
+    chain.map_source_queue(1);
+    assert!(matches!(chain.wait_for_outcome(&id).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    chain.wait_until_idle().await;
+    assert_eq!(chain.emulator.published_messages(destinations()[1].1).len(), 0);
     assert!(chain.calls("GetFunctionEventInvokeConfig").is_empty());
 }
 
-/// It may be no JSON at all, and longer than what is held of it.
+/// A streamed response may not be valid JSON, and may be longer than what is kept of it.
 #[tokio::test]
-async fn a_streamed_response_is_a_text_in_the_record_or_null_where_it_is_too_long() {
+async fn a_streamed_response_is_a_string_in_the_record_or_null_if_too_long() {
     let runner = BTreeMap::from([("IMMORTAL_EVENT_BUCKET".to_owned(), BUCKET.to_owned())]);
-    let setup = Setup { function: on_success("queue"), roles: Some("killed"), runner, ..Setup::of("streamed") };
+    let setup =
+        ChainSetup { function: on_success("queue"), roles: Some("killed"), runner, ..ChainSetup::new("streamed") };
     let chain = setup.start().await;
     chain.emulator.create_queue(Queue::new(RESULTS));
     let killed = "Immortal.HandedOver: before the deadline";
-    chain.fail("r-text", r#"{"megabytes":1,"breaks_off":false}"#, killed);
-    assert!(matches!(chain.fate("r-text").await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.send_failure("r-text", r#"{"megabytes":1,"breaks_off":false}"#, killed);
+    assert!(matches!(chain.wait_for_outcome("r-text").await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    chain.wait_until_idle().await;
     assert_eq!(delivered(&chain)[0]["immortal"]["recordObject"], "s3://events/immortal/streamed/r-text/result");
     let whole = chain.emulator.object(BUCKET, "immortal/streamed/r-text/result").expect("the whole record");
     let whole: Value = serde_json::from_slice(&whole).expect("JSON");
-    // A stream of `lambda_runtime` begins with what it says of its status and headers.
+    // A stream of `lambda_runtime` begins with a prelude of status and headers.
     let text = whole["responsePayload"].as_str().expect("a text");
     assert!(text.len() > 1024 * 1024 && text.ends_with("xxx"), "{}", text.len());
 
-    chain.fail("r-long", r#"{"megabytes":7,"breaks_off":false}"#, killed);
-    assert!(matches!(chain.fate("r-long").await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
+    chain.send_failure("r-long", r#"{"megabytes":7,"breaks_off":false}"#, killed);
+    assert!(matches!(chain.wait_for_outcome("r-long").await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    chain.wait_until_idle().await;
     let record = &delivered(&chain)[1];
     assert_eq!((&record["requestContext"]["requestId"], &record["responsePayload"]), (&json!("r-long"), &Value::Null));
     let logs = chain.logs("r-long").join("\n");

@@ -1,34 +1,34 @@
-//! What the dispatcher makes of a failure when AWS fails too. The task itself is `true`: it is not what is tested.
+//! The dispatcher when AWS calls fail. The task is `true`, because these tests are not about tasks.
 
 use std::time::Duration;
 
 use immortal_emulator::{EmulatorOptions, EntryKind, Fault, FaultKind, FaultedCalls};
 
-use crate::chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Setup};
+use crate::chain::{BUCKET, Chain, ChainSetup, DEAD_LETTERS, FAILURES};
 
-fn setup() -> Setup {
+fn setup() -> ChainSetup {
     let options = EmulatorOptions { time_scale: 0.01, run_task_rate: None, ..EmulatorOptions::default() };
-    Setup { task: Some(&["true"]), options, receives: 3, ..Setup::of("killed") }
+    ChainSetup { task: Some(&["true"]), options, receives: 3, ..ChainSetup::new("killed") }
 }
 
 fn fault(kind: FaultKind, calls: FaultedCalls) -> Fault {
     Fault { operation: "RunTask", kind, calls }
 }
 
-/// Fails one event with this fault in the way, and returns the chain, whether the message is done, and its request.
+/// Sends one failure with this fault in place, and returns the chain and whether the message was deleted.
 async fn one_failure(kind: FaultKind, calls: FaultedCalls) -> (Chain, bool) {
     let chain = setup().start_unmapped().await;
     chain.emulator.inject(fault(kind, calls));
-    let message = chain.fail(REQUEST, "{}", "Task timed out after 3.00 seconds");
-    chain.map();
-    let done = chain.settled(&message).await;
+    let message = chain.send_failure(REQUEST, "{}", "Task timed out after 3.00 seconds");
+    chain.map_failure_queue();
+    let done = chain.wait_until_settled(&message).await;
     (chain, done)
 }
 
 const REQUEST: &str = "5e0b7e6c-5a3c-4f0e-8d0e-1f2a3b4c5d6e";
 
 #[tokio::test]
-async fn what_passes_is_retried_until_there_is_one_task() {
+async fn transient_errors_are_retried_until_one_task_is_started() {
     let passing = [
         FaultKind::Throttle,
         FaultKind::Status(500),
@@ -44,14 +44,14 @@ async fn what_passes_is_retried_until_there_is_one_task() {
     for kind in passing {
         let (chain, done) = one_failure(kind.clone(), FaultedCalls::Next(2)).await;
         assert!(done, "{kind:?}");
-        assert_eq!(chain.after_tasks(REQUEST, 1).await, 1, "{kind:?}\n{}", chain.story());
+        assert_eq!(chain.wait_for_stopped_tasks(REQUEST, 1).await, 1, "{kind:?}\n{}", chain.journal_text());
         assert_eq!(chain.calls("RunTask").len(), 3, "{kind:?}: two failed calls and the one that counts");
         chain.emulator.shutdown().await;
     }
 }
 
 #[tokio::test]
-async fn what_a_person_must_mend_goes_back_at_once_and_says_so() {
+async fn permanent_errors_return_the_record_at_once_and_say_what_to_fix() {
     let lasting = [
         (FaultKind::AccessDenied, "ecs:RunTask"),
         (FaultKind::Failures("MISSING"), "MISSING"),
@@ -64,13 +64,13 @@ async fn what_a_person_must_mend_goes_back_at_once_and_says_so() {
             "subnet-0a is gone",
         ),
     ];
-    for (kind, said) in lasting {
+    for (kind, expected) in lasting {
         let (chain, done) = one_failure(kind.clone(), FaultedCalls::All).await;
         assert!(!done, "{kind:?}");
-        assert_eq!(chain.tasks(REQUEST), 0, "{kind:?}");
+        assert_eq!(chain.task_count(REQUEST), 0, "{kind:?}");
         assert_eq!(chain.calls("RunTask").len(), 3, "{kind:?}: one call each time it is received");
-        let story = chain.story();
-        assert!(story.contains(said), "{kind:?} says {said}:\n{story}");
+        let story = chain.journal_text();
+        assert!(story.contains(expected), "{kind:?} says {expected}:\n{story}");
         let lies = chain.emulator.messages(DEAD_LETTERS);
         assert_eq!(lies.len(), 1, "{kind:?}");
         assert_eq!(lies[0].body, "{}");
@@ -81,78 +81,78 @@ async fn what_a_person_must_mend_goes_back_at_once_and_says_so() {
 #[tokio::test]
 async fn a_conflict_that_names_a_task_means_it_was_started() {
     let chain = setup().start_unmapped().await;
-    // One request id with two events is two requests with one token.
-    let messages = [chain.fail(REQUEST, r#"{"n":1}"#, ""), chain.fail(REQUEST, r#"{"n":2}"#, "")];
-    chain.map();
+    // One request id with two events means two requests with one client token.
+    let messages = [chain.send_failure(REQUEST, r#"{"n":1}"#, ""), chain.send_failure(REQUEST, r#"{"n":2}"#, "")];
+    chain.map_failure_queue();
     for message in &messages {
-        assert!(chain.settled(message).await, "{}", chain.story());
+        assert!(chain.wait_until_settled(message).await, "{}", chain.journal_text());
     }
-    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
-    assert!(chain.story().contains("ConflictException"), "{}", chain.story());
+    assert_eq!(chain.wait_for_stopped_tasks(REQUEST, 1).await, 1);
+    assert!(chain.journal_text().contains("ConflictException"), "{}", chain.journal_text());
 }
 
 #[tokio::test]
-async fn a_poison_record_stands_alone_in_its_batch() {
+async fn an_invalid_record_does_not_affect_its_batch() {
     let chain = setup().start_unmapped().await;
     let poison = chain.emulator.send_message(FAILURES, "no failure", [].into()).expect("the queue exists");
     let sound: Vec<_> = (0..9)
         .map(|number| {
             let request = format!("request-{number}");
-            let message = chain.fail(&request, "{}", "");
+            let message = chain.send_failure(&request, "{}", "");
             (request, message)
         })
         .collect();
-    chain.map();
+    chain.map_failure_queue();
     for (request, message) in &sound {
-        assert!(chain.settled(message).await, "{request}");
-        assert_eq!(chain.after_tasks(request, 1).await, 1);
+        assert!(chain.wait_until_settled(message).await, "{request}");
+        assert_eq!(chain.wait_for_stopped_tasks(request, 1).await, 1);
     }
-    assert!(chain.settled(&poison).await, "it is done with the record once it is a dead letter");
+    assert!(chain.wait_until_settled(&poison).await, "it is done with the record once it is a dead letter");
     let letters = chain.emulator.messages(DEAD_LETTERS);
     assert_eq!((letters.len(), letters[0].body.as_str()), (1, "no failure"));
     assert!(letters[0].attributes.contains_key("ImmortalReason"), "it says why");
 }
 
 #[tokio::test]
-async fn one_failure_is_one_task_however_often_it_is_delivered() {
+async fn a_failure_delivered_again_starts_no_other_task() {
     let chain = setup().start_unmapped().await;
-    let messages: Vec<_> = (0..4).map(|_| chain.fail(REQUEST, r#"{"n":1}"#, "")).collect();
-    chain.map();
+    let messages: Vec<_> = (0..4).map(|_| chain.send_failure(REQUEST, r#"{"n":1}"#, "")).collect();
+    chain.map_failure_queue();
     for message in &messages {
-        assert!(chain.settled(message).await);
+        assert!(chain.wait_until_settled(message).await);
     }
-    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1, "{}", chain.story());
-    // Later, but within the minute in which the older task needs no look-up.
-    let late = chain.fail(REQUEST, r#"{"n":1}"#, "");
-    assert!(chain.settled(&late).await);
-    assert_eq!(chain.tasks(REQUEST), 1);
+    assert_eq!(chain.wait_for_stopped_tasks(REQUEST, 1).await, 1, "{}", chain.journal_text());
+    // Within the minute after the start in which `ListTasks` is not called.
+    let late = chain.send_failure(REQUEST, r#"{"n":1}"#, "");
+    assert!(chain.wait_until_settled(&late).await);
+    assert_eq!(chain.task_count(REQUEST), 1);
 }
 
 #[tokio::test]
-async fn a_conflict_means_started_whatever_became_of_the_task() {
+async fn a_conflict_means_started_even_if_the_task_has_failed() {
     let gone = "arn:aws:ecs:eu-central-1:123456789012:task/default/0123456789abcdef0123456789abcdef";
     let (chain, done) = one_failure(FaultKind::Conflict(vec![gone.into()]), FaultedCalls::Next(1)).await;
-    assert!(done, "{}", chain.story());
-    assert_eq!(chain.tasks(REQUEST), 0, "what follows is its own stop event's business\n{}", chain.story());
+    assert!(done, "{}", chain.journal_text());
+    assert_eq!(chain.task_count(REQUEST), 0, "what follows is its own stop event's business\n{}", chain.journal_text());
 }
 
 #[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_call() {
     let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault(FaultKind::Late(Duration::from_millis(300)), FaultedCalls::All));
-    let messages: Vec<_> = (0..10).map(|number| chain.fail(&format!("request-{number}"), "{}", "")).collect();
-    chain.map();
+    chain.emulator.inject(fault(FaultKind::Delayed(Duration::from_millis(300)), FaultedCalls::All));
+    let messages: Vec<_> = (0..10).map(|number| chain.send_failure(&format!("request-{number}"), "{}", "")).collect();
+    chain.map_failure_queue();
     for message in &messages {
-        assert!(chain.settled(message).await);
+        assert!(chain.wait_until_settled(message).await);
     }
     let most = chain.calls("RunTask").iter().map(|(_, overlapping)| *overlapping).max();
     assert_eq!(most, Some(10), "all ten calls were under way at once");
 }
 
-/// A task that says where its event lies, and fails: the dead letter names the object, so it stays.
+/// A task that prints the location of its event, and fails. The dead letter names the object, so it is not deleted.
 const SAYS_WHERE: &[&str] = &["/bin/sh", "-c", r#"echo "$IMMORTAL_EVENT_S3"; exit 1"#];
 
-/// Noise doesn't compress: the characters of a seeded generator.
+/// Incompressible text from a seeded generator.
 fn noise(seed: u64) -> String {
     let mut random = fastrand::Rng::with_seed(seed);
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(200_000).collect();
@@ -160,14 +160,14 @@ fn noise(seed: u64) -> String {
 }
 
 #[tokio::test]
-async fn too_large_to_inline_it_goes_through_the_bucket_untouched_by_another_of_its_request_id() {
-    let chain = Setup { task: Some(SAYS_WHERE), ..setup() }.start().await;
+async fn a_large_event_is_stored_in_the_bucket_apart_from_another_with_its_request_id() {
+    let chain = ChainSetup { task: Some(SAYS_WHERE), ..setup() }.start().await;
     let (event, other) = (noise(7), noise(8));
     for event in [&event, &other] {
-        let message = chain.fail(REQUEST, event, "");
-        assert!(chain.settled(&message).await, "{}", chain.story());
+        let message = chain.send_failure(REQUEST, event, "");
+        assert!(chain.wait_until_settled(&message).await, "{}", chain.journal_text());
     }
-    assert_eq!(chain.after_tasks(REQUEST, 3).await, 3, "{}", chain.story());
+    assert_eq!(chain.wait_for_stopped_tasks(REQUEST, 3).await, 3, "{}", chain.journal_text());
     let places = chain.logs(REQUEST);
     assert_eq!(places, vec![places[0].clone(); 3], "each attempt reads the same object");
     let key = places[0].strip_prefix(&format!("s3://{BUCKET}/")).expect("in the bucket");
@@ -176,7 +176,7 @@ async fn too_large_to_inline_it_goes_through_the_bucket_untouched_by_another_of_
 }
 
 #[tokio::test]
-async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_task_or_is_back() {
+async fn with_a_fifth_of_all_calls_failing_each_event_has_one_task_or_is_returned() {
     let chain = setup().start_unmapped().await;
     let each = 0.2 / 8.0;
     let failing = [
@@ -190,27 +190,27 @@ async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_tas
         FaultKind::AccessDenied,
     ];
     for kind in failing {
-        chain.emulator.inject(fault(kind, FaultedCalls::Share(each)));
+        chain.emulator.inject(fault(kind, FaultedCalls::Probability(each)));
     }
     let messages: Vec<_> = (0..1000)
         .map(|number| {
             let request = format!("request-{number}");
-            let message = chain.fail(&request, &format!(r#"{{"n":{number}}}"#), "");
+            let message = chain.send_failure(&request, &format!(r#"{{"n":{number}}}"#), "");
             (request, message)
         })
         .collect();
-    chain.map();
+    chain.map_failure_queue();
     let mut done = Vec::new();
     for (request, message) in &messages {
-        let settled = chain.settled(message).await;
+        let settled = chain.wait_until_settled(message).await;
         if settled {
-            chain.after_tasks(request, 1).await;
+            chain.wait_for_stopped_tasks(request, 1).await;
         }
         done.push(settled);
     }
     let tasks = chain.tasks_by_request();
     for ((request, _), done) in messages.iter().zip(done) {
-        // A call may take effect and look as if it hadn't; then the record is back, and its task runs all the same.
+        // A call may take effect and appear to have failed: then the record is returned although its task runs.
         let tasks = tasks.get(request).copied().unwrap_or(0);
         assert!(tasks == 1 || (tasks == 0 && !done), "{request}: {tasks} tasks, done: {done}");
     }
@@ -219,12 +219,12 @@ async fn of_a_thousand_events_with_a_fifth_of_the_calls_failing_each_has_one_tas
 }
 
 #[tokio::test]
-async fn no_log_holds_the_event_however_much_is_logged() {
+async fn no_log_contains_the_event_at_any_log_level() {
     let dispatcher = [("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned())].into();
-    let chain = Setup { dispatcher, ..setup() }.start().await;
-    let message = chain.fail(REQUEST, r#"{"mark":"known-to-the-caller-only"}"#, "");
-    assert!(chain.settled(&message).await, "{}", chain.story());
-    assert_eq!(chain.after_tasks(REQUEST, 1).await, 1);
+    let chain = ChainSetup { dispatcher, ..setup() }.start().await;
+    let message = chain.send_failure(REQUEST, r#"{"mark":"known-to-the-caller-only"}"#, "");
+    assert!(chain.wait_until_settled(&message).await, "{}", chain.journal_text());
+    assert_eq!(chain.wait_for_stopped_tasks(REQUEST, 1).await, 1);
     let entries = chain.emulator.journal();
     let lines = entries.iter().filter_map(|entry| match &entry.kind {
         EntryKind::Log { line, .. } => Some(line),

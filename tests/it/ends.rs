@@ -1,22 +1,22 @@
-//! The tables of what follows from an end: of an invocation in Lambda, and of a task.
+//! What follows the end of an invocation in Lambda, and the end of a task.
 
 use std::time::Duration;
 
 use immortal_emulator::{Fault, FaultKind, FaultedCalls, StopCode};
 use serde_json::json;
 
-use crate::chain::{DEAD_LETTERS, ENDS, Error, FAILURES, Setup};
+use crate::chain::{ChainSetup, DEAD_LETTERS, FAILURES, InvocationError, SCRIPTED_TASK};
 
-fn setup(primary: &'static str) -> Setup {
-    let setup = Setup::of(primary);
-    Setup {
-        task: Some(ENDS),
+fn setup(primary: &'static str) -> ChainSetup {
+    let setup = ChainSetup::new(primary);
+    ChainSetup {
+        task: Some(SCRIPTED_TASK),
         options: immortal_emulator::EmulatorOptions { run_task_rate: None, ..setup.options },
         ..setup
     }
 }
 
-/// What Lambda writes into a `DeadLetterConfig`, and whether Lambda ended that invocation.
+/// Error messages in messages of a `DeadLetterConfig`, and whether Lambda ended the invocation.
 const TEXTS: [(&str, bool); 14] = [
     ("Immortal.HandedOver: the deadline was near {\"awsRequestId\":\"cut", true),
     ("2026-01-01T00:00:00.000Z 1-2 Task timed out after 3.07 seconds", true),
@@ -34,8 +34,8 @@ const TEXTS: [(&str, bool); 14] = [
     ("the upstream's Task timed out after lunch", false),
 ];
 
-/// The same in a destination record: condition, error type and message where it ran.
-const RECORDS: [(&str, Option<Error<'_>>, bool); 15] = [
+/// The same for destination records: condition, and error type and message if the invocation ran.
+const RECORDS: [(&str, Option<InvocationError<'_>>, bool); 15] = [
     ("RetriesExhausted", Some((Some("Immortal.HandedOver"), "Immortal.HandedOver: x")), true),
     (
         "RetriesExhausted",
@@ -61,42 +61,47 @@ const RECORDS: [(&str, Option<Error<'_>>, bool); 15] = [
     ("RetriesExhausted", Some((Some("MyError"), "upstream: Task timed out after 3 seconds")), false),
 ];
 
-/// With `on = any` each way to end is followed by a task; with `on = killed` those that the handler itself chose aren't.
+/// With `on = any` a task follows every failure; with `on = killed` only those that the handler did not return itself.
 #[tokio::test]
-async fn how_an_invocation_ended_decides_whether_it_lives_on() {
+async fn the_end_of_an_invocation_decides_whether_a_task_is_started() {
     for (primary, on_any) in [("killed", true), ("killed_only", false)] {
         let chain = setup(primary).start_unmapped().await;
         let mut rows = Vec::new();
         for (number, (text, killed)) in TEXTS.into_iter().enumerate() {
             let request = format!("text-{number}");
-            chain.fail(&request, r#"{"ends":"0"}"#, text);
+            chain.send_failure(&request, r#"{"ends":"0"}"#, text);
             rows.push((request, text.to_owned(), killed));
         }
         for (number, (condition, error, killed)) in RECORDS.into_iter().enumerate() {
             let request = format!("record-{number}");
-            let record = chain.record(&request, r#"{"ends":"0"}"#, condition, error);
+            let record = chain.destination_record(&request, r#"{"ends":"0"}"#, condition, error);
             chain.emulator.send_message(FAILURES, record, [].into()).expect("the queue exists");
             rows.push((request, format!("{condition} {error:?}"), killed));
         }
-        chain.map();
-        chain.quiet().await;
+        chain.map_failure_queue();
+        chain.wait_until_idle().await;
         for (request, sign, killed) in rows {
             let lives_on = killed || on_any;
-            assert_eq!(chain.tasks(&request), usize::from(lives_on), "{primary}, {sign}\n{}", chain.story_of(&request));
-            assert_eq!(chain.is_dead(&request), !lives_on, "{primary}, {sign}");
+            assert_eq!(
+                chain.task_count(&request),
+                usize::from(lives_on),
+                "{primary}, {sign}\n{}",
+                chain.journal_text_of(&request)
+            );
+            assert_eq!(chain.is_dead_letter(&request), !lives_on, "{primary}, {sign}");
         }
         chain.emulator.shutdown().await;
     }
 }
 
-/// What a task's end is followed by.
+/// What follows the end of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// Nothing: it is done, or ended on purpose.
+enum FollowUp {
+    /// Nothing: the job is done, or was ended on purpose.
     Nothing,
-    /// More tasks, to the end of the list.
+    /// Further tasks, up to the end of the list.
     More,
-    /// The dead-letter queue; what is said there.
+    /// A dead letter that contains this text.
     GivenUp(&'static str),
 }
 
@@ -105,15 +110,16 @@ fn interrupt(stop_code: StopCode) -> FaultKind {
 }
 
 #[tokio::test]
-async fn how_a_task_ended_decides_what_follows() {
+async fn the_end_of_a_task_decides_what_follows() {
+    use FollowUp::{GivenUp, More, Nothing};
     use StopCode::{
         InfrastructureHealth, ServiceSchedulerInitiated, SpotInterruption, TerminationNotice, UserInitiated,
     };
-    use Then::{GivenUp, More, Nothing};
     let interrupted = |stop_code| Some(interrupt(stop_code));
     let failed_start = || Some(FaultKind::FailToStart("CannotPullContainerError: denied"));
-    // How its tasks end, what the platform does to the first so many, how many there are, and what follows the last.
-    let table: Vec<(&str, Option<FaultKind>, u32, usize, Then)> = vec![
+    // How the tasks end; what the platform does, and to how many of them; the number of tasks; what follows the last
+    // one.
+    let table: Vec<(&str, Option<FaultKind>, u32, usize, FollowUp)> = vec![
         ("0 9", None, 0, 1, Nothing),
         ("1 0", None, 0, 2, More),
         ("3 0", None, 0, 2, More),
@@ -135,7 +141,7 @@ async fn how_a_task_ended_decides_what_follows() {
         ("9 1 1 0", failed_start(), 1, 3, More),
         ("wait 0", Some(FaultKind::OutOfMemory { after: Duration::from_millis(100) }), 1, 2, More),
         ("wait 1 1 0", interrupted(ServiceSchedulerInitiated), 1, 4, More),
-        // Only success and what can't succeed go before an interruption, and a person is asked before all else.
+        // Success and permanent errors take precedence over an interruption; a stop by a person is never retried.
         ("stop0 9", interrupted(SpotInterruption), 1, 1, Nothing),
         ("stop1 1 1 0", interrupted(SpotInterruption), 1, 4, More),
         ("stop2 0", interrupted(SpotInterruption), 1, 1, GivenUp("exit code 2")),
@@ -159,47 +165,47 @@ async fn how_a_task_ended_decides_what_follows() {
             }
             None => {}
         }
-        chain.fail(&request, &json!({ "ends": ends.trim_end() }).to_string(), "");
+        chain.send_failure(&request, &json!({ "ends": ends.trim_end() }).to_string(), "");
     }
-    chain.map();
+    chain.map_failure_queue();
     for (request, stop_code) in ready_to_stop {
-        let task = chain.waiting(&request).await;
+        let task = chain.wait_for_waiting_task(&request).await;
         chain.emulator.interrupt(&task, stop_code).expect("it runs");
     }
-    chain.quiet().await;
-    for (number, (ends, kind, _, tasks, then)) in table.iter().enumerate() {
+    chain.wait_until_idle().await;
+    for (number, (ends, kind, _, tasks, follow_up)) in table.iter().enumerate() {
         let request = format!("row-{number}");
-        let row = || format!("{ends} {kind:?}:\n{}", chain.story_of(&request));
-        assert_eq!(chain.tasks(&request), *tasks, "{}", row());
+        let row = || format!("{ends} {kind:?}:\n{}", chain.journal_text_of(&request));
+        assert_eq!(chain.task_count(&request), *tasks, "{}", row());
         let done = chain.is_done(&request);
-        match then {
-            More => assert!(done && !chain.is_dead(&request), "{}", row()),
-            Nothing => assert!(!chain.is_dead(&request), "{}", row()),
+        match follow_up {
+            More => assert!(done && !chain.is_dead_letter(&request), "{}", row()),
+            Nothing => assert!(!chain.is_dead_letter(&request), "{}", row()),
             GivenUp(why) => {
                 assert!(!done, "{}", row());
-                let said = chain.given_up(&request).await;
+                let said = chain.wait_for_dead_letter(&request).await;
                 assert!(said.contains(why), "{why}: {said}");
             }
         }
     }
 }
 
-/// The wait is in the queue, and it grows: none after the first interruption, then five seconds.
+/// The record waits in the queue, longer each time: not after the first interruption, then five seconds.
 #[tokio::test]
-async fn after_a_second_failed_start_the_third_waits() {
+async fn after_a_second_failed_start_the_third_is_delayed() {
     let chain = setup("killed").start_unmapped().await;
     let requests: Vec<_> = (0..4).map(|number| format!("request-{number}")).collect();
     for request in &requests {
         let kind = FaultKind::FailToStart("CannotPullContainerError: failed to resolve reference");
         chain.emulator.inject_for(request, Fault { operation: "Task", kind, calls: FaultedCalls::Next(2) });
-        chain.fail(request, r#"{"ends":"9 9 0"}"#, "");
+        chain.send_failure(request, r#"{"ends":"9 9 0"}"#, "");
     }
-    chain.map();
-    chain.quiet().await;
+    chain.map_failure_queue();
+    chain.wait_until_idle().await;
     for request in &requests {
-        let [_, second, third] = chain.ends(request)[..] else { panic!("{}", chain.story_of(request)) };
+        let [_, second, third] = chain.stop_times(request)[..] else { panic!("{}", chain.journal_text_of(request)) };
         assert!(third.abs_diff(second) >= Duration::from_secs(5), "{second:?}, {third:?}");
     }
-    assert!(!chain.calls("ChangeMessageVisibility").is_empty(), "it waits in the queue:\n{}", chain.story());
+    assert!(!chain.calls("ChangeMessageVisibility").is_empty(), "it waits in the queue:\n{}", chain.journal_text());
     assert!(chain.emulator.messages(DEAD_LETTERS).is_empty());
 }

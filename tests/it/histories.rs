@@ -1,7 +1,7 @@
-//! Random histories: whatever AWS does to an event on its way, in the end it is done once, or in the dead-letter queue.
+//! Random histories: whatever faults an event meets, in the end it is handled once or in the dead-letter queue.
 //!
-//! A history is one event, and all that is to go wrong with it, made from its seed. Many run side by side on one chain,
-//! as they would; `HISTORY=17 cargo test --test it histories` runs the seventeenth alone.
+//! A history is one event and its faults, generated from a seed. Many run concurrently on one chain; `HISTORY=17 cargo
+//! test --test it histories` runs number 17 alone.
 
 mod plan;
 
@@ -9,35 +9,35 @@ use std::collections::HashSet;
 
 use immortal_emulator::{EmulatorOptions, EntryKind, EntrySource};
 
-use crate::chain::{Chain, DEAD_LETTERS, ENDS, FAILURES, Setup, is_about};
-use plan::History;
+use crate::chain::{Chain, ChainSetup, DEAD_LETTERS, FAILURES, SCRIPTED_TASK, is_about};
+use plan::EventHistory;
 
 const HISTORIES: u64 = 200;
-/// How many share a chain.
-const SHARE: u64 = 25;
+/// How many histories share a chain.
+const HISTORIES_PER_CHAIN: u64 = 25;
 
 #[tokio::test]
-async fn each_event_is_done_once_or_in_the_dead_letter_queue() {
+async fn each_event_is_handled_once_or_is_a_dead_letter() {
     let alone = std::env::var("HISTORY").ok().map(|seed| seed.parse().expect("HISTORY is the number of a history"));
-    let mut seen = Seen::default();
-    for first in (0..HISTORIES).step_by(usize::try_from(SHARE).expect("a small number")) {
-        let seeds = (first..first + SHARE).filter(|seed| alone.is_none_or(|alone: u64| alone == *seed));
-        let histories: Vec<_> = seeds.map(History::of).collect();
+    let mut seen = HistoryCounts::default();
+    for first in (0..HISTORIES).step_by(usize::try_from(HISTORIES_PER_CHAIN).expect("a small number")) {
+        let seeds = (first..first + HISTORIES_PER_CHAIN).filter(|seed| alone.is_none_or(|alone: u64| alone == *seed));
+        let histories: Vec<_> = seeds.map(EventHistory::from_seed).collect();
         if !histories.is_empty() {
-            seen.add(run(first / SHARE, &histories).await);
+            seen.add(run(first / HISTORIES_PER_CHAIN, &histories).await);
         }
     }
     println!("{seen:?}");
     if alone.is_none() {
-        let Seen { tasks, failed_starts, interrupted, killed, restarts, given_up } = seen;
+        let HistoryCounts { tasks, failed_starts, interrupted, killed, restarts, given_up } = seen;
         let enough = tasks > 400 && failed_starts > 10 && interrupted > 50 && killed > 20 && restarts > 10;
-        assert!(enough && given_up > 50, "the histories are no longer what they were: {seen:?}");
+        assert!(enough && given_up > 50, "the histories no longer contain enough of each kind: {seen:?}");
     }
 }
 
-/// What the histories had in them.
+/// What occurred in the histories.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+struct HistoryCounts {
     tasks: usize,
     failed_starts: usize,
     interrupted: usize,
@@ -46,7 +46,7 @@ struct Seen {
     given_up: usize,
 }
 
-impl Seen {
+impl HistoryCounts {
     fn add(&mut self, other: Self) {
         self.tasks += other.tasks;
         self.failed_starts += other.failed_starts;
@@ -57,15 +57,15 @@ impl Seen {
     }
 }
 
-/// Runs these histories side by side on one chain; chains differ in how failures reach the dispatcher, in what it is
-/// told of tasks, and one has the real runner.
-async fn run(number: u64, histories: &[History]) -> Seen {
-    let chain = Setup {
+/// Runs these histories concurrently on one chain. Chains differ in how failures reach the dispatcher and in the state
+/// changes that it receives; one has the real runner.
+async fn run(number: u64, histories: &[EventHistory]) -> HistoryCounts {
+    let chain = ChainSetup {
         dead_letter_config: number % 2 == 1,
         receives: 5,
-        task: (number != 7).then_some(ENDS),
+        task: (number != 7).then_some(SCRIPTED_TASK),
         options: EmulatorOptions { seed: number, time_scale: 0.002, run_task_rate: None, ..EmulatorOptions::default() },
-        ..Setup::of("killed")
+        ..ChainSetup::new("killed")
     };
     let chain = chain.start_unmapped().await;
     if number % 4 == 2 {
@@ -77,24 +77,24 @@ async fn run(number: u64, histories: &[History]) -> Seen {
         history.faults.iter().for_each(|fault| chain.emulator.inject_for(&request, fault.clone()));
         requests.push((history, request));
     }
-    // All the failures are queued before the first is read.
-    chain.quiet().await;
+    // All failures are queued before the first is received.
+    chain.wait_until_idle().await;
     for (history, request) in requests.iter().filter(|(history, _)| history.twice) {
         if let Some(message) = chain.emulator.messages(FAILURES).into_iter().find(|message| is_about(message, request))
         {
             chain.emulator.send_message(FAILURES, message.body, message.attributes).expect("the queue exists");
         } else {
-            assert!(history.succeeds, "{}", chain.story());
+            assert!(history.succeeds, "{}", chain.journal_text());
         }
     }
-    chain.map();
+    chain.map_failure_queue();
     let mut given_up = 0;
-    // Each list of faults has an end: so has the number of times that a person must redrive what was given up.
+    // Each list of faults is finite, so a finite number of redrives suffices.
     for round in 0_u32.. {
-        chain.quiet().await;
+        chain.wait_until_idle().await;
         for (history, request) in &requests {
             if let Err(why) = check(&chain, request, round) {
-                let story = chain.story_of(request);
+                let story = chain.journal_text_of(request);
                 panic!("history {}, redriven {round} times: {why}\n{history:?}\n{story}", history.seed);
             }
         }
@@ -102,15 +102,16 @@ async fn run(number: u64, histories: &[History]) -> Seen {
         if chain.emulator.messages(DEAD_LETTERS).is_empty() {
             break;
         }
-        assert!(round < 12, "it is given up again and again:\n{}", chain.story());
+        assert!(round < 12, "requests are given up after every redrive:\n{}", chain.journal_text());
         chain.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).expect("both exist");
     }
-    let seen = Seen { given_up, ..count(&chain) };
+    let seen = HistoryCounts { given_up, ..count(&chain) };
     chain.emulator.shutdown().await;
     seen
 }
 
-/// Of one request: done once, or given up; no two of its tasks at the same time, no attempt twice, nothing after the end.
+/// Checks one request: handled once or given up, no two tasks at the same time, no attempt twice, nothing after
+/// success.
 fn check(chain: &Chain, request: &str, redrives: u32) -> Result<(), String> {
     let (mut done, mut last, mut running, mut series) = (0, 0, None, 0);
     for entry in chain.emulator.journal() {
@@ -142,15 +143,15 @@ fn check(chain: &Chain, request: &str, redrives: u32) -> Result<(), String> {
             _ => {}
         }
     }
-    let given_up = chain.is_dead(request);
+    let given_up = chain.is_dead_letter(request);
     match (done, given_up) {
         (1, false) | (0, true) => Ok(()),
         _ => Err(format!("done {done} times, and in the dead-letter queue: {given_up}")),
     }
 }
 
-fn count(chain: &Chain) -> Seen {
-    let mut seen = Seen::default();
+fn count(chain: &Chain) -> HistoryCounts {
+    let mut seen = HistoryCounts::default();
     let mut killed_in_work = HashSet::new();
     for entry in chain.emulator.journal() {
         match (entry.source, entry.kind) {
@@ -166,5 +167,5 @@ fn count(chain: &Chain) -> Seen {
             _ => {}
         }
     }
-    Seen { restarts: killed_in_work.len(), ..seen }
+    HistoryCounts { restarts: killed_in_work.len(), ..seen }
 }

@@ -1,4 +1,4 @@
-//! Whole chains on the emulator, with the real binaries as processes.
+//! Complete deployments on the emulator, with the real binaries as processes.
 
 mod attached;
 mod binaries;
@@ -8,10 +8,10 @@ mod destinations;
 mod dispatch;
 mod ends;
 mod examples;
-mod first_life;
+mod first_task;
 mod histories;
 mod json_logs;
-mod later_lives;
+mod later_attempts;
 mod metrics;
 mod moved_time;
 mod own_main;

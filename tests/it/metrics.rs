@@ -1,14 +1,14 @@
-//! What dispatcher and runner count, and that they can be told not to.
+//! The metrics of dispatcher and runner, and the variable that switches them off.
 
 use std::collections::BTreeMap;
 
 use immortal_emulator::{EntryKind, EntrySource};
 use serde_json::{Value, json};
 
-use crate::chain::{Chain, Fate, Setup};
+use crate::chain::{Chain, ChainSetup, EventOutcome};
 
-/// The lines of a chain in the embedded metric format.
-fn lines(chain: &Chain) -> Vec<Value> {
+/// The lines in the embedded metric format.
+fn metric_lines(chain: &Chain) -> Vec<Value> {
     let lines = chain.emulator.journal().into_iter().filter_map(|entry| match entry.kind {
         EntryKind::Log { line, .. } => serde_json::from_str::<Value>(&line).ok(),
         _ => None,
@@ -16,14 +16,14 @@ fn lines(chain: &Chain) -> Vec<Value> {
     lines.filter(|line| line["_aws"].is_object()).collect()
 }
 
-/// How often each metric was written, but for the age that each invocation of the dispatcher writes.
-fn counts(lines: &[Value]) -> BTreeMap<String, u64> {
+/// How often each metric was written, without the age, which every invocation of the dispatcher writes.
+fn count_by_metric(lines: &[Value]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for line in lines {
         let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().expect("each line has metrics");
         for metric in metrics {
             let name = metric["Name"].as_str().expect("a name");
-            assert!(line[name].is_u64(), "each has its value: {line}");
+            assert!(line[name].is_u64(), "each metric has a value: {line}");
             *counts.entry(name.to_owned()).or_default() += 1;
         }
     }
@@ -32,14 +32,14 @@ fn counts(lines: &[Value]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn each_decision_and_each_attempt_is_a_line() {
-    let chain = Setup::of("killed").start().await;
+async fn each_decision_and_each_attempt_is_logged_as_a_metric() {
+    let chain = ChainSetup::new("killed").start().await;
     let succeeds = chain.invoke(r#"{"lambda":"hang","tasks":["exit","succeed"],"secret":"sesame"}"#).await;
-    assert!(matches!(chain.fate(&succeeds).await, Fate::Task(_)), "{}", chain.story());
+    assert!(matches!(chain.wait_for_outcome(&succeeds).await, EventOutcome::Task(_)), "{}", chain.journal_text());
     let fails = chain.invoke(r#"{"lambda":"fail","tasks":["fail"]}"#).await;
-    assert_eq!(chain.fate(&fails).await, Fate::DeadLetter, "{}", chain.story());
-    chain.quiet().await;
-    let lines = lines(&chain);
+    assert_eq!(chain.wait_for_outcome(&fails).await, EventOutcome::DeadLetter, "{}", chain.journal_text());
+    chain.wait_until_idle().await;
+    let lines = metric_lines(&chain);
     let expected = [
         ("Attempts", 5),
         ("GivenUp", 1),
@@ -53,7 +53,7 @@ async fn each_decision_and_each_attempt_is_a_line() {
         ("TimeToTask", 5),
     ];
     let expected: BTreeMap<_, _> = expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    assert_eq!(counts(&lines), expected, "{}", chain.story());
+    assert_eq!(count_by_metric(&lines), expected, "{}", chain.journal_text());
     for line in &lines {
         assert_eq!(line["Function"], "killed", "{line}");
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Immortal", "{line}");
@@ -70,11 +70,11 @@ async fn each_decision_and_each_attempt_is_a_line() {
 }
 
 #[tokio::test]
-async fn nothing_is_counted_where_that_is_switched_off() {
+async fn metrics_can_be_switched_off() {
     let off = BTreeMap::from([("IMMORTAL_METRICS".to_owned(), "off".to_owned())]);
-    let chain = Setup { dispatcher: off.clone(), runner: off, ..Setup::of("killed") }.start().await;
+    let chain = ChainSetup { dispatcher: off.clone(), runner: off, ..ChainSetup::new("killed") }.start().await;
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    chain.quiet().await;
-    assert_eq!(lines(&chain), Vec::<Value>::new());
+    assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    chain.wait_until_idle().await;
+    assert_eq!(metric_lines(&chain), Vec::<Value>::new());
 }

@@ -1,4 +1,4 @@
-//! A function with a `main` of its own, under `#[immortal::main]`.
+//! A function with its own `main`, under `#[immortal::main]`.
 
 use std::{net::TcpListener, process::Command, sync::LazyLock};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{
     binaries::binary,
-    chain::{Chain, Fate, Setup},
+    chain::{Chain, ChainSetup, EventOutcome},
 };
 
-/// What the primary connects to, and knows the address of; dispatcher and runner don't.
+/// What the primary connects to. Dispatcher and runner don't have its address.
 static TABLE: LazyLock<TcpListener> = LazyLock::new(|| TcpListener::bind("127.0.0.1:0").expect("loopback"));
 
 async fn start() -> Chain {
@@ -18,15 +18,15 @@ async fn start() -> Chain {
         let address = TABLE.local_addr().expect("bound");
         function.environment.insert("TABLE".into(), address.to_string());
     };
-    Setup { function, ..Setup::of("own_main") }.start().await
+    ChainSetup { function, ..ChainSetup::new("own_main") }.start().await
 }
 
 #[tokio::test]
-async fn it_runs_in_the_primary_and_in_its_task_and_nowhere_else() {
+async fn main_runs_in_the_primary_and_in_its_task_only() {
     let chain = start().await;
     let request = chain.invoke(r#"{"lambda":"fail"}"#).await;
-    assert!(matches!(chain.fate(&request).await, Fate::Task(_)), "{}", chain.story());
-    let attempts: Vec<_> = chain.seen(&request).iter().map(|seen| seen.attempt).collect();
+    assert!(matches!(chain.wait_for_outcome(&request).await, EventOutcome::Task(_)), "{}", chain.journal_text());
+    let attempts: Vec<_> = chain.seen_invocations(&request).iter().map(|seen| seen.attempt).collect();
     assert_eq!(attempts, [0, 1]);
     let entries = chain.emulator.journal();
     let printed = |entry: &&immortal_emulator::JournalEntry| matches!(&entry.kind, EntryKind::Log { line, .. } if line == "own main");
@@ -38,7 +38,7 @@ async fn it_runs_in_the_primary_and_in_its_task_and_nowhere_else() {
 }
 
 #[test]
-fn it_describes_itself_before_anything_of_it_runs() {
+fn describe_prints_the_manifest_and_does_not_run_main() {
     let described = Command::new(binary("own_main")).env("IMMORTAL_ROLE", "describe").output().expect("it runs");
     assert!(described.status.success(), "{described:?}");
     let manifest: Value = serde_json::from_slice(&described.stdout).expect("a manifest and nothing else");
@@ -50,7 +50,7 @@ fn it_describes_itself_before_anything_of_it_runs() {
 }
 
 #[test]
-fn where_it_may_not_run_it_says_why() {
+fn an_invalid_role_and_a_failing_main_are_reported() {
     for (role, expected) in [("", "IMMORTAL_ROLE is \"\""), ("handler", "Error: NotPresent")] {
         let ended = Command::new(binary("own_main")).env("IMMORTAL_ROLE", role).output().expect("it runs");
         let errors = String::from_utf8_lossy(&ended.stderr);

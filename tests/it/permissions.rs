@@ -1,5 +1,4 @@
-//! The template's roles against what the roles really call: nothing is called that is not granted, and nothing is granted
-//! that is not called.
+//! Compares the permissions of the template's roles with the calls that the roles make: both must be the same.
 
 use std::collections::BTreeSet;
 
@@ -8,24 +7,24 @@ use serde_json::json;
 
 use crate::{
     binaries::zip_of,
-    chain::{BUCKET, Chain, DEAD_LETTERS, FAILURES, Fate, RUNNER, Setup},
+    chain::{BUCKET, Chain, ChainSetup, DEAD_LETTERS, EventOutcome, FAILURES, RUNNER},
 };
 
-/// What `cargo immortal template` writes, and then with `--attach`; its own tests hold it to these files. What a parameter
-/// grants besides has a policy of its own there, and is no part of a role's section.
+/// What `cargo immortal template` writes, and then with `--attach`. Its tests compare it with these files. Permissions
+/// that depend on a parameter are in separate policies, not in a role's section.
 const TEMPLATES: [&str; 2] = [
     include_str!("../../cargo-immortal/src/template/expected/default.yaml"),
     include_str!("../../cargo-immortal/src/template/expected/attach.yaml"),
 ];
 
-/// What Lambda and ECS do for a role goes past the APIs here.
+/// Actions that Lambda and ECS perform with a role, which the emulator doesn't see.
 const OF_PLATFORM: [&str; 5] =
     ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 
 /// A role of the template, and an action.
 type Permission = (&'static str, String);
 
-/// The actions that the policies of this role or this policy allow, but for those of the platform.
+/// The actions that this role or policy allows, without those of the platform.
 fn granted(template: &'static str, role: &'static str) -> impl Iterator<Item = Permission> {
     let section = template.split_once(&format!("\n  {role}:\n")).expect("the template has it").1;
     let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with("   "));
@@ -42,12 +41,12 @@ fn granted(template: &'static str, role: &'static str) -> impl Iterator<Item = P
     ours.map(move |action| (role, action.to_owned()))
 }
 
-/// What a call needs.
+/// The permissions that a call needs.
 fn needed(service: &str, operation: &str) -> Vec<Permission> {
     let (role, actions) = match operation {
         "GetFunction" | "GetFunctionEventInvokeConfig" | "GetObject" => ("TaskRole", vec![operation]),
         "GetLayerVersionByArn" => ("TaskRole", vec!["GetLayerVersion"]),
-        // That an object is gone is told to who may list them.
+        // S3 reports a missing object as such only to callers that may list the bucket.
         "HeadObject" => ("DispatcherRole", vec!["GetObject", "ListBucket"]),
         "RunTask" => return vec![("DispatcherRole", "ecs:RunTask".into()), ("DispatcherRole", "iam:PassRole".into())],
         _ => ("DispatcherRole", vec![operation]),
@@ -58,7 +57,7 @@ fn needed(service: &str, operation: &str) -> Vec<Permission> {
 fn called(chain: &Chain) -> BTreeSet<Permission> {
     let entries = chain.emulator.journal();
     let calls = entries.iter().filter_map(|entry| match &entry.kind {
-        // A download's address is signed by Lambda itself.
+        // Downloads use URLs that Lambda has signed.
         EntryKind::Called { service, operation, .. } if *service != "download" => Some(needed(service, operation)),
         _ => None,
     });
@@ -67,14 +66,14 @@ fn called(chain: &Chain) -> BTreeSet<Permission> {
 
 /// Waits until an operation was called.
 async fn has_called(chain: &Chain, name: &str) {
-    let called = chain
-        .emulator
-        .until(|entry| matches!(&entry.kind, EntryKind::Called { operation, .. } if operation == name).then_some(()));
+    let called = chain.emulator.wait_for(|entry| {
+        matches!(&entry.kind, EntryKind::Called { operation, .. } if operation == name).then_some(())
+    });
     let waited = tokio::time::timeout(std::time::Duration::from_mins(1), called).await;
-    waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.story()));
+    waited.unwrap_or_else(|_| panic!("{name} was never called:\n{}", chain.journal_text()));
 }
 
-/// A Spot interruption of attempt 1, with its event in an object, that ECS tells of as if it were at this time.
+/// Sends the event of a Spot interruption of attempt 1 at this time, with its event in an object.
 fn interrupted(chain: &Chain, request: &str, interruptions: u32, stopped_at: &str) {
     let key = format!("immortal/killed/{request}/{}", "0".repeat(64));
     chain.emulator.put_object(BUCKET, &key, r#"{"lambda":"fail","tasks":["fail","succeed"]}"#);
@@ -100,19 +99,19 @@ fn interrupted(chain: &Chain, request: &str, interruptions: u32, stopped_at: &st
 }
 
 #[tokio::test]
-async fn granted_is_what_is_called() {
-    let chain = Setup {
+async fn the_template_grants_exactly_the_actions_that_are_called() {
+    let chain = ChainSetup {
         function: |function| {
             function.layers = vec![format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:data:1")];
             function.on_success = Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:gone"));
         },
         runner: [("IMMORTAL_EVENT_BUCKET".to_owned(), BUCKET.to_owned())].into(),
-        ..Setup::of("killed")
+        ..ChainSetup::new("killed")
     };
     let chain = chain.start().await;
     chain.emulator.publish_layer("data", zip_of([("data.txt", 0o644, b"data".as_slice())]));
-    // Every call that a role can make is made. One job has an event too large for an order, and an order that must be looked
-    // up, and is given up.
+    // Makes every call that a role can make. One job has an event too large for an order and a stop event without
+    // overrides, and is given up.
     chain.emulator.inject(Fault {
         operation: "TaskStateChange",
         kind: FaultKind::WithoutOverrides,
@@ -122,13 +121,13 @@ async fn granted_is_what_is_called() {
     let noise: String = std::iter::repeat_with(|| random.alphanumeric()).take(50_000).collect();
     let tasks = r#"["fail","fail","fail"]"#;
     let request = chain.invoke(&format!(r#"{{"lambda":"fail","tasks":{tasks},"noise":"{noise}"}}"#)).await;
-    chain.given_up(&request).await;
-    assert!(chain.emulator.messages(DEAD_LETTERS).len() == 1, "{}", chain.story());
+    chain.wait_for_dead_letter(&request).await;
+    assert!(chain.emulator.messages(DEAD_LETTERS).len() == 1, "{}", chain.journal_text());
     // One was interrupted long ago, and succeeds.
     interrupted(&chain, "late", 0, "2026-01-01T00:00:00Z");
-    assert!(matches!(chain.fate("late").await, Fate::Task(_)), "{}", chain.story());
+    assert!(matches!(chain.wait_for_outcome("late").await, EventOutcome::Task(_)), "{}", chain.journal_text());
     has_called(&chain, "DeleteObject").await;
-    // One isn't due for a long time.
+    // One is due much later.
     interrupted(&chain, "early", 5, "2999-01-01T00:00:00Z");
     has_called(&chain, "ChangeMessageVisibility").await;
 
@@ -136,7 +135,7 @@ async fn granted_is_what_is_called() {
         let granted_to = |roles: &[&'static str]| roles.iter().flat_map(|role| granted(template, role)).collect();
         let granted: BTreeSet<_> = granted_to(&["DispatcherRole", "TaskRole"]);
         let mut called = called(&chain);
-        // Both roles put: the runner this result, which its destination didn't take.
+        // Both roles put objects: the runner puts this result, because its destination rejects it.
         if chain.emulator.object(BUCKET, "immortal/killed/late/result").is_some() {
             called.insert(("TaskRole", "s3:PutObject".to_owned()));
         }

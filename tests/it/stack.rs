@@ -1,4 +1,4 @@
-//! A CloudFormation template, resolved as far as the templates of `cargo immortal template` need it.
+//! Resolves the subset of CloudFormation that the templates of `cargo immortal template` use.
 
 use immortal_emulator::{ACCOUNT, REGION};
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
@@ -17,7 +17,7 @@ impl<'a> StackTemplate<'a> {
         Self { root: documents.remove(0), parameters, endpoint }
     }
 
-    /// A resource's properties, without what is left out.
+    /// A resource's resolved properties, without those that resolve to `AWS::NoValue`.
     pub(crate) fn properties(&self, resource: &str) -> Value {
         self.value(&self.root["Resources"][resource]["Properties"])
     }
@@ -37,7 +37,7 @@ impl<'a> StackTemplate<'a> {
             Yaml::Value(Scalar::String(text)) => json!(text),
             Yaml::Value(Scalar::Integer(number)) => json!(number),
             Yaml::Value(Scalar::Boolean(truth)) => json!(truth),
-            other => panic!("no value of a template: {other:?}"),
+            other => panic!("not a value of a template: {other:?}"),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> StackTemplate<'a> {
                 Yaml::Sequence(_) => self.substitute(&text(&items(0)), &items(1)),
                 _ => self.substitute(argument.as_str().expect("text"), &Value::Null),
             }),
-            other => panic!("!{other} is not known here"),
+            other => panic!("the function !{other} is not implemented"),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> StackTemplate<'a> {
         })
     }
 
-    /// What `Ref` of this name is.
+    /// The value of `Ref` with this name.
     pub(crate) fn reference(&self, name: &str) -> Value {
         let said = self.parameters.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
         let parameter = self.root["Parameters"].as_mapping_get(name);

@@ -1,4 +1,4 @@
-//! The handler of `examples/hello`, with one call of each client that a hand-written second life would make.
+//! The handler of `examples/hello`, with one call of each client that a hand-written hand-over to Fargate would need.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};

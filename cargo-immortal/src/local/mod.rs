@@ -64,7 +64,7 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let dead_letters = || emulator.messages(&plan.dead_letter_queue);
     let dead_letter = |id: &str| dead_letters().into_iter().find(|message| message.id == id);
     let mut redrives = plan.redrives;
-    let ended = emulator.until(|entry| {
+    let ended = emulator.wait_for(|entry| {
         for line in timeline.lines(entry, &dead_letter) {
             screen.show(&line);
         }

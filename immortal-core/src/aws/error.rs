@@ -1,4 +1,4 @@
-//! Why a call of an AWS service has no result, and whether another try may have one.
+//! The errors of AWS calls, and whether a retry may succeed.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -6,16 +6,16 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Why a call has no result.
+/// The error of an AWS call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum AwsError {
     /// The service answered with an error.
     #[error("refused with {0}")]
     Refused(ServiceError),
-    /// No whole answer came: a timeout, a reset, half an answer. The call may have taken effect.
+    /// There was no complete response: a timeout, a reset, a partial response. The call may have taken effect.
     #[error("not answered")]
     Unanswered(#[source] Arc<dyn Error + Send + Sync>),
-    /// It was never sent: no credentials, or an invalid request.
+    /// The request was not sent: no credentials, or an invalid request.
     #[error("not sent")]
     Unsent(#[source] Arc<dyn Error + Send + Sync>),
 }
@@ -25,7 +25,7 @@ pub(crate) enum AwsError {
 pub(crate) struct ServiceError {
     /// The HTTP status.
     pub(crate) status: u16,
-    /// The error's code; empty where the answer has none.
+    /// The error's code; empty if the response has none.
     pub(crate) code: String,
     /// The first line of the error's message. Behind it some services show the signed request, and with it the
     /// session's token.
@@ -34,10 +34,10 @@ pub(crate) struct ServiceError {
     pub(crate) resource_ids: Vec<String>,
 }
 
-/// Why a call is worth another try.
+/// Why a call may succeed when retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryReason {
-    /// The service wants fewer calls.
+    /// The service throttles the caller.
     Throttled,
     /// Fargate has no capacity.
     NoCapacity,
@@ -46,25 +46,25 @@ pub(crate) enum RetryReason {
 }
 
 impl AwsError {
-    /// A request that can't be made.
+    /// An error for a request that can't be sent.
     #[cfg(any(feature = "dispatcher", feature = "destinations", not(feature = "large-events")))]
     pub(crate) fn unsent(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Unsent(Arc::new(error))
     }
 
-    /// A call whose answer broke off.
+    /// An error for a call whose response broke off.
     #[cfg(all(feature = "large-events", any(feature = "runner", feature = "progress")))]
     pub(crate) fn unanswered(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Unanswered(Arc::new(error))
     }
 
-    /// A call that was not answered in time.
+    /// An error for a call without a response in time.
     #[cfg(any(feature = "dispatcher", feature = "progress"))]
     pub(crate) fn timed_out(bound: std::time::Duration) -> Self {
         Self::Unanswered(format!("no answer within {} ms", bound.as_millis()).into_error())
     }
 
-    /// Why another try may succeed; `None` where it can't without a change of configuration.
+    /// Why a retry may succeed; `None` if it can't without a change of configuration.
     #[must_use]
     pub(crate) fn retry_reason(&self) -> Option<RetryReason> {
         match self {
@@ -95,7 +95,7 @@ where
             SdkError::DispatchFailure(failure) if failure.is_user() || lacks_credentials(&error) => {
                 Self::Unsent(Arc::new(error))
             }
-            // An answer that can't be read counts as none, and is not quoted: it may hold an event.
+            // A response that can't be read counts as none, and is not quoted: it may contain an event.
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => {
                 let status = error.raw_response().map(|answer| answer.status().as_u16()).unwrap_or_default();
                 Self::Unanswered(format!("an answer of status {status} that can't be read").into_error())
@@ -105,14 +105,14 @@ where
     }
 }
 
-/// Whether there are no credentials at all; a provider that failed or was late may have them next time.
+/// Whether no credentials are configured; a provider that failed or timed out may succeed next time.
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     causes(error).filter_map(|cause| cause.downcast_ref::<CredentialsError>()).any(|error| {
         matches!(error, CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_))
     })
 }
 
-/// A text as an error of its own.
+/// Converts a message into an error.
 trait IntoError {
     fn into_error(self) -> Arc<dyn Error + Send + Sync>;
 }
@@ -123,7 +123,7 @@ impl IntoError for String {
     }
 }
 
-/// The service's own words.
+/// The error that the service returned.
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, .. } = self;
@@ -160,7 +160,7 @@ impl ServiceError {
             "TransactionInProgressException",
         ];
         let code = self.code.as_str();
-        // A throttle of EC2, which ECS asks for subnets and security groups, comes as a bad parameter.
+        // ECS calls EC2 for subnets and security groups, and passes its throttling on as an invalid parameter.
         let of_ec2 = code == "InvalidParameterException" && self.message.contains("RequestLimitExceeded");
         if self.status == 429 || THROTTLES.contains(&code) || of_ec2 {
             Some(RetryReason::Throttled)
@@ -174,8 +174,8 @@ impl ServiceError {
     }
 }
 
-/// Whether a text names a limit that may pass: Fargate's capacity, the account's number of running tasks, or the number of
-/// tasks that ECS is about to start ("Tasks provisioning capacity limit exceeded.").
+/// Whether a text names a limit that may pass: Fargate's capacity, the account's number of running tasks, or the number
+/// of tasks that ECS is about to start ("Tasks provisioning capacity limit exceeded.").
 pub(crate) fn is_capacity(text: &str) -> bool {
     const SAID: [&str; 3] =
         ["capacity is unavailable", "reached the limit on the number of", "provisioning capacity limit exceeded"];

@@ -1,4 +1,4 @@
-//! The one HTTPS client: what the SDK sends goes through it, and so do downloads from presigned URLs.
+//! The HTTPS client of the SDK and of downloads from presigned URLs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 #[cfg(any(feature = "runner", feature = "progress"))]
 use aws_smithy_runtime_api::client::{http::HttpConnector as _, orchestrator::HttpRequest, result::ConnectorError};
 
-/// How long a connection may take to be made.
+/// The timeout of opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that a process shares between the SDK and its downloads.
@@ -40,7 +40,7 @@ impl HttpClient {
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// Asks for a range of what is at a URL, both ends included.
+    /// Requests a range of bytes from a URL, both ends included.
     #[cfg(feature = "runner")]
     pub(crate) async fn get_range(&self, url: &str, first: u64, last: u64) -> Result<HttpResponse, ConnectorError> {
         let mut request = HttpRequest::new(aws_smithy_types::body::SdkBody::empty());
@@ -49,7 +49,7 @@ impl HttpClient {
         self.0.call(request).await
     }
 
-    /// Asks for the text at a URL.
+    /// Requests text from a URL.
     #[cfg(feature = "progress")]
     pub(crate) async fn get_text(&self, url: &str) -> Result<String, ConnectorError> {
         let mut request = HttpRequest::new(aws_smithy_types::body::SdkBody::empty());

@@ -1,4 +1,4 @@
-//! AWS's services through AWS's SDK: one configuration, one set of connections, one classification of errors.
+//! The AWS SDK as both roles use it: one configuration, one set of connections, one classification of errors.
 //!
 //! What a role asks of a service is in that role's adapters; what both ask of S3 is here.
 
@@ -31,7 +31,7 @@ pub(crate) use self::{
     retry::{RetryEnd, WorkDeadline, with_retries},
 };
 
-/// AWS as one process asks it; a clone shares connections and credentials.
+/// The configuration of all SDK clients of a process. Clones share connections and credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
@@ -39,15 +39,15 @@ pub(crate) struct AwsClients {
     pub(crate) http: HttpClient,
 }
 
-/// Nothing says in which region the process is, so that no request can be signed.
+/// No region is configured, so requests can't be signed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no AWS region is configured; set AWS_REGION")]
 pub(crate) struct MissingRegion;
 
 impl AwsClients {
-    /// Takes region, endpoints and credentials from where AWS's SDKs look for them.
+    /// Loads region, endpoints and credentials from the SDK's standard sources.
     ///
-    /// Every call is made once. Retries are the roles' own, which know their deadlines; the SDK's would multiply them.
+    /// The SDK's retries are off: the roles retry by their own deadlines, and the SDK's retries would multiply theirs.
     pub(crate) async fn from_environment() -> Result<Self, MissingRegion> {
         let http = HttpClient::new();
         let config = aws_config::defaults(BehaviorVersion::latest())
@@ -88,7 +88,7 @@ impl AwsClients {
     }
 }
 
-/// A moment as AWS writes it in JSON (`2026-11-26T12:00:00.123Z`), in Unix milliseconds.
+/// Parses a time stamp of AWS's JSON (`2026-11-26T12:00:00.123Z`), in Unix milliseconds.
 #[cfg(feature = "dispatcher")]
 pub(crate) fn unix_milliseconds(timestamp: &str) -> Option<i64> {
     use aws_smithy_types::date_time::{DateTime, Format};

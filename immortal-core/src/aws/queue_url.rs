@@ -1,4 +1,4 @@
-//! Where a queue is, by its account and name: without asking SQS, which would take a permission of its own.
+//! The URL of a queue by its account and name, without `GetQueueUrl`, which would need a permission.
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
@@ -8,7 +8,7 @@ use super::AwsError;
 /// The queues of a region.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueAddresses {
-    /// Without a slash at its end; `None` where the SDK knows no endpoint of SQS for the region.
+    /// Without a trailing slash; `None` if the SDK knows no SQS endpoint for the region.
     endpoint: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! When a call of AWS is made again: one deadline, one backoff and one loop for both roles. Their limits are their own.
+//! Retries of AWS calls: the deadline, the backoff and the loop of both roles. Each role has its own limits.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 #[cfg(any(feature = "dispatcher", feature = "progress"))]
 use super::AwsError;
 
-/// No call is begun with less time than this.
+/// The least time with which a call is started.
 const SHORTEST_CALL: Duration = Duration::from_millis(100);
 
-/// The end of the work at hand, and the longest time that one call of it may take.
+/// The deadline of some work, and the longest time that one call may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WorkDeadline {
     end: Instant,
@@ -31,13 +31,13 @@ impl WorkDeadline {
         self.end
     }
 
-    /// What is left.
+    /// The time left.
     #[must_use]
     pub(crate) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// How long the next call may take; `None` where there is no time for one.
+    /// How long the next call may take; `None` if there is no time for one.
     #[must_use]
     pub(crate) fn call(&self) -> Option<Duration> {
         Some(self.left().min(self.longest_call)).filter(|time| *time >= SHORTEST_CALL.min(self.longest_call))
@@ -53,13 +53,13 @@ impl WorkDeadline {
     }
 }
 
-/// A call that isn't answered in time may have taken effect all the same.
+/// A call that times out may still have taken effect.
 #[cfg(any(feature = "dispatcher", feature = "progress"))]
 pub(crate) async fn within<T>(bound: Duration, call: impl Future<Output = Result<T, AwsError>>) -> Result<T, AwsError> {
     tokio::time::timeout(bound, call).await.unwrap_or_else(|_| Err(AwsError::timed_out(bound)))
 }
 
-/// Why a call that was made again and again has no result.
+/// Why a call failed in spite of retries.
 #[derive(Debug)]
 pub(crate) enum RetryEnd<E> {
     /// There was no time for a first try.
@@ -68,9 +68,9 @@ pub(crate) enum RetryEnd<E> {
     Failed(E),
 }
 
-/// Makes a call until it succeeds, its error isn't one to retry, or there is no time left.
+/// Repeats a call until it succeeds, its error is permanent, or no time is left.
 ///
-/// The call is told how long it may take. `is_retryable` is asked about each error, with the number of the try.
+/// `call` gets the time that it may take. `is_retryable` gets each error, with the number of the try.
 pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, E>>>(
     deadline: WorkDeadline,
     mut call: impl FnMut(Duration) -> F,
@@ -93,11 +93,11 @@ pub(crate) async fn with_retries<T, E, F: Future<Output = Result<T, E>>>(
     }
 }
 
-/// How long to wait before the nth retry: exponentially longer up to 5 s, with full jitter, and never at once. `random` is
-/// from 0 to 1.
+/// How long to wait before the nth retry: exponentially longer up to 5 s, with full jitter, and never at once. `random`
+/// is from 0 to 1.
 ///
-/// As the SDKs do it (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>), with a bound of our
-/// own.
+/// As the SDKs do it (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>), with a bound of
+/// our own.
 #[must_use]
 pub(crate) fn backoff(retry: u32, random: f64) -> Duration {
     let longest = Duration::from_millis(100 << retry.min(6)).min(Duration::from_secs(5));

@@ -1,10 +1,10 @@
-//! S3, as all roles ask it: the objects that hold events too large for an order, and a job's progress.
+//! The S3 calls of all roles: for events too large for an order, and for a job's progress.
 //!
 //! Without the feature `large-events` there is no client of S3, and each call says so.
 
 use super::{AwsClients, AwsError};
 
-/// What must hold of the object that is there, so that another is put in its place.
+/// The condition that the present object must meet for a write to succeed.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 #[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
@@ -13,9 +13,9 @@ use super::{AwsClients, AwsError};
 pub(crate) enum PutCondition {
     #[cfg(any(feature = "dispatcher", feature = "destinations"))]
     None,
-    /// There is none.
+    /// The object does not exist.
     IsNew,
-    /// It has this entity tag.
+    /// The object has this entity tag.
     Matches(String),
 }
 
@@ -29,9 +29,9 @@ impl ObjectStore {
         Self(aws_sdk_s3::Client::new(&aws.config))
     }
 
-    /// Puts JSON where the condition holds, and returns its entity tag; encryption is left to the bucket.
+    /// Puts JSON if the condition holds, and returns the entity tag. Encryption is the bucket's default.
     ///
-    /// A bucket with object lock takes no object without a checksum:
+    /// A bucket with object lock requires a checksum:
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
     #[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
     pub(crate) async fn put_json(
@@ -64,7 +64,7 @@ impl ObjectStore {
         Ok((body.into_bytes(), output.e_tag.unwrap_or_default()))
     }
 
-    /// Whether an object is there.
+    /// Whether an object exists.
     #[cfg(feature = "dispatcher")]
     pub(crate) async fn exists(&self, bucket: &str, key: &str) -> Result<bool, AwsError> {
         match Box::pin(self.0.head_object().bucket(bucket).key(key).send()).await {
@@ -77,14 +77,14 @@ impl ObjectStore {
         }
     }
 
-    /// Deletes an object; one that isn't there is deleted.
+    /// Deletes an object; succeeds if it does not exist.
     #[cfg(any(feature = "dispatcher", feature = "progress"))]
     pub(crate) async fn delete(&self, bucket: &str, key: &str) -> Result<(), AwsError> {
         Box::pin(self.0.delete_object().bucket(bucket).key(key).send()).await?;
         Ok(())
     }
 
-    /// Reads an object; `None` where it has more than so many bytes.
+    /// Reads an object; `None` if it is larger than the limit.
     #[cfg(feature = "runner")]
     pub(crate) async fn get(&self, bucket: &str, key: &str, most: u64) -> Result<Option<bytes::Bytes>, AwsError> {
         let mut body = Box::pin(self.0.get_object().bucket(bucket).key(key).send()).await?.body;

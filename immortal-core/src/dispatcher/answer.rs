@@ -1,21 +1,22 @@
-//! What AWS answers, and what becomes of the record: done, once more, or back to the queue with a line that says why.
+//! Interprets AWS's responses: the record is done, the call is repeated, or the record returns to the queue with a
+//! reason.
 
 use super::{config::DispatcherConfig, hint};
 pub(crate) use crate::aws::{AwsError, RetryReason, ServiceError};
 use crate::aws::{error_chain, is_capacity};
 
-/// What `RunTask` or `DescribeTasks` says besides tasks, on a 200.
+/// An entry of `failures` in a response of `RunTask` or `DescribeTasks` with status 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunTaskFailure {
     /// The ARN of what it is about: for `MISSING`, of what ECS did not find.
     pub(crate) arn: String,
     /// `MISSING`, `RESOURCE:CPU`, or a sentence.
     pub(crate) reason: String,
-    /// More of it.
+    /// Details of the reason.
     pub(crate) detail: String,
 }
 
-/// A 200 of `RunTask`.
+/// A response of `RunTask` with status 200.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunTaskOutput {
     /// The ARNs of its tasks: one, or none.
@@ -24,20 +25,20 @@ pub(crate) struct RunTaskOutput {
     pub(crate) failures: Vec<RunTaskFailure>,
 }
 
-/// What to do about an answer.
+/// What follows from a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RunTaskOutcome {
-    /// The task of this ARN has the event.
+    /// The task with this ARN has the event.
     Started(String),
-    /// Once more, after a pause.
+    /// Repeat the call after a pause.
     Retry(RetryableFailure),
-    /// Once more, with the event in the next form.
+    /// Repeat the call with the event in the next form.
     OverridesTooLong(String),
     /// Back to the queue at once; the text says what to fix.
     BackToQueue(String),
 }
 
-/// Why a call is made once more.
+/// Why a call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RetryableFailure {
     /// In words.
@@ -46,7 +47,7 @@ pub(crate) struct RetryableFailure {
     pub(crate) kind: RetryReason,
 }
 
-/// Judges what `RunTask` answered.
+/// Interprets the response of `RunTask`.
 #[must_use]
 pub(crate) fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
     match answer {
@@ -98,7 +99,7 @@ fn judge_failure(failure: &RunTaskFailure, config: &DispatcherConfig) -> RunTask
     RunTaskOutcome::BackToQueue(format!("{text}; {}", hint::of_failure(reason, config)))
 }
 
-/// The service's words: `TaskContainer Overrides length must be at most 8192`.
+/// The service's message: `TaskContainer Overrides length must be at most 8192`.
 fn is_too_long(refused: &ServiceError) -> bool {
     let message = refused.message.to_ascii_lowercase();
     refused.code == "InvalidParameterException"

@@ -1,4 +1,5 @@
-//! One invocation of the dispatcher: its records side by side, each until it is in a task, done, given up, or back.
+//! One invocation of the dispatcher: handles its records concurrently, each until it is in a task, done, given up or
+//! returned.
 
 use std::{
     sync::{
@@ -39,12 +40,12 @@ pub(super) struct Dispatcher {
     pub(super) calls: AwsCalls,
 }
 
-/// What a record is handled with.
+/// The context of handling one record.
 #[derive(Clone, Debug)]
 pub(super) struct RecordScope {
     pub(super) functions: Arc<KnownFunctions>,
     pub(super) message: Option<QueueMessage>,
-    /// The record's body as it came; without a queue, the whole payload.
+    /// The record's unchanged body; without a queue, the whole payload.
     pub(super) original: Arc<str>,
     pub(super) deadline: WorkDeadline,
     /// The time of day at which the invocation began, in Unix milliseconds.
@@ -105,8 +106,8 @@ impl Dispatcher {
         Self { calls: AwsCalls::new(Arc::clone(&config), aws).await, config, manifest }
     }
 
-    /// Handles one invocation. `own_arn` is the ARN under which the dispatcher itself was invoked, `now` the time of day
-    /// in Unix milliseconds.
+    /// Handles one invocation. `own_arn` is the ARN under which the dispatcher itself was invoked, `now` the time of
+    /// day in Unix milliseconds.
     pub(super) async fn handle(
         self: Arc<Self>,
         payload: &RawValue,
@@ -201,7 +202,7 @@ impl Dispatcher {
         let primary = &self.config.primary;
         let own = match (own_arn.parse::<FunctionArn>(), primary.to_arn()) {
             (Ok(own), _) => own,
-            // Some emulators invoke with no real ARN: then the primary's says where this is.
+            // Some emulators invoke without a real ARN: then region and account are those of the primary's.
             (Err(_), Some(primary)) => FunctionArn { name: self.config.own_name.clone(), qualifier: None, ..primary },
             (Err(error), None) => {
                 return Err(BatchFailed(format!(

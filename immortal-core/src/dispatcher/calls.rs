@@ -1,4 +1,4 @@
-//! Each call of AWS that the dispatcher makes: with a deadline, at the process's pace, and again where that may help.
+//! The dispatcher's AWS calls, with deadlines, pace and retries.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,16 +24,16 @@ use crate::aws::{
     with_retries, within,
 };
 
-/// Calls of this process that are under way at a time.
+/// The most concurrent calls of this process.
 const IN_FLIGHT: usize = 10;
 
-/// How long a task that ECS doesn't know is asked for: `DescribeTasks` lags behind `RunTask`.
+/// How long `DescribeTasks` is repeated for a task that ECS doesn't know: `DescribeTasks` lags behind `RunTask`.
 const DESCRIBE_LAG: Duration = Duration::from_secs(30);
 
 /// AWS, as one dispatcher process calls it.
 #[derive(Debug)]
 pub(super) struct AwsCalls {
-    /// What an error names: the value that is wrong.
+    /// Names the value that an error is about.
     config: Arc<DispatcherConfig>,
     ecs: EcsClient,
     sqs: SqsClient,
@@ -54,7 +54,7 @@ impl AwsCalls {
         }
     }
 
-    /// One `RunTask` call, at the pace of the process; `None` where there is no time for it.
+    /// One `RunTask` call, at the pace of the process; `None` if there is no time for it.
     pub(super) async fn run_task(
         &self,
         request: &RunTaskRequest<'_>,
@@ -73,7 +73,7 @@ impl AwsCalls {
         Some(answer)
     }
 
-    /// A task by its ARN; `None` where ECS doesn't know it, longer than `DescribeTasks` lags.
+    /// A task by its ARN; `None` if ECS doesn't know it even after the lag of `DescribeTasks`.
     pub(super) async fn find_task(
         &self,
         cluster: &str,
@@ -131,9 +131,9 @@ impl AwsCalls {
         }
     }
 
-    /// Where a task's container logs to; `None` where that can't be told.
+    /// Where a task's container logs to; `None` if that is unknown.
     pub(super) async fn task_log(&self, definition: &str, container: &str, deadline: WorkDeadline) -> Option<TaskLog> {
-        // Nobody needs it but a person who reads the dead letter: one try.
+        // Only a person who reads the dead letter needs it, so there is one try.
         let _permit = self.permit(deadline).await?;
         let described = self.ecs.task_log(definition, container, deadline.call()?).await;
         described
@@ -142,7 +142,7 @@ impl AwsCalls {
             .flatten()
     }
 
-    /// Puts an event where the runner finds it. The same event is the same bytes under the same key: twice is once.
+    /// Stores an event for the runner. It is idempotent: the same event has the same key.
     pub(super) async fn put_event(
         &self,
         bucket: &str,
@@ -155,12 +155,12 @@ impl AwsCalls {
         self.with_retries("PutObject", deadline, put).await.map(drop)
     }
 
-    /// Whether an object is there.
+    /// Whether an object exists.
     pub(super) async fn has_object(&self, bucket: &str, key: &str, deadline: WorkDeadline) -> Result<bool, String> {
         self.with_retries("HeadObject", deadline, |bound| within(bound, self.objects.exists(bucket, key))).await
     }
 
-    /// Deletes an object; one that isn't there is deleted.
+    /// Deletes an object; succeeds if it does not exist.
     pub(super) async fn delete_object(&self, bucket: &str, key: &str, deadline: WorkDeadline) -> Result<(), String> {
         self.with_retries("DeleteObject", deadline, |bound| within(bound, self.objects.delete(bucket, key))).await
     }
@@ -175,7 +175,7 @@ impl AwsCalls {
         self.with_retries("SendMessage", deadline, |bound| self.sqs.send(url, letter, bound)).await
     }
 
-    /// Keeps a message out of sight for so long from now on.
+    /// Hides a message for this long from now on.
     pub(super) async fn change_visibility(
         &self,
         queue: &QueueArn<'_>,
@@ -187,7 +187,7 @@ impl AwsCalls {
         self.with_retries("ChangeMessageVisibility", deadline, change).await
     }
 
-    /// Makes a call until it is answered, or refused for good.
+    /// Repeats a call until it succeeds or fails permanently.
     async fn with_retries<T, F: Future<Output = Result<T, AwsError>>>(
         &self,
         name: &str,
@@ -212,13 +212,13 @@ impl AwsCalls {
         })
     }
 
-    /// A place among the calls that may be under way; `None` where there is no time to wait for one.
+    /// A permit for one of the concurrent calls; `None` if there is no time to wait for one.
     async fn permit(&self, deadline: WorkDeadline) -> Option<SemaphorePermit<'_>> {
         timeout_at(deadline.end(), self.permits.acquire()).await.ok()?.ok()
     }
 }
 
-/// There was no time for a call: what to fix.
+/// The error of a call for which there was no time, with what to fix.
 pub(super) fn no_time(call: &str) -> String {
     format!("there was no time left for {call}; set the dispatcher's timeout to a minute; it is tried again")
 }

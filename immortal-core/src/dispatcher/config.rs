@@ -1,4 +1,4 @@
-//! The dispatcher's configuration: read once, with all problems in one message.
+//! The dispatcher's configuration, read once; all errors are reported in one message.
 
 use super::sqs::QueueArn;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     order::EventForm,
 };
 
-/// What the dispatcher was told, with every default filled in.
+/// The configuration with all defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DispatcherConfig {
     pub(crate) primary: FunctionName,
@@ -21,13 +21,13 @@ pub(crate) struct DispatcherConfig {
     pub(crate) cluster: String,
     /// Where tasks may run.
     pub(crate) network: NetworkConfig,
-    /// Which forms an event may travel in.
+    /// The forms of an event that orders may use.
     pub(crate) transport: EventTransport,
     /// The URL of the dead-letter queue; without one, what would be a dead letter goes back to its queue.
     pub(crate) dead_letter_queue: Option<String>,
     /// The ARNs of the queues that trigger the primary.
     pub(crate) source_queues: Vec<String>,
-    /// About so many tasks of this function at a time; `None`: no bound of ours.
+    /// The approximate limit of concurrent tasks of this function; `None`: no limit.
     pub(crate) max_tasks: Option<u32>,
     pub(crate) options: TaskOptions,
     /// Whether decisions are counted.
@@ -45,16 +45,16 @@ pub(crate) struct NetworkConfig {
     pub(crate) public_ip: bool,
 }
 
-/// What else a task may have.
+/// Optional features of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskOptions {
     /// The tags of its definition.
     pub(crate) propagate_tags: bool,
-    /// Commands of an operator's, by ECS Exec.
+    /// Commands through ECS Exec.
     pub(crate) execute_command: bool,
 }
 
-/// Which forms an event may travel in.
+/// The forms of an event that orders may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EventTransport {
     /// In the order itself, and through this bucket where it is too large for that.
@@ -86,7 +86,7 @@ impl EventTransport {
     }
 }
 
-/// All that is wrong with the configuration.
+/// All errors in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the dispatcher can't start: {}; set these variables of the Lambda function", .0.join("; "))]
 pub(crate) struct ConfigProblems(pub Vec<String>);
@@ -107,7 +107,7 @@ impl DispatcherConfig {
         Err(ConfigProblems(problems))
     }
 
-    /// Reads the configuration from variables, given as a look-up; an empty variable counts as absent.
+    /// Parses the configuration from variables; an empty variable counts as absent.
     pub(crate) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let lookup = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let mut problems = Vec::new();
@@ -246,7 +246,8 @@ fn source_queues(list_of_arns: Option<String>, problems: &mut Vec<String>) -> Ve
     queues
 }
 
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/fifo-queue-message-identifiers.html>.
+/// Source:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/fifo-queue-message-identifiers.html>.
 fn is_fifo(queue: &str) -> bool {
     queue.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "fifo")
 }

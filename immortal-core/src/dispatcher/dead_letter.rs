@@ -1,4 +1,5 @@
-//! A dead letter: an event that was given up, in the shape of Lambda's own failure record, with why and how to go on.
+//! A dead letter: an event that was given up, in the shape of Lambda's failure record, with the reason and the data for
+//! a redrive.
 //!
 //! A redrive puts it into the failure queue again, where it is read as what it looks like, a destination record, and
 //! begins the next series of attempts.
@@ -30,18 +31,18 @@ const MOST_ATTRIBUTES: usize = 10;
 pub(crate) struct DeadLetter {
     pub(crate) body: String,
     pub(crate) attributes: Vec<MessageAttribute>,
-    /// Why it is one, in one line.
+    /// Why it is a dead letter, in one line.
     pub(crate) reason: String,
 }
 
-/// A body holds an event, which is never shown.
+/// Leaves out the body, which contains an event.
 impl std::fmt::Debug for DeadLetter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "DeadLetter({} bytes, {:?})", self.body.len(), self.attributes)
     }
 }
 
-/// What a dead letter tells of a job.
+/// The job of a dead letter.
 #[derive(Clone, Debug)]
 pub(crate) struct GivenUpJob<'a> {
     /// The context of attempt 0.
@@ -76,7 +77,7 @@ impl std::fmt::Debug for GivenUpEvent<'_> {
     }
 }
 
-/// How a redriven job goes on; beside the fields of Lambda's record.
+/// What a redrive needs, in addition to the members of Lambda's record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeadLetterMark {
@@ -122,15 +123,15 @@ impl DeadLetter {
         Self { body: record.to_json(), attributes, reason: one_line(job.reason) }
     }
 
-    /// The dead letter of a record that is refused: its body as it was.
+    /// The dead letter of a refused record, with its unchanged body.
     #[must_use]
     pub(crate) fn of_record(body: &str, reason: &str, request_id: &str) -> Self {
         let attributes = attributes(reason, request_id, None, None);
         Self { body: body.to_owned(), attributes, reason: one_line(reason) }
     }
 
-    /// The same with the attributes of its record, which say how the body is to be read, or are a part of the event: where
-    /// there isn't room for all, ours are left out, and the log alone says why.
+    /// The same with the attributes of its record, which say how the body is to be read, or are a part of the event:
+    /// where there isn't room for all, ours are left out, and the log alone says why.
     #[must_use]
     pub(crate) fn with_attributes(mut self, of_record: &[MessageAttribute]) -> Self {
         let own = std::mem::take(&mut self.attributes);
@@ -144,7 +145,7 @@ impl DeadLetter {
         self
     }
 
-    /// Whether SQS takes it.
+    /// Whether SQS accepts the message.
     #[must_use]
     pub(crate) fn fits(&self) -> bool {
         let attributes: usize = self.attributes.iter().map(MessageAttribute::length).sum();
@@ -163,7 +164,7 @@ fn attributes(reason: &str, request_id: &str, attempts: Option<u32>, task: Optio
     printable.filter(|(_, value)| !value.is_empty()).map(|(name, value)| MessageAttribute::text(name, value)).collect()
 }
 
-/// SQS refuses a message whose attribute is empty or holds what XML can't; who reads it wants one line.
+/// SQS rejects attributes that are empty or not valid in XML; readers need one line.
 fn one_line(text: &str) -> String {
     let line = text.chars().map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' });
     line.take(LONGEST_VALUE).collect::<String>().trim().to_owned()

@@ -1,12 +1,12 @@
-//! How long this invocation may still work, with time left to answer.
+//! How long this invocation may work, with time left for the response.
 
 use std::time::Duration;
 
 use crate::aws::WorkDeadline;
 
-/// A call that takes longer isn't answered at all.
+/// The timeout of a call.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
-/// The time of an invocation whose deadline makes no sense, as that of some emulators.
+/// The time for an invocation with an invalid deadline, as in some emulators.
 const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// The end of an invocation's work, from Lambda's deadline and the time of day, both in Unix milliseconds.
@@ -16,7 +16,7 @@ pub(super) fn of_invocation(deadline: u64, now: u64) -> WorkDeadline {
     WorkDeadline::after(work, longest_call)
 }
 
-/// How long to work, and how long at most on one call, so that there is time left to answer.
+/// How long to work, and how long at most on one call, so that there is time left for the response.
 fn budget(deadline: u64, now: u64) -> (Duration, Duration) {
     let left = deadline.checked_sub(now).filter(|left| *left > 0).map_or(UNKNOWN, Duration::from_millis);
     // Lambda allows 15 minutes.

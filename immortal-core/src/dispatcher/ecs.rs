@@ -31,7 +31,7 @@ pub(super) struct RunTaskRequest<'a> {
     pub(super) overrides: &'a TaskOverrides,
 }
 
-/// ECS, as the dispatcher asks it.
+/// The ECS client of the dispatcher.
 #[derive(Clone, Debug)]
 pub(super) struct EcsClient(Client);
 
@@ -121,7 +121,7 @@ pub(super) enum TaskStatus {
 #[derive(Debug)]
 pub(super) struct TaskPage {
     pub(super) arns: Vec<String>,
-    /// What the next page is asked for with.
+    /// The token of the next page.
     pub(super) next: Option<String>,
 }
 
@@ -165,7 +165,7 @@ fn run_task(
     })
 }
 
-/// The same overrides as the SDK has them: what [`TaskOverrides::length`] measures is what it sends.
+/// The overrides in the SDK's types; it sends exactly what [`TaskOverrides::length`] measures.
 fn task_override(overrides: &TaskOverrides) -> TaskOverride {
     let container = overrides.container();
     let variables = container.environment.iter();

@@ -1,4 +1,4 @@
-//! A job's event, the three forms in which it travels, and the first of them that fits.
+//! A job's event, its three forms in an order, and the choice of the first one that fits.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,17 +11,17 @@ use crate::{
     order::EventForm,
 };
 
-/// The event of a job on its way into a task.
+/// The event of a job that is to be started.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum JobEvent {
     /// Its text, byte for byte, for which a form is still to be chosen.
     Text(String),
-    /// The form in which it travelled before.
+    /// The form in the previous attempt's order.
     Formed(EventForm),
 }
 
 impl JobEvent {
-    /// The text; `None` where it lies in S3.
+    /// The text; `None` if it is in S3.
     pub(crate) fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
         match self {
             Self::Text(event) => Ok(Some(Cow::Borrowed(event))),
@@ -45,7 +45,7 @@ impl JobEvent {
     }
 }
 
-/// An event is never logged, so it isn't shown here either.
+/// Leaves out the event, which is never logged.
 impl fmt::Debug for JobEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,14 +55,14 @@ impl fmt::Debug for JobEvent {
     }
 }
 
-/// A form in which an event can travel; the later ones hold more.
+/// A form of an event in an order; later ones have room for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum EventFormKind {
     /// The event itself.
     Inline,
     /// The event, gzipped.
     Gzip,
-    /// A place in S3.
+    /// An address in S3.
     S3,
 }
 
@@ -78,7 +78,7 @@ impl EventFormKind {
     }
 }
 
-/// An event that fits in no form.
+/// An error for an event that fits in no form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DoesNotFit {
     /// It would have to go through S3, and there is no bucket.
@@ -123,7 +123,7 @@ pub(crate) fn first_fitting(
 }
 
 impl EventForm {
-    /// The text that it holds; `None` where it lies in S3.
+    /// The text that it contains; `None` if it is in S3.
     pub(crate) fn text(&self) -> Result<Option<Cow<'_, str>>, GzipError> {
         match self {
             Self::Inline(event) => Ok(Some(Cow::Borrowed(event))),

@@ -1,4 +1,4 @@
-//! A failed invocation: whether its event gets an attempt on Fargate.
+//! Decides whether the event of a failed invocation gets an attempt on Fargate.
 
 use tracing::{Span, info};
 

@@ -1,4 +1,4 @@
-//! How an invocation ended, from what Lambda says of it: what `on = killed` decides by.
+//! Why an invocation failed, according to Lambda's record; `on = killed` decides by it.
 
 use crate::{
     manifest::DispatchOn,
@@ -8,9 +8,9 @@ use crate::{
 /// What ended an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureCause {
-    /// Its time was up: Lambda killed it, or it gave the event up itself shortly before.
+    /// A timeout: Lambda killed it, or it handed over shortly before.
     Time,
-    /// Its memory was used up.
+    /// It ran out of memory.
     Memory,
     /// Its process ended, or the handler panicked.
     Crash,
@@ -18,9 +18,9 @@ pub(crate) enum FailureCause {
     NeverRan,
     /// The handler returned an error.
     Handler,
-    /// The event can't be read as the handler's type: no attempt would read it better.
+    /// The event can't be deserialized as the handler's type, in any attempt.
     UnreadableEvent,
-    /// Another attempt has taken its place, and has the event.
+    /// Another attempt has replaced it, and has the event.
     Superseded,
     /// It was given up once, and a person redrove it.
     Redriven,
@@ -39,8 +39,8 @@ impl FailureCause {
 
     /// Reads a message of the primary's `DeadLetterConfig`: it has a text, and no error type.
     ///
-    /// What the primary writes itself begins the text; what Lambda writes stands anywhere in it, after a request id or a
-    /// time that differ from one age of Lambda to the next.
+    /// What the primary writes itself begins the text; what Lambda writes stands anywhere in it, after a request id or
+    /// a time that differ from one age of Lambda to the next.
     #[must_use]
     pub(crate) fn of_text(text: &str) -> Self {
         if begins_with(text, UNREADABLE_EVENT) {
@@ -88,7 +88,7 @@ const LAMBDA_TYPES: [(&str, FailureCause); 5] = [
     ("Sandbox.Failure", FailureCause::Crash),
 ];
 
-/// The same in words.
+/// The same causes in messages.
 const PHRASES: [(&str, FailureCause); 4] = [
     (KILLED, FailureCause::Memory),
     ("Runtime exited", FailureCause::Crash),
@@ -107,7 +107,7 @@ pub(super) fn is_handed_over(text: &str) -> bool {
     begins_with(text, HANDED_OVER) || begins_with(text, STOPPED)
 }
 
-/// Whether a text is the message of one of our own error types.
+/// Whether a text is the message of one of immortal's error types.
 fn begins_with(text: &str, error_type: &str) -> bool {
     text.strip_prefix(error_type).is_some_and(|rest| rest.starts_with(':'))
 }

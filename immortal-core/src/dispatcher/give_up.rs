@@ -1,4 +1,4 @@
-//! The end of a job that is given up: its dead letter, and how a record is settled once it is unfinished.
+//! Gives jobs up: sends dead letters, and settles unfinished records.
 
 use std::time::Duration;
 
@@ -16,16 +16,17 @@ use super::{
 };
 use crate::{aws, order::Order};
 
-/// A record that was sent so long ago and still can't start is given up: SQS drops it after 14 days.
+/// A record that can't start for this long after it was sent is given up: SQS drops it after 14 days.
 ///
 /// Source: `botocore:sqs:CreateQueueRequest`, `MessageRetentionPeriod`.
 const OLDEST_RECORD: Duration = Duration::from_hours(12 * 24);
 
-/// The longest time for which a record is kept out of sight at once.
+/// The longest visibility timeout that is set at once.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
 
 impl Dispatcher {
-    /// Gives a job up after so many attempts: why, and what to fix. `task` is the one that stopped, where there was one.
+    /// Gives a job up after this many attempts, with the reason and what to fix. `task` is the one that stopped, where
+    /// there was one.
     pub(super) async fn give_up(
         &self,
         scope: &RecordScope,
@@ -142,14 +143,14 @@ impl Dispatcher {
         })
     }
 
-    /// Keeps a record out of sight until it is due; where that fails, the queue's own timeout does.
+    /// Hides a record until it is due; if that fails, the queue's visibility timeout applies.
     async fn wait_in_queue(&self, scope: &RecordScope, delay: Duration) {
         let Some(message) = &scope.message else { return };
         let (Some(queue), Some(receipt)) = (message.queue.as_deref().and_then(QueueArn::parse), &message.receipt)
         else {
             return;
         };
-        // Rounded up: a record that is early would wait a second time.
+        // Rounded up, because a record that is received too early waits again.
         let delay = Duration::from_secs(delay.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
         let changed = self.calls.change_visibility(&queue, receipt, delay.min(LONGEST_DELAY), scope.deadline);
         if let Err(error) = changed.await {

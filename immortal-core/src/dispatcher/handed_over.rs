@@ -1,9 +1,9 @@
-//! The message by which a primary gives an event up itself, and the context that it carries.
+//! Reads the context from the error message of a hand-over.
 
 use super::failure_cause::is_handed_over;
 use crate::{context::Context, names::HANDED_OVER};
 
-/// The context in a hand-over's message, from its first brace on.
+/// The context in the message of a hand-over; it starts at the first brace.
 ///
 /// `None` where the error's type, or without one its text, is not that of a hand-over; where the context is that of
 /// another request, as in an error that a handler passes on; and where its JSON is missing or cut.

@@ -1,11 +1,11 @@
-//! What to fix where AWS refuses a call, each value named that may be wrong.
+//! What to fix after an AWS call was refused, naming each value that may be wrong.
 
 use super::{
     answer::ServiceError,
     config::{DispatcherConfig, EventTransport},
 };
 
-/// What to fix after a refusal that doesn't pass.
+/// What to fix after a permanent error.
 pub(super) fn of_refusal(call: &str, refusal: &ServiceError, config: &DispatcherConfig) -> String {
     match (call, refusal.code.as_str()) {
         (_, "AccessDenied" | "AccessDeniedException" | "AWS.SimpleQueueService.AccessDenied") => {

@@ -1,4 +1,4 @@
-//! What the dispatcher is invoked with: several shapes, told apart by their fields, each record on its own.
+//! Parses the dispatcher's input: several shapes, distinguished by their members, each record separately.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ mod source_message;
 
 use shape::{DestinationRecord, InputShape};
 
-/// An input, as records that stand for themselves.
+/// The input, as independent records.
 #[derive(Debug)]
 pub(crate) enum DispatcherInput {
     /// Messages of a queue: those that fail go back to it, one by one.
     Batch(Vec<(Option<QueueMessage>, RecordReading)>),
-    /// What has no queue behind it: the invocation fails with what fails in it.
+    /// Input without a queue: the invocation fails if a record fails.
     Single(RecordReading),
 }
 
@@ -38,15 +38,15 @@ pub(crate) struct QueueMessage {
     pub(crate) receive_count: u32,
     /// The ARN of its queue.
     pub(crate) queue: Option<String>,
-    /// What SQS knows this delivery by.
+    /// The receipt handle of this delivery.
     pub(crate) receipt: Option<String>,
-    /// The body as it came.
+    /// The unchanged body.
     pub(crate) original: Arc<str>,
     /// Its attributes, which may tell the body's shape, or be a part of the event.
     pub(crate) attributes: Vec<MessageAttribute>,
 }
 
-/// A body holds an event, which is never shown.
+/// Leaves out the body, which contains an event.
 impl std::fmt::Debug for QueueMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Message({}, received {} times)", self.id, self.receive_count)
@@ -77,7 +77,7 @@ pub(crate) enum RecordContent {
     /// A task that changed its state.
     Task {
         task: Box<Task>,
-        /// How the dispatcher heard of it.
+        /// How the event reached the dispatcher.
         channel: EventChannel,
     },
 }
@@ -97,7 +97,7 @@ pub(crate) enum EventChannel {
 /// How deep records may be wrapped in each other; what the dispatcher fails with is wrapped once per redrive.
 const DEEPEST: u32 = 32;
 
-/// Reads what Lambda hands the dispatcher, or an EventBridge pipe.
+/// Parses the payload of an invocation by Lambda or an EventBridge pipe.
 #[must_use]
 pub(crate) fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
     let records: Vec<_> = shape::records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
@@ -117,7 +117,7 @@ fn each(reading: Result<RecordReading, RefusedRecord>) -> RecordReading {
     reading.unwrap_or_else(|refusal| vec![Err(refusal)])
 }
 
-/// What a value came in.
+/// The message or notification that contained a value.
 #[derive(Clone, Copy, Default)]
 struct RecordWrapping {
     channel: EventChannel,
@@ -178,8 +178,8 @@ fn meaning(
     }
 }
 
-/// A destination record of the primary is a failure and never unwrapped further: an event may look like anything. One of
-/// the dispatcher itself is a dead letter of its own, and holds what it failed with.
+/// A destination record of the primary is a failure and never unwrapped further: an event may look like anything. One
+/// of the dispatcher itself is a dead letter of its own, and holds what it failed with.
 fn destination(
     DestinationRecord { record, request, function_arn }: &DestinationRecord<'_>,
     functions: &KnownFunctions,

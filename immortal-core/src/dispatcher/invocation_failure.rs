@@ -1,4 +1,4 @@
-//! A failed invocation, and the context that is rebuilt for it from whatever tells of it.
+//! A failed invocation, and its context, rebuilt from the record.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::{
     order::{EventForm, EventSource},
 };
 
-/// Who the dispatcher is, and whose failures it handles.
+/// The dispatcher's identity, and the function whose failures it handles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownFunctions {
     /// The dispatcher itself.
@@ -43,7 +43,7 @@ pub(crate) struct InvocationFailure {
     pub(crate) failed_at: Option<i64>,
 }
 
-/// An event is never logged, so it isn't shown here either.
+/// Leaves out the event, which is never logged.
 impl fmt::Debug for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { event, context, cause, series, source: _, failed_at: _ } = self;
@@ -51,7 +51,7 @@ impl fmt::Debug for InvocationFailure {
     }
 }
 
-/// A record that the dispatcher doesn't take: why, and what to fix.
+/// A record that the dispatcher refuses, with the reason and what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct RefusedRecord(pub String);
@@ -74,7 +74,7 @@ pub(super) fn refuse_unprintable(what: &str, text: &str) -> Result<(), RefusedRe
     )))
 }
 
-/// A text from outside, as it is logged: quoted, escaped, and not endless.
+/// Untrusted text for the log: quoted, escaped and truncated.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 256;
     match text.char_indices().nth(LONGEST) {
@@ -185,7 +185,7 @@ pub(super) fn from_record(
         Some(redrive) => redrive.context.clone().filter(|context| context.aws_request_id == request_id),
         None => handed_over::context(error_type.as_deref(), &message, &request_id),
     };
-    // A job goes on with the very context that it had.
+    // A job continues with exactly the context that it had.
     let is_whole = redrive.is_some() && carried.is_some();
     let named = Named {
         request_id,

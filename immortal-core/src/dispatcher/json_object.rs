@@ -1,4 +1,4 @@
-//! A JSON object, one level deep: its values stay the bytes that they are.
+//! A JSON object, parsed one level deep: its values keep their bytes.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What is asked of ECS before a task is started, and which of the tasks that it knows is the one to be started.
+//! The look-ups in ECS before a task is started, and how to recognise that it was started already.
 //!
 //! A client token keeps a failure from starting two tasks, but ECS forgets it after 24 hours, or an hour after its task
 //! stopped: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>.
@@ -15,7 +15,7 @@ use super::{
 /// A record that was sent longer ago may have had a token that is forgotten.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
-/// What is known of a record before its task is started.
+/// What determines the look-ups for a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LaunchHistory {
     /// How long ago its message was sent, or the task before it stopped.
@@ -30,12 +30,12 @@ pub(crate) struct LaunchHistory {
     pub(crate) has_task_limit: bool,
 }
 
-/// Which tasks of the job are asked for.
+/// Which tasks of the job are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskLookup {
     /// None: the token is enough.
     None,
-    /// Those at work: any of them means that the job goes on.
+    /// Running tasks: any of them means that the job is being handled.
     Running,
     /// Those that stopped within the hour too.
     All,
@@ -67,7 +67,8 @@ pub(crate) struct PlannedTask<'a> {
 }
 
 impl PlannedTask<'_> {
-    /// Whether a task means that this one needs no start: it is at work on the same job, or was started as this attempt.
+    /// Whether a task means that this one needs no start: it is at work on the same job, or was started as this
+    /// attempt.
     #[must_use]
     pub(crate) fn is_started_as(&self, task: &Task, config: &DispatcherConfig, functions: &KnownFunctions) -> bool {
         if self.previous == Some(task.arn.as_str()) {

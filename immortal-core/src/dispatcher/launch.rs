@@ -1,4 +1,4 @@
-//! One attempt on its way into one task: what ECS already knows of it, the form of its order, the call, and its answer.
+//! Starts the task of one attempt: the look-ups in ECS, the form of the order, the call, and its response.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -38,7 +38,7 @@ pub(super) struct LaunchPlan {
     pub(super) age: Duration,
 }
 
-/// How many tasks of the function are at work, for one invocation of the dispatcher: a soft bound.
+/// The number of running tasks of the function, for one invocation of the dispatcher: a soft limit.
 #[derive(Debug, Default)]
 pub(super) struct TaskCount {
     /// When the invocation began.
@@ -47,7 +47,7 @@ pub(super) struct TaskCount {
     own: AtomicUsize,
 }
 
-/// `DescribeTasks` takes so many tasks (`botocore:ecs:DescribeTasksRequest.tasks`).
+/// The most tasks of one call of `DescribeTasks` (`botocore:ecs:DescribeTasksRequest.tasks`).
 const DESCRIBED_AT_ONCE: usize = 100;
 
 impl Dispatcher {
@@ -127,7 +127,7 @@ impl Dispatcher {
         Err(UnfinishedRecord::Waiting { delay, why })
     }
 
-    /// Calls `RunTask` until it is answered for good, or there is no time left.
+    /// Repeats `RunTask` until the response is final or no time is left.
     async fn run_task(&self, scope: &RecordScope, plan: &LaunchPlan) -> Result<(), String> {
         let (deadline, request_id) = (scope.deadline, plan.order.context.aws_request_id.as_str());
         let (mut spot, mut spot_is_full, mut retry) = (plan.spot, false, 0);

@@ -1,6 +1,6 @@
 //! The dispatcher role: the Lambda function that turns failed events into Fargate tasks.
 //!
-//! In floors, each of which calls only those below it: `batch` (one invocation, its records side by side) →
+//! In layers, each of which calls only those below it: `batch` (one invocation, its records side by side) →
 //! `failed_invocation` and `stopped_task` (what to do with one) → `launch` and `give_up` (into a task, or to the
 //! dead-letter queue) → `calls` (each call of AWS, with deadline, pace and retries). What is decided is decided beside
 //! them, without a call.
@@ -74,9 +74,9 @@ pub(crate) async fn run(manifest: &Manifest) -> u8 {
     run_with_clock(manifest, SystemTime::now).await
 }
 
-/// As [`run`], with a clock for the time of day, by which records are old and attempts are due.
+/// Like [`run`], with a clock for the time of day, which determines the age of records and when attempts are due.
 ///
-/// How long an invocation may work is by the machine's clock all the same, as Lambda's deadline is.
+/// Deadlines still use the machine's clock, like Lambda's.
 #[doc(hidden)]
 pub async fn run_with_clock(manifest: &Manifest, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> u8 {
     if !tracing::dispatcher::has_been_set() {

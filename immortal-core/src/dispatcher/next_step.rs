@@ -1,4 +1,4 @@
-//! What follows when a task stops: nothing, the next attempt, or the end.
+//! Decides what follows when a task stops: nothing, the next attempt, or giving up.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::{
     task_size::TaskSize,
 };
 
-/// At most so many interruptions, then a job is given up: something else than bad luck is wrong.
+/// After more interruptions than this a job is given up: they are not a coincidence any more.
 pub(crate) const MOST_INTERRUPTIONS: u32 = 20;
 
-/// After so many interruptions Spot is left for `FARGATE`.
+/// After this many interruptions tasks use `FARGATE` instead of Spot.
 const SPOT_INTERRUPTIONS: u32 = 2;
 
 /// What follows.
@@ -52,7 +52,7 @@ pub(crate) fn is_interrupted(task: &Task) -> bool {
     task_end(task) == TaskEnd::Interrupted
 }
 
-/// How a task ended, as ECS tells of it.
+/// How a task ended, according to ECS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TaskEnd {
     /// By itself.
@@ -131,8 +131,8 @@ fn next_size(task: &Task, is_memory_kill: bool, manifest: &Manifest) -> Option<T
     Some(grown.unwrap_or(own))
 }
 
-/// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes where
-/// the same keeps happening, as with an image that can't be pulled.
+/// How long after the nth interruption the next task is due: nothing after a single Spot interruption, and minutes
+/// where the same keeps happening, as with an image that can't be pulled.
 #[must_use]
 pub(crate) fn start_delay(interruptions: u32) -> Duration {
     match interruptions {

@@ -1,13 +1,14 @@
-//! How fast this process calls `RunTask`: several dispatchers share one account's limit without knowing of each other.
+//! How fast this process calls `RunTask`: several dispatchers share one account's limit without coordination.
 //!
 //! `RunTask` on Fargate takes 20 calls a second, and as many at once
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html>). Until the service throttles, a process
-//! stays just within that, with a batch's worth of calls at once. From then on it sends one call at a time, evenly: each
-//! throttle cuts its rate, each success brings it back to where it was, and then beyond, faster and faster. As growth is
-//! counted in calls, processes of different rates are throttled equally often, and together they stay at the limit.
+//! stays just within that, with a batch's worth of calls at once. From then on it sends one call at a time, evenly:
+//! each throttle cuts its rate, each success brings it back to where it was, and then beyond, faster and faster. As
+//! growth is counted in calls, processes of different rates are throttled equally often, and together they stay at the
+//! limit.
 //!
-//! The SDK's adaptive retry mode in this place takes 0.64 of the limit with 2 dispatchers and 0.55 with 5, with 5 % and 9 %
-//! of the calls throttled; this takes 0.99 and 0.99, with 5 % and 12 % throttled (`cargo figures dispatcher`).
+//! The SDK's adaptive retry mode in this place takes 0.64 of the limit with 2 dispatchers and 0.55 with 5, with 5 % and
+//! 9 % of the calls throttled; this takes 0.99 and 0.99, with 5 % and 12 % throttled (`cargo figures dispatcher`).
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -26,13 +27,13 @@ const BURST: f64 = 10.0;
 const FIRST_CUT: f64 = 0.35;
 /// What is left of the rate after each further one.
 const CUT: f64 = 0.75;
-/// After so many successes the rate is what it was before the cut; the more, the fewer throttles.
+/// The number of successes until the rate is what it was before the cut; the higher, the fewer throttles.
 const RECOVERY: f64 = 20.0;
 /// How steeply it grows from there.
 const GROWTH: f64 = 0.5;
-/// A second counts as so many successes, so that a slow process finds the room that others leave.
+/// A second counts as this many successes, so that a slow process uses the rate that others leave.
 const PER_SECOND: f64 = 2.0;
-/// After so many seconds without a throttle, all is as at the start.
+/// After this many seconds without a throttle, the pace is reset.
 const QUIET: f64 = 10.0;
 
 /// The pace as a pure state: every time is a duration since its start.
@@ -46,7 +47,7 @@ pub(crate) struct CallPace {
 
 #[derive(Clone, Copy, Debug)]
 struct RateCut {
-    /// The rate that was too much.
+    /// The rate at which calls were throttled.
     from: f64,
     /// How much of it is left.
     left: f64,
@@ -73,7 +74,8 @@ impl CallPace {
         self.cut = self.cut.filter(|cut| seconds(cut.last_throttle, now) <= QUIET);
         self.credit = (self.credit + seconds(self.credited, now) * MOST).min(BURST);
         self.credited = now;
-        // Calls that are exactly as far apart as the service's tokens would take each of them, and leave none to others.
+        // Calls that are exactly as far apart as the service's tokens would take each of them, and leave none to
+        // others.
         let jitter = 0.8 + 0.4 * random;
         let tokens = if self.cut.is_some() {
             1.0
@@ -158,7 +160,7 @@ impl PaceGate {
     async fn wait(&self, deadline: Instant) -> Option<()> {
         let _turn = self.turn.lock().await;
         loop {
-            // A throttle of another call may have moved it meanwhile.
+            // A throttle of another call may have moved it in the meantime.
             let ready = self.start + self.with(|pace| pace.ready());
             if ready > deadline {
                 return None;

@@ -1,4 +1,4 @@
-//! What the dispatcher answers Lambda: the records that go back, by their names.
+//! The dispatcher's response to Lambda: the records that go back.
 
 use serde::Serialize;
 

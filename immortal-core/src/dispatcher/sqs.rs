@@ -1,4 +1,4 @@
-//! The SQS adapter: dead letters, and how long a returned record stays out of sight.
+//! The SQS adapter: dead letters, and the visibility timeout of returned records.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::aws::{AwsClients, AwsError, QueueAddresses, within};
 
-/// SQS, as the dispatcher asks it.
+/// The SQS client of the dispatcher.
 #[derive(Clone, Debug)]
 pub(super) struct SqsClient {
     client: Client,
@@ -36,7 +36,7 @@ impl SqsClient {
         within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
     }
 
-    /// Keeps a message out of sight for so long from now on.
+    /// Hides a message for this long from now on.
     pub(super) async fn change_visibility(
         &self,
         queue: &QueueArn<'_>,

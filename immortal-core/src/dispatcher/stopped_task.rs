@@ -1,4 +1,4 @@
-//! A task that changed its state: what becomes of its job.
+//! Decides what follows for the job of a stopped task.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{exit::RunnerExit, job_object::progress_key, order::Order};
 /// An event whose task stopped so long ago may have been handled since: its client token is forgotten.
 const SHORTEST_TOKEN_LIFE: Duration = Duration::from_hours(1);
 
-/// The longest wait in the function itself, for those who have no queue to wait in.
+/// The longest wait in the function itself, for input without a queue.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 impl Dispatcher {
@@ -180,7 +180,7 @@ impl Dispatcher {
     }
 }
 
-/// A record that is refused rests as it came.
+/// A refused record is kept unchanged.
 pub(super) fn refused(scope: &RecordScope, refusal: &RefusedRecord, request_id: &str) -> UnfinishedRecord {
     warn!(decision = "refused", "{refusal}");
     UnfinishedRecord::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))

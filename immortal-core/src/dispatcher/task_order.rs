@@ -1,4 +1,4 @@
-//! Whose task it is, and what it was started for: read from the task itself, event or `DescribeTasks`.
+//! The owner and the order of a task, read from its event or from `DescribeTasks`.
 
 use super::{
     config::{DispatcherConfig, family},
@@ -13,16 +13,16 @@ use crate::{
     order::{EventForm, Order},
 };
 
-/// What a task says of its order.
+/// What a task reveals about its order.
 #[derive(Debug)]
 pub(crate) enum TaskOrder {
     /// An order of the primary.
     Ours(Box<Order>),
-    /// The task is somebody else's: of another family or container.
+    /// The task belongs to another function: another family or container.
     OtherTask(&'static str),
-    /// It is of our family, and its order names another function.
+    /// The task has this dispatcher's family, but its order names another function.
     OtherFunction(RefusedRecord),
-    /// It may be ours, and its order is missing, cut or masked.
+    /// The task may be this dispatcher's, but its order is missing, truncated or masked.
     Unreadable(String),
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn read(task: &Task, config: &DispatcherConfig, functions: &KnownFunc
     }
 }
 
-/// What AWS's services put in the place of values that they don't show (`HIDDEN_DUE_TO_SECURITY_REASONS`).
+/// The placeholder of AWS's services for hidden values (`HIDDEN_DUE_TO_SECURITY_REASONS`).
 const MASK: &str = "HIDDEN_";
 
 /// Whether an event is there to its end, as far as its form shows it.

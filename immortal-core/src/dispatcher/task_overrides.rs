@@ -1,4 +1,4 @@
-//! The `overrides` of a `RunTask` call, and how long they are as they are really sent.
+//! The `overrides` of a `RunTask` call, and their length as sent.
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ const MOST_SERIES: u32 = 9_999;
 /// The largest task that Fargate has: a job's tasks may grow to it.
 const LARGEST_SIZE: TaskSize = TaskSize { cpu: 32_768, memory: 249_856 };
 
-/// What one task is told: an order for one container, and the size of both.
+/// The overrides of a task: the order for one container, and the size of the task.
 ///
 /// Its JSON is what the SDK sends of it: what is measured is what is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ pub(crate) struct TaskOverrides {
     pub(super) ephemeral_storage: Option<EphemeralStorage>,
 }
 
-/// What the container is told.
+/// The overrides of the container.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ContainerOverride {
     pub(crate) name: String,
@@ -58,7 +58,7 @@ pub(super) struct EphemeralStorage {
     pub(super) size_in_gib: i32,
 }
 
-/// An order holds an event and a context, which are never shown.
+/// Leaves out the order, which contains an event and a context.
 impl std::fmt::Debug for ContainerOverride {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ContainerOverride({}, {} variables)", self.name, self.environment.len())

@@ -1,4 +1,4 @@
-//! The name by which ECS knows one failure again: the client token.
+//! The client token, by which ECS recognises a repeated request.
 
 use crate::{function::FunctionArn, job_object::hex_sha256};
 
@@ -30,7 +30,8 @@ impl TokenOrigin {
         }
     }
 
-    /// The client token. A call that moved to `FARGATE`, since Spot had no room, is another request and has another token.
+    /// The client token. A call that moved to `FARGATE`, since Spot had no room, is another request and has another
+    /// token.
     ///
     /// `RunTask` takes up to 64 characters of ASCII 33 to 126 (`botocore:ecs:RunTaskRequest.clientToken`): a SHA-256 in
     /// hex fills them.

@@ -9,7 +9,7 @@ use super::dead_letter::DeadLetter;
 pub(super) enum UnfinishedRecord {
     /// It goes back to its queue: why, and what to fix.
     Returned(String),
-    /// It goes back to its queue by plan, and is due in a while.
+    /// It goes back to its queue to wait until it is due.
     Waiting {
         /// How long from now.
         delay: Duration,
@@ -20,7 +20,7 @@ pub(super) enum UnfinishedRecord {
     GivenUp(Box<DeadLetter>),
 }
 
-/// How a record ended that is done with.
+/// How a finished record ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RecordEnd {
     /// A task was started for it.
@@ -29,7 +29,7 @@ pub(super) enum RecordEnd {
     StartedBefore,
     /// Its dead letter was sent.
     GivenUp,
-    /// The stopped task was its job's last: it succeeded, or another one has taken its place.
+    /// The stopped task was its job's last: it succeeded, or another one has replaced it.
     JobEnded,
     /// There was nothing to do.
     Nothing,

@@ -1,4 +1,4 @@
-//! What Lambda is told of a failure, and how long that may be.
+//! The errors that are reported to Lambda, and their length limits.
 
 use std::{any::Any, fmt};
 
@@ -7,7 +7,7 @@ use lambda_runtime::Diagnostic;
 use super::{bounds::HandlerError, own_error::diagnostic_of};
 use crate::names::UNREADABLE_EVENT;
 
-/// How long a message may be, in bytes of its JSON.
+/// The longest message, in bytes of its JSON.
 ///
 /// Lambda puts it beside the event into its record of the failure, which is an SQS message of 1 MiB at most; a record
 /// that is too large is dropped, and its event with it.
@@ -15,13 +15,13 @@ use crate::names::UNREADABLE_EVENT;
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>, `DestinationDeliveryFailures`.
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
-/// How long an error's type may be, in bytes of its JSON. It travels as a header too.
+/// The longest error type, in bytes of its JSON. It is also sent as a header.
 const LONGEST_TYPE: usize = 1024;
 
-/// What `lambda_runtime` puts before the message of a panic.
+/// The prefix that `lambda_runtime` adds to the message of a panic.
 const PANICKED: &str = "Lambda panicked: ";
 
-/// A handler's error: what Lambda is told, and what the log shows, which is the error's own `Debug`.
+/// A handler's error: the diagnostic for Lambda, and the `Debug` output for the log.
 pub(crate) struct HandlerFailure {
     diagnostic: Diagnostic,
     shown: String,
@@ -79,12 +79,12 @@ pub(super) fn bounded_panic(panic: Box<dyn Any + Send>) -> Box<dyn Any + Send> {
     }
 }
 
-/// What a panic said, if it is text.
+/// The message of a panic, if it is text.
 pub(super) fn panic_message(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
-/// A text whose JSON has at most so many bytes; one that was cut says so.
+/// Truncates a text so that its JSON has at most this many bytes, and marks it as truncated.
 fn cut(mut text: String, longest: usize) -> String {
     let note = format!("… (cut here: it has {} bytes)", text.len());
     let (mut length, mut end) = (0, 0);
@@ -100,7 +100,7 @@ fn cut(mut text: String, longest: usize) -> String {
     text
 }
 
-/// How many bytes JSON has for a character of a text.
+/// The number of bytes of a character in JSON.
 fn json_length(char: char) -> usize {
     match char {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

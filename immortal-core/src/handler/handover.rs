@@ -1,7 +1,7 @@
-//! The hand-over: shortly before its deadline, an event is given up by the process itself, with its true context.
+//! The hand-over: shortly before the deadline, the process itself reports the invocation as failed, with its context.
 //!
-//! A timer on a thread of its own races the handler for one claim. When the timer wins, it posts the error and replaces
-//! the process; the handler's answer, should it still come, is never sent.
+//! A timer on a separate thread races the handler for one claim. When the timer wins, it posts the error and replaces
+//! the process; a later response of the handler is never sent.
 
 mod claim;
 mod guard;
@@ -19,7 +19,7 @@ use std::{
 
 use lambda_runtime::LambdaInvocation;
 
-pub(super) use self::guard::Guarded;
+pub(super) use self::guard::GuardedService;
 use self::{claim::AnswerClaim, pending_invocation::PendingInvocation, timer::HandOverTimer};
 use crate::{
     lambda_errors,
@@ -30,11 +30,11 @@ use crate::{
 /// Lambda: `snap-start` makes `lambda_runtime` take and await a snapshot before the first event.
 const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
-/// The hand-over of this process; `None` inside where it is off.
+/// The hand-over of this process; `None` inside if it is off.
 #[derive(Clone)]
 pub(super) struct HandOver(Option<Arc<ArmedHandOver>>);
 
-/// What the hand-over of a process knows and has.
+/// The state of the hand-over.
 struct ArmedHandOver {
     grace: Duration,
     pending: Mutex<PendingInvocation>,
@@ -44,7 +44,7 @@ struct ArmedHandOver {
 /// The hand-over of the service that this process serves.
 static OF_PROCESS: OnceLock<HandOver> = OnceLock::new();
 
-/// When the handler of the invocation at hand is told that its hand-over is near; `None` where there is no hand-over.
+/// When the handler of the current invocation is notified of its hand-over; `None` without a hand-over.
 pub(crate) fn stop_notice() -> Option<Instant> {
     OF_PROCESS.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
 }
@@ -56,7 +56,7 @@ impl HandOver {
         self
     }
 
-    /// Whether the hand-over is on is decided once, from `grace` in milliseconds and the environment.
+    /// Decides once whether the hand-over is on, from `grace` in milliseconds and the environment.
     pub(super) fn new(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> Self {
         let armed = is_on(grace, lookup).then(|| ArmedHandOver {
             grace: Duration::from_millis(grace),
@@ -66,14 +66,14 @@ impl HandOver {
         Self(armed.map(Arc::new))
     }
 
-    /// Keeps what is known of the invocation that is about to start.
+    /// Stores the invocation that is about to start.
     pub(super) fn note(&self, invocation: &LambdaInvocation) {
         if let Some(armed) = &self.0 {
             armed.pending().keep(invocation);
         }
     }
 
-    /// Arms the timer for the noted invocation. Who takes the claim answers it; without a claim, the handler does.
+    /// Arms the timer for the stored invocation. Whoever takes the claim responds; without a claim, the handler does.
     fn arm(&self, deadline_ms: u64) -> Option<AnswerClaim> {
         let armed = self.0.as_ref()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -85,9 +85,7 @@ impl HandOver {
             match HandOverTimer::start(move || hand_over(std::mem::take(&mut *own.pending()))) {
                 Ok(timer) => Some(timer),
                 Err(error) => {
-                    stderr::line(format_args!(
-                        "no event can be handed over, since the thread for it can't be started: {error}"
-                    ));
+                    stderr::line(format_args!("hand-over is off, because its thread can't be started: {error}"));
                     None
                 }
             }
@@ -102,7 +100,7 @@ impl ArmedHandOver {
     }
 }
 
-/// Off without grace, in every attempt after Lambda's own, and with more than one invocation in a process.
+/// Off without grace, on Fargate, and with more than one invocation at a time in a process.
 fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
     let number = |name: &str| lookup(name).and_then(|value| value.parse::<u64>().ok());
     grace > 0
@@ -113,7 +111,7 @@ fn is_on(grace: u64, lookup: impl Fn(&str) -> Option<String>) -> bool {
 /// How long the handler may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct HandOverTimes {
-    /// Until it is told that its hand-over is near, if it asks.
+    /// Until it is notified of its hand-over, if it asks.
     notice: Duration,
     /// Until its event is handed over.
     hand_over: Duration,
@@ -129,8 +127,8 @@ impl HandOverTimes {
     }
 }
 
-/// Gives the event up, and restarts the process. When that fails the process ends, which Lambda takes for a crash, so the
-/// event isn't lost either.
+/// Reports the invocation as handed over, and restarts the process. If that fails the process exits: Lambda treats that
+/// as a crash, so the event isn't lost.
 fn hand_over(pending: PendingInvocation) {
     let request_id = pending.request_id().to_owned();
     let invocation_id = pending.invocation_id().map(str::to_owned);
@@ -141,21 +139,21 @@ fn hand_over(pending: PendingInvocation) {
         exit(1);
     }
     stderr::line(format_args!(
-        "RequestId: {request_id} was handed over, since its deadline is near; the process restarts"
+        "RequestId: {request_id} was handed over, because its deadline is near; the process restarts"
     ));
     let error = re_exec();
     stderr::line(format_args!("the process can't restart itself, so it ends: {error}"));
     exit(1);
 }
 
-/// Replaces this process, and with it all its threads, by a fresh one of the same binary. It returns only what went wrong.
+/// Replaces this process and all its threads with a new process of the same binary. Returns only on error.
 fn re_exec() -> io::Error {
     let mut arguments = std::env::args_os();
     let mut fresh = Command::new("/proc/self/exe");
     if let Some(name) = arguments.next() {
         fresh.arg0(name);
     }
-    // The sandbox was restored from its snapshot long ago: the fresh process must not wait for that again.
+    // The sandbox is already restored from its snapshot: the new process must not wait for that again.
     if std::env::var_os(INITIALIZATION_TYPE).is_some_and(|value| value == "snap-start") {
         fresh.env(INITIALIZATION_TYPE, "on-demand");
     }

@@ -1,4 +1,4 @@
-//! The handler without its types, so that everything that runs it is compiled once, in this crate.
+//! The handler with its types erased, so that everything around it is compiled once, in this crate.
 
 use std::pin::Pin;
 
@@ -13,7 +13,7 @@ use super::{
 /// A future on the heap.
 type BoxedFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// What a handler answers: JSON or an error.
+/// A handler's response: JSON or an error.
 type HandlerAnswer = BoxedFuture<Result<Box<RawValue>, HandlerFailure>>;
 
 /// A handler from JSON to JSON.

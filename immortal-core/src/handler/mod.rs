@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::handover::stop_notice;
 use self::{
     failure::{HandlerFailure, bounded, panic_message},
-    handover::{Guarded, HandOver},
+    handover::{GuardedService, HandOver},
     service::{EventBytes, SkippedPayload, TypedService},
 };
 use crate::{lambda_errors, manifest::Manifest, names::env, stderr, stopping};
@@ -66,7 +66,7 @@ pub(crate) fn role(
     }
 }
 
-/// Serves events with a handler without types: one runtime for the handlers of all roles, compiled once.
+/// Serves events with a type-erased handler, so that this is compiled once.
 pub(crate) async fn serve_json(grace: u64, handler: json_handler::JsonHandler) -> Result<(), Error> {
     let bytes = EventBytes::default();
     let event = bytes.clone();
@@ -92,7 +92,7 @@ where
     serve(manifest.grace, bytes, service).await
 }
 
-/// Serves events on `lambda_runtime`, as its own `run` does, and hands over those that don't end in time.
+/// Serves events on `lambda_runtime` like its own `run`, and hands over those that don't finish in time.
 ///
 /// `grace` is the manifest's; `bytes` gets each event before the service does.
 async fn serve<F, R, B, S, D, E>(grace: u64, bytes: EventBytes, service: F) -> Result<(), Error>
@@ -107,8 +107,8 @@ where
 {
     let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
     #[cfg(feature = "progress")]
-    let service = crate::progress::Finishing(service);
-    let guarded = Guarded::new(service, handover.clone());
+    let service = crate::progress::FinishingService(service);
+    let guarded = GuardedService::new(service, handover.clone());
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);
         bytes.move_from(&mut invocation);
@@ -126,7 +126,7 @@ fn missing(is_set: impl Fn(&str) -> bool) -> Vec<&'static str> {
     REQUIRED.into_iter().filter(|name| !is_set(name)).collect()
 }
 
-/// Tells Lambda why there is no state; without it, Lambda would only know that the process ended.
+/// Reports a failed `init` to Lambda, which otherwise would only see the process exit.
 fn init_failed(diagnostic: Diagnostic) -> u8 {
     let diagnostic = bounded(diagnostic);
     stderr::line(format_args!("init failed: {}: {}", diagnostic.error_type, diagnostic.error_message));

@@ -1,4 +1,4 @@
-//! The errors of ours that a handler passes on, found in whatever it returns: the dispatcher and the runner decide by them.
+//! Finds immortal's own errors in an error that a handler returns: dispatcher and runner decide by them.
 
 use std::{any::Any, error::Error};
 
@@ -9,7 +9,7 @@ use crate::{
     stopping::Stopped,
 };
 
-/// The error's diagnostic, of our own type where one of our errors is what it is or comes from.
+/// The error's diagnostic, with immortal's error type if the error or one of its sources is immortal's.
 ///
 /// The message then begins with the type, since a `DeadLetterConfig` passes on the message alone.
 pub(super) fn diagnostic_of<E: Into<Diagnostic> + 'static>(error: E) -> Diagnostic {
@@ -22,12 +22,12 @@ pub(super) fn diagnostic_of<E: Into<Diagnostic> + 'static>(error: E) -> Diagnost
     Diagnostic { error_type, error_message }
 }
 
-/// The type of ours that an error has, or one of its sources.
+/// Immortal's error type of an error or of one of its sources.
 fn own_type(error: &dyn Any) -> Option<&'static str> {
     std::iter::successors(Some(as_error(error)?), |error| (*error).source()).find_map(type_of)
 }
 
-/// The error in those types that may hold any.
+/// The error in the types that can contain any error.
 fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(boxed) = error.downcast_ref::<lambda_runtime::Error>() {
         return Some(&**boxed);

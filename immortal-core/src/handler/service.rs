@@ -1,4 +1,4 @@
-//! The user's tower service as `lambda_runtime` gets it: it reads its event itself, and names its own failures.
+//! The user's tower service as passed to `lambda_runtime`: it parses the event and reports errors itself.
 
 use std::{
     cell::Cell,
@@ -16,9 +16,9 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::{bounds::HandlerError, failure::HandlerFailure, json_handler::read};
 
-/// An event that `lambda_runtime` leaves as it is: the handler's own type is read from its bytes.
+/// An event that `lambda_runtime` doesn't parse: the handler's type is deserialized from its bytes.
 ///
-/// That saves reading each event twice, and makes the error of an unreadable one ours.
+/// That avoids parsing each event twice, and makes the error of an unreadable event immortal's.
 pub(super) struct SkippedPayload;
 
 impl<'de> Deserialize<'de> for SkippedPayload {
@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for SkippedPayload {
     }
 }
 
-/// The bytes of the event at hand, on their way past `lambda_runtime`. Invocations come one after the other.
+/// The bytes of the current event. Invocations come one after the other.
 #[derive(Clone, Default)]
 pub(super) struct EventBytes(Rc<Cell<Bytes>>);
 
@@ -76,7 +76,7 @@ where
 }
 
 pin_project! {
-    /// What a service does with an event, if it could be read.
+    /// The future of a service: running, or failed because the event couldn't be read.
     ///
     /// Named, and not boxed as `dyn Future`: a service may borrow from `main`, as it may for `lambda_runtime`.
     #[project = RunningProjection]

@@ -10,19 +10,19 @@ use crate::{
     names::{SUPERSEDED, env},
 };
 
-/// Why progress can't be opened or saved. Each says what happened, to which request, and what to fix.
+/// Why progress can't be opened or saved. Each message says what happened, to which request, and what to fix.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProgressError {
-    /// Another attempt has taken this one's place, or the job has succeeded. Return it: no attempt follows.
+    /// Another attempt has replaced this one, or the job has succeeded. Return this error: no attempt follows.
     #[error("Immortal.Superseded: request {request_id}: {by}; this one must end")]
     Superseded {
         /// The job's request id.
         request_id: String,
-        /// What has taken its place.
+        /// What has replaced the attempt.
         by: String,
     },
-    /// It isn't said where progress is kept.
+    /// No bucket for progress is configured.
     #[error(
         "the progress of request {request_id} has no place: set {} of the function, and of its task definition's \
          container, to a bucket",
@@ -32,7 +32,7 @@ pub enum ProgressError {
         /// The job's request id.
         request_id: String,
     },
-    /// S3 was not asked, did not answer in time, or refused for another reason than a permission.
+    /// The call was not made, timed out, or failed for another reason than a permission.
     #[error("the progress of request {request_id}: {call} of {uri}: {problem}")]
     Failed {
         /// The job's request id.
@@ -58,10 +58,10 @@ pub enum ProgressError {
         /// What to grant.
         fix: String,
     },
-    /// What is there can't be read as the handler's type.
+    /// The saved progress can't be deserialized as the handler's type.
     #[error(
         "the progress of request {request_id} in {uri} can't be read as `{wanted}`, and is not written over: {problem}; \
-         let the type read what earlier versions saved, or delete the object, and the job begins anew"
+         let the type read what earlier versions saved, or delete the object to start the job over"
     )]
     Unreadable {
         /// The job's request id.

@@ -1,17 +1,17 @@
-//! Who may write a job's progress, and what an answer of S3 means for a save. Decisions only: nothing here makes a call.
+//! Decides which attempt may write a job's progress, and what S3's response to a save means. Makes no calls.
 
 use serde::{Deserialize, Serialize};
 
 use crate::aws::s3::PutCondition;
 
-/// The place of an attempt in its job: a later one has a higher rank.
+/// The position of an attempt in its job: later attempts have higher ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct AttemptRank {
     pub(crate) series: u32,
     pub(crate) attempt: u32,
 }
 
-/// Who writes: an attempt may run twice, and its two runs are two writers.
+/// A writer: one run of an attempt. An attempt that runs twice has two writers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProgressWriter {
     #[serde(flatten)]
@@ -21,7 +21,7 @@ pub(crate) struct ProgressWriter {
     pub(crate) id: String,
 }
 
-/// Which save of a writer an object holds.
+/// The save that an object contains: its writer and number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SaveStamp {
     #[serde(flatten)]
@@ -29,19 +29,19 @@ pub(crate) struct SaveStamp {
     pub(crate) sequence: u64,
 }
 
-/// The object that is there.
+/// The present object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundSave {
     pub(crate) tag: String,
     pub(crate) stamp: SaveStamp,
 }
 
-/// What an attempt that opens the job's progress does.
+/// What an attempt must do when it opens the job's progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OpenStep {
-    /// Nothing is saved yet: its first save must be the object's first.
+    /// Nothing is saved yet: the first save must create the object.
     Begin,
-    /// It goes on from an earlier attempt's save, or its own.
+    /// It continues from an earlier attempt's save, or its own.
     GoOn,
     /// Another run of the same attempt wrote it: what is there is written again in its own name, so that the other one
     /// learns of it.
@@ -49,12 +49,12 @@ pub(crate) enum OpenStep {
     Superseded(SupersededBy),
 }
 
-/// What has taken an attempt's place.
+/// What has replaced an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SupersededBy {
     /// A later attempt, or another run of this one.
     Attempt(AttemptRank),
-    /// The object is gone: the job has succeeded.
+    /// The object was deleted: the job has succeeded.
     EndOfJob,
 }
 
@@ -75,12 +75,12 @@ pub(crate) struct PendingSave {
     next: NextRequest,
 }
 
-/// What a save asks of S3.
+/// The next request of a save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NextRequest {
     /// Write the object, under the save's condition.
     Put,
-    /// Read what is there.
+    /// Read the present object.
     Get,
 }
 
@@ -95,7 +95,7 @@ pub(crate) enum PutAnswer {
     Missing,
 }
 
-/// How a save ended.
+/// The result of a save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SaveEnd {
     /// The object is this save's; its entity tag.
@@ -116,7 +116,7 @@ impl PendingSave {
         &self.condition
     }
 
-    /// Takes the answer to the write; `None`: there is a next request.
+    /// Handles the response to a write; `None`: another request follows.
     pub(crate) fn put(&mut self, answer: PutAnswer) -> Option<SaveEnd> {
         match answer {
             PutAnswer::Written(tag) => Some(SaveEnd::Saved(tag)),
@@ -128,14 +128,14 @@ impl PendingSave {
         }
     }
 
-    /// Takes what is there after a refused write; `None`: there is a next request.
+    /// Handles the present object after a refused write; `None`: another request follows.
     pub(crate) fn got(&mut self, found: Option<FoundSave>) -> Option<SaveEnd> {
         let own = &self.stamp.writer;
         let Some(FoundSave { tag, stamp }) = found else {
             return Some(SaveEnd::Superseded(SupersededBy::EndOfJob));
         };
         if stamp == self.stamp {
-            // The write had succeeded, and its answer was lost.
+            // The write had succeeded, and its response was lost.
             return Some(SaveEnd::Saved(tag));
         }
         // An earlier save of its own whose answer was lost is written over, as an earlier attempt's is.

@@ -1,4 +1,5 @@
-//! The end of a job in Lambda: what it saved is deleted before it is answered. On Fargate the dispatcher does that.
+//! Deletes the progress of a job that succeeds in Lambda, before its response is sent. On Fargate the dispatcher does
+//! that.
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +13,14 @@ use lambda_runtime::{LambdaEvent, Service};
 use super::store::ProgressStore;
 use crate::stderr;
 
-/// The progress that the invocations at hand opened, by request id.
+/// The progress that current invocations have opened, by request id.
 static OPENED: Mutex<BTreeMap<String, ProgressStore>> = Mutex::new(BTreeMap::new());
 
 fn lock() -> MutexGuard<'static, BTreeMap<String, ProgressStore>> {
     OPENED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that an invocation in Lambda has progress.
+/// Registers the progress of an invocation in Lambda.
 pub(super) fn opened(store: ProgressStore) {
     lock().insert(store.place.request_id.clone(), store);
 }
@@ -30,10 +31,10 @@ async fn delete(store: ProgressStore) {
     }
 }
 
-/// The user's service, with the progress of those events deleted that it handled.
-pub(crate) struct Finishing<S>(pub(crate) S);
+/// The user's service; deletes the progress of each event that it has handled.
+pub(crate) struct FinishingService<S>(pub(crate) S);
 
-impl<A, R, E, S> Service<LambdaEvent<A>> for Finishing<S>
+impl<A, R, E, S> Service<LambdaEvent<A>> for FinishingService<S>
 where
     S: Service<LambdaEvent<A>, Response = R, Error = E>,
     S::Future: Future<Output = Result<R, E>> + Unpin,

@@ -1,4 +1,4 @@
-//! What a handler saves of its work for its next attempt: one object of JSON in S3, which only the job's latest attempt
+//! The work that a handler saves for its next attempt: one JSON object in S3, which only the job's latest attempt
 //! writes.
 
 mod error;
@@ -22,11 +22,11 @@ use self::{
     fence::{OpenStep, ProgressWriter, SaveStamp, open_step},
     store::{ProgressStore, SavedProgress},
 };
-pub(crate) use finish::Finishing;
+pub(crate) use finish::FinishingService;
 
 use crate::{aws::s3::PutCondition, job_object::progress_key, names::env, start::attempt};
 
-/// What a job has saved of its work; see the facade.
+/// The saved work of a job; see the facade.
 pub struct Progress<T> {
     saved: Option<T>,
     store: ProgressStore,
@@ -42,7 +42,7 @@ impl<T> fmt::Debug for Progress<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Progress<T> {
-    /// Reads what an earlier attempt of this job saved, and makes this attempt the one that writes.
+    /// Reads what an earlier attempt of this job saved, and makes this attempt the only writer.
     ///
     /// It is kept in `IMMORTAL_EVENT_BUCKET`, which the function has to have in its environment.
     pub async fn open(context: &Context) -> Result<Self, ProgressError> {
@@ -62,16 +62,16 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
         Ok(progress)
     }
 
-    /// What was saved when it was opened; `None` where the job begins.
+    /// What was saved when the progress was opened; `None` in a job that has saved nothing yet.
     #[must_use]
     pub fn saved(&self) -> Option<&T> {
         self.saved.as_ref()
     }
 
-    /// Saves this in the place of what was saved before. When it returns, it is there for the next attempt.
+    /// Replaces the saved value. When this returns, the value is available to the next attempt.
     ///
-    /// One call is one PUT. An attempt that was thought dead and has a successor is told so by
-    /// [`ProgressError::Superseded`], and has written nothing: pass it on, and no further attempt follows.
+    /// One call is one PUT. An attempt that was taken for dead and has a successor gets
+    /// [`ProgressError::Superseded`], and has written nothing: return that error, and no further attempt follows.
     pub async fn save(&mut self, value: &T) -> Result<(), ProgressError> {
         let value = serde_json::value::to_raw_value(value).map_err(|error| self.store.place.unwritable(&error))?;
         let saved = SavedProgress { stamp: stamp(&self.writer), value };
@@ -97,7 +97,7 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
                 let own = SavedProgress { stamp: stamp(&writer), value: found.value };
                 match store.take_over(&own, &condition).await? {
                     Some(tag) => condition = PutCondition::Matches(tag),
-                    // It was written meanwhile: what is there now is what counts.
+                    // It was written in the meantime: the present object counts.
                     None => continue,
                 }
             }
@@ -106,8 +106,8 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
     }
 }
 
-/// The stamp of a writer's next save. No two saves of one process have the same number, so that one whose answer was lost is
-/// known.
+/// The stamp of a writer's next save. No two saves of one process have the same number, so that one whose answer was
+/// lost is known.
 fn stamp(writer: &ProgressWriter) -> SaveStamp {
     static SEQUENCE: AtomicU64 = AtomicU64::new(1);
     SaveStamp { writer: writer.clone(), sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed) }

@@ -1,4 +1,4 @@
-//! A job's object in S3: each call with a deadline, and again where that may help.
+//! The object of a job's progress in S3, with deadlines and retries for each call.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::aws::{
 const PATIENCE: Duration = Duration::from_mins(2);
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 
-/// How long an answer waits for the progress of its job to be deleted.
+/// How long a response is delayed by the deletion of its progress.
 const DELETE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// What the object holds.
+/// The content of the object.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SavedProgress {
     #[serde(flatten)]
@@ -39,7 +39,7 @@ pub(super) struct ProgressStore {
     objects: ObjectStore,
 }
 
-/// AWS as this process asks it, made by the first who needs it.
+/// The SDK configuration of this process, loaded on first use.
 pub(super) async fn clients() -> Result<&'static AwsClients, MissingRegion> {
     static CLIENTS: OnceCell<AwsClients> = OnceCell::const_new();
     CLIENTS.get_or_try_init(AwsClients::from_environment).await
@@ -50,12 +50,12 @@ impl ProgressStore {
         Self { place, objects: ObjectStore::new(aws) }
     }
 
-    /// What is there, and its entity tag.
+    /// Reads the present object and its entity tag.
     pub(super) async fn get(&self) -> Result<Option<(SavedProgress, String)>, ProgressError> {
         self.read(WorkDeadline::after(PATIENCE, LONGEST_CALL)).await
     }
 
-    /// Writes a value where the fence lets it, and returns the object's entity tag.
+    /// Writes a value if the fence permits it, and returns the object's entity tag.
     pub(super) async fn save(&self, saved: &SavedProgress, condition: PutCondition) -> Result<String, ProgressError> {
         let (json, deadline) = (self.json(saved)?, WorkDeadline::after(PATIENCE, LONGEST_CALL));
         let mut pending = PendingSave::new(saved.stamp.clone(), condition);
@@ -75,7 +75,7 @@ impl ProgressStore {
         }
     }
 
-    /// Writes what is there again in another writer's name; `None` where it was written meanwhile.
+    /// Writes the present value again in the name of this writer; `None` if it was written in the meantime.
     pub(super) async fn take_over(
         &self,
         saved: &SavedProgress,
@@ -89,7 +89,7 @@ impl ProgressStore {
         }
     }
 
-    /// Deletes the object; one that isn't there is deleted.
+    /// Deletes the object; succeeds if it does not exist.
     pub(super) async fn delete(&self) -> Result<(), ProgressError> {
         let ProgressPlace { bucket, key, .. } = &self.place;
         let delete = |bound| within(bound, self.objects.delete(bucket, key));
@@ -154,7 +154,7 @@ fn put_answer(error: &AwsError, condition: &PutCondition) -> Option<PutAnswer> {
     }
 }
 
-/// A write that raced another one or a delete, and is to be tried again.
+/// Whether a write raced another one or a delete, and can be retried.
 fn is_conflict(error: &AwsError) -> bool {
     matches!(error, AwsError::Refused(refusal) if refusal.status == 409)
 }

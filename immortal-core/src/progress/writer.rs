@@ -1,4 +1,4 @@
-//! Who this process is among the writers of its job's progress.
+//! The identity of this process among the writers of its job's progress.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio::sync::OnceCell;
 use super::fence::{AttemptRank, ProgressWriter};
 use crate::{aws::AwsClients, names::env, start::attempt, stderr};
 
-/// Where ECS tells a container of its task.
+/// The variable with ECS's metadata endpoint.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html>
 const METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
 
-/// How long the metadata, on the same host, may take.
+/// The timeout of the metadata endpoint, which is on the same host.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// On Fargate the task's ARN, which says where to look; in Lambda, where a process has one invocation after the other, a
-/// random id each time.
+/// On Fargate the task's ARN, which says where to look; in Lambda, where a process has one invocation after the other,
+/// a random id each time.
 pub(super) async fn of_process(aws: &AwsClients) -> ProgressWriter {
     static TASK: OnceCell<String> = OnceCell::const_new();
     let series = std::env::var(env::SERIES).ok().and_then(|series| series.parse().ok()).unwrap_or(0);

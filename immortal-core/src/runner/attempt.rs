@@ -1,11 +1,11 @@
-//! One run of the handler: its process beside the Runtime API, until there is an answer or there can't be one.
+//! One run of the handler: its process and the Runtime API, until there is a response or there can't be one.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::{
-    child_process::{ChildProcess, LOOK_AGAIN, LOOK_EVERY, ProcessEnd},
+    child_process::{CHECK_INTERVAL, ChildProcess, ProcessEnd, SECOND_CHECK_DELAY},
     error::RunnerError,
     reported_error::error_type,
     stop::StopSignal,
@@ -18,30 +18,30 @@ use crate::{
     runtime_api::{AnswerBody, Invocation, InvocationAnswer, RuntimeApi},
 };
 
-/// How long a process has to end by itself once it is asked to.
+/// The time between SIGTERM and SIGKILL at the end of an attempt.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long before the stop timeout is over a process is ended that doesn't heed SIGTERM.
-const LAST_CALL: Duration = Duration::from_secs(5);
+/// How long before the end of the stop timeout a process that doesn't handle SIGTERM is ended.
+const TERMINATION_MARGIN: Duration = Duration::from_secs(5);
 
-/// When an attempt has to end.
+/// The time limits of an attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AttemptLimits {
     /// When the attempt's limit is reached.
     pub(super) limit: Option<Instant>,
-    /// How long there is between being told to stop and being killed.
+    /// The time between the SIGTERM and the SIGKILL of ECS.
     pub(super) stop_timeout: Duration,
-    /// How long the process may take until it asks for the event.
+    /// How long the process may take until it requests the event.
     pub(super) start_timeout: Duration,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(super) struct AttemptOutcome {
     pub(super) exit: RunnerExit,
     pub(super) end: AttemptEnd,
     pub(super) max_memory_mb: Option<u64>,
-    /// When the task was told to stop, where it was.
+    /// When the task got SIGTERM, if it did.
     #[cfg_attr(not(feature = "destinations"), expect(dead_code, reason = "only a result's delivery asks"))]
     pub(super) told_at: Option<Instant>,
 }
@@ -49,7 +49,7 @@ pub(super) struct AttemptOutcome {
 #[derive(Debug)]
 pub(super) enum AttemptEnd {
     Answered(InvocationAnswer),
-    /// It responded, and by that the message failed which the event holds.
+    /// It responded, and the response reports the message in the event as failed.
     MessageFailed {
         response: AnswerBody,
         failures: BatchFailures,
@@ -57,7 +57,7 @@ pub(super) enum AttemptEnd {
     Exited(ProcessEnd),
 }
 
-/// Why an attempt is cut short.
+/// Why an attempt is ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CutShort {
     Told,
@@ -79,7 +79,7 @@ pub(super) async fn run(
     let mut cut = None;
     let mut start_by = Some(Instant::now() + bounds.start_timeout);
     let (mut terminate_at, mut kill_at, mut told_at) = (None, None, None);
-    let (mut samples, mut looks) = (every(Duration::from_secs(1)), every(LOOK_EVERY));
+    let (mut samples, mut looks) = (every(Duration::from_secs(1)), every(CHECK_INTERVAL));
     let mut max_memory_mb = None;
     let end = loop {
         tokio::select! {
@@ -89,7 +89,7 @@ pub(super) async fn run(
                 break AttemptEnd::Answered(answer);
             }
             ended = child.finished() => {
-                // What it sent in its last moment may still be on its way through the socket.
+                // What it sent just before it exited may still be in the socket.
                 break match timeout(Duration::from_millis(100), &mut answer).await {
                     Ok(answer) => AttemptEnd::Answered(answer),
                     Err(_) => AttemptEnd::Exited(ended),
@@ -109,11 +109,11 @@ pub(super) async fn run(
                 cut = Some(CutShort::Told);
                 let now = Instant::now();
                 told_at = Some(now);
-                terminate_at = Some(now + bounds.stop_timeout.saturating_sub(LAST_CALL));
+                terminate_at = Some(now + bounds.stop_timeout.saturating_sub(TERMINATION_MARGIN));
                 kill_at = Some(now + bounds.stop_timeout.saturating_sub(GRACE));
-                tracing::warn!("the task is told to stop; the handler has until shortly before the stop timeout to answer");
+                tracing::warn!("the task is being stopped; the handler has until shortly before the stop timeout to respond");
                 child.ask_to_stop();
-                looks.reset_after(LOOK_AGAIN);
+                looks.reset_after(SECOND_CHECK_DELAY);
             }
             _ = looks.tick(), if cut == Some(CutShort::Told) => child.ask_to_stop(),
             () = at(bounds.limit), if cut.is_none() => {
@@ -185,7 +185,7 @@ fn every(period: Duration) -> Interval {
     interval
 }
 
-/// Ends at a moment, or never.
+/// Waits until this time, or forever.
 pub(super) async fn at(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -193,7 +193,7 @@ pub(super) async fn at(moment: Option<Instant>) {
     }
 }
 
-/// Starts a bootstrap, or says why it can't be started.
+/// Starts a bootstrap, or returns why it can't be started.
 pub(super) fn start(
     bootstrap: &Path,
     directory: &Path,

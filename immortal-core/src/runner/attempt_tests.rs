@@ -142,7 +142,7 @@ async fn told_to_stop_it_passes_that_on_and_takes_a_late_answer() {
     assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");
 }
 
-/// Beside a bootstrap that doesn't heed SIGTERM, a process that says when it came; waiting for that starts no other.
+/// A process beside the bootstrap that reports SIGTERM through a FIFO; reading that starts no other process.
 const WITNESS: &str = "mkfifo told
 (trap 'echo > told; exit' TERM; touch witness; while :; do sleep 0.01; done) &
 until [ -e witness ]; do sleep 0.01; done
@@ -150,20 +150,20 @@ until_told() { read -r _ < told; }
 ";
 
 #[tokio::test]
-async fn who_doesnt_heed_it_works_on_and_may_answer() {
+async fn a_process_without_a_handler_of_sigterm_continues_and_may_respond() {
     let (outcome, _) = attempt(&format!("{WITNESS}next; touch ready; until_told; answer response 7"), TOLD).await;
     assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
 }
 
 #[tokio::test]
-async fn who_begins_to_heed_it_later_gets_it_then() {
+async fn a_process_that_installs_its_handler_later_gets_sigterm_then() {
     let later = "next; touch ready; until_told; trap 'answer response 7; exit 0' TERM; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(&format!("{WITNESS}{later}"), TOLD).await;
     assert_eq!(outcome.exit, RunnerExit::Succeeded, "{outcome:?}");
 }
 
 #[tokio::test]
-async fn while_one_that_heeds_it_is_at_work_the_attempt_goes_on() {
+async fn the_attempt_continues_while_a_process_handles_sigterm() {
     let script = "next
         (trap 'trap - TERM; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; answer response 7; exit 0' TERM
          touch ready; while :; do sleep 0.01; done) &
@@ -173,18 +173,18 @@ async fn while_one_that_heeds_it_is_at_work_the_attempt_goes_on() {
 }
 
 #[tokio::test]
-async fn where_none_heeds_it_the_process_is_ended_five_seconds_before_the_stop_timeout() {
+async fn without_a_handler_of_sigterm_the_process_is_ended_five_seconds_before_the_stop_timeout() {
     let started = Instant::now();
     let wait = Duration::from_millis(200);
-    let heedless = Run { stop_timeout: LAST_CALL + wait, ..TOLD };
-    let (outcome, _) = attempt("next; touch ready; exec sleep 60", heedless).await;
+    let without_handler = Run { stop_timeout: TERMINATION_MARGIN + wait, ..TOLD };
+    let (outcome, _) = attempt("next; touch ready; exec sleep 60", without_handler).await;
     assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");
     assert!(matches!(outcome.end, AttemptEnd::Exited(ProcessEnd::Signal(15))), "{outcome:?}");
     assert!(started.elapsed() >= wait, "not at once");
 }
 
 #[tokio::test]
-async fn a_deaf_process_is_killed_two_seconds_before_the_stop_timeout() {
+async fn a_process_that_ignores_sigterm_is_killed_two_seconds_before_the_stop_timeout() {
     let deaf = "trap '' TERM; next; touch ready; while :; do sleep 0.01; done";
     let (outcome, _) = attempt(deaf, Run { stop_timeout: GRACE + Duration::from_millis(200), ..TOLD }).await;
     assert_eq!(outcome.exit, RunnerExit::Stopped, "{outcome:?}");

@@ -1,4 +1,4 @@
-//! The program to run, among what was unpacked; and where none can be run, what is there instead.
+//! Finds the program to run among the unpacked files, and explains why there is none.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +10,10 @@ use std::{
 
 use super::{config::RunnerConfig, deployed_function::DeployedFunction, error::RunnerError};
 
-/// The name that Lambda runs.
+/// The name of the program that Lambda runs.
 const BOOTSTRAP: &str = "bootstrap";
 
-/// The function's own program, a layer's, or that of the image.
+/// The program of the function, of a layer, or of the image.
 ///
 /// A managed runtime's is always the image's: `bootstrap` in its zip is a file like any other.
 pub(super) fn find(config: &RunnerConfig, function: &DeployedFunction) -> Result<PathBuf, RunnerError> {
@@ -63,7 +63,7 @@ fn missing(config: &RunnerConfig, function: &DeployedFunction) -> String {
     format!("function {name} has no bootstrap at the top of its zip, and its layers have none{hint}")
 }
 
-/// What of the zip seems to be the program, and how to have it found.
+/// The file that is probably meant to be the program, and how to make it the bootstrap.
 fn instead(task_root: &Path, function: &DeployedFunction) -> Option<String> {
     let files = files_below(task_root);
     let names: Vec<_> = files.iter().filter_map(|path| path.strip_prefix(task_root).ok()?.to_str()).collect();
@@ -83,7 +83,7 @@ fn instead(task_root: &Path, function: &DeployedFunction) -> Option<String> {
     ))
 }
 
-/// All files, those of the top first; links aren't followed.
+/// All files, those at the top first, without following links.
 fn files_below(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut ahead = VecDeque::from([root.to_owned()]);

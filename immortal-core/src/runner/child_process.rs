@@ -1,4 +1,4 @@
-//! The handler's process: started, told to end, and waited for, with all that it started itself.
+//! The handler's process and its descendants: started, terminated and waited for.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,26 +17,26 @@ use tokio::{
 
 use super::process_group::{self, SignalRecipients};
 
-/// How often the processes of the group are looked at: some begin to heed a signal only after a while, and the end of
-/// those that aren't this process's own children is seen in no other way.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the processes of the group are checked: some install a signal handler only after a while, and the end of
+/// processes that aren't this process's children can't be awaited.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long after the first look there is a second one: until then no process is sure to heed the signal.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// The delay between the first and the second check: before the second, no process is known to handle the signal.
+pub(super) const SECOND_CHECK_DELAY: Duration = Duration::from_millis(20);
 
 /// A process that leads its own group.
 ///
-/// It is waited for here and nowhere else: as PID 1 the runner must reap whatever is left to it, and would otherwise
-/// take a status from under another's hands.
+/// All waiting happens here: as PID 1 the runner must reap every orphan, and a second waiter could lose a status to
+/// that.
 #[derive(Debug)]
 pub(super) struct ChildProcess {
     pid: Pid,
     changes: tokio::signal::unix::Signal,
-    /// The processes of the group that heeded SIGTERM at the last look.
-    heeding: HashSet<Pid>,
+    /// The processes of the group that handled SIGTERM at the last check.
+    handling: HashSet<Pid>,
     /// The processes of the group that got SIGTERM.
     signalled: HashSet<Pid>,
-    /// Those of them that heeded it.
+    /// Those of them that handled it.
     asked: HashSet<Pid>,
     ended: Option<ProcessEnd>,
 }
@@ -62,14 +62,14 @@ impl ChildProcess {
         Ok(Self {
             pid: Pid::from_child(&child),
             changes,
-            heeding: HashSet::new(),
+            handling: HashSet::new(),
             signalled: HashSet::new(),
             asked: HashSet::new(),
             ended: None,
         })
     }
 
-    /// Waits until the process has ended; may be asked again.
+    /// Waits until the process has ended; can be called repeatedly.
     pub(super) async fn ended(&mut self) -> ProcessEnd {
         loop {
             self.reap();
@@ -80,56 +80,57 @@ impl ChildProcess {
         }
     }
 
-    /// Waits until the process has ended, and with it all those that were asked to end and heed that.
+    /// Waits until the process has ended, and so have all processes that handle the SIGTERM that they got.
     pub(super) async fn finished(&mut self) -> ProcessEnd {
         let ended = self.ended().await;
         while self.is_stopping() {
-            sleep(LOOK_EVERY).await;
+            sleep(CHECK_INTERVAL).await;
             self.reap();
         }
         ended
     }
 
-    /// Asks those of its group to end that heed it, as they did at the look before, and weren't asked yet.
+    /// Sends SIGTERM to the processes of its group that handle it, also did at the previous check, and didn't get it
+    /// yet.
     pub(super) fn ask_to_stop(&mut self) {
-        self.signal(SignalRecipients::Heeding);
+        self.signal(SignalRecipients::Handling);
     }
 
-    /// Asks all of its group to end, but for those that were asked already.
+    /// Sends SIGTERM to all processes of its group that didn't get it yet.
     pub(super) fn terminate(&mut self) {
         self.signal(SignalRecipients::All);
     }
 
-    /// Whether a process that was asked to end, and heeds that, is still at work.
+    /// Whether a process that handles the SIGTERM that it got is still running.
     pub(super) fn is_stopping(&self) -> bool {
-        !self.asked.is_empty() && process_group::is_one_at_work(&process_group::members(self.pid), &self.asked)
+        !self.asked.is_empty() && process_group::is_any_running(&process_group::members(self.pid), &self.asked)
     }
 
     fn signal(&mut self, recipients: SignalRecipients) {
         let members = process_group::members(self.pid);
-        let mut pids = process_group::to_signal(&members, &self.heeding, &self.signalled, recipients);
-        self.heeding = process_group::heeding(&members);
-        // Where there is no /proc, the process itself is known all the same.
+        let mut pids = process_group::to_signal(&members, &self.handling, &self.signalled, recipients);
+        self.handling = process_group::pids_handling(&members);
+        // Without /proc, the process itself is still known.
         if recipients == SignalRecipients::All && self.ended.is_none() && !self.signalled.contains(&self.pid) {
             pids.push(self.pid);
         }
         for pid in pids {
             if self.signalled.insert(pid) {
-                if self.heeding.contains(&pid) {
+                if self.handling.contains(&pid) {
                     self.asked.insert(pid);
                 }
-                // It may be gone already.
+                // It may have ended already.
                 let _ = kill_process(pid, Signal::TERM);
             }
         }
     }
 
-    /// Ends the process and all of its group.
+    /// Kills the process and its group.
     pub(super) fn kill(&self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
     }
 
-    /// Asks the group to end, gives it a while for that, and leaves none of it behind.
+    /// Sends SIGTERM to the group, and kills it after the grace period.
     pub(super) async fn end(mut self, grace: Duration) {
         self.terminate();
         let _ = timeout(grace, self.finished()).await;
@@ -138,7 +139,7 @@ impl ChildProcess {
         self.reap();
     }
 
-    /// The most memory that the process had so far.
+    /// The process's peak memory so far.
     pub(super) fn max_memory_mb(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_nonzero())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! The runner's configuration, and the environment as it found it.
+//! The runner's configuration, and the environment of its process.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{metrics, names::env};
 
 /// The process's environment, read once at the start.
 ///
-/// It isn't shown: it holds the event and whatever secrets the task has.
+/// `Debug` leaves it out: it contains the event and the secrets of the task.
 #[derive(Clone, Default)]
 pub(super) struct TaskEnvironment(BTreeMap<String, String>);
 
@@ -41,34 +41,35 @@ impl FromIterator<(String, String)> for TaskEnvironment {
     }
 }
 
-/// What the runner was told, with every default filled in.
+/// The configuration with all defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunnerConfig {
     pub(super) task_root: PathBuf,
     pub(super) layer_root: PathBuf,
-    /// Where a language's base image has its runtime.
+    /// The directory of the runtime in a language's base image.
     pub(super) runtime_root: PathBuf,
     pub(super) stop_timeout: Duration,
-    /// How long the handler's process may take until it asks for the event.
+    /// How long the handler's process may take until it requests the event.
     pub(super) start_timeout: Duration,
-    /// How long a download may stand still.
+    /// How long a download may go without a byte.
     pub(super) stall_timeout: Duration,
     /// Whether attempts are counted.
     pub(super) has_metrics: bool,
     /// Where the result goes after a success.
     #[cfg(feature = "destinations")]
     pub(super) on_success: ResultDestination,
-    /// The bucket for a result that no destination takes.
+    /// The bucket for a result that no destination accepts.
     #[cfg(feature = "destinations")]
     pub(super) event_bucket: Option<String>,
 }
 
 impl RunnerConfig {
-    /// Reads the configuration from variables, given as a look-up, or says all that is wrong with it.
+    /// Parses the configuration from variables, or returns all errors in it.
     pub(super) fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let stop_timeout = seconds(env::STOP_TIMEOUT, lookup(env::STOP_TIMEOUT), 30, &mut problems);
-        // The longest start that Lambda allows: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+        // The longest start that Lambda allows:
+        // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
         let start_timeout = seconds(env::START_TIMEOUT, lookup(env::START_TIMEOUT), 900, &mut problems);
         let stall_timeout = seconds(env::STALL_TIMEOUT, lookup(env::STALL_TIMEOUT), 30, &mut problems);
         let has_metrics =

@@ -1,4 +1,4 @@
-//! The function to run, as the runner needs to know it, and what can't be run.
+//! The function to run, and the checks whether the runner can run it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,7 +8,7 @@ use crate::{
     function::{FunctionArn, FunctionName},
 };
 
-/// A function as `GetFunction` tells of it.
+/// A function as `GetFunction` returns it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeployedFunction {
     pub(super) name: String,
@@ -89,7 +89,7 @@ impl fmt::Display for DecryptionError {
     }
 }
 
-/// A zip file to fetch: where it lies, and its hash.
+/// A zip file to fetch: its URL and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CodePackage {
     /// A presigned URL.
@@ -98,7 +98,7 @@ pub(super) struct CodePackage {
     pub(super) sha256: String,
 }
 
-/// A value that no log may show.
+/// A value that must not be logged.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct SecretValue<T>(pub(super) T);
 
@@ -124,7 +124,7 @@ pub(super) fn requested(context: &Context) -> Result<(String, Option<String>), R
     Ok((name, version.or(named.qualifier)))
 }
 
-/// Refuses what can't run here, in the words of what to do instead.
+/// Rejects functions that can't run here; the error says what to do instead.
 ///
 /// `architecture` is this machine's, as Rust names it.
 pub(super) fn refuse(function: &DeployedFunction, architecture: &str) -> Result<(), RunnerError> {
@@ -159,7 +159,7 @@ pub(super) fn refuse(function: &DeployedFunction, architecture: &str) -> Result<
         "aarch64" => "arm64",
         other => other,
     };
-    // A function without a word on it is x86_64.
+    // The default architecture is x86_64.
     let theirs = function.architectures.first().map_or("x86_64", String::as_str);
     if theirs != own {
         return never(format!(

@@ -1,4 +1,4 @@
-//! The environment of the handler's process: made from nothing, as Lambda makes it.
+//! The environment of the handler's process, built from scratch like Lambda's.
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{
     order::Order,
 };
 
-/// What is kept of the task's environment: where credentials come from, and where ECS tells of the task.
+/// The variables of the task that are kept: the endpoints of credentials and of ECS's metadata.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-environment.html>
 const KEPT: &[&str] = &[
@@ -20,10 +20,10 @@ const KEPT: &[&str] = &[
     "ECS_CONTAINER_METADATA_URI_V4",
 ];
 
-/// What the handler has of the task's too, unless the function says something else: its network is the task's.
+/// The variables of the task that the handler gets unless the function sets them: the network is the task's.
 const PROXIES: &[&str] = &["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"];
 
-/// What a function's own variables may not bring in beside the names that Lambda reserves.
+/// Variables that a function can't set, besides those that Lambda reserves.
 const DROPPED: &[&str] = &[
     env::MAX_CONCURRENCY,
     EXEC_WRAPPER,
@@ -37,10 +37,10 @@ const DROPPED: &[&str] = &[
     env::SERIES,
 ];
 
-/// The script that would start the runtime in its place; it is ignored.
+/// The variable of the wrapper script; ignored.
 pub(super) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// The child's whole environment.
+/// The complete environment of the child.
 pub(super) fn of_child(
     order: &Order,
     function: &DeployedFunction,
@@ -92,7 +92,7 @@ pub(super) fn of_child(
     environment
 }
 
-/// The variables that Lambda sets and a function may set otherwise.
+/// The variables that Lambda sets and a function may override.
 fn ordinary(function: &DeployedFunction, config: &RunnerConfig) -> BTreeMap<String, String> {
     let (task, layers, runtime) = (text(&config.task_root), text(&config.layer_root), text(&config.runtime_root));
     // A managed runtime has its language under /var/lang.
@@ -123,8 +123,8 @@ fn logging(function: &DeployedFunction) -> impl Iterator<Item = (&'static str, S
     format.into_iter().chain(level)
 }
 
-/// What an SDK of X-Ray looks for where invocations are traced. No daemon listens here: what it sends to one is lost, and
-/// with these it neither throws nor waits.
+/// What an SDK of X-Ray looks for where invocations are traced. No daemon listens here: what it sends to one is lost,
+/// and with these it neither throws nor waits.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 const TRACING: [(&str, &str); 4] = [

@@ -1,14 +1,14 @@
-//! The one error of everything before the handler runs.
+//! The error of everything that happens before the handler runs.
 
 use crate::exit::RunnerExit;
 
-/// Why the handler couldn't be run, by what comes next; each message says what to fix.
+/// Why the handler couldn't run, by what follows. Each message says what to fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RunnerError {
-    /// It can never run: the event is given up at once.
+    /// The handler can never run: the event is given up at once.
     #[error("{0}")]
     Permanent(String),
-    /// It failed this time, and the next attempt may succeed.
+    /// The next attempt may succeed.
     #[error("{0}")]
     Transient(String),
     /// The runner itself failed.

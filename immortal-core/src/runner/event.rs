@@ -1,4 +1,4 @@
-//! The event, out of the form in which it travelled, byte for byte.
+//! Reads the event from its form in the order, byte for byte.
 
 use bytes::Bytes;
 use serde_json::value::RawValue;

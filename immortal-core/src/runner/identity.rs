@@ -1,4 +1,4 @@
-//! What the handler is told of its own function.
+//! The function's identity as its handler sees it.
 
 use super::deployed_function::DeployedFunction;
 use crate::order::Order;
@@ -16,19 +16,19 @@ pub(super) struct FunctionIdentity {
 }
 
 impl FunctionIdentity {
-    /// Where the context and `GetFunction` both know a value, the context wins.
+    /// If both the context and `GetFunction` have a value, the context's is used.
     pub(super) fn of(order: &Order, function: &DeployedFunction) -> Self {
         let context = &order.context;
         let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
         let name = first(&context.function_name, &function.name);
-        // The context may name an alias, which Lambda never has in its own.
+        // The context may name an alias; Lambda's own context never does.
         let mut versions = [&context.function_version, &function.version].into_iter();
         let version = versions.find(|version| is_version(version)).map_or("$LATEST", String::as_str).to_owned();
         let log_group = function.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{name}"));
         Self {
             arn: first(&context.invoked_function_arn, &function.arn),
             version,
-            // A function without a word on its memory has 128 MB.
+            // The default memory of a function is 128 MB.
             memory_mb: context.memory_limit_in_mb.parse().ok().or(function.memory_mb).unwrap_or(128),
             log_group: first(&context.log_group_name, &log_group),
             log_stream: Some(context.log_stream_name.clone()).filter(|stream| !stream.is_empty()),
@@ -38,7 +38,7 @@ impl FunctionIdentity {
     }
 }
 
-/// Whether this is a version as Lambda names it: a number, or `$LATEST`.
+/// Whether this is a version: a number, or `$LATEST`.
 ///
 /// Source: `Version` in <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html>
 fn is_version(text: &str) -> bool {

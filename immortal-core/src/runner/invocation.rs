@@ -1,4 +1,4 @@
-//! What `/next` hands to the handler.
+//! The invocation that `/next` returns.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,8 +7,7 @@ use bytes::Bytes;
 use super::identity::FunctionIdentity;
 use crate::{context::Context, runtime_api::Invocation};
 
-/// How far ahead the deadline lies that the handler sees: farther overflows Node's timers, and Fargate promises no
-/// more.
+/// How far ahead the handler's deadline is: a later one would overflow Node's timers, and Fargate guarantees no more.
 const DEADLINE: Duration = Duration::from_hours(14 * 24);
 
 /// The invocation of an order, with its context.

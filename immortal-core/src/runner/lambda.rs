@@ -15,7 +15,7 @@ use super::{
 };
 use crate::aws::{AwsClients, AwsError};
 
-/// Lambda, as the runner asks it.
+/// The Lambda client of the runner.
 #[derive(Clone, Debug)]
 pub(super) struct LambdaClient(Client);
 
@@ -24,7 +24,7 @@ impl LambdaClient {
         Self(Client::new(&aws.config))
     }
 
-    /// Asks for a function, or for one of its versions.
+    /// Gets a function, or one of its versions.
     pub(super) async fn function(&self, name: &str, qualifier: Option<&str>) -> Result<DeployedFunction, RunnerError> {
         let what = match qualifier {
             Some(qualifier) => format!("GetFunction of {name}, version {qualifier},"),
@@ -39,7 +39,7 @@ impl LambdaClient {
         .await
     }
 
-    /// Asks for a version of a layer.
+    /// Gets a version of a layer.
     pub(super) async fn layer(&self, arn: &str) -> Result<CodePackage, RunnerError> {
         let what = format!("GetLayerVersion of {arn}");
         let permission = "lambda:GetLayerVersion on the layer (its owner must share it)";
@@ -53,14 +53,14 @@ impl LambdaClient {
             .and_then(|content| {
                 Some(CodePackage { location: SecretValue(content.location?), sha256: content.code_sha256? })
             })
-            .ok_or_else(|| RunnerError::Transient(format!("{what} names no place to download it from")))
+            .ok_or_else(|| RunnerError::Transient(format!("{what} returned no download URL")))
     }
 }
 
 fn refused(error: AwsError, what: &str, permission: &str) -> CallError {
     call_error(error, what, |refusal| match refusal.code.as_str() {
         "ResourceNotFoundException" => RunnerError::Permanent(format!(
-            "{what} found nothing: {refusal}; the function or this version of it was deleted, or lies in another region"
+            "{what} found nothing: {refusal}; the function or this version of it was deleted, or is in another region"
         )),
         "ValidationException" | "InvalidParameterValueException" => {
             RunnerError::Permanent(format!("{what} was refused: {refusal}; the order names what can't be a function"))

@@ -54,7 +54,7 @@ use stop::StopSignal;
 
 /// Runs one attempt of the order in the environment, and returns the exit code.
 ///
-/// The manifest isn't asked: the order holds all that was decided for this attempt.
+/// The manifest is not used: the order contains everything that was decided for this attempt.
 pub(crate) async fn run(_manifest: &Manifest) -> u8 {
     let environment = TaskEnvironment::read();
     let exit = match read(&environment) {
@@ -82,7 +82,7 @@ fn failed(error: &RunnerError) -> RunnerExit {
     error.into()
 }
 
-/// Reads order and configuration, or says all that is wrong with both.
+/// Parses order and configuration, or returns all errors in both.
 fn read(environment: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerError> {
     let lookup = |name: &str| environment.get(name);
     match (Order::from_variables(lookup), RunnerConfig::read(lookup)) {
@@ -96,7 +96,7 @@ fn read(environment: &TaskEnvironment) -> Result<(Order, RunnerConfig), RunnerEr
     }
 }
 
-/// Prepares the attempt, unless the task is told to stop or the limit is reached before that is done, and makes it.
+/// Prepares the attempt and runs it, unless the task is stopped or the limit is reached before.
 async fn run_order(
     order: &Order,
     config: &RunnerConfig,
@@ -108,7 +108,7 @@ async fn run_order(
     let prepared = tokio::select! {
         biased;
         () = stop.told() => {
-            tracing::warn!("the task is told to stop before request {} ran", order.context.aws_request_id);
+            tracing::warn!("the task was stopped before request {} ran", order.context.aws_request_id);
             return Ok(RunnerExit::Stopped);
         }
         () = at(limit) => {
@@ -121,7 +121,7 @@ async fn run_order(
     invoke(order, config, environment, prepared, &mut stop, limits).await
 }
 
-/// Makes the attempt, reports it, and delivers its result.
+/// Runs the attempt, reports it, and delivers its result.
 async fn invoke(
     order: &Order,
     config: &RunnerConfig,
@@ -150,9 +150,9 @@ async fn invoke(
         let delivery = Box::pin(destination::deliver(order, config, &identity, (&event, response), &prepared.aws));
         tokio::select! {
             () = delivery => {}
-            // The work is done, and isn't to be done again because its result was late.
+            // The work is done, and must not be repeated because its result is late.
             () = stop.nearly_over(outcome.told_at, config.stop_timeout) => tracing::error!(
-                "the result of request {} is not delivered: the task is told to stop, and its time is over; the result is above",
+                "the result of request {} is not delivered: the task is being stopped, and its time is over; the result is above",
                 order.context.aws_request_id
             ),
         }

@@ -26,7 +26,7 @@ use crate::{
     order::Order,
 };
 
-/// All that a run of the handler needs.
+/// Everything that a run of the handler needs.
 #[derive(Debug)]
 pub(super) struct PreparedAttempt {
     pub(super) event: Bytes,
@@ -67,9 +67,10 @@ async fn code(
     let function = lambda.function(name, qualifier).await?;
     refuse(&function, std::env::consts::ARCH)?;
     let located = |function: &DeployedFunction| {
-        function.package.clone().ok_or_else(|| {
-            RunnerError::Transient(format!("GetFunction of {name} names no place to download its code from"))
-        })
+        function
+            .package
+            .clone()
+            .ok_or_else(|| RunnerError::Transient(format!("GetFunction of {name} returned no download URL")))
     };
     let package = located(&function)?;
     let newer = Mutex::new(None);
@@ -82,7 +83,7 @@ async fn code(
             package
         })
         .await?;
-    // What was deployed while it was fetched runs as one: code, variables and layers.
+    // Code, variables and layers come from one response, so they belong together.
     let function = newer.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(function);
     let hash = function.package.as_ref().map_or("", |package| &package.sha256);
     tracing::info!("function {name}, version {}, runs with the code of hash {hash}", function.version);
@@ -113,7 +114,7 @@ async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) 
     }
 }
 
-/// Says in one line what of the function isn't honoured here.
+/// Logs in one line which settings of the function are ignored here.
 fn ignored(function: &DeployedFunction, config: &RunnerConfig) {
     let mut ignored = Vec::new();
     if let Ok(extensions) = fs::read_dir(config.layer_root.join("extensions")) {
@@ -124,6 +125,6 @@ fn ignored(function: &DeployedFunction, config: &RunnerConfig) {
         ignored.push(format!("the wrapper script of {EXEC_WRAPPER}"));
     }
     if !ignored.is_empty() {
-        tracing::warn!("function {} has what isn't started here: {}", function.name, ignored.join(", "));
+        tracing::warn!("function {} has settings that are ignored here: {}", function.name, ignored.join(", "));
     }
 }

@@ -1,4 +1,4 @@
-//! What an attempt leaves behind: on stdout the lines that Lambda writes and the result, in the log why it failed.
+//! The report of an attempt: Lambda's lines and the result on stdout, and the reason of a failure in the log.
 
 use std::io::stdout;
 

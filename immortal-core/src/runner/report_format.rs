@@ -1,4 +1,4 @@
-//! The lines of an attempt, as Lambda writes them: as text, or as JSON where the function's logs are JSON.
+//! The lines of an attempt in Lambda's formats: text, or JSON if the function logs JSON.
 
 use std::{
     fmt::{self, Write as _},

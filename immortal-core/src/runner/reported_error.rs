@@ -1,4 +1,4 @@
-//! What a runtime reports of an error: its type, and what it says.
+//! The type and message of an error that a runtime reports.
 
 use crate::runtime_api::ReportedError;
 

@@ -1,4 +1,4 @@
-//! What the runner calls again, for how long, and what remains when that doesn't help.
+//! The runner's retries: of which errors, for how long, and the error in the end.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use tokio::time::timeout;
 use super::error::RunnerError;
 use crate::aws::{AwsError, RetryEnd, ServiceError, WorkDeadline, error_chain};
 
-/// How long throttling and server errors are ridden out before the attempt is given up.
+/// How long throttling and server errors are retried before the attempt is given up.
 const RETRY_FOR: Duration = Duration::from_mins(2);
 
 /// How long one call may take.
 const LONGEST_CALL: Duration = Duration::from_secs(20);
 
-/// What a call that didn't succeed came to.
+/// The error of a call.
 #[derive(Debug)]
 pub(super) enum CallError {
-    /// Worth another try: throttled, a server error, no answer.
+    /// May succeed when retried: throttled, a server error, no response.
     Transient(String),
-    /// Not worth one.
+    /// Fails again when retried.
     Permanent(RunnerError),
 }
 
-/// Makes a call until it succeeds, is refused for good, or two minutes are over.
+/// Repeats a call until it succeeds, fails permanently, or two minutes are over.
 pub(super) async fn with_retries<T, F>(what: &str, call: impl FnMut() -> F) -> Result<T, RunnerError>
 where
     F: Future<Output = Result<T, CallError>>,

@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! The stop signals of the runner.
 
 use std::io;
 #[cfg(feature = "destinations")]
@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(feature = "destinations")]
 use tokio::time::Instant;
 
-/// SIGTERM, as ECS sends it, and SIGINT, as a keyboard does.
+/// SIGTERM, which ECS sends, and SIGINT, which a terminal sends.
 #[derive(Debug)]
 pub(super) struct StopSignal {
     terminate: Signal,
@@ -16,7 +16,7 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Listens from now on; the process no longer ends by itself.
+    /// Catches the signals from now on; they no longer end the process.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
@@ -25,7 +25,7 @@ impl StopSignal {
     /// before.
     #[cfg(feature = "destinations")]
     pub(super) async fn nearly_over(&mut self, told_at: Option<Instant>, stop_timeout: Duration) {
-        // For the line that says so, and the process's own end.
+        // Leaves time for the last log line and the end of the process.
         const LAST_MOMENT: Duration = Duration::from_secs(1);
         let told_at = if let Some(told_at) = told_at {
             told_at
@@ -36,7 +36,7 @@ impl StopSignal {
         tokio::time::sleep_until(told_at + stop_timeout.saturating_sub(LAST_MOMENT)).await;
     }
 
-    /// Waits for the next word.
+    /// Waits for the next signal.
     pub(super) async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! What a runtime's request means: a response, an error, or a response that broke off.
+//! Interprets a runtime's request: a response, an error, or a response that broke off.
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 use super::{AnswerBody, InvocationAnswer, ReportedError, body::CollectedBody};
 use crate::names::header;
 
-/// The size of a response that isn't streamed: 6 MB, and what Lambda's own emulator adds to it.
+/// The limit of a response that isn't streamed: 6 MB, plus what Lambda's own emulator adds.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -30,7 +30,7 @@ impl ResponseMode {
     }
 }
 
-/// What `/response` brought; too large a response is the invocation's error, as in Lambda.
+/// The answer in a request to `/response`. A response that is too large is an error of the invocation, as in Lambda.
 pub(super) fn response(mode: ResponseMode, collected: CollectedBody) -> InvocationAnswer {
     if mode == ResponseMode::Streaming {
         if let Some(failure) = broken_off(&collected) {
@@ -51,7 +51,7 @@ pub(super) fn is_too_large(mode: ResponseMode, collected: &CollectedBody) -> boo
     mode == ResponseMode::Buffered && collected.length > MAX_RESPONSE as u64
 }
 
-/// What `/error` or `/init/error` brought.
+/// The error in a request to `/error` or `/init/error`.
 pub(super) fn failure(headers: &HeaderMap, collected: CollectedBody) -> ReportedError {
     ReportedError { error_type: text(headers, header::ERROR_TYPE), body: collected.bytes }
 }

@@ -1,4 +1,4 @@
-//! Reading a request's body within bounds.
+//! Reads the body of a request with a limit.
 
 use bytes::{Bytes, BytesMut};
 use hyper::{
@@ -8,7 +8,7 @@ use hyper::{
 
 use std::{future::poll_fn, pin::Pin};
 
-/// What is kept of a body: its start, its end, and how long it was.
+/// The parts of a body that are kept: its start, its end and its length.
 #[derive(Debug, Default)]
 pub(super) struct CollectedBody {
     pub(super) bytes: Bytes,
@@ -18,12 +18,12 @@ pub(super) struct CollectedBody {
     pub(super) trailers: HeaderMap,
 }
 
-/// How much is kept of a body's end: a stream's error report is there, and may be long.
+/// How much of a body's end is kept: it may contain a stream's error report, which can be long.
 const TAIL: usize = 1024 * 1024;
 
 /// Reads a body to its end and keeps at most `keep` bytes of it.
 ///
-/// The rest is read too: a client that still writes when its connection is closed never sees the answer.
+/// The rest is read, too: a client that is still writing when its connection is closed never sees the response.
 pub(super) async fn collect<B>(body: B, keep: usize) -> Result<CollectedBody, B::Error>
 where
     B: Body<Data = Bytes> + Unpin,

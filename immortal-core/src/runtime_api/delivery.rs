@@ -1,7 +1,7 @@
-//! Whether a connection's client had all of the invocation that it was handed.
+//! Whether the client of a connection has received its whole invocation.
 //!
-//! An invocation is put back if its connection broke before the whole response was written, and never after that:
-//! whatever happens to the connection later, the runtime may be at work on it. hyper doesn't say when a response is
+//! An invocation is offered again if its connection broke before the whole response was written, and never after that:
+//! then the runtime may be working on it. hyper doesn't say when a response is
 //! written, but it flushes a socket only when nothing is left to write: so the response is written at the first flush
 //! after its body was taken.
 
@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::state::OfferedInvocation;
 
-/// What one connection has handed out, and how far that came.
+/// The invocations that one connection has handed out, and how much of them was written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventDelivery(Arc<Mutex<DeliveryProgress>>);
 

@@ -1,4 +1,4 @@
-//! The headers of an invocation, as runtimes read them.
+//! The headers of an invocation.
 
 use std::{
     fmt::Write as _,
@@ -10,7 +10,7 @@ use hyper::{HeaderMap, header::HeaderValue};
 use super::state::OfferedInvocation;
 use crate::names::header;
 
-/// The headers of an offered invocation; a value that no header can hold is left out.
+/// The headers of an offered invocation; values that are not valid in a header are left out.
 pub(super) fn of(offer: &OfferedInvocation) -> HeaderMap {
     let invocation = &offer.invocation;
     let all = [
@@ -32,9 +32,9 @@ pub(super) fn of(offer: &OfferedInvocation) -> HeaderMap {
     headers
 }
 
-/// The same JSON in visible ASCII on one line, which is all that a header may hold.
+/// The same JSON in visible ASCII on one line, as headers require.
 ///
-/// Outside strings JSON is ASCII, so what isn't stands in a string and may be escaped.
+/// JSON is ASCII outside strings, so other characters are in strings and can be escaped.
 fn ascii_json(json: &str) -> String {
     let mut ascii = String::with_capacity(json.len());
     let mut units = [0; 2];
@@ -53,7 +53,7 @@ fn ascii_json(json: &str) -> String {
     ascii
 }
 
-/// An id in the shape of a random UUID, as Lambda's are; unique is all that it need be.
+/// An id in the form of a random UUID, like Lambda's; it only needs to be unique.
 pub(super) fn unique_id() -> String {
     let random = || RandomState::new().build_hasher().finish();
     let (high, low) = (random(), random());

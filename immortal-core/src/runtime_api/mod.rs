@@ -1,8 +1,8 @@
 //! The Lambda Runtime API, as a server on loopback: the Lambda service's side of an invocation.
 //!
 //! The runner serves one invocation with it, the emulator one after the other. It hands invocations out and takes
-//! answers in; starting, stopping and timing a runtime's process is not its business. Each connection stands alone, so
-//! a runtime may come back over a new one, as after an `exec` of its process.
+//! answers in; it does not start, stop or time a runtime's process. Connections are independent, so a runtime may
+//! continue over a new one, as after an `exec` of its process.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and, for the two calls that
 //! graceful-shutdown helpers make, <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
@@ -29,7 +29,7 @@ use tokio::{
 
 use state::ApiState;
 
-/// A served Runtime API; dropping it closes the port and every connection.
+/// A running Runtime API server. Dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct RuntimeApi {
     address: SocketAddr,
@@ -38,7 +38,7 @@ pub struct RuntimeApi {
     server: AbortHandle,
 }
 
-/// What `/next` hands to the runtime.
+/// The invocation that `/next` returns to the runtime.
 #[derive(Clone, Default)]
 pub struct Invocation {
     /// The request id, by which the runtime names its answer.
@@ -47,7 +47,7 @@ pub struct Invocation {
     pub event: Bytes,
     /// The deadline, in Unix milliseconds.
     pub deadline_ms: u64,
-    /// The function's ARN, as it was invoked.
+    /// The ARN that was invoked.
     pub function_arn: String,
     /// The X-Ray trace id.
     pub trace_id: Option<String>,
@@ -59,7 +59,7 @@ pub struct Invocation {
     pub tenant_id: Option<String>,
 }
 
-/// What an extension is told of the function that it registers with.
+/// The function as described to an extension that registers.
 #[derive(Clone, Debug, Default)]
 pub struct FunctionNames {
     /// The function's name.
@@ -73,7 +73,7 @@ pub struct FunctionNames {
 /// How a runtime's start ended.
 #[derive(Clone, Debug)]
 pub enum RuntimeStart {
-    /// A runtime waits for an invocation.
+    /// A runtime is waiting for an invocation.
     Waiting,
     /// The runtime reported that it can't start.
     InitError(ReportedError),
@@ -88,7 +88,8 @@ pub enum InvocationAnswer {
     Error(ReportedError),
     /// The runtime reported that it can't start, instead of an answer.
     InitError(ReportedError),
-    /// There is none: what may have been it broke off or was refused, and the runtime went on to the next invocation.
+    /// There is no answer: a request that may have been it broke off or was refused, and the runtime requested the next
+    /// invocation.
     Missing(ReportedError),
 }
 
@@ -97,16 +98,16 @@ pub enum InvocationAnswer {
 pub struct AnswerBody {
     /// The bytes; of a streamed response, the first 6 MB.
     pub bytes: Bytes,
-    /// How many bytes there were.
+    /// The length of the whole response.
     pub length: u64,
 }
 
 /// An error that a runtime reported.
 #[derive(Clone)]
 pub struct ReportedError {
-    /// The type, as the runtime's header or trailer has it.
+    /// The error type in the runtime's header or trailer.
     pub error_type: Option<String>,
-    /// The report, as it came: mostly `{"errorType": …, "errorMessage": …}`.
+    /// The unchanged report, usually `{"errorType": …, "errorMessage": …}`.
     pub body: Bytes,
 }
 
@@ -120,13 +121,13 @@ impl RuntimeApi {
         Ok(Self { address, state, one_at_a_time: Mutex::new(()), server })
     }
 
-    /// The address: what `AWS_LAMBDA_RUNTIME_API` must hold.
+    /// The address, for `AWS_LAMBDA_RUNTIME_API`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Says what extensions are told when they register; until then, nothing.
+    /// Sets the description of the function that extensions get when they register.
     pub fn describe(&self, function: FunctionNames) {
         self.state.send_modify(|state| state.function = function);
     }
@@ -143,7 +144,7 @@ impl RuntimeApi {
             if let Some(ready) = ready {
                 return ready;
             }
-            // The sender lives in `self`: it can't be gone.
+            // The sender is in `self`, so this can't fail.
             let _ = changes.changed().await;
         }
     }
@@ -154,7 +155,7 @@ impl RuntimeApi {
         self.state.borrow().is_handed_out()
     }
 
-    /// Hands the invocation to the runtime that asks for one, and waits for its answer.
+    /// Hands the invocation to the next runtime that requests one, and waits for its answer.
     ///
     /// Dropping the future forgets the invocation: a late answer to it is refused. There is one invocation at a time;
     /// a second call waits for the first.
@@ -183,7 +184,7 @@ impl Drop for RuntimeApi {
     }
 }
 
-/// Forgets an invocation that has no answer when its future is gone.
+/// Forgets an invocation without an answer when its future is dropped.
 struct ForgetOnDrop<'a>(&'a watch::Sender<ApiState>);
 
 impl Drop for ForgetOnDrop<'_> {
@@ -195,7 +196,7 @@ impl Drop for ForgetOnDrop<'_> {
     }
 }
 
-/// An event is never logged, so it isn't shown here either.
+/// Leaves out the event, which is never logged.
 impl fmt::Debug for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Invocation")

@@ -63,7 +63,7 @@ pub(super) async fn serve(listener: TcpListener, state: SharedState) {
 }
 
 async fn connection(stream: TcpStream, state: SharedState) {
-    // What matters here is the next answer, not the number of packets.
+    // Latency matters here, not the number of packets.
     let _ = stream.set_nodelay(true);
     let delivery = EventDelivery::default();
     let is_held = AtomicBool::new(false);
@@ -90,7 +90,7 @@ async fn connection(stream: TcpStream, state: SharedState) {
 
 async fn route(request: Request<Incoming>, state: &SharedState, delivery: &EventDelivery) -> Response<ResponseBody> {
     let path = request.uri().path().to_owned();
-    // A request id is free text where it was given by hand, and clients write it into the path as it is.
+    // A request id set by hand can be any text, and clients write it unescaped into the path.
     let whole = request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
     match (request.method(), path.as_str()) {
         (&Method::GET, NEXT) => {
@@ -112,14 +112,14 @@ async fn route(request: Request<Incoming>, state: &SharedState, delivery: &Event
     }
 }
 
-/// Waits for an invocation; without one, for as long as the connection lives.
+/// Waits for an invocation, for as long as the connection is open.
 async fn next(state: &SharedState) -> Arc<OfferedInvocation> {
     let _held = WaitingRuntime::new(state);
     state.send_if_modified(ApiState::give_up_on_missed);
     let mut changes = state.subscribe();
     loop {
         if state.borrow().is_offered() {
-            // Lets the connection see first that its other end is gone, and with that drop this future.
+            // First lets the connection notice that its client has disconnected, which drops this future.
             tokio::task::yield_now().await;
             let mut offer = None;
             state.send_if_modified(|state| {
@@ -130,12 +130,12 @@ async fn next(state: &SharedState) -> Arc<OfferedInvocation> {
                 return offer;
             }
         }
-        // The sender outlives this borrow of it: it can't be gone.
+        // The sender outlives this borrow, so this can't fail.
         let _ = changes.changed().await;
     }
 }
 
-/// Counts a held `/next` for as long as it is held.
+/// Counts a pending `/next`.
 struct WaitingRuntime<'a>(&'a SharedState);
 
 impl<'a> WaitingRuntime<'a> {
@@ -223,7 +223,7 @@ fn settled_or_refused(settled: Result<(), AnswerRefusal>) -> Response<ResponseBo
             problem(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
         }
         Err(AnswerRefusal::Stale) => {
-            problem(StatusCode::GONE, "InvalidInvocationID", "The invocation is over, and has begun anew since")
+            problem(StatusCode::GONE, "InvalidInvocationID", "The invocation is over, and has been restarted since")
         }
         Err(AnswerRefusal::Answered) => problem(
             StatusCode::FORBIDDEN,
@@ -254,7 +254,7 @@ fn register(headers: &HeaderMap, state: &SharedState) -> Response<ResponseBody> 
     response
 }
 
-/// Held open: what an extension waits for, the end, it learns by SIGTERM.
+/// Never answered: an extension waits for the shutdown, which it learns of by SIGTERM.
 async fn event_next(headers: &HeaderMap) -> Response<ResponseBody> {
     if !headers.contains_key(EXTENSION_IDENTIFIER) {
         let message = "Missing Lambda-Extension-Identifier header";

@@ -1,10 +1,10 @@
-//! What the Runtime API knows, and how it changes; without a socket.
+//! The state of the Runtime API and its transitions, independent of sockets.
 
 use std::sync::Arc;
 
 use super::{FunctionNames, Invocation, InvocationAnswer, ReportedError, RuntimeStart, headers::unique_id};
 
-/// One runtime's state: who waits, what is offered, what was answered.
+/// The state: waiting runtimes, the offered invocation, its answer.
 #[derive(Debug, Default)]
 pub(super) struct ApiState {
     pub(super) function: FunctionNames,
@@ -18,7 +18,7 @@ pub(super) struct ApiState {
 struct CurrentInvocation {
     offer: Arc<OfferedInvocation>,
     stage: InvocationStage,
-    /// Whether what may have been its answer was refused.
+    /// Whether a request that may have been its answer was refused.
     missed: bool,
 }
 
@@ -36,7 +36,7 @@ enum InvocationStage {
     Answered(Option<InvocationAnswer>),
 }
 
-/// Why an answer isn't taken.
+/// Why an answer is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AnswerRefusal {
     /// No such invocation is open.
@@ -57,9 +57,10 @@ impl ApiState {
         self.waiting -= 1;
     }
 
-    /// Whether any runtime ever asked for an invocation: that ends the start, and with it the registration of extensions.
+    /// Whether a runtime has requested an invocation yet: that ends the init phase and the registration of extensions.
     ///
-    /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-registration-api-a>
+    /// Source:
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html#runtimes-extensions-registration-api-a>
     pub(super) fn was_asked(&self) -> bool {
         self.was_asked
     }
@@ -99,7 +100,7 @@ impl ApiState {
         Some(Arc::clone(&current.offer))
     }
 
-    /// Offers an invocation again whose connection broke before the runtime had it.
+    /// Offers an invocation again because its connection broke before the runtime had it.
     pub(super) fn put_back(&mut self, offer: &OfferedInvocation) -> bool {
         match &mut self.current {
             Some(current) if current.offer.id == offer.id && matches!(current.stage, InvocationStage::Taken) => {
@@ -134,7 +135,7 @@ impl ApiState {
         }
     }
 
-    /// Whether an answer to this request would be taken.
+    /// Whether an answer to this request would be accepted.
     pub(super) fn admit(&self, request_id: &str, id: Option<&str>) -> Result<(), AnswerRefusal> {
         let current = self.current.as_ref().ok_or(AnswerRefusal::WrongRequestId)?;
         if current.offer.invocation.request_id != request_id {
@@ -168,7 +169,7 @@ impl ApiState {
         self.init_error = Some(failure);
     }
 
-    /// The answer, once; an init error takes its place.
+    /// Takes the answer; an init error replaces it.
     pub(super) fn take_answer(&mut self) -> Option<InvocationAnswer> {
         if let Some(CurrentInvocation { stage: InvocationStage::Answered(answer @ Some(_)), .. }) = &mut self.current {
             return answer.take();

@@ -1,6 +1,6 @@
-//! The log lines of each role, formatted as `lambda_runtime` has them by default.
+//! The log of each role, in the default format of `lambda_runtime`.
 //!
-//! A subscriber that is already there stays: a user's own wins.
+//! A subscriber that the user has installed is kept.
 
 use std::io;
 
@@ -14,19 +14,19 @@ use lambda_runtime::tracing::subscriber::{
     },
 };
 
-/// How much other crates log where no code of the user's runs: below it, clients log what they send and sign, and with it
-/// events and presigned addresses.
+/// How much other crates log where no code of the user's runs: below it, clients log what they send and sign, and with
+/// it events and presigned addresses.
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
 const OTHERS: LevelFilter = LevelFilter::INFO;
 
 /// For the handler, in Lambda, which reads stdout.
 pub(super) fn of_handler() {
     let subscriber = subscriber(io::stdout);
-    // It fails only where there is a subscriber already, and then that one is meant to stay.
+    // Fails only if there is a subscriber already, which is kept.
     let _ = if is_json() { subscriber.json().try_init() } else { subscriber.try_init() };
 }
 
-/// For the dispatcher, in Lambda too.
+/// For the dispatcher, which runs in Lambda, too.
 #[cfg(feature = "dispatcher")]
 pub(super) fn of_dispatcher() {
     capped(io::stdout);

@@ -1,4 +1,4 @@
-//! A `main` of the user's own: it runs in the handler role only, and hands its service to [`run`](super::run).
+//! A user's own `main`: it runs in the handler role only, and passes its service to [`run`](super::run).
 
 use std::{
     process::{ExitCode, Termination},
@@ -13,14 +13,14 @@ use lambda_runtime::Error;
 use super::{new_runtime, other_role, pick};
 use crate::{manifest::Manifest, role::Role, stderr};
 
-/// What `#[immortal::main]` says of this process; set in the handler role, before anything of the user's runs.
+/// The manifest of `#[immortal::main]`; set in the handler role, before any code of the user runs.
 static MANIFEST: OnceLock<&'static Manifest> = OnceLock::new();
 
-/// Whether a service was given to `run` in this process.
+/// Whether `run` was called in this process.
 static IS_SERVED: AtomicBool = AtomicBool::new(false);
 
-/// What `#[immortal::main]` on an `async fn` expands to: runs it on tokio's multi-thread runtime, or another of this
-/// binary's lives.
+/// What `#[immortal::main]` on an `async fn` expands to: runs it on tokio's multi-thread runtime, or another
+/// role.
 pub fn async_main<O, M, F>(main: M, manifest: &'static Manifest) -> ExitCode
 where
     O: Termination,
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// What `#[immortal::main]` on a plain `fn` expands to: runs it without a runtime, or another of this binary's lives.
+/// What `#[immortal::main]` on a plain `fn` expands to: runs it without a runtime, or another role.
 pub fn plain_main<O, M>(main: M, manifest: &'static Manifest) -> ExitCode
 where
     O: Termination,
@@ -52,7 +52,7 @@ where
     }
 }
 
-/// Runs the user's `main` in the handler role. The process ends as it would without us.
+/// Runs the user's `main` in the handler role. The process ends as it would without immortal.
 fn run_main<O: Termination>(main: impl FnOnce() -> O, manifest: &'static Manifest) -> ExitCode {
     MANIFEST.get_or_init(|| manifest);
     let code = main().report();
@@ -62,12 +62,12 @@ fn run_main<O: Termination>(main: impl FnOnce() -> O, manifest: &'static Manifes
     code
 }
 
-/// The manifest of `#[immortal::main]`, under which the role is known to be the handler's.
+/// The manifest of `#[immortal::main]`; `None` without it.
 pub(super) fn manifest() -> Option<&'static Manifest> {
     MANIFEST.get().copied()
 }
 
-/// Takes the process for one service.
+/// Reserves the process for one service.
 pub(super) fn take_process() -> Result<(), Error> {
     if IS_SERVED.swap(true, Ordering::Relaxed) {
         return Err(
@@ -77,7 +77,7 @@ pub(super) fn take_process() -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a `module_path!()` is that of a crate's root, where alone `main` is the process's entry.
+/// Whether a `module_path!()` is a crate's root: only there `main` is the entry point.
 #[must_use]
 pub const fn is_crate_root(module_path: &str) -> bool {
     let path = module_path.as_bytes();

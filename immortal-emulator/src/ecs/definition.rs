@@ -4,26 +4,27 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// An ECS task definition for Fargate with one container.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the names are those of the ECS API")]
 pub struct TaskDefinition {
     pub family: String,
     /// The container's name.
     pub container: String,
-    /// The process that stands in for the image.
+    /// The program and arguments that run in place of the image.
     pub command: Vec<String>,
     /// The container's variables.
     pub environment: BTreeMap<String, String>,
-    /// CPU units.
+    /// In CPU units; 1024 are one vCPU.
     pub cpu: u32,
-    /// Memory in MiB: a task that has more in use is killed.
+    /// In MiB. A task that uses more is killed.
     pub memory: u32,
-    /// How long between SIGTERM and SIGKILL. Never scaled.
+    /// The time between SIGTERM and SIGKILL. Never scaled.
     pub stop_timeout: Duration,
-    /// Where the container logs to: described, not written.
+    /// The log configuration that `DescribeTaskDefinition` returns. Nothing is written there.
     pub log: Option<TaskLog>,
 }
 
-/// The `awslogs` configuration of a container: a task's stream is the prefix, the container's name, and the task's id.
+/// The `awslogs` configuration of a container: the name of a task's stream consists of
+/// the prefix, the container's name and the task's id.
 ///
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct TaskLog {
 }
 
 impl TaskDefinition {
-    /// A definition of a quarter vCPU and 512 MiB whose container is named as the family.
+    /// A definition with 0.25 vCPU and 512 MiB; the container has the name of the family.
     pub fn new(family: impl Into<String>, command: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let family = family.into();
         Self {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    reply::{answered, invalid},
+    reply::{call_outcome, invalid},
     service::EcsService,
     task::EcsTask,
 };
@@ -11,11 +11,11 @@ use crate::platform::{ApiError, CallOutcome, FaultKind, lock, parse_json};
 use serde::Deserialize;
 use serde_json::json;
 
-/// Stopped tasks can be described and listed for an hour at least; here, for just that:
+/// ECS describes and lists stopped tasks for at least an hour; the emulator for exactly an hour:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>
-const KEPT: Duration = Duration::from_hours(1);
-/// How many ARNs `ListTasks` returns at a time, unless told fewer.
-const PAGE: usize = 100;
+const STOPPED_TASK_RETENTION: Duration = Duration::from_hours(1);
+/// The most ARNs in one page of `ListTasks`, and the default.
+const MAX_RESULTS: usize = 100;
 
 #[derive(Debug, Deserialize)]
 struct DescribeTasks {
@@ -30,7 +30,7 @@ pub(super) fn describe_tasks(
     fault: Option<&FaultKind>,
 ) -> Result<CallOutcome, ApiError> {
     let request: DescribeTasks = parse_json(body)?;
-    let cluster = ecs.cluster(request.cluster.as_deref())?;
+    let cluster = ecs.cluster_name(request.cluster.as_deref())?;
     // Source: the `DescribeTasksRequest` shape of the ECS API: up to 100 tasks.
     if request.tasks.is_empty() || request.tasks.len() > 100 {
         return Err(invalid("Tasks must have 1 to 100 entries."));
@@ -41,13 +41,15 @@ pub(super) fn describe_tasks(
             Some(FaultKind::Failures(reason)) => reason,
             _ => "MISSING",
         };
-        let task = ecs.task(&cluster, named).filter(|task| !task.is_gone(ecs.platform.now(), KEPT));
+        let task = ecs
+            .find_task(&cluster, named)
+            .filter(|task| !task.is_forgotten(ecs.platform.now(), STOPPED_TASK_RETENTION));
         match task {
             Some(task) if !matches!(fault, Some(FaultKind::Failures(_))) => tasks.push(task.describe_for_api()),
             _ => failures.push(json!({ "arn": named, "reason": reason })),
         }
     }
-    Ok(answered(&ecs.platform, &json!({ "tasks": tasks, "failures": failures })))
+    Ok(call_outcome(&ecs.platform, &json!({ "tasks": tasks, "failures": failures })))
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,7 +77,7 @@ impl ListTasks {
         if !["RUNNING", "PENDING", "STOPPED"].contains(&self.desired_status()) {
             return Err(invalid(format!("Invalid desired status: {}", self.desired_status())));
         }
-        if !(1..=PAGE).contains(&self.max_results.unwrap_or(PAGE)) {
+        if !(1..=MAX_RESULTS).contains(&self.max_results.unwrap_or(MAX_RESULTS)) {
             return Err(invalid("maxResults must be between 1 and 100."));
         }
         Ok(())
@@ -85,10 +87,11 @@ impl ListTasks {
         self.desired_status.as_deref().unwrap_or("RUNNING")
     }
 
-    /// Tasks here belong to no service and no instance, and PENDING lists nothing, as on Fargate.
+    /// The emulator's tasks belong to no service and no container instance. The desired status PENDING matches no task,
+    /// as on Fargate.
     fn selects(&self, task: &EcsTask) -> bool {
         let is = |asked: &Option<String>, own: Option<&str>| asked.is_none() || asked.as_deref() == own;
-        task.desired() == self.desired_status()
+        task.desired_status() == self.desired_status()
             && is(&self.started_by, task.started_by.as_deref())
             && is(&self.family, Some(&task.family))
             && is(&self.launch_type, Some("FARGATE"))
@@ -99,11 +102,11 @@ impl ListTasks {
 
 pub(super) fn list_tasks(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcome, ApiError> {
     let request: ListTasks = parse_json(body)?;
-    let cluster = ecs.cluster(request.cluster.as_deref())?;
+    let cluster = ecs.cluster_name(request.cluster.as_deref())?;
     request.check()?;
     let now = ecs.platform.now();
     let tasks = lock(&ecs.tasks).clone();
-    // A token is the last task of the page before: tasks keep their order, and are never removed.
+    // A token is the last task of the previous page: tasks keep their order, and are never removed.
     let begin = match &request.next_token {
         None => 0,
         Some(token) => {
@@ -111,13 +114,15 @@ pub(super) fn list_tasks(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutco
             last.ok_or_else(|| invalid("Invalid token."))? + 1
         }
     };
-    let selected = |task: &&Arc<EcsTask>| task.cluster == cluster && !task.is_gone(now, KEPT) && request.selects(task);
+    let selected = |task: &&Arc<EcsTask>| {
+        task.cluster == cluster && !task.is_forgotten(now, STOPPED_TASK_RETENTION) && request.selects(task)
+    };
     let mut listed = tasks[begin..].iter().filter(selected).peekable();
-    let page: Vec<_> = listed.by_ref().take(request.max_results.unwrap_or(PAGE)).collect();
+    let page: Vec<_> = listed.by_ref().take(request.max_results.unwrap_or(MAX_RESULTS)).collect();
     let arns: Vec<_> = page.iter().map(|task| task.arn.as_str()).collect();
     let mut answer = json!({ "taskArns": arns });
     if let (Some(last), Some(_)) = (page.last(), listed.peek()) {
         answer["nextToken"] = json!(last.id());
     }
-    Ok(answered(&ecs.platform, &answer))
+    Ok(call_outcome(&ecs.platform, &answer))
 }

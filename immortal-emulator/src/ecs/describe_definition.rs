@@ -1,4 +1,4 @@
-//! `DescribeTaskDefinition`, as far as a caller learns from it where a task logs to.
+//! `DescribeTaskDefinition`, limited to what tells a caller where a task logs to.
 //!
 //! Shapes: `DescribeTaskDefinitionRequest`, `TaskDefinition` and `LogConfiguration` of the ECS API.
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     definition::{TaskLog, TaskRevision},
-    reply::answered,
+    reply::call_outcome,
     service::EcsService,
 };
 use crate::platform::{ApiError, CallOutcome, parse_json};
@@ -23,10 +23,10 @@ struct DescribeTaskDefinition {
 
 pub(super) fn describe_task_definition(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcome, ApiError> {
     let request: DescribeTaskDefinition = parse_json(body)?;
-    let revision = ecs.definition(&request.task_definition);
+    let revision = ecs.find_definition(&request.task_definition);
     let revision =
         revision.ok_or_else(|| ApiError::new(400, "ClientException", "Unable to describe task definition."))?;
-    Ok(answered(&ecs.platform, &json!({ "taskDefinition": revision.describe() })))
+    Ok(call_outcome(&ecs.platform, &json!({ "taskDefinition": revision.describe() })))
 }
 
 impl TaskRevision {

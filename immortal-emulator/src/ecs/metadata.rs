@@ -1,4 +1,4 @@
-//! What a container on Fargate finds at its link-local addresses: credentials and metadata.
+//! The endpoints that a container on Fargate has at link-local addresses: credentials and metadata.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,19 +24,19 @@ pub(super) async fn credentials(State(ecs): State<Arc<EcsService>>) -> Response 
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html>
-pub(super) async fn container(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
+pub(super) async fn container_metadata(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
     let name = ecs.task_by_id(task_id(&container)).map(|task| task.family.clone());
     respond("application/json", json!({ "Name": name, "KnownStatus": "RUNNING", "Limits": {} }).to_string())
 }
 
-pub(super) async fn task(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
+pub(super) async fn task_metadata(State(ecs): State<Arc<EcsService>>, Path(container): Path<String>) -> Response {
     let task = ecs.task_by_id(task_id(&container));
     let task = task.map(|task| {
         json!({
             "Cluster": task.cluster,
             "TaskARN": task.arn,
             "Family": task.family,
-            "DesiredStatus": task.desired(),
+            "DesiredStatus": task.desired_status(),
             "KnownStatus": "RUNNING",
             "LaunchType": "FARGATE",
         })

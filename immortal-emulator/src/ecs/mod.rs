@@ -22,16 +22,17 @@ use crate::platform::{ApiError, CallOutcome, FaultKind};
 pub use self::definition::{TaskDefinition, TaskLog};
 pub(crate) use self::service::EcsService;
 
-/// What a container finds at its link-local addresses. Paths of the emulator's own begin with `/_/`.
+/// The routes of the endpoints that a container has at link-local addresses. Paths that only the emulator has begin
+/// with `/_/`.
 pub(crate) fn routes(ecs: Arc<EcsService>) -> Router {
     Router::new()
         .route("/_/credentials", get(metadata::credentials))
-        .route("/_/metadata/{task}", get(metadata::container))
-        .route("/_/metadata/{task}/task", get(metadata::task))
+        .route("/_/metadata/{task}", get(metadata::container_metadata))
+        .route("/_/metadata/{task}/task", get(metadata::task_metadata))
         .with_state(ecs)
 }
 
-/// Answers an operation.
+/// Answers a call of an ECS operation.
 pub(crate) fn call(
     ecs: &Arc<EcsService>,
     operation: &str,
@@ -44,6 +45,8 @@ pub(crate) fn call(
         "DescribeTaskDefinition" => describe_definition::describe_task_definition(ecs, body),
         "ListTasks" => describe::list_tasks(ecs, body),
         "StopTask" => stop_task::stop_task(ecs, body),
-        other => Err(ApiError::new(400, "UnknownOperationException", format!("the emulator's ECS has no {other}"))),
+        other => {
+            Err(ApiError::new(400, "UnknownOperationException", format!("the emulator does not implement ECS {other}")))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The overrides of a task: what they may hold.
+//! The overrides of a task, parsed and checked.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::platform::ApiError;
 
 /// Source: the `TaskOverride` shape of the ECS API: "A total of 8192 characters are allowed for overrides. This limit
 /// includes the JSON formatting characters of the override structure."
-const LONGEST: usize = 8192;
+const MAX_LENGTH: usize = 8192;
 
-/// Source: the `TaskOverride` and `ContainerOverride` shapes of the ECS API: the task's cpu and memory are text, the
+/// Source: the `TaskOverride` and `ContainerOverride` shapes of the ECS API: the task's cpu and memory are strings, the
 /// container's are numbers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -55,11 +55,11 @@ pub(super) struct EphemeralStorage {
 }
 
 impl TaskOverrides {
-    /// Reads and checks them against the definition they are for.
-    pub(super) fn read(raw: Option<&RawValue>, revision: &TaskRevision) -> Result<Self, ApiError> {
+    /// Parses overrides, and checks them against the task definition.
+    pub(super) fn parse(raw: Option<&RawValue>, revision: &TaskRevision) -> Result<Self, ApiError> {
         let raw = raw.map_or("{}", RawValue::get);
-        // Bytes, which are never fewer than the characters: AWS doesn't say how it counts.
-        if raw.len() > LONGEST {
+        // In bytes, which are never fewer than the characters: AWS doesn't document how it counts.
+        if raw.len() > MAX_LENGTH {
             return Err(too_long());
         }
         let overrides: Self = serde_json::from_str(raw)
@@ -95,14 +95,14 @@ impl TaskOverrides {
             }
         }
         let (cpu, memory) = (self.cpu.as_deref(), self.memory.as_deref());
-        let over = |own: Option<u32>, task: Option<&str>| matches!((own, task.and_then(|task| task.parse::<u32>().ok())), (Some(own), Some(task)) if own > task);
-        if self.containers.iter().any(|one| over(one.cpu, cpu) || over(one.memory, memory)) {
+        let exceeds = |own: Option<u32>, task: Option<&str>| matches!((own, task.and_then(|task| task.parse::<u32>().ok())), (Some(own), Some(task)) if own > task);
+        if self.containers.iter().any(|one| exceeds(one.cpu, cpu) || exceeds(one.memory, memory)) {
             return Err(invalid("A container's cpu and memory must not be more than the task's."));
         }
         Ok(())
     }
 
-    /// The task's cpu and memory, as overridden.
+    /// The task's cpu and memory: the overrides', else the definition's.
     pub(super) fn size(&self, revision: &TaskRevision) -> Result<(u32, u32), ApiError> {
         let number = |name: &str, text: Option<&String>, default| match text {
             None => Ok(default),
@@ -112,7 +112,7 @@ impl TaskOverrides {
         Ok((cpu, number("memory", self.memory.as_ref(), revision.definition.memory)?))
     }
 
-    /// The container's variables.
+    /// The environment variables of the container.
     pub(super) fn environment(&self) -> BTreeMap<String, String> {
         let variables = self.containers.iter().flat_map(|one| &one.environment);
         variables.map(|variable| (variable.name.clone(), variable.value.clone())).collect()
@@ -120,7 +120,7 @@ impl TaskOverrides {
 }
 
 pub(super) fn too_long() -> ApiError {
-    invalid(format!("Container Overrides length must be at most {LONGEST}"))
+    invalid(format!("Container Overrides length must be at most {MAX_LENGTH}"))
 }
 
 #[cfg(test)]
@@ -128,14 +128,14 @@ mod tests {
     use super::*;
     use crate::ecs::definition::TaskDefinition;
 
-    fn read(json: &str) -> Result<TaskOverrides, String> {
+    fn parse(json: &str) -> Result<TaskOverrides, String> {
         let revision = TaskRevision { definition: TaskDefinition::new("runner", ["x"]), arn: String::new() };
         let raw: &RawValue = serde_json::from_str(json).expect("JSON");
-        TaskOverrides::read(Some(raw), &revision).map_err(|error| format!("{}: {}", error.code, error.message))
+        TaskOverrides::parse(Some(raw), &revision).map_err(|error| format!("{}: {}", error.code, error.message))
     }
 
     #[test]
-    fn what_ecs_refuses_is_refused() {
+    fn invalid_overrides_are_rejected_as_by_ecs() {
         let long = format!(
             r#"{{"containerOverrides":[{{"name":"runner","environment":[{{"name":"A","value":"{}"}}]}}]}}"#,
             "x".repeat(8192)
@@ -160,7 +160,7 @@ mod tests {
             (&long, "InvalidParameterException: Container Overrides length must be at most 8192"),
         ];
         for (json, expected) in table {
-            let error = read(json).expect_err(expected);
+            let error = parse(json).expect_err(expected);
             assert!(error.starts_with(expected), "{error}");
         }
         for json in [
@@ -168,7 +168,7 @@ mod tests {
             r#"{"cpu":"1024","memory":"4096","ephemeralStorage":{"sizeInGiB":21}}"#,
             r#"{"cpu":"32768","memory":"249856"}"#,
         ] {
-            assert!(read(json).is_ok(), "{json}");
+            assert!(parse(json).is_ok(), "{json}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the operations share: answers, and the error of most refusals.
+//! Responses and errors that the operations share.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ pub(super) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new(400, "InvalidParameterException", message)
 }
 
-/// A 200 whose `failures` name a reason: that is noted.
-pub(super) fn answered(platform: &Platform, answer: &Value) -> CallOutcome {
+/// A response with status 200. The journal gets the reason of its first failure, if there is one.
+pub(super) fn call_outcome(platform: &Platform, answer: &Value) -> CallOutcome {
     let code = answer.pointer("/failures/0/reason").and_then(Value::as_str).map(str::to_owned);
     CallOutcome { code, ..json_response(platform, answer) }
 }

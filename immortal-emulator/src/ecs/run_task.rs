@@ -1,14 +1,14 @@
 //! `RunTask`.
 //!
-//! Source of the rules, where none is named: the `RunTaskRequest` shape of the ECS API.
+//! The rules are those of the `RunTaskRequest` shape of the ECS API, unless another source is named.
 
 use std::sync::Arc;
 
 use super::{
     overrides::{self, TaskOverrides},
-    reply::{answered, invalid},
+    reply::{call_outcome, invalid},
     service::EcsService,
-    task::{EcsTask, LaunchKind, TaskFate},
+    task::{EcsTask, LaunchKind, ScriptedEnd},
     token,
 };
 use crate::platform::{ApiError, CallOutcome, FaultKind, arn, lock, parse_json};
@@ -56,34 +56,34 @@ struct VpcConfiguration {
 }
 
 pub(super) fn run_task(ecs: &Arc<EcsService>, body: &[u8], fault: Option<&FaultKind>) -> Result<CallOutcome, ApiError> {
-    if !ecs.throttle.admit() {
+    if !ecs.throttle.try_acquire() {
         return Err(ApiError::new(400, "ThrottlingException", "Rate exceeded"));
     }
-    let fate = match fault {
+    let scripted_end = match fault {
         Some(FaultKind::Failures(reason)) => {
             let failure = json!({ "arn": arn("ecs", "container-instance/fargate"), "reason": reason });
-            return Ok(answered(&ecs.platform, &json!({ "tasks": [], "failures": [failure] })));
+            return Ok(call_outcome(&ecs.platform, &json!({ "tasks": [], "failures": [failure] })));
         }
-        Some(FaultKind::Empty) => return Ok(answered(&ecs.platform, &json!({ "tasks": [], "failures": [] }))),
+        Some(FaultKind::Empty) => return Ok(call_outcome(&ecs.platform, &json!({ "tasks": [], "failures": [] }))),
         Some(FaultKind::Conflict(tasks)) => return Err(token::conflict(tasks)),
         Some(FaultKind::OverridesTooLong) => return Err(overrides::too_long()),
-        // EC2's throttle under Fargate, seen in the field.
+        // Fargate calls EC2, whose throttling is passed on in this form; observed in production.
         Some(FaultKind::RequestLimitExceeded) => {
             let text = "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
             return Err(invalid(text));
         }
-        other => TaskFate::scripted(other),
+        other => ScriptedEnd::from_fault(other),
     };
     let request: RunTaskRequest = parse_json(body)?;
-    let cluster = check(&request).and_then(|()| ecs.cluster(request.cluster.as_deref()))?;
-    let launch = launch(ecs, &cluster, &request)?;
-    network(request.network_configuration.as_ref())?;
+    let cluster = check_request(&request).and_then(|()| ecs.cluster_name(request.cluster.as_deref()))?;
+    let launch = launch_kind(ecs, &cluster, &request)?;
+    check_network(request.network_configuration.as_ref())?;
     if request.task_definition.is_empty() {
         return Err(invalid("TaskDefinition cannot be blank."));
     }
-    let revision = ecs.definition(&request.task_definition);
+    let revision = ecs.find_definition(&request.task_definition);
     let revision = revision.ok_or_else(|| ApiError::new(400, "ClientException", "TaskDefinition not found."))?;
-    let overrides = TaskOverrides::read(request.overrides.as_deref(), &revision)?;
+    let overrides = TaskOverrides::parse(request.overrides.as_deref(), &revision)?;
     let parameters: Value = parse_json(body)?;
     let now = ecs.platform.now();
     let raw = request.overrides.as_deref().map_or("{}", RawValue::get);
@@ -92,39 +92,39 @@ pub(super) fn run_task(ecs: &Arc<EcsService>, body: &[u8], fault: Option<&FaultK
         let (started_by, group) = (request.started_by.clone(), request.group.clone());
         EcsTask::new(&ecs.platform, &cluster, &revision, launch, &overrides, raw.clone(), started_by, group)
     };
-    // Described as it was before it began.
+    // The response describes the task as it was before it started.
     let start = || {
         let task = create();
         let described = task.describe_for_api();
-        begin(ecs, Arc::clone(&task), &fate);
+        spawn_task(ecs, Arc::clone(&task), &scripted_end);
         (task, described)
     };
     let start = || (0..request.count.unwrap_or(1)).map(|_| start()).unzip();
     let tasks: Vec<Value> = match &request.client_token {
-        Some(token) => ecs.tokens.once(&cluster, token, parameters, now, start)?,
+        Some(token) => ecs.tokens.start_once(&cluster, token, parameters, now, start)?,
         None => start().1,
     };
-    Ok(answered(&ecs.platform, &json!({ "tasks": tasks, "failures": [] })))
+    Ok(call_outcome(&ecs.platform, &json!({ "tasks": tasks, "failures": [] })))
 }
 
-fn begin(ecs: &Arc<EcsService>, task: Arc<EcsTask>, fate: &TaskFate) {
+fn spawn_task(ecs: &Arc<EcsService>, task: Arc<EcsTask>, scripted_end: &ScriptedEnd) {
     lock(&ecs.tasks).push(Arc::clone(&task));
-    let own = ecs.platform.faults.hit("Task", task.started_by.as_deref());
-    let fate = if own.is_some() { TaskFate::scripted(own.as_ref()) } else { fate.clone() };
+    let own = ecs.platform.faults.fault_for_call("Task", task.started_by.as_deref());
+    let scripted_end = if own.is_some() { ScriptedEnd::from_fault(own.as_ref()) } else { scripted_end.clone() };
     let (under_way, events) = (ecs.platform.activity.begin(), Arc::clone(&ecs.events));
     ecs.platform.runtime.spawn(async move {
-        task.live(events, fate).await;
+        task.run(events, scripted_end).await;
         drop(under_way);
     });
 }
 
-fn check(request: &RunTaskRequest) -> Result<(), ApiError> {
+fn check_request(request: &RunTaskRequest) -> Result<(), ApiError> {
     if let Some(token) = &request.client_token {
         token::check(token)?;
     }
     // "Up to 128 letters (uppercase and lowercase), numbers, hyphens (-), forward slash (/), and underscores (_)."
-    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_');
-    if request.started_by.as_ref().is_some_and(|by| by.len() > 128 || !by.chars().all(sound)) {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_');
+    if request.started_by.as_ref().is_some_and(|by| by.len() > 128 || !by.chars().all(is_allowed)) {
         return Err(invalid(
             "startedBy must have up to 128 letters, numbers, hyphens, forward slashes, and underscores.",
         ));
@@ -141,13 +141,13 @@ fn check(request: &RunTaskRequest) -> Result<(), ApiError> {
 }
 
 /// "If a `capacityProviderStrategy` is specified, the `launchType` parameter must be omitted."
-fn launch(ecs: &EcsService, cluster: &str, request: &RunTaskRequest) -> Result<LaunchKind, ApiError> {
+fn launch_kind(ecs: &EcsService, cluster: &str, request: &RunTaskRequest) -> Result<LaunchKind, ApiError> {
     match (request.launch_type.as_deref(), &request.capacity_provider_strategy[..]) {
         (Some(_), [_, ..]) => Err(invalid(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
         )),
         (Some("FARGATE"), []) => Ok(LaunchKind::Fargate),
-        // Neither named: the launch type is EC2, and no instances are here.
+        // Without either, the launch type is EC2, and the cluster has no instances.
         (Some("EC2" | "EXTERNAL") | None, []) => Err(invalid("No Container Instances were found in your cluster.")),
         (Some(other), []) => Err(invalid(format!("Invalid launch type: {other}"))),
         (None, strategy) => {
@@ -165,9 +165,9 @@ fn launch(ecs: &EcsService, cluster: &str, request: &RunTaskRequest) -> Result<L
     }
 }
 
-/// Fargate has no other network mode than awsvpc. At most 16 subnets and 5 security groups: the `AwsVpcConfiguration`
-/// shape of the ECS API.
-fn network(network: Option<&NetworkConfiguration>) -> Result<(), ApiError> {
+/// Fargate requires the network mode awsvpc. At most 16 subnets and 5 security groups: the `AwsVpcConfiguration` shape
+/// of the ECS API.
+fn check_network(network: Option<&NetworkConfiguration>) -> Result<(), ApiError> {
     let Some(vpc) = network.and_then(|network| network.awsvpc_configuration.as_ref()) else {
         return Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."));
     };

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct EcsService {
     pub(super) platform: Arc<Platform>,
-    /// Where each task tells of its changes.
+    /// Where tasks publish their state changes.
     pub(super) events: Arc<TaskEvents>,
     pub(super) providers: Mutex<BTreeMap<String, Vec<String>>>,
     definitions: Mutex<BTreeMap<String, Vec<TaskDefinition>>>,
@@ -42,11 +42,11 @@ impl EcsService {
         }
     }
 
-    pub(crate) fn create(&self, name: &str, providers: &[&str]) {
+    pub(crate) fn create_cluster(&self, name: &str, providers: &[&str]) {
         lock(&self.providers).insert(name.to_owned(), providers.iter().map(|name| (*name).to_owned()).collect());
     }
 
-    pub(crate) fn register(&self, definition: TaskDefinition) -> String {
+    pub(crate) fn register_definition(&self, definition: TaskDefinition) -> String {
         let mut definitions = lock(&self.definitions);
         let family = definition.family.clone();
         let revisions = definitions.entry(family.clone()).or_default();
@@ -54,8 +54,8 @@ impl EcsService {
         definition_arn(&family, revisions.len())
     }
 
-    /// A cluster's name, by what a caller names: its name, its ARN, or nothing for `default`.
-    pub(super) fn cluster(&self, named: Option<&str>) -> Result<String, ApiError> {
+    /// The name of a cluster that a caller gave as a name or an ARN; without either, `default`.
+    pub(super) fn cluster_name(&self, named: Option<&str>) -> Result<String, ApiError> {
         let named = named.filter(|named| !named.is_empty()).unwrap_or("default");
         let prefix = arn("ecs", "cluster/");
         let name = named.strip_prefix(&prefix).unwrap_or(named);
@@ -65,8 +65,8 @@ impl EcsService {
         Err(ApiError::new(400, "ClusterNotFoundException", "Cluster not found."))
     }
 
-    /// A revision by `family`, `family:revision` or ARN; the newest where none is named.
-    pub(super) fn definition(&self, named: &str) -> Option<TaskRevision> {
+    /// Finds a revision by `family`, `family:revision` or ARN; without a revision, the newest.
+    pub(super) fn find_definition(&self, named: &str) -> Option<TaskRevision> {
         let prefix = arn("ecs", "task-definition/");
         let name = named.strip_prefix(&prefix).unwrap_or(named);
         let (family, revision) = match name.split_once(':') {
@@ -80,8 +80,8 @@ impl EcsService {
         Some(TaskRevision { definition, arn: definition_arn(family, revision) })
     }
 
-    /// A task of this cluster, by ARN or id.
-    pub(super) fn task(&self, cluster: &str, named: &str) -> Option<Arc<EcsTask>> {
+    /// Finds a task of this cluster by ARN or id.
+    pub(super) fn find_task(&self, cluster: &str, named: &str) -> Option<Arc<EcsTask>> {
         let id = named.rsplit('/').next().unwrap_or_default();
         let tasks = lock(&self.tasks);
         tasks.iter().find(|task| task.cluster == cluster && (task.arn == named || task.id() == id)).cloned()
@@ -91,7 +91,7 @@ impl EcsService {
         lock(&self.tasks).iter().find(|task| task.id() == id).cloned()
     }
 
-    /// Interrupts a task; `None` where there is none of this ARN.
+    /// Interrupts a task; `None` if no task has this ARN.
     pub(crate) fn interrupt(&self, arn: &str, stop_code: StopCode) -> Option<()> {
         let id = arn.rsplit('/').next().unwrap_or_default();
         self.task_by_id(id).filter(|task| task.arn == arn)?.interrupt(&self.platform, stop_code);

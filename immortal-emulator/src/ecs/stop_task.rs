@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    reply::{answered, invalid},
+    reply::{call_outcome, invalid},
     service::EcsService,
 };
 use crate::platform::{ApiError, CallOutcome, StopCode, parse_json};
@@ -20,8 +20,8 @@ struct StopTask {
 
 pub(super) fn stop_task(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcome, ApiError> {
     let request: StopTask = parse_json(body)?;
-    let cluster = ecs.cluster(request.cluster.as_deref())?;
-    let task = ecs.task(&cluster, &request.task);
+    let cluster = ecs.cluster_name(request.cluster.as_deref())?;
+    let task = ecs.find_task(&cluster, &request.task);
     let task = task.ok_or_else(|| invalid("The referenced task was not found."))?;
     let reason = request.reason.unwrap_or_else(|| "Task stopped by user".to_owned());
     // Source: the `StopTaskRequest` shape of the ECS API: up to 1024 characters.
@@ -29,5 +29,5 @@ pub(super) fn stop_task(ecs: &Arc<EcsService>, body: &[u8]) -> Result<CallOutcom
         return Err(invalid("reason must have up to 1024 characters."));
     }
     task.stop(StopCode::UserInitiated, &reason, task.stop_timeout);
-    Ok(answered(&ecs.platform, &json!({ "task": task.describe_for_api() })))
+    Ok(call_outcome(&ecs.platform, &json!({ "task": task.describe_for_api() })))
 }

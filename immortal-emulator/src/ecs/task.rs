@@ -1,8 +1,8 @@
 //! A task: its states, its process, and how it ends.
 
 mod description;
-mod fate;
 mod process;
+mod scripted_end;
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-pub(super) use self::fate::TaskFate;
-use self::fate::interruption;
+pub(super) use self::scripted_end::ScriptedEnd;
+use self::scripted_end::interruption_reason;
 use super::{definition::TaskRevision, overrides::TaskOverrides};
 use crate::{
     eventbridge::{TaskChange, TaskEvents},
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// What is fixed with the task.
+/// A task: what was fixed at its creation, and its state.
 #[derive(Debug)]
 pub(crate) struct EcsTask {
     pub(crate) arn: String,
@@ -41,14 +41,14 @@ pub(crate) struct EcsTask {
     environment: BTreeMap<String, String>,
     created: Timestamp,
     state: Mutex<TaskState>,
-    stopping: watch::Sender<Option<Stopping>>,
+    stopping: watch::Sender<Option<StopRequest>>,
 }
 
-/// What changes.
+/// The part of a task that changes.
 #[derive(Clone, Debug)]
 struct TaskState {
     last_status: &'static str,
-    /// Grows with each change.
+    /// Incremented with each change.
     version: u64,
     started: Option<Timestamp>,
     stopping: Option<Timestamp>,
@@ -58,23 +58,23 @@ struct TaskState {
     container_reason: Option<&'static str>,
 }
 
-/// A task that is told to stop.
+/// A request to stop a task.
 #[derive(Clone, Debug)]
-struct Stopping {
+struct StopRequest {
     code: StopCode,
     reason: String,
-    /// How long between SIGTERM and SIGKILL.
+    /// The time between SIGTERM and SIGKILL.
     grace: Duration,
 }
 
-/// The capacity it runs on.
+/// How a task was launched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LaunchKind {
-    /// By launch type.
+    /// With the launch type `FARGATE`.
     Fargate,
-    /// By the capacity provider `FARGATE`.
+    /// With the capacity provider `FARGATE`.
     Provider,
-    /// By the capacity provider `FARGATE_SPOT`.
+    /// With the capacity provider `FARGATE_SPOT`.
     Spot,
 }
 
@@ -83,10 +83,10 @@ const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory us
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>: the warning
 /// comes two minutes before the interruption.
-const WARNING: Duration = Duration::from_mins(2);
+const INTERRUPTION_NOTICE: Duration = Duration::from_mins(2);
 
 impl EcsTask {
-    #[expect(clippy::too_many_arguments, reason = "one caller, which has each of them under this name")]
+    #[expect(clippy::too_many_arguments, reason = "the only caller has a variable of the same name for each")]
     pub(super) fn new(
         platform: &Platform,
         cluster: &str,
@@ -130,12 +130,12 @@ impl EcsTask {
         })
     }
 
-    /// The last part of the ARN.
+    /// The task's id: the last part of the ARN.
     pub(crate) fn id(&self) -> &str {
         self.arn.rsplit('/').next().unwrap_or_default()
     }
 
-    pub(crate) fn desired(&self) -> &'static str {
+    pub(crate) fn desired_status(&self) -> &'static str {
         let stopping = self.stopping.borrow().is_some();
         if stopping || lock(&self.state).stop.is_some() { "STOPPED" } else { "RUNNING" }
     }
@@ -144,50 +144,50 @@ impl EcsTask {
         lock(&self.state).stopped
     }
 
-    /// Whether it stopped so long ago that ECS has forgotten it.
-    pub(super) fn is_gone(&self, now: Timestamp, kept: Duration) -> bool {
-        self.stopped_at().is_some_and(|stopped| stopped + kept < now)
+    /// Whether it stopped so long ago that ECS no longer returns it.
+    pub(super) fn is_forgotten(&self, now: Timestamp, retention: Duration) -> bool {
+        self.stopped_at().is_some_and(|stopped| stopped + retention < now)
     }
 
-    /// Tells it to stop; the first who does gives the reason.
+    /// Requests the stop. Only the first request counts: it determines the reason.
     pub(super) fn stop(&self, code: StopCode, reason: &str, grace: Duration) {
         self.stopping.send_if_modified(|stopping| {
             let first = stopping.is_none() && lock(&self.state).stop.is_none();
             if first {
-                *stopping = Some(Stopping { code, reason: reason.to_owned(), grace });
+                *stopping = Some(StopRequest { code, reason: reason.to_owned(), grace });
             }
             first
         });
     }
 
-    /// Tells it to stop as the platform does.
+    /// Requests the stop on behalf of the platform.
     pub(super) fn interrupt(&self, platform: &Platform, code: StopCode) {
-        self.stop(code, interruption(code), self.stop_timeout.min(platform.scaled(WARNING)));
+        self.stop(code, interruption_reason(code), self.stop_timeout.min(platform.scaled(INTERRUPTION_NOTICE)));
     }
 
-    /// Runs from its creation to its end.
-    pub(super) async fn live(self: Arc<Self>, events: Arc<TaskEvents>, fate: TaskFate) {
-        self.tell(&events);
-        if let TaskFate::FailsToStart(reason) = fate {
-            return self.end(&events, None, None, StopCode::TaskFailedToStart, reason.to_owned());
+    /// Runs the task from its creation to its end.
+    pub(super) async fn run(self: Arc<Self>, events: Arc<TaskEvents>, scripted_end: ScriptedEnd) {
+        self.publish_state(&events);
+        if let ScriptedEnd::FailsToStart(reason) = scripted_end {
+            return self.finish(&events, None, None, StopCode::TaskFailedToStart, reason.to_owned());
         }
-        self.change(&events, |state| state.last_status = "PENDING");
-        let early = self.told_to_stop();
+        self.update(&events, |state| state.last_status = "PENDING");
+        let early = self.stop_request();
         if let Some(stopping) = early {
-            return self.end(&events, None, None, stopping.code, stopping.reason);
+            return self.finish(&events, None, None, stopping.code, stopping.reason);
         }
         let process = match self.start(&events.platform).await {
             Ok(process) => process,
             Err(error) => {
                 let reason = format!("CannotStartContainerError: {error}");
-                return self.end(&events, None, None, StopCode::TaskFailedToStart, reason);
+                return self.finish(&events, None, None, StopCode::TaskFailedToStart, reason);
             }
         };
         let attempt = self.environment.get(immortal_core::names::env::ATTEMPT);
         let attempt = attempt.and_then(|attempt| attempt.parse().ok());
         let spot = self.launch == LaunchKind::Spot;
-        events.platform.journal.note(self.source(), EntryKind::TaskStarted { attempt, spot, memory: self.size.1 });
-        self.change(&events, |state| {
+        events.platform.journal.record(self.source(), EntryKind::TaskStarted { attempt, spot, memory: self.size.1 });
+        self.update(&events, |state| {
             state.last_status = "RUNNING";
             state.started = Some(events.platform.now());
         });
@@ -195,47 +195,47 @@ impl EcsTask {
         let mut container_reason = None;
         let status = tokio::select! {
             biased;
-            status = process.exited() => status,
-            () = async { drop(stopping.wait_for(Option::is_some).await) } => self.wind_down(&events, &process).await,
-            () = fate.strikes() => if let TaskFate::Interrupted { stop_code, .. } = fate {
+            status = process.wait() => status,
+            () = async { drop(stopping.wait_for(Option::is_some).await) } => self.stop_process(&events, &process).await,
+            () = scripted_end.wait_until_due() => if let ScriptedEnd::Interrupted { stop_code, .. } = scripted_end {
                     self.interrupt(&events.platform, stop_code);
-                    self.wind_down(&events, &process).await
+                    self.stop_process(&events, &process).await
                 } else {
                     container_reason = Some(OUT_OF_MEMORY);
                     process.kill();
-                    process.exited().await
+                    process.wait().await
                 }
         };
         if process.is_out_of_memory() {
             container_reason = Some(OUT_OF_MEMORY);
         }
-        let stopping = self.told_to_stop();
+        let stopping = self.stop_request();
         let (code, reason) = match (stopping, container_reason) {
             (Some(stopping), _) => (stopping.code, stopping.reason),
             (None, Some(reason)) => (StopCode::EssentialContainerExited, reason.to_owned()),
             (None, None) => (StopCode::EssentialContainerExited, "Essential container in task exited".to_owned()),
         };
-        self.end(&events, Some(process::exit_code(status)), container_reason, code, reason);
+        self.finish(&events, Some(process::exit_code(status)), container_reason, code, reason);
     }
 
-    /// SIGTERM, and SIGKILL if that doesn't do in time.
-    async fn wind_down(&self, events: &TaskEvents, process: &ChildProcess) -> ExitStatus {
-        let stopping = self.told_to_stop();
-        let Some(Stopping { code, reason, grace }) = stopping else { return process.exited().await };
-        events.platform.journal.note(self.source(), EntryKind::TaskStopping { stop_code: code });
-        self.change(events, |state| {
+    /// Sends SIGTERM, and SIGKILL if the process is still running at the end of the grace period.
+    async fn stop_process(&self, events: &TaskEvents, process: &ChildProcess) -> ExitStatus {
+        let stopping = self.stop_request();
+        let Some(StopRequest { code, reason, grace }) = stopping else { return process.wait().await };
+        events.platform.journal.record(self.source(), EntryKind::TaskStopping { stop_code: code });
+        self.update(events, |state| {
             state.stopping = Some(events.platform.now());
             state.stop = Some((code, reason));
         });
         process.terminate();
-        if let Ok(status) = tokio::time::timeout(grace, process.exited()).await {
+        if let Ok(status) = tokio::time::timeout(grace, process.wait()).await {
             return status;
         }
         process.kill();
-        process.exited().await
+        process.wait().await
     }
 
-    fn end(
+    fn finish(
         &self,
         events: &TaskEvents,
         exit_code: Option<i32>,
@@ -253,19 +253,19 @@ impl EcsTask {
         state.exit_code = exit_code;
         state.container_reason = container_reason;
         drop(state);
-        events.platform.journal.note(self.source(), EntryKind::TaskStopped { exit_code, stop_code, reason });
-        self.tell(events);
+        events.platform.journal.record(self.source(), EntryKind::TaskStopped { exit_code, stop_code, reason });
+        self.publish_state(events);
     }
 
-    fn change(&self, events: &TaskEvents, change: impl FnOnce(&mut TaskState)) {
+    fn update(&self, events: &TaskEvents, change: impl FnOnce(&mut TaskState)) {
         let mut state = lock(&self.state);
         state.version += 1;
         change(&mut state);
         drop(state);
-        self.tell(events);
+        self.publish_state(events);
     }
 
-    fn tell(&self, events: &TaskEvents) {
+    fn publish_state(&self, events: &TaskEvents) {
         let detail = self.describe_for_event(events.platform.now());
         events.publish(&TaskChange {
             arn: &self.arn,
@@ -276,7 +276,7 @@ impl EcsTask {
         });
     }
 
-    fn told_to_stop(&self) -> Option<Stopping> {
+    fn stop_request(&self) -> Option<StopRequest> {
         self.stopping.borrow().clone()
     }
 

@@ -1,4 +1,4 @@
-//! A token bucket, as AWS throttles.
+//! The token bucket by which `RunTask` is throttled.
 
 use std::{sync::Mutex, time::Instant};
 
@@ -15,8 +15,8 @@ impl RunTaskThrottle {
         Self { rate, level: Mutex::default() }
     }
 
-    /// Takes a token; `false` if there is none.
-    pub(super) fn admit(&self) -> bool {
+    /// Takes a token; `false` if the bucket is empty.
+    pub(super) fn try_acquire(&self) -> bool {
         let Some(rate) = self.rate else { return true };
         let now = Instant::now();
         let mut level = lock(&self.level);

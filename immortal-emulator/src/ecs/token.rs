@@ -1,4 +1,4 @@
-//! Client tokens: the same request once, another one under the same token never.
+//! Client tokens: a repeated request starts nothing new, and another request with the same token is an error.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 
@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A token lives "the lower of 24 hours and the lifetime of the resource plus one hour".
-const LONGEST_LIFE: Duration = Duration::from_hours(24);
-const LIFE_AFTER_TASK: Duration = Duration::from_hours(1);
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
+const LIFETIME_AFTER_STOP: Duration = Duration::from_hours(1);
 
-/// By cluster and token.
+/// The tokens in use, by cluster and token.
 #[derive(Debug, Default)]
 pub(super) struct ClientTokens(Mutex<HashMap<(String, String), UsedToken>>);
 
@@ -25,21 +25,21 @@ pub(super) struct ClientTokens(Mutex<HashMap<(String, String), UsedToken>>);
 struct UsedToken {
     request: Value,
     tasks: Vec<Arc<EcsTask>>,
-    /// As first described.
+    /// The response to the first request.
     described: Vec<Value>,
-    at: Timestamp,
+    used_at: Timestamp,
 }
 
 impl UsedToken {
-    fn is_alive(&self, now: Timestamp) -> bool {
+    fn is_valid(&self, now: Timestamp) -> bool {
         let stopped: Option<Vec<_>> = self.tasks.iter().map(|task| task.stopped_at()).collect();
         let last = stopped.and_then(|stopped| stopped.into_iter().max());
-        self.at + LONGEST_LIFE > now && last.is_none_or(|last| last + LIFE_AFTER_TASK > now)
+        self.used_at + MAX_LIFETIME > now && last.is_none_or(|last| last + LIFETIME_AFTER_STOP > now)
     }
 
     /// "If the task has stopped, the response has its `taskArn`, `lastStatus` and `desiredStatus` only."
-    fn answer(&self) -> Vec<Value> {
-        let stopped = |task: &EcsTask| json!({ "taskArn": task.arn, "lastStatus": task.last_status(), "desiredStatus": task.desired() });
+    fn repeated_answer(&self) -> Vec<Value> {
+        let stopped = |task: &EcsTask| json!({ "taskArn": task.arn, "lastStatus": task.last_status(), "desiredStatus": task.desired_status() });
         let answers = self.tasks.iter().zip(&self.described);
         let answers = answers.map(|(task, described)| match task.stopped_at() {
             Some(_) => stopped(task),
@@ -50,9 +50,9 @@ impl UsedToken {
 }
 
 impl ClientTokens {
-    /// Describes the tasks that `start` starts, once for a token and a request: later, and at the same moment, it is
-    /// these tasks again; an error where the token was used for another request.
-    pub(super) fn once(
+    /// Calls `start` for the first request with a token, and returns the JSON of its tasks. The same request again,
+    /// also a concurrent one, gets the same tasks; another request with this token is an error.
+    pub(super) fn start_once(
         &self,
         cluster: &str,
         token: &str,
@@ -61,14 +61,14 @@ impl ClientTokens {
         start: impl FnOnce() -> (Vec<Arc<EcsTask>>, Vec<Value>),
     ) -> Result<Vec<Value>, ApiError> {
         let mut tokens = lock(&self.0);
-        tokens.retain(|_, used| used.is_alive(now));
+        tokens.retain(|_, used| used.is_valid(now));
         match tokens.entry((cluster.to_owned(), token.to_owned())) {
             Entry::Vacant(free) => {
                 let (tasks, described) = start();
-                free.insert(UsedToken { request, tasks, described: described.clone(), at: now });
+                free.insert(UsedToken { request, tasks, described: described.clone(), used_at: now });
                 Ok(described)
             }
-            Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().answer()),
+            Entry::Occupied(entry) if entry.get().request == request => Ok(entry.get().repeated_answer()),
             Entry::Occupied(entry) => {
                 let tasks: Vec<_> = entry.get().tasks.iter().map(|task| task.arn.clone()).collect();
                 Err(conflict(&tasks))
@@ -82,7 +82,7 @@ impl ClientTokens {
 pub(super) fn conflict(tasks: &[String]) -> ApiError {
     let message = "The specified clientToken was used with different parameters before.";
     let mut error = ApiError::new(400, "ConflictException", message);
-    error.more.insert("resourceIds".into(), json!(tasks));
+    error.extra_members.insert("resourceIds".into(), json!(tasks));
     error
 }
 

@@ -1,4 +1,4 @@
-//! Event buses that keep what is put on them: `PutEvents`. No rule of a user's is on them.
+//! Event buses and `PutEvents`. A bus stores the events that are put on it; it has no rules.
 
 use std::{
     collections::BTreeMap,
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::platform::{ACCOUNT, ApiError, CallOutcome, Platform, REGION, arn, json_response, lock, parse_json};
 
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>: 256 KiB for all entries of a call.
-const LARGEST_CALL: usize = 256 << 10;
+const MAX_CALL_SIZE: usize = 256 << 10;
 
 /// The buses, and the events on them.
 #[derive(Debug)]
 pub(crate) struct EventBuses {
     pub(crate) platform: Arc<Platform>,
-    /// The events by the bus's ARN, as a target gets them.
+    /// The events by the bus's ARN, as a target would receive them.
     buses: Mutex<BTreeMap<String, Vec<Value>>>,
 }
 
@@ -51,7 +51,7 @@ impl EventBuses {
         Self { platform, buses: Mutex::default() }
     }
 
-    pub(crate) fn create(&self, name: &str) -> String {
+    pub(crate) fn create_bus(&self, name: &str) -> String {
         let arn = bus_arn(name);
         lock(&self.buses).entry(arn.clone()).or_default();
         arn
@@ -61,7 +61,7 @@ impl EventBuses {
         lock(&self.buses).get(bus_arn).cloned().unwrap_or_default()
     }
 
-    /// What a service of AWS's own puts on a bus; `false` if there is no such bus.
+    /// Puts an event of Lambda on a bus; `false` if the bus does not exist.
     pub(crate) fn put(&self, bus_arn: &str, detail_type: &str, resources: &[&str], detail: &Value) -> bool {
         let event = self.event("lambda", detail_type, resources, detail);
         lock(&self.buses).get_mut(bus_arn).map(|events| events.push(event)).is_some()
@@ -86,32 +86,32 @@ fn bus_arn(name: &str) -> String {
     if name.starts_with("arn:") { name.to_owned() } else { arn("events", &format!("event-bus/{name}")) }
 }
 
-/// `PutEvents`: an entry that isn't sound fails alone, in an answer with the status 200.
+/// `PutEvents`: an invalid entry fails alone, in a response with status 200.
 ///
 /// Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 pub(crate) fn call(buses: &EventBuses, operation: &str, body: &[u8]) -> Result<CallOutcome, ApiError> {
     if operation != "PutEvents" {
-        let message = format!("the emulator's EventBridge has no {operation}");
+        let message = format!("the emulator does not implement EventBridge {operation}");
         return Err(ApiError::new(400, "UnknownOperationException", message));
     }
     let PutEvents { entries } = parse_json(body)?;
     if entries.is_empty() || entries.len() > 10 {
         return Err(ApiError::new(400, "ValidationException", "A call has 1 to 10 entries."));
     }
-    if entries.iter().map(EventEntry::size).sum::<usize>() > LARGEST_CALL {
+    if entries.iter().map(EventEntry::size).sum::<usize>() > MAX_CALL_SIZE {
         return Err(ApiError::new(
             400,
             "ValidationException",
             "Total size of the entries in the request is over the limit.",
         ));
     }
-    let results: Vec<_> = entries.iter().map(|entry| buses.take(entry)).collect();
+    let results: Vec<_> = entries.iter().map(|entry| buses.put_entry(entry)).collect();
     let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
     Ok(json_response(&buses.platform, &json!({ "FailedEntryCount": failed, "Entries": results })))
 }
 
 impl EventBuses {
-    fn take(&self, entry: &EventEntry) -> Value {
+    fn put_entry(&self, entry: &EventEntry) -> Value {
         let failed = |code: &str, message: &str| json!({ "ErrorCode": code, "ErrorMessage": message });
         if entry.source.is_empty() || entry.detail_type.is_empty() {
             return failed("InvalidArgument", "Source and DetailType are required.");
@@ -125,7 +125,7 @@ impl EventBuses {
         let resources: Vec<_> = entry.resources.iter().map(String::as_str).collect();
         let event = self.event(&entry.source, &entry.detail_type, &resources, &detail);
         let id = event["id"].clone();
-        // An event for a bus that isn't there is taken, and goes nowhere.
+        // An event for an unknown bus is accepted and dropped.
         if let Some(events) = lock(&self.buses).get_mut(&bus_arn(&entry.event_bus_name)) {
             events.push(event);
         }

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::rule::{RuleTarget, TaskRule};
 use crate::{
-    lambda::{LambdaService, accept},
+    lambda::{LambdaService, accept_event},
     platform::{ACCOUNT, FaultKind, Platform, REGION, lock},
     sqs::SqsService,
 };
 
-/// The rules on state changes of tasks, and what their targets need.
+/// The rules on task state changes, and the services that their targets belong to.
 #[derive(Debug)]
 pub(crate) struct TaskEvents {
     pub(crate) platform: Arc<Platform>,
@@ -24,14 +24,14 @@ pub(crate) struct TaskEvents {
     rules: Mutex<Vec<TaskRule>>,
 }
 
-/// A task that changed.
+/// A state change of a task.
 #[derive(Debug)]
 pub(crate) struct TaskChange<'a> {
     pub(crate) arn: &'a str,
     pub(crate) family: &'a str,
     pub(crate) started_by: Option<&'a str>,
     pub(crate) last_status: &'static str,
-    /// The task, as events describe it.
+    /// The event's `detail`: the task.
     pub(crate) detail: Value,
 }
 
@@ -44,20 +44,20 @@ impl TaskEvents {
         lock(&self.rules).push(rule);
     }
 
-    /// Tells each rule that asks for it of a change.
+    /// Delivers a state change to the target of each rule that matches.
     ///
-    /// Source of the shape: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>; that
-    /// events may come twice, and in another order:
+    /// Source of the shape: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>; events
+    /// may be duplicated and reordered:
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwet_handling.html>
     pub(crate) fn publish(&self, change: &TaskChange<'_>) {
         let rules = lock(&self.rules).clone();
         for rule in rules.iter().filter(|rule| matches(rule, change)) {
-            let fault = self.platform.faults.hit("TaskStateChange", change.started_by);
+            let fault = self.platform.faults.fault_for_call("TaskStateChange", change.started_by);
             let mut event = self.event(change);
-            let (mut times, mut late) = (1, Duration::ZERO);
+            let (mut times, mut delay) = (1, Duration::ZERO);
             match fault {
-                Some(FaultKind::Twice) => times = 2,
-                Some(FaultKind::Late(delay)) => late = delay,
+                Some(FaultKind::Duplicated) => times = 2,
+                Some(FaultKind::Delayed(by)) => delay = by,
                 Some(FaultKind::WithoutOverrides) => {
                     event["detail"]["overrides"] = json!({ "containerOverrides": [] });
                 }
@@ -67,7 +67,7 @@ impl TaskEvents {
                 _ => {}
             }
             for _ in 0..times {
-                self.deliver(&rule.target, event.to_string(), change.started_by, late);
+                self.deliver(&rule.target, event.to_string(), change.started_by, delay);
             }
         }
     }
@@ -86,15 +86,15 @@ impl TaskEvents {
         })
     }
 
-    fn deliver(&self, target: &RuleTarget, event: String, started_by: Option<&str>, late: Duration) {
-        if late.is_zero() {
-            return deliver_now(&self.lambda, &self.sqs, target, event, started_by);
+    fn deliver(&self, target: &RuleTarget, event: String, started_by: Option<&str>, delay: Duration) {
+        if delay.is_zero() {
+            return invoke_target(&self.lambda, &self.sqs, target, event, started_by);
         }
         let (lambda, sqs, under_way) = (self.lambda.clone(), self.sqs.clone(), self.platform.activity.begin());
         let (target, started_by) = (target.clone(), started_by.map(str::to_owned));
         self.platform.runtime.spawn(async move {
-            tokio::time::sleep(late).await;
-            deliver_now(&lambda, &sqs, &target, event, started_by.as_deref());
+            tokio::time::sleep(delay).await;
+            invoke_target(&lambda, &sqs, &target, event, started_by.as_deref());
             drop(under_way);
         });
     }
@@ -105,8 +105,8 @@ fn matches(rule: &TaskRule, change: &TaskChange<'_>) -> bool {
     status && rule.family.as_ref().is_none_or(|family| family == change.family)
 }
 
-/// Invokes a rule's target, or sends to it. A target that is gone fails silently, in AWS too.
-fn deliver_now(
+/// Invokes the target function, or sends to the target queue. A target that does not exist is ignored, as in AWS.
+fn invoke_target(
     lambda: &Arc<LambdaService>,
     sqs: &SqsService,
     target: &RuleTarget,
@@ -114,7 +114,7 @@ fn deliver_now(
     started_by: Option<&str>,
 ) {
     match target {
-        RuleTarget::Function(function) => drop(accept(lambda, function, None, event.into())),
+        RuleTarget::Function(function) => drop(accept_event(lambda, function, None, event.into())),
         RuleTarget::Queue(queue) => {
             sqs.deliver(queue, event, BTreeMap::new(), started_by);
         }

@@ -1,4 +1,4 @@
-//! `EventBridge`: rules on the state changes of tasks, with functions and queues as targets; and buses that keep events.
+//! `EventBridge`: rules on task state changes with functions and queues as targets, and buses that store events.
 
 mod bus;
 mod events;

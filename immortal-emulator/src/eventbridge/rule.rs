@@ -1,11 +1,11 @@
 //! Rules and their targets.
 
-/// An `EventBridge` rule on the state changes of tasks.
+/// An `EventBridge` rule on task state changes.
 #[derive(Clone, Debug)]
 pub struct TaskRule {
     /// The family of the task definition; `None`: every family.
     pub family: Option<String>,
-    /// The values of `lastStatus`; empty: every status.
+    /// The values of `lastStatus` that match; empty: every status.
     pub last_status: Vec<String>,
     /// Where the events go.
     pub target: RuleTarget,

@@ -1,4 +1,4 @@
-//! The life of an asynchronous invocation: tries, waits, and at last the failure queue.
+//! An asynchronous invocation: its tries, the delays between them, and its destination.
 
 use super::{
     failure, function::FailureTarget, invocation::InvocationRequest, record::record, service::LambdaService, success,
@@ -9,9 +9,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>: one minute before the first
 /// retry, two before the second.
-const WAIT: Duration = Duration::from_mins(1);
+const RETRY_DELAY: Duration = Duration::from_mins(1);
 
-pub(super) async fn live(lambda: &Arc<LambdaService>, version: Arc<FunctionVersion>, request: InvocationRequest) {
+pub(super) async fn run_with_retries(
+    lambda: &Arc<LambdaService>,
+    version: Arc<FunctionVersion>,
+    request: InvocationRequest,
+) {
     let source = EntrySource::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
     let tries = u32::from(version.function.retries) + 1;
     let mut attempt = 1;
@@ -24,14 +28,14 @@ pub(super) async fn live(lambda: &Arc<LambdaService>, version: Arc<FunctionVersi
                     let destination = destination.clone();
                     let delivered = EntryKind::ResultDelivered { destination: destination.clone() };
                     let what = if is_delivered { delivered } else { EntryKind::ResultDropped { destination } };
-                    lambda.platform.journal.note(source, what);
+                    lambda.platform.journal.record(source, what);
                 }
                 return;
             }
             Err(failed) if attempt == tries => break failed,
             Err(_) => {
-                let after = lambda.platform.scaled(WAIT * attempt);
-                lambda.platform.journal.note(source.clone(), EntryKind::Retrying { after });
+                let after = lambda.platform.scaled(RETRY_DELAY * attempt);
+                lambda.platform.journal.record(source.clone(), EntryKind::Retrying { after });
                 lambda.platform.clock.sleep(after).await;
                 attempt += 1;
             }
@@ -44,11 +48,11 @@ pub(super) async fn live(lambda: &Arc<LambdaService>, version: Arc<FunctionVersi
         }
         Some(FailureTarget::DeadLetterConfig(queue)) => {
             let body = String::from_utf8_lossy(&request.event).into_owned();
-            lambda.sqs.deliver(queue, body, failure::attributes(&request, &failed), Some(&request.id))
+            lambda.sqs.deliver(queue, body, failure::dead_letter_attributes(&request, &failed), Some(&request.id))
         }
         None => false,
     };
     if !sent {
-        lambda.platform.journal.note(source, EntryKind::Discarded);
+        lambda.platform.journal.record(source, EntryKind::Discarded);
     }
 }

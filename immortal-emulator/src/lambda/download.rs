@@ -1,4 +1,4 @@
-//! Presigned downloads of code: ten minutes, ranges, and the ways in which a download goes wrong.
+//! Downloads of code by presigned URL: expiry, ranges, and the faults of a download.
 
 use std::{
     pin::Pin,
@@ -23,15 +23,15 @@ use hyper::body::Frame;
 use tokio::time::{Sleep, sleep};
 
 /// Source: the `FunctionCodeLocation` shape of the Lambda API: "a presigned URL, valid for 10 minutes".
-const LIFETIME: Duration = Duration::from_mins(10);
+const URL_LIFETIME: Duration = Duration::from_mins(10);
 
 impl LambdaService {
-    /// A new address for a package.
-    pub(super) fn location(&self, package: &CodePackage) -> String {
+    /// Creates a presigned URL for a package.
+    pub(super) fn presigned_url(&self, package: &CodePackage) -> String {
         let (token, signature) = (self.platform.ids.hex(32), self.platform.ids.hex(64));
-        let expires = self.platform.now() + LIFETIME;
+        let expires = self.platform.now() + URL_LIFETIME;
         lock(&self.downloads).insert(token.clone(), CodeDownload { zip: package.zip.clone(), expires });
-        let lifetime = LIFETIME.as_secs();
+        let lifetime = URL_LIFETIME.as_secs();
         format!("{}/_/code/{token}?X-Amz-Expires={lifetime}&X-Amz-Signature={signature}", self.platform.endpoint())
     }
 }
@@ -49,19 +49,20 @@ pub(super) async fn download(
         }
         let range = match fault {
             Some(FaultKind::NoRanges) => ByteRange::Whole,
-            _ => ByteRange::of(&headers, download.zip.len())?,
+            _ => ByteRange::from_headers(&headers, download.zip.len())?,
         };
         let mut response = match fault {
-            Some(FaultKind::Corrupt) => range.response(&corrupted(&download.zip, range)),
+            Some(FaultKind::Corrupt) => range.response(&corrupted_copy(&download.zip, range)),
             _ => range.response(&download.zip),
         };
         match fault {
             Some(FaultKind::NoRanges) => drop(response.headers_mut().remove(header::ACCEPT_RANGES)),
-            Some(FaultKind::Stall) => response = half(response, range, &download.zip, Then::Nothing),
-            Some(FaultKind::Cut) => response = half(response, range, &download.zip, Then::Flush),
-            Some(FaultKind::Paced(rate)) => {
+            Some(FaultKind::Stall) => response = half_response(response, range, &download.zip, BodyEnd::Nothing),
+            Some(FaultKind::Truncated) => response = half_response(response, range, &download.zip, BodyEnd::Flush),
+            Some(FaultKind::RateLimited(rate)) => {
                 let (head, _) = response.into_parts();
-                let paced = Paced { left: range.of_bytes(&download.zip), rate, pause: Box::pin(sleep(Duration::ZERO)) };
+                let paced =
+                    PacedBody { left: range.slice(&download.zip), rate, pause: Box::pin(sleep(Duration::ZERO)) };
                 response = Response::from_parts(head, Body::new(paced));
             }
             _ => {}
@@ -71,8 +72,8 @@ pub(super) async fn download(
     .await
 }
 
-/// With one byte of the range changed.
-fn corrupted(zip: &Bytes, range: ByteRange) -> Bytes {
+/// The zip with one byte of the range changed.
+fn corrupted_copy(zip: &Bytes, range: ByteRange) -> Bytes {
     let mut bytes = zip.to_vec();
     let at = match range {
         ByteRange::Whole => bytes.len() / 2,
@@ -84,27 +85,27 @@ fn corrupted(zip: &Bytes, range: ByteRange) -> Bytes {
     bytes.into()
 }
 
-/// The same head, with half of the bytes.
-fn half(response: Response, range: ByteRange, zip: &Bytes, then: Then) -> Response {
-    let part = range.of_bytes(zip);
+/// The same response with half of the bytes.
+fn half_response(response: Response, range: ByteRange, zip: &Bytes, end: BodyEnd) -> Response {
+    let part = range.slice(zip);
     let (head, _) = response.into_parts();
-    Response::from_parts(head, Body::new(Broken { first: Some(part.slice(..part.len() / 2)), then }))
+    Response::from_parts(head, Body::new(PartialBody { first: Some(part.slice(..part.len() / 2)), end }))
 }
 
 #[derive(Clone, Copy)]
-enum Then {
+enum BodyEnd {
     Nothing,
     Flush,
     Close,
 }
 
-/// A body that doesn't keep what its length promises.
-struct Broken {
+/// A body that ends before its declared length.
+struct PartialBody {
     first: Option<Bytes>,
-    then: Then,
+    end: BodyEnd,
 }
 
-impl HttpBody for Broken {
+impl HttpBody for PartialBody {
     type Data = Bytes;
     type Error = std::io::Error;
 
@@ -112,34 +113,34 @@ impl HttpBody for Broken {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match (self.first.take(), self.then) {
+        match (self.first.take(), self.end) {
             (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            // Nobody wakes it: it is gone with its connection.
-            (None, Then::Nothing) => Poll::Pending,
-            // What was given is flushed while the body has no more; an error at once would throw it away.
-            (None, Then::Flush) => {
-                self.then = Then::Close;
+            // It is never woken: it is dropped with its connection.
+            (None, BodyEnd::Nothing) => Poll::Pending,
+            // While the body is pending, hyper flushes what it has; an immediate error would discard it.
+            (None, BodyEnd::Flush) => {
+                self.end = BodyEnd::Close;
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            (None, Then::Close) => Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
+            (None, BodyEnd::Close) => Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into()))),
         }
     }
 }
 
-/// A body that comes no faster than so many bytes a second.
-struct Paced {
+/// A body that is sent at a limited number of bytes per second.
+struct PacedBody {
     left: Bytes,
     rate: u32,
     pause: Pin<Box<Sleep>>,
 }
 
-impl Paced {
-    /// Long enough for the timer's resolution of a millisecond, and short against a range.
-    const PIECE: usize = 256 * 1024;
+impl PacedBody {
+    /// Large enough for the timer's resolution of a millisecond, and small compared with a range.
+    const CHUNK: usize = 256 * 1024;
 }
 
-impl HttpBody for Paced {
+impl HttpBody for PacedBody {
     type Data = Bytes;
     type Error = std::io::Error;
 
@@ -153,11 +154,11 @@ impl HttpBody for Paced {
         if self.pause.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        let piece = Self::PIECE.min(self.left.len());
-        let taken = f64::from(u32::try_from(piece).unwrap_or(u32::MAX)) / f64::from(self.rate);
-        // From the deadline before, not from now: what the timer is late doesn't add up.
+        let chunk = Self::CHUNK.min(self.left.len());
+        let taken = f64::from(u32::try_from(chunk).unwrap_or(u32::MAX)) / f64::from(self.rate);
+        // Counted from the previous deadline, so that delays of the timer don't add up.
         let next = self.pause.deadline() + Duration::from_secs_f64(taken);
         self.pause.as_mut().reset(next);
-        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(piece)))))
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(chunk)))))
     }
 }

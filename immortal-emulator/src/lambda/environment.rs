@@ -1,4 +1,4 @@
-//! The variables that Lambda sets.
+//! The environment variables of a sandbox.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
 
@@ -7,8 +7,8 @@ use std::{net::SocketAddr, path::Path};
 use super::version::FunctionVersion;
 use crate::platform::Platform;
 
-/// Lambda's variables and the function's own; none of this process's.
-pub(super) fn of(
+/// The variables that Lambda sets, and the function's own. Nothing is inherited from the emulator's process.
+pub(super) fn sandbox_environment(
     platform: &Platform,
     version: &FunctionVersion,
     api: SocketAddr,
@@ -38,12 +38,12 @@ pub(super) fn of(
             ("LD_LIBRARY_PATH", format!("/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:{root}:{root}/lib:/opt/lib")),
             ("LANG", "en_US.UTF-8".to_owned()),
             ("TZ", ":UTC".to_owned()),
-            // Lambda has a `/tmp` of its own per sandbox, which a plain process hasn't.
+            // In Lambda each sandbox has its own `/tmp`; plain processes share one.
             ("TMPDIR", temporary.to_string_lossy().into_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
-    // It isn't defined for the OS-only runtimes.
+    // Not set for OS-only runtimes.
     if !function.runtime.starts_with("provided") {
         environment.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", function.runtime)));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{function::FailureTarget, service::LambdaService};
-use crate::platform::{ApiError, ServiceKind, answer, json_response, parameter, signed};
+use crate::platform::{ApiError, ServiceKind, answer, json_response, query_parameter, require_signature};
 use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,
@@ -19,9 +19,9 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Response {
     answer(&lambda.platform, ServiceKind::Lambda, "GetFunctionEventInvokeConfig", async |_| {
-        signed(&headers)?;
-        let qualifier = parameter(query.as_deref(), "Qualifier");
-        let version = lambda.find(&function, qualifier.as_deref())?;
+        require_signature(&headers)?;
+        let qualifier = query_parameter(query.as_deref(), "Qualifier");
+        let version = lambda.find_version(&function, qualifier.as_deref())?;
         let destination = |arn: Option<&String>| arn.map_or(json!({}), |arn| json!({ "Destination": arn }));
         let on_failure = match &version.function.on_failure {
             Some(FailureTarget::OnFailure(arn)) => Some(arn),

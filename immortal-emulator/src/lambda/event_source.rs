@@ -1,11 +1,11 @@
-//! The event source mapping: a queue's messages, in batches, into a function, with `ReportBatchItemFailures`.
+//! Event source mappings: a function is invoked with batches of a queue's messages, with `ReportBatchItemFailures`.
 
 use std::sync::Arc;
 
-use super::{invoke::prepare, service::LambdaService};
+use super::{invoke::prepare_invocation, service::LambdaService};
 use crate::{
     platform::{REGION, arn},
-    sqs::{HidingTime, MessageAttribute, ReceivedMessage, attributes_digest, body_digest, system_attributes},
+    sqs::{MessageAttribute, ReceiveVisibility, ReceivedMessage, attributes_digest, body_digest, system_attributes},
 };
 use bytes::Bytes;
 use immortal_core::batch_failures::BatchFailures;
@@ -13,18 +13,18 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-/// Lambda begins with five pollers:
+/// Lambda starts with five pollers:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 const POLLERS: usize = 5;
 
-/// Polls for as long as the emulator runs.
-pub(crate) async fn poll(lambda: Arc<LambdaService>, queue: String, function: String, batch_size: usize) {
+/// Polls a queue for as long as the emulator runs.
+pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, queue: String, function: String, batch_size: usize) {
     let pollers = Arc::new(Semaphore::new(POLLERS));
     loop {
         let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
         let mut changed = std::pin::pin!(lambda.sqs.changed());
         changed.as_mut().enable();
-        let batch = lambda.sqs.receive(&queue, batch_size, HidingTime::Held);
+        let batch = lambda.sqs.receive(&queue, batch_size, ReceiveVisibility::Held);
         if batch.is_empty() {
             drop(poller);
             let due = lambda.sqs.next_visible(&queue).unwrap_or(Timestamp::MAX);
@@ -36,16 +36,16 @@ pub(crate) async fn poll(lambda: Arc<LambdaService>, queue: String, function: St
         }
         let (lambda, queue, function) = (Arc::clone(&lambda), queue.clone(), function.clone());
         tokio::spawn(async move {
-            handle(&lambda, &queue, &function, &batch).await;
+            handle_batch(&lambda, &queue, &function, &batch).await;
             drop(poller);
         });
     }
 }
 
-/// Hands one batch over. Its messages are hidden for as long as that takes: with scaled time, the visibility timeout
-/// may be shorter than the function's own run.
-async fn handle(lambda: &LambdaService, queue: &str, function: &str, batch: &[ReceivedMessage]) {
-    let answer = match prepare(lambda, function, None, event(queue, batch), None) {
+/// Invokes the function with one batch. The messages stay hidden until it ends: with scaled time, the visibility
+/// timeout may be shorter than the invocation.
+async fn handle_batch(lambda: &LambdaService, queue: &str, function: &str, batch: &[ReceivedMessage]) {
+    let answer = match prepare_invocation(lambda, function, None, batch_event(queue, batch), None) {
         Ok((version, request)) => version.run(&lambda.platform, &request, 1).await.ok(),
         Err(_) => None,
     };
@@ -53,23 +53,23 @@ async fn handle(lambda: &LambdaService, queue: &str, function: &str, batch: &[Re
     let failed = answer.map_or(BatchFailures::All, |answer| BatchFailures::of_response(&answer, &ids));
     for received in batch {
         if failed.include(&received.message.id) {
-            lambda.sqs.give_back(queue, received);
+            lambda.sqs.release(queue, received);
         } else {
-            let fault = lambda.platform.faults.hit("DeleteMessage", received.request_id.as_deref());
+            let fault = lambda.platform.faults.fault_for_call("DeleteMessage", received.request_id.as_deref());
             lambda.sqs.delete(queue, &received.receipt, fault.as_ref());
         }
     }
 }
 
-/// The event that Lambda makes of a batch.
+/// The event that Lambda creates from a batch.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>
-fn event(queue: &str, batch: &[ReceivedMessage]) -> Bytes {
-    let records: Vec<_> = batch.iter().map(|received| record(queue, received)).collect();
+fn batch_event(queue: &str, batch: &[ReceivedMessage]) -> Bytes {
+    let records: Vec<_> = batch.iter().map(|received| event_record(queue, received)).collect();
     json!({ "Records": records }).to_string().into()
 }
 
-fn record(queue: &str, received: &ReceivedMessage) -> Value {
+fn event_record(queue: &str, received: &ReceivedMessage) -> Value {
     let message = &received.message;
     let attribute = |attribute: &MessageAttribute| {
         let value = if attribute.is_binary() { "binaryValue" } else { "stringValue" };

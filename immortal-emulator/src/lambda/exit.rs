@@ -1,11 +1,11 @@
-//! How Lambda tells of a process that ended by itself.
+//! Lambda's errors for a process that ended before it responded.
 
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use super::invocation::InvocationFailure;
 
-/// Lambda's words for a runtime that went away.
-pub(super) fn exited(request_id: &str, status: ExitStatus) -> InvocationFailure {
+/// The error for a runtime that exited.
+pub(super) fn exit_failure(request_id: &str, status: ExitStatus) -> InvocationFailure {
     let cause = match (status.code(), status.signal()) {
         (Some(0), _) => "Runtime exited without providing a reason".to_owned(),
         (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
@@ -14,15 +14,15 @@ pub(super) fn exited(request_id: &str, status: ExitStatus) -> InvocationFailure 
     InvocationFailure::new("Runtime.ExitError", format!("RequestId: {request_id} Error: {cause}"))
 }
 
-/// Lambda's words for a sandbox that used more memory than its function has.
+/// The error for a sandbox that exceeded the memory of its function.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>
-pub(super) fn out_of_memory(request_id: &str) -> InvocationFailure {
+pub(super) fn out_of_memory_failure(request_id: &str) -> InvocationFailure {
     let message = format!("RequestId: {request_id} Error: Runtime exited with error: signal: killed");
     InvocationFailure::new("Runtime.OutOfMemory", message)
 }
 
-/// Signals as Go's `syscall` package spells them, which Lambda's messages do.
+/// The name of a signal in Go's `syscall` package, which Lambda's messages use.
 fn signal_name(signal: i32) -> String {
     match signal {
         4 => "illegal instruction".into(),
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_told_in_lambdas_words() {
+    fn an_exit_is_reported_with_lambdas_message() {
         let table = [
             (0, "RequestId: r Error: Runtime exited without providing a reason"),
             (1 << 8, "RequestId: r Error: Runtime exited with error: exit status 1"),
@@ -49,7 +49,7 @@ mod tests {
             (6, "RequestId: r Error: Runtime exited with error: signal: aborted"),
         ];
         for (raw, expected) in table {
-            assert_eq!(exited("r", ExitStatus::from_raw(raw)).message, expected);
+            assert_eq!(exit_failure("r", ExitStatus::from_raw(raw)).message, expected);
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What Lambda writes about an event that it gave up, in either shape.
+//! The message attributes of an event in a `DeadLetterConfig` queue.
 
 use std::collections::BTreeMap;
 
 use super::invocation::{InvocationFailure, InvocationRequest};
 use crate::sqs::MessageAttribute;
 
-/// The attributes of a message to a dead-letter queue, whose body is the event.
+/// The attributes that Lambda adds to a message whose body is the failed event.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq>
-pub(super) fn attributes(
+pub(super) fn dead_letter_attributes(
     request: &InvocationRequest,
     failed: &InvocationFailure,
 ) -> BTreeMap<String, MessageAttribute> {
@@ -18,7 +18,7 @@ pub(super) fn attributes(
         ("RequestID".to_owned(), MessageAttribute::text(&request.id)),
         ("ErrorCode".to_owned(), MessageAttribute::number(200)),
     ]);
-    // SQS has no empty attributes.
+    // SQS rejects empty attributes.
     if end > 0 {
         attributes.insert("ErrorMessage".to_owned(), MessageAttribute::text(&failed.message[..end]));
     }

@@ -1,53 +1,54 @@
-//! A function, as it is deployed.
+//! The deployed configuration of a function.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use bytes::Bytes;
 
-/// A Lambda function, as deployed.
+/// A Lambda function to deploy.
 #[derive(Clone)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the names are those of the Lambda API")]
 pub struct Function {
     pub name: String,
-    /// Its package. Empty for a container image.
+    /// The deployment package. Empty for a container image.
     pub zip: Bytes,
-    /// `_HANDLER`.
+    /// The value of `_HANDLER`.
     pub handler: String,
     /// The runtime's identifier.
     pub runtime: String,
-    /// Memory in MB: a sandbox that has more in use is killed.
+    /// In MB. A sandbox that uses more is killed.
     pub memory: u32,
     /// The timeout, enforced by SIGKILL.
     pub timeout: Duration,
     /// The function's own variables.
     pub environment: BTreeMap<String, String>,
-    /// `x86_64` or `arm64`: reported, not enforced.
+    /// `x86_64` or `arm64`. Returned by `GetFunction`, not enforced.
     pub architecture: String,
     /// `MaximumRetryAttempts` of asynchronous invocations, 0 to 2.
     pub retries: u8,
     /// Where failed asynchronous invocations go.
     pub on_failure: Option<FailureTarget>,
-    /// `LoggingConfig.ApplicationLogLevel` of a function whose logs are JSON; `None`: they are text. Reported, and in Lambda
-    /// the variables that come of it.
+    /// `LoggingConfig.ApplicationLogLevel` of a function that logs JSON; `None`: it logs text. `GetFunction` returns
+    /// it, and sandboxes get the corresponding variables.
     pub json_log_level: Option<String>,
     /// Where the result of an asynchronous invocation goes: the ARN of a queue, a topic, a bus or a function.
     pub on_success: Option<String>,
-    /// ARNs of layers, from [`Emulator::publish_layer`](crate::Emulator::publish_layer). Reported, not unpacked.
+    /// ARNs of layers, from [`Emulator::publish_layer`](crate::Emulator::publish_layer). Returned by
+    /// `GetFunction`, not unpacked.
     pub layers: Vec<String>,
-    /// `Some(image URI)` for a function packaged as a container image. It can't be invoked here.
+    /// The image URI of a function that is packaged as a container image. The emulator can't invoke it.
     pub image_uri: Option<String>,
-    /// EFS mounts as (ARN, path): reported.
+    /// EFS mounts as (ARN, path). Returned by `GetFunction`.
     pub file_systems: Vec<(String, String)>,
-    /// The code and message that `GetFunction` reports in place of variables which it can't decrypt.
+    /// The error code and message that `GetFunction` returns in place of variables that it can't decrypt.
     pub environment_error: Option<(String, String)>,
-    /// The ARN of the customer's key that the code is encrypted with, and the code and message that `GetFunction` reports
-    /// in place of the code's location: a key that the caller may not use.
+    /// The ARN of the KMS key that encrypts the code, and the error code and message that `GetFunction` returns in
+    /// place of the code's location, as for a caller without permission to use the key.
     pub code_error: Option<(String, String, String)>,
-    /// Whether it is a durable function: reported.
+    /// Whether it is a durable function. Returned by `GetFunction`.
     pub durable: bool,
 }
 
-/// A package is bytes nobody wants to read.
+/// Leaves out the bytes of the package.
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function").field("name", &self.name).field("timeout", &self.timeout).finish_non_exhaustive()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{function::FailureTarget, service::LambdaService, version::FunctionVersion};
-use crate::platform::{ACCOUNT, ApiError, ServiceKind, answer, arn, json_response, parameter, signed};
+use crate::platform::{ACCOUNT, ApiError, ServiceKind, answer, arn, json_response, query_parameter, require_signature};
 use axum::{
     extract::{Path, RawQuery, State},
     http::HeaderMap,
@@ -18,9 +18,9 @@ pub(super) async fn get_function(
     headers: HeaderMap,
 ) -> Response {
     answer(&lambda.platform, ServiceKind::Lambda, "GetFunction", async |_| {
-        signed(&headers)?;
-        let qualifier = parameter(query.as_deref(), "Qualifier");
-        let version = lambda.find(&function, qualifier.as_deref())?;
+        require_signature(&headers)?;
+        let qualifier = query_parameter(query.as_deref(), "Qualifier");
+        let version = lambda.find_version(&function, qualifier.as_deref())?;
         let arn = if qualifier.is_some() { version.qualified_arn() } else { version.function_arn() };
         let code = match (&version.function.image_uri, &version.function.code_error) {
             (Some(uri), _) => json!({ "RepositoryType": "ECR", "ImageUri": uri, "ResolvedImageUri": uri }),
@@ -30,7 +30,7 @@ pub(super) async fn get_function(
                 "SourceKMSKeyArn": key,
                 "Error": { "ErrorCode": code, "Message": message },
             }),
-            (None, None) => json!({ "RepositoryType": "S3", "Location": lambda.location(&version.package) }),
+            (None, None) => json!({ "RepositoryType": "S3", "Location": lambda.presigned_url(&version.package) }),
         };
         let configuration = configuration(&lambda, &version, &arn);
         Ok(json_response(&lambda.platform, &json!({ "Configuration": configuration, "Code": code, "Tags": {} })))
@@ -52,13 +52,13 @@ pub(super) async fn get_layer_version_by_arn(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let arn = parameter(query.as_deref(), "Arn").unwrap_or_default();
+    let arn = query_parameter(query.as_deref(), "Arn").unwrap_or_default();
     get_layer(&lambda, "GetLayerVersionByArn", &headers, &arn).await
 }
 
 async fn get_layer(lambda: &LambdaService, operation: &str, headers: &HeaderMap, arn: &str) -> Response {
     answer(&lambda.platform, ServiceKind::Lambda, operation, async |_| {
-        signed(headers)?;
+        require_signature(headers)?;
         let package = lambda.layer_by_arn(arn).ok_or_else(|| {
             ApiError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
         })?;
@@ -67,7 +67,7 @@ async fn get_layer(lambda: &LambdaService, operation: &str, headers: &HeaderMap,
             &lambda.platform,
             &json!({
                 "Content": {
-                    "Location": lambda.location(&package),
+                    "Location": lambda.presigned_url(&package),
                     "CodeSha256": package.sha256,
                     "CodeSize": package.zip.len(),
                 },

@@ -1,4 +1,4 @@
-//! One try of an invocation: what it is given, and how it fails.
+//! The input of an invocation, and its failure.
 
 use bytes::Bytes;
 use immortal_core::runtime_api::ReportedError;
@@ -6,22 +6,22 @@ use serde_json::{Value, json};
 
 use crate::platform::EntryKind;
 
-/// What an invocation is given.
+/// The input of an invocation.
 #[derive(Clone, Debug)]
 pub(crate) struct InvocationRequest {
     pub(crate) id: String,
     pub(crate) event: Bytes,
-    /// As the caller named the function.
+    /// The ARN as the caller gave it: with or without a version.
     pub(crate) function_arn: String,
     pub(crate) client_context: Option<String>,
     pub(crate) trace_id: String,
 }
 
-/// How an invocation failed: what Lambda makes of it for its caller, as JSON.
+/// A failed invocation: the error that Lambda returns to the caller, as JSON.
 #[derive(Clone, Debug)]
 pub(crate) struct InvocationFailure {
     pub(crate) payload: Bytes,
-    /// The error's message alone.
+    /// The `errorMessage` of the payload.
     pub(crate) message: String,
 }
 
@@ -31,8 +31,8 @@ impl InvocationFailure {
         Self { payload, message }
     }
 
-    /// What the runtime reported, as it came where that is JSON.
-    pub(super) fn reported(failure: ReportedError) -> Self {
+    /// The error that the runtime reported: byte for byte if it is valid JSON, else as the message.
+    pub(super) fn from_report(failure: ReportedError) -> Self {
         let error_type = failure.error_type.as_deref().unwrap_or("Unknown");
         match serde_json::from_slice::<Value>(&failure.body) {
             Ok(report) => {

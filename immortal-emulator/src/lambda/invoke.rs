@@ -1,10 +1,11 @@
-//! `Invoke`: asynchronous, and synchronous for what needs an answer.
+//! `Invoke`, asynchronous and synchronous.
 
 use std::sync::Arc;
 
 use super::{asynchronous, invocation::InvocationRequest, service::LambdaService, version::FunctionVersion};
 use crate::platform::{
-    ApiError, CallOutcome, EntryKind, EntrySource, ServiceKind, answer, parameter, request_id, respond, signed,
+    ApiError, CallOutcome, EntryKind, EntrySource, ServiceKind, answer, query_parameter, request_id, require_signature,
+    respond,
 };
 use axum::{
     body::Body,
@@ -16,10 +17,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>: the payload of an asynchronous invocation.
-const LARGEST_EVENT: usize = 1 << 20;
-/// The same of a synchronous one.
-const LARGEST_REQUEST: usize = 6 << 20;
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>: the limit of an asynchronous payload.
+const MAX_EVENT_SIZE: usize = 1 << 20;
+/// The limit of a synchronous payload.
+const MAX_REQUEST_SIZE: usize = 6 << 20;
 
 pub(super) async fn invoke(
     State(lambda): State<Arc<LambdaService>>,
@@ -29,57 +30,59 @@ pub(super) async fn invoke(
 ) -> Response {
     let (head, body) = request.into_parts();
     answer(&lambda.platform, ServiceKind::Lambda, "Invoke", async |_| {
-        signed(&head.headers)?;
-        let qualifier = parameter(query.as_deref(), "Qualifier");
-        let event = axum::body::to_bytes(body, LARGEST_REQUEST).await.map_err(|_| too_large(LARGEST_REQUEST))?;
-        match text(&head.headers, "x-amz-invocation-type").unwrap_or("RequestResponse") {
+        require_signature(&head.headers)?;
+        let qualifier = query_parameter(query.as_deref(), "Qualifier");
+        let event = axum::body::to_bytes(body, MAX_REQUEST_SIZE).await.map_err(|_| too_large(MAX_REQUEST_SIZE))?;
+        match header_text(&head.headers, "x-amz-invocation-type").unwrap_or("RequestResponse") {
             "Event" => {
-                let id = accept(&lambda, &function, qualifier.as_deref(), event)?;
-                Ok(empty(StatusCode::ACCEPTED, &id))
+                let id = accept_event(&lambda, &function, qualifier.as_deref(), event)?;
+                Ok(empty_response(StatusCode::ACCEPTED, &id))
             }
             "RequestResponse" => {
-                let context = text(&head.headers, "x-amz-client-context");
-                synchronous(&lambda, &function, qualifier.as_deref(), event, context).await
+                let context = header_text(&head.headers, "x-amz-client-context");
+                invoke_synchronously(&lambda, &function, qualifier.as_deref(), event, context).await
             }
             "DryRun" => {
-                lambda.find(&function, qualifier.as_deref())?;
-                Ok(empty(StatusCode::NO_CONTENT, &lambda.platform.ids.uuid()))
+                lambda.find_version(&function, qualifier.as_deref())?;
+                Ok(empty_response(StatusCode::NO_CONTENT, &lambda.platform.ids.uuid()))
             }
-            other => Err(ApiError::new(400, "InvalidParameterValueException", format!("no invocation type: {other}"))),
+            other => {
+                Err(ApiError::new(400, "InvalidParameterValueException", format!("{other} is not an invocation type")))
+            }
         }
     })
     .await
 }
 
-/// Takes an event for later, and returns the request id.
-pub(crate) fn accept(
+/// Accepts an event for asynchronous invocation, and returns the request id.
+pub(crate) fn accept_event(
     lambda: &Arc<LambdaService>,
     function: &str,
     qualifier: Option<&str>,
     event: Bytes,
 ) -> Result<String, ApiError> {
-    if event.len() > LARGEST_EVENT {
-        return Err(too_large(LARGEST_EVENT));
+    if event.len() > MAX_EVENT_SIZE {
+        return Err(too_large(MAX_EVENT_SIZE));
     }
-    let (version, request) = prepare(lambda, function, qualifier, event, None)?;
+    let (version, request) = prepare_invocation(lambda, function, qualifier, event, None)?;
     let id = request.id.clone();
     let (under_way, lambda) = (lambda.platform.activity.begin(), Arc::clone(lambda));
     lambda.platform.runtime.clone().spawn(async move {
-        asynchronous::live(&lambda, version, request).await;
+        asynchronous::run_with_retries(&lambda, version, request).await;
         drop(under_way);
     });
     Ok(id)
 }
 
-/// Finds the function, checks the event, and makes the invocation of both.
-pub(crate) fn prepare(
+/// Finds the function, checks the event, and creates the invocation.
+pub(crate) fn prepare_invocation(
     lambda: &LambdaService,
     function: &str,
     qualifier: Option<&str>,
     event: Bytes,
     client_context: Option<String>,
 ) -> Result<(Arc<FunctionVersion>, InvocationRequest), ApiError> {
-    let version = lambda.find(function, qualifier)?;
+    let version = lambda.find_version(function, qualifier)?;
     // An invocation without a payload hands the handler an empty object.
     let event = if event.is_empty() { Bytes::from_static(b"{}") } else { event };
     if let Err(error) = serde_json::from_slice::<&RawValue>(&event) {
@@ -100,11 +103,11 @@ pub(crate) fn prepare(
         ),
     };
     let source = EntrySource::Lambda { function: version.function.name.clone(), request_id: request.id.clone() };
-    lambda.platform.journal.note(source, EntryKind::Invoked);
+    lambda.platform.journal.record(source, EntryKind::Invoked);
     Ok((version, request))
 }
 
-async fn synchronous(
+async fn invoke_synchronously(
     lambda: &Arc<LambdaService>,
     function: &str,
     qualifier: Option<&str>,
@@ -112,7 +115,7 @@ async fn synchronous(
     context: Option<&str>,
 ) -> Result<CallOutcome, ApiError> {
     let context = context.and_then(|context| String::from_utf8(BASE64_STANDARD.decode(context).ok()?).ok());
-    let (version, request) = prepare(lambda, function, qualifier, event, context)?;
+    let (version, request) = prepare_invocation(lambda, function, qualifier, event, context)?;
     let result = version.run(&lambda.platform, &request, 1).await;
     let failed = result.is_err();
     let body = result.unwrap_or_else(|failed| failed.payload);
@@ -127,18 +130,18 @@ async fn synchronous(
     Ok(response.into())
 }
 
-fn empty(status: StatusCode, id: &str) -> CallOutcome {
+fn empty_response(status: StatusCode, id: &str) -> CallOutcome {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     request_id(response.headers_mut(), id);
     response.into()
 }
 
-fn too_large(most: usize) -> ApiError {
-    let message = format!("Request must be smaller than {most} bytes for the InvokeFunction operation");
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
     ApiError::new(413, "RequestTooLargeException", message)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -1,5 +1,5 @@
-//! Lambda: functions, their versions and layers; invocations in sandboxes, with their retries and what Lambda writes of
-//! those that it gives up; and queues as event sources.
+//! Lambda: functions, their versions and layers; invocations in sandboxes, their retries and destinations; and
+//! queues as event sources.
 
 mod asynchronous;
 mod download;
@@ -29,9 +29,9 @@ use axum::{
 };
 
 pub use self::function::{FailureTarget, Function};
-pub(crate) use self::{event_source::poll, invoke::accept, service::LambdaService};
+pub(crate) use self::{event_source::poll_queue, invoke::accept_event, service::LambdaService};
 
-/// Paths of the emulator's own begin with `/_/`: no bucket may be called so.
+/// Paths that only the emulator has begin with `/_/`, which is not a valid bucket name.
 pub(crate) fn routes(lambda: Arc<LambdaService>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{function}", get(get::get_function))

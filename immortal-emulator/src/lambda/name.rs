@@ -1,24 +1,24 @@
-//! How functions are named, and what `CreateFunction` refuses.
+//! Function names and ARNs, and the checks of `CreateFunction`.
 
 use super::function::Function;
 use immortal_core::names::RESERVED;
 
 use crate::platform::{ACCOUNT, EmulatorError, REGION};
 
-/// A function as callers name it.
+/// A function name, partial ARN or ARN, as callers give it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FunctionName<'a> {
     pub(super) function: &'a str,
     pub(super) qualifier: Option<&'a str>,
-    /// Whether its region and account are this emulator's.
-    pub(super) here: bool,
+    /// Whether region and account are the emulator's.
+    pub(super) is_local: bool,
 }
 
 impl<'a> FunctionName<'a> {
     /// Source: the `FunctionName` parameter of <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let parts: Vec<_> = text.split(':').collect();
-        let (here, rest) = match &parts[..] {
+        let (is_local, rest) = match &parts[..] {
             ["arn", _, "lambda", region, account, "function", rest @ ..] => {
                 (*region == REGION && *account == ACCOUNT, rest)
             }
@@ -30,14 +30,14 @@ impl<'a> FunctionName<'a> {
             [function, qualifier] => (*function, Some(*qualifier)),
             _ => return None,
         };
-        let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let sound = !function.is_empty() && function.len() <= 64 && function.chars().all(valid);
-        sound.then_some(Self { function, qualifier, here })
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_valid = !function.is_empty() && function.len() <= 64 && function.chars().all(is_allowed);
+        is_valid.then_some(Self { function, qualifier, is_local })
     }
 }
 
-/// What `CreateFunction` refuses.
-pub(super) fn check(function: &Function) -> Result<(), EmulatorError> {
+/// Rejects what `CreateFunction` rejects.
+pub(super) fn check_function(function: &Function) -> Result<(), EmulatorError> {
     let refuse =
         |message: String| Err(EmulatorError::Refused { code: "InvalidParameterValueException".to_owned(), message });
     if FunctionName::parse(&function.name).is_none_or(|name| name.function != function.name) {
@@ -51,10 +51,10 @@ pub(super) fn check(function: &Function) -> Result<(), EmulatorError> {
         return refuse("Uploaded file must be a non-empty zip".to_owned());
     }
     // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: keys start with a letter.
-    let bad =
+    let is_refused =
         |name: &&String| !name.starts_with(|c: char| c.is_ascii_alphabetic()) || RESERVED.contains(&name.as_str());
-    if let Some(name) = function.environment.keys().find(bad) {
-        return refuse(format!("{name} can't be a variable of a function: it is reserved, or begins with no letter"));
+    if let Some(name) = function.environment.keys().find(is_refused) {
+        return refuse(format!("{name} can't be set on a function: it is reserved, or does not begin with a letter"));
     }
     Ok(())
 }
@@ -64,20 +64,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lambda_reserves_is_refused() {
+    fn reserved_variables_are_rejected() {
         let with = |name: &str| Function {
             environment: [(name.to_owned(), "x".to_owned())].into(),
             ..Function::new("ingest", vec![1])
         };
-        assert!(check(&with("TABLE")).is_ok());
+        assert!(check_function(&with("TABLE")).is_ok());
         for name in RESERVED {
-            assert!(check(&with(name)).is_err(), "{name}");
+            assert!(check_function(&with(name)).is_err(), "{name}");
         }
     }
 
     #[test]
-    fn a_function_is_named_in_each_of_lambdas_ways() {
-        let name = |function, qualifier, here| Some(FunctionName { function, qualifier, here });
+    fn a_function_is_named_by_name_partial_arn_or_arn() {
+        let name = |function, qualifier, is_local| Some(FunctionName { function, qualifier, is_local });
         let table = [
             ("ingest", name("ingest", None, true)),
             ("ingest:7", name("ingest", Some("7"), true)),

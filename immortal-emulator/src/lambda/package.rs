@@ -1,4 +1,4 @@
-//! A function's package on disk: unpacked once, linked into each sandbox.
+//! A function's package on disk: unpacked once, hard-linked into each sandbox.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use zip::ZipArchive;
 
-/// Unpacks a zip that the emulator's own user deployed; the runner is the one that distrusts zips.
+/// Unpacks a zip. It comes from the emulator's own user and is trusted; the runner is where untrusted zips are checked.
 pub(super) fn unpack(zip: &Bytes, directory: &Path) -> io::Result<()> {
     let mut archive = ZipArchive::new(io::Cursor::new(zip))?;
     for index in 0..archive.len() {
@@ -34,7 +34,7 @@ pub(super) fn unpack(zip: &Bytes, directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The same tree elsewhere, its files linked: what runs there is told apart by its path, and no byte is copied.
+/// Recreates a directory tree with hard links to its files: a process is recognised by its path, and no byte is copied.
 pub(super) fn link(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -1,4 +1,4 @@
-//! What Lambda writes about an asynchronous invocation that ended, for its `OnFailure` or `OnSuccess` destination.
+//! The record of an asynchronous invocation for its `OnFailure` or `OnSuccess` destination.
 
 use super::{invocation::InvocationRequest, version::FunctionVersion};
 use crate::platform::Platform;
@@ -36,8 +36,8 @@ struct ResponseContext<'a> {
     function_error: Option<&'static str>,
 }
 
-/// The record of an invocation that succeeded with this response, or failed with this error, after so many tries. Event and
-/// payload go into it byte for byte.
+/// The record of an invocation that succeeded with this response or failed with this error, after this many tries. It
+/// contains event and payload byte for byte.
 pub(super) fn record(
     platform: &Platform,
     version: &FunctionVersion,
@@ -45,7 +45,7 @@ pub(super) fn record(
     (succeeded, payload): (bool, &Bytes),
     tries: u32,
 ) -> String {
-    // Both were checked to be JSON when they came in; a streamed response may be anything.
+    // Both were checked to be valid JSON on arrival; a streamed response may not be.
     let json = |bytes| serde_json::from_slice::<&RawValue>(bytes).unwrap_or(RawValue::NULL);
     let record = InvocationRecord {
         version: "1.0",

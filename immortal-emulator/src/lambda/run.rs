@@ -1,4 +1,4 @@
-//! One try of an invocation in a sandbox, from its start to what comes of it.
+//! One try of an invocation in a sandbox, from its start to its result.
 
 use std::{
     path::PathBuf,
@@ -21,12 +21,13 @@ use super::{
 use crate::platform::{ChildProcess, EntryKind, EntrySource, Platform, ProcessSetup, lock};
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib>
-const INIT_PHASE: Duration = Duration::from_secs(10);
-/// 6 MB and 100 bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> and the message itself.
-const LARGEST_RESPONSE: u64 = 6_291_556;
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// 6 MB and 100 bytes: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> and the number in
+/// Lambda's own message.
+const MAX_RESPONSE_SIZE: u64 = 6_291_556;
 
 impl FunctionVersion {
-    /// Runs one try of an invocation, and notes what came of it.
+    /// Runs one try of an invocation, and records its result in the journal.
     pub(crate) async fn run(
         &self,
         platform: &Arc<Platform>,
@@ -34,9 +35,9 @@ impl FunctionVersion {
         attempt: u32,
     ) -> Result<Bytes, InvocationFailure> {
         let source = EntrySource::Lambda { function: self.function.name.clone(), request_id: request.id.clone() };
-        // The semaphore is never closed; without a slot it would only be less strict.
+        // The semaphore is never closed, so this always acquires a slot.
         let _slot = self.pool.slots.acquire().await;
-        platform.journal.note(source.clone(), EntryKind::Started { attempt });
+        platform.journal.record(source.clone(), EntryKind::Started { attempt });
         let end = match self.ready_sandbox(platform, &source, &request.id).await {
             Ok(sandbox) => {
                 let end = self.invoke(platform, &sandbox, request).await;
@@ -49,35 +50,35 @@ impl FunctionVersion {
         };
         match end {
             Ok(body) => {
-                platform.journal.note(source, EntryKind::Answered { body: body.clone() });
+                platform.journal.record(source, EntryKind::Answered { body: body.clone() });
                 Ok(body)
             }
             Err(SandboxEnd::TimedOut) => {
-                platform.journal.note(source, EntryKind::TimedOut { after: self.function.timeout });
-                // The text is Lambda's own: two decimals.
+                platform.journal.record(source, EntryKind::TimedOut { after: self.function.timeout });
+                // Lambda's message has two decimals.
                 let seconds = self.function.timeout.as_secs_f64();
                 let message = format!("RequestId: {} Error: Task timed out after {seconds:.2} seconds", request.id);
                 Err(InvocationFailure::new("Sandbox.Timedout", message))
             }
             Err(SandboxEnd::Exited(status)) => {
-                let failed = exit::exited(&request.id, status);
-                platform.journal.note(source, failed.entry_kind());
+                let failed = exit::exit_failure(&request.id, status);
+                platform.journal.record(source, failed.entry_kind());
                 Err(failed)
             }
             Err(SandboxEnd::OutOfMemory) => {
-                let failed = exit::out_of_memory(&request.id);
-                platform.journal.note(source, failed.entry_kind());
+                let failed = exit::out_of_memory_failure(&request.id);
+                platform.journal.record(source, failed.entry_kind());
                 Err(failed)
             }
             Err(SandboxEnd::Failed(failed)) => {
-                platform.journal.note(source, failed.entry_kind());
+                platform.journal.record(source, failed.entry_kind());
                 Err(failed)
             }
         }
     }
 
-    /// A warm sandbox, or a new one. A failed or overlong init phase is repeated once within the function's timeout,
-    /// as Lambda does: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
+    /// A warm sandbox, or a new one. An init phase that fails or takes too long is repeated once within the function's
+    /// timeout, as in Lambda: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>.
     async fn ready_sandbox(
         &self,
         platform: &Arc<Platform>,
@@ -87,19 +88,19 @@ impl FunctionVersion {
         loop {
             let Some(sandbox) = lock(&self.pool.idle).pop() else { break };
             lock(&sandbox.source).clone_from(source);
-            let ready = sandbox.until_ready(Instant::now() + INIT_PHASE).await;
+            let ready = sandbox.wait_until_ready(Instant::now() + INIT_TIMEOUT).await;
             if ready.is_ok() && !sandbox.process.has_exited() {
                 return Ok(sandbox);
             }
         }
         let first = self.start(platform, source, request_id).await?;
-        if first.until_ready(Instant::now() + INIT_PHASE).await.is_ok() {
+        if first.wait_until_ready(Instant::now() + INIT_TIMEOUT).await.is_ok() {
             return Ok(first);
         }
         first.process.drain(platform);
         drop(first);
         let second = self.start(platform, source, request_id).await?;
-        let ready = second.until_ready(Instant::now() + self.function.timeout).await;
+        let ready = second.wait_until_ready(Instant::now() + self.function.timeout).await;
         second.process.drain(platform);
         ready.map(|()| second)
     }
@@ -111,7 +112,7 @@ impl FunctionVersion {
         request_id: &str,
     ) -> Result<Sandbox, SandboxEnd> {
         self.try_start(platform, source).await.map_err(|error| {
-            // Lambda's words for a `bootstrap` that is missing or can't be executed.
+            // Lambda's message for a `bootstrap` that is missing or can't be executed.
             let message = format!("RequestId: {request_id} Error: Couldn't find valid bootstrap(s): {error}");
             SandboxEnd::Failed(InvocationFailure::new("Runtime.InvalidEntrypoint", message))
         })
@@ -119,7 +120,7 @@ impl FunctionVersion {
 
     async fn try_start(&self, platform: &Arc<Platform>, source: &EntrySource) -> std::io::Result<Sandbox> {
         if self.function.image_uri.is_some() {
-            return Err(std::io::Error::other("a container image can't be run by the emulator"));
+            return Err(std::io::Error::other("the emulator can't run container images"));
         }
         let code = self.pool.code.get_or_try_init(|| self.unpack(platform)).await?.path().to_owned();
         let directory = platform.temporary_directory("sandbox-")?;
@@ -132,7 +133,7 @@ impl FunctionVersion {
             version: self.number.clone(),
             handler: self.function.handler.clone(),
         });
-        let environment = environment::of(platform, self, api.address(), &root, &temporary);
+        let environment = environment::sandbox_environment(platform, self, api.address(), &root, &temporary);
         let source = Arc::new(Mutex::new(source.clone()));
         let setup = ProcessSetup {
             owner: self.function.name.clone(),
@@ -175,8 +176,8 @@ impl FunctionVersion {
         let answer = tokio::select! {
             biased;
             answer = &mut answering => answer,
-            status = sandbox.process.exited() => {
-                // It may have answered with its last breath, and the answer is still on its way through the socket.
+            status = sandbox.process.wait() => {
+                // It may have responded just before it exited, and the response may still be in the socket.
                 match timeout(Duration::from_millis(100), &mut answering).await {
                     Ok(answer) => answer,
                     Err(_) => return Err(sandbox.end(status)),
@@ -184,15 +185,15 @@ impl FunctionVersion {
             }
             () = sleep_until(deadline) => {
                 sandbox.process.kill();
-                sandbox.process.exited().await;
+                sandbox.process.wait().await;
                 return Err(SandboxEnd::TimedOut);
             }
         };
         sandbox.process.drain(platform);
         match answer {
-            InvocationAnswer::Response(body) if body.length > LARGEST_RESPONSE => {
+            InvocationAnswer::Response(body) if body.length > MAX_RESPONSE_SIZE => {
                 let message = format!(
-                    "Response payload size ({} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes).",
+                    "Response payload size ({} bytes) exceeded maximum allowed payload size ({MAX_RESPONSE_SIZE} bytes).",
                     body.length
                 );
                 Err(SandboxEnd::Failed(InvocationFailure::new("Function.ResponseSizeTooLarge", message)))
@@ -200,7 +201,7 @@ impl FunctionVersion {
             InvocationAnswer::Response(body) => Ok(body.bytes),
             InvocationAnswer::Error(failure)
             | InvocationAnswer::InitError(failure)
-            | InvocationAnswer::Missing(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
+            | InvocationAnswer::Missing(failure) => Err(SandboxEnd::Failed(InvocationFailure::from_report(failure))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sandboxes: processes of a function's own `bootstrap`, each with a Runtime API, one invocation at a time.
+//! Sandboxes: processes of a function's `bootstrap`, each with its own Runtime API and one invocation at a time.
 
 use std::{process::ExitStatus, sync::Mutex};
 
@@ -37,7 +37,7 @@ impl SandboxPool {
     }
 }
 
-/// What ends an invocation otherwise than by a response.
+/// The end of an invocation without a response.
 #[derive(Debug)]
 pub(super) enum SandboxEnd {
     TimedOut,
@@ -47,19 +47,19 @@ pub(super) enum SandboxEnd {
 }
 
 impl Sandbox {
-    /// The end of its process.
+    /// The end that the exit of the process means.
     pub(super) fn end(&self, status: ExitStatus) -> SandboxEnd {
         if self.process.is_out_of_memory() { SandboxEnd::OutOfMemory } else { SandboxEnd::Exited(status) }
     }
 
-    pub(super) async fn until_ready(&self, deadline: Instant) -> Result<(), SandboxEnd> {
+    pub(super) async fn wait_until_ready(&self, deadline: Instant) -> Result<(), SandboxEnd> {
         tokio::select! {
             biased;
             ready = self.api.ready() => match ready {
                 RuntimeStart::Waiting => Ok(()),
-                RuntimeStart::InitError(failure) => Err(SandboxEnd::Failed(InvocationFailure::reported(failure))),
+                RuntimeStart::InitError(failure) => Err(SandboxEnd::Failed(InvocationFailure::from_report(failure))),
             },
-            status = self.process.exited() => Err(self.end(status)),
+            status = self.process.wait() => Err(self.end(status)),
             () = sleep_until(deadline) => Err(SandboxEnd::TimedOut),
         }
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     function::Function,
-    name::{FunctionName, check},
+    name::{FunctionName, check_function},
     version::{CodeDownload, CodePackage, FunctionVersion},
 };
 use crate::{
@@ -24,9 +24,9 @@ const LATEST: &str = "$LATEST";
 #[derive(Debug)]
 pub(crate) struct LambdaService {
     pub(super) platform: Arc<Platform>,
-    /// Where failed events go, and where functions are given messages from.
+    /// For failure destinations, results and event source mappings.
     pub(super) sqs: Arc<SqsService>,
-    /// Where results may go, beside queues and functions.
+    /// For results; so are the buses.
     pub(super) sns: Arc<SnsService>,
     pub(super) buses: Arc<EventBuses>,
     functions: Mutex<BTreeMap<String, BTreeMap<String, Arc<FunctionVersion>>>>,
@@ -42,7 +42,7 @@ impl LambdaService {
     }
 
     pub(crate) fn deploy(&self, function: Function) -> Result<String, EmulatorError> {
-        check(&function)?;
+        check_function(&function)?;
         let version = FunctionVersion::new(&self.platform, function, LATEST);
         let arn = version.function_arn();
         let mut deployed = lock(&self.functions);
@@ -60,7 +60,7 @@ impl LambdaService {
         let missing = || EmulatorError::Missing(format!("function {name}"));
         let versions = deployed.get_mut(name).ok_or_else(missing)?;
         let latest = versions.get(LATEST).ok_or_else(missing)?;
-        // `$LATEST` is one of them, so the count is the next number.
+        // `$LATEST` counts, so the length is the next number.
         let number = versions.len().to_string();
         let version = FunctionVersion::new(&self.platform, latest.function.clone(), &number);
         versions.insert(number.clone(), version);
@@ -74,21 +74,25 @@ impl LambdaService {
         arn("lambda", &format!("layer:{name}:{}", versions.len()))
     }
 
-    /// A layer's version by name and number.
+    /// Finds a layer version by name and number.
     fn layer(&self, name: &str, version: usize) -> Option<CodePackage> {
         lock(&self.layers).get(name)?.get(version.checked_sub(1)?).cloned()
     }
 
-    /// A layer's version by its ARN.
+    /// Finds a layer version by its ARN.
     pub(super) fn layer_by_arn(&self, layer_arn: &str) -> Option<CodePackage> {
         let (name, version) = layer_arn.strip_prefix(&arn("lambda", "layer:"))?.rsplit_once(':')?;
         self.layer(name, version.parse().ok()?)
     }
 
-    /// Finds what a caller names: a name, a partial or a whole ARN, each with or without a version.
-    pub(crate) fn find(&self, named: &str, qualifier: Option<&str>) -> Result<Arc<FunctionVersion>, ApiError> {
+    /// Finds a function version by name, partial ARN or ARN, each with or without a qualifier.
+    pub(crate) fn find_version(&self, named: &str, qualifier: Option<&str>) -> Result<Arc<FunctionVersion>, ApiError> {
         let name = FunctionName::parse(named).ok_or_else(|| {
-            ApiError::new(400, "ValidationException", format!("{named:?} is neither a function's name nor its ARN"))
+            ApiError::new(
+                400,
+                "ValidationException",
+                format!("{named:?} is neither a function name nor a function ARN"),
+            )
         })?;
         if let (Some(one), Some(other)) = (name.qualifier, qualifier)
             && one != other
@@ -99,7 +103,7 @@ impl LambdaService {
         let qualifier = name.qualifier.or(qualifier);
         let deployed = lock(&self.functions);
         let found = deployed.get(name.function).and_then(|versions| versions.get(qualifier.unwrap_or(LATEST)));
-        found.filter(|_| name.here).cloned().ok_or_else(|| {
+        found.filter(|_| name.is_local).cloned().ok_or_else(|| {
             let mut missing = arn("lambda", &format!("function:{}", name.function));
             if let Some(qualifier) = qualifier {
                 missing = format!("{missing}:{qualifier}");

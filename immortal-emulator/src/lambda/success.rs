@@ -1,12 +1,12 @@
-//! The way of a result to its `OnSuccess` destination.
+//! Delivery of a result to its `OnSuccess` destination.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{invoke::accept, service::LambdaService};
+use super::{invoke::accept_event, service::LambdaService};
 use serde_json::Value;
 
-/// Hands a record to a destination, and says whether that took it: if not, it is lost, as in Lambda
-/// (`DestinationDeliveryFailures`).
+/// Delivers a record to a destination, and returns whether the destination accepted it. If not, the record is lost, as
+/// in Lambda (`DestinationDeliveryFailures`).
 pub(super) fn deliver(lambda: &Arc<LambdaService>, destination: &str, function_arn: &str, record: String) -> bool {
     let service = destination.split(':').nth(2).unwrap_or_default();
     match service {
@@ -17,7 +17,7 @@ pub(super) fn deliver(lambda: &Arc<LambdaService>, destination: &str, function_a
             let detail_type = "Lambda Function Invocation Result - Success";
             lambda.buses.put(destination, detail_type, &[destination, function_arn], &detail)
         }
-        "lambda" => accept(lambda, destination, None, record.into()).is_ok(),
+        "lambda" => accept_event(lambda, destination, None, record.into()).is_ok(),
         _ => false,
     }
 }

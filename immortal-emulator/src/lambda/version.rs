@@ -20,14 +20,14 @@ pub(crate) struct FunctionVersion {
     pub(crate) pool: SandboxPool,
 }
 
-/// A zip and what Lambda says of it.
+/// A deployment package and its hash.
 #[derive(Clone, Debug)]
 pub(crate) struct CodePackage {
     pub(crate) zip: Bytes,
     pub(crate) sha256: String,
 }
 
-/// A presigned address of a package.
+/// A package behind a presigned URL.
 #[derive(Clone, Debug)]
 pub(super) struct CodeDownload {
     pub(super) zip: Bytes,

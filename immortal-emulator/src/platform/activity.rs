@@ -1,13 +1,13 @@
-//! What is under way: so that its end can be waited for.
+//! Counts the work in progress, so that tests can wait for its end.
 
 use tokio::sync::watch;
 
-/// Counts what is under way: events until they are answered or given up, tasks, and the messages that a function is to
-/// be given. What follows from one of them begins before it ends, so none is none.
+/// The number of events not yet handled or given up, of running tasks, and of messages in mapped queues. Whatever one
+/// of them causes is counted before it ends itself, so zero means that nothing will follow.
 #[derive(Debug)]
 pub(crate) struct ActivityCount(watch::Sender<usize>);
 
-/// Something under way, until this is dropped.
+/// One unit of work in progress, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct ActivityGuard(watch::Sender<usize>);
 
@@ -21,9 +21,9 @@ impl ActivityCount {
         ActivityGuard(self.0.clone())
     }
 
-    /// Waits until nothing is under way.
-    pub(crate) async fn none(&self) {
-        // The sender lives in `self`, so it can't be gone.
+    /// Waits until nothing is in progress.
+    pub(crate) async fn wait_until_zero(&self) {
+        // The sender is in `self`, so this can't fail.
         let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
     }
 }

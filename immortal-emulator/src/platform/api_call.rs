@@ -1,4 +1,4 @@
-//! API calls: scripted faults, and the note of each call.
+//! API calls: applies faults, and records each call in the journal.
 
 use axum::{body::Body, response::Response};
 use serde::de::DeserializeOwned;
@@ -12,8 +12,7 @@ use super::{
     shared::Platform,
 };
 
-/// Answers a call: with a scripted fault, or with what `act` makes of it. `act` is given the faults that only its
-/// operation knows.
+/// Answers a call with a fault or with the result of `act`, which gets the faults that are specific to its operation.
 pub(crate) async fn answer<F>(
     platform: &Platform,
     service: ServiceKind,
@@ -26,7 +25,7 @@ where
     answer_about(platform, service, operation, None, act).await
 }
 
-/// Answers a call that is about the event of this request.
+/// Answers a call that concerns the event of this request.
 pub(crate) async fn answer_about<F>(
     platform: &Platform,
     service: ServiceKind,
@@ -40,14 +39,14 @@ where
     let mut noted = CallRecord::begin(platform, service, operation);
     let failure = |error: ApiError| render(service, &error, &platform.ids.uuid());
     let failed = |error: ApiError| Ok(failure(error));
-    let outcome = match platform.faults.hit(operation, request_id) {
+    let outcome = match platform.faults.fault_for_call(operation, request_id) {
         Some(FaultKind::Throttle) => failed(throttled(service)),
         Some(FaultKind::Status(status)) => failed(unavailable(service, status)),
         Some(FaultKind::Error { status, code, message }) => failed(ApiError::new(status, code, message)),
         Some(FaultKind::AccessDenied) => failed(denied(service, operation)),
         Some(FaultKind::ResetBefore) => Err(ConnectionReset),
         Some(FaultKind::ResetAfter) => {
-            // Whatever came of it, the caller doesn't learn.
+            // The caller doesn't learn the result.
             let _ = act(None).await;
             Err(ConnectionReset)
         }
@@ -56,7 +55,7 @@ where
             platform.processes.kill_all_of(&function);
             Err(ConnectionReset)
         }
-        Some(FaultKind::Late(delay)) => {
+        Some(FaultKind::Delayed(delay)) => {
             let outcome = act(None).await.unwrap_or_else(failure);
             tokio::time::sleep(delay).await;
             Ok(outcome)
@@ -76,7 +75,7 @@ where
     }
 }
 
-/// Notes the call at its end, also when the caller hangs up before.
+/// Records the call when it ends, also if the caller disconnects earlier.
 struct CallRecord<'a> {
     platform: &'a Platform,
     service: ServiceKind,
@@ -98,18 +97,18 @@ impl Drop for CallRecord<'_> {
         let (status, code) = std::mem::take(&mut self.outcome);
         let (service, operation) = (self.service.name(), self.operation.to_owned());
         let kind = EntryKind::Called { service, operation, status, code, overlapping: self.overlapping };
-        self.platform.journal.note(EntrySource::Api, kind);
+        self.platform.journal.record(EntrySource::Api, kind);
     }
 }
 
-/// A 200 with JSON.
+/// A response with status 200 and a JSON body.
 pub(crate) fn json_response(platform: &Platform, body: &Value) -> CallOutcome {
     let mut response = respond("application/x-amz-json-1.1", body.to_string());
     request_id(response.headers_mut(), &platform.ids.uuid());
     response.into()
 }
 
-/// Reads the body of a request.
+/// Parses the body of a request.
 pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(body).map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Errors, as each service names them and as its protocol has them.
+//! Errors with each service's codes, in its protocol.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::{
     response::{CallOutcome, request_id, respond},
 };
 
-/// A service, for its protocol.
+/// A service, which determines the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceKind {
     Lambda,
@@ -34,19 +34,19 @@ impl ServiceKind {
     }
 }
 
-/// An error, as the service names it.
+/// An error with the service's code.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// More members of the error's shape.
-    pub(crate) more: Map<String, Value>,
+    /// The further members of the error's shape.
+    pub(crate) extra_members: Map<String, Value>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), more: Map::new() }
+        Self { status, code: code.into(), message: message.into(), extra_members: Map::new() }
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn throttled(service: ServiceKind) -> ApiError {
     match service {
         ServiceKind::Lambda => {
             let mut error = ApiError::new(429, "TooManyRequestsException", "Rate exceeded");
-            error.more.insert("Reason".into(), json!("CallerRateLimitExceeded"));
+            error.extra_members.insert("Reason".into(), json!("CallerRateLimitExceeded"));
             error
         }
         ServiceKind::Ecs | ServiceKind::Events => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
@@ -90,9 +90,9 @@ pub(super) fn denied(service: ServiceKind, operation: &str) -> ApiError {
     }
 }
 
-/// An error in the shape of the service's protocol.
+/// Renders an error in the service's protocol.
 pub(super) fn render(service: ServiceKind, error: &ApiError, id: &str) -> CallOutcome {
-    let mut body = error.more.clone();
+    let mut body = error.extra_members.clone();
     let mut response = match service {
         ServiceKind::S3 | ServiceKind::Download => {
             let body = format!(
@@ -140,7 +140,7 @@ pub(super) fn render(service: ServiceKind, error: &ApiError, id: &str) -> CallOu
     CallOutcome { response, code: Some(error.code.clone()) }
 }
 
-/// The shape of an error of SQS. Its code is that of the protocol of before, and comes in a header of its own:
+/// The name of an SQS error's shape. The error's code is the one of the older query protocol, sent in its own header:
 /// <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
 fn sqs_shape(code: &str) -> &str {
     match code.rsplit('.').next().unwrap_or_default() {
@@ -149,11 +149,15 @@ fn sqs_shape(code: &str) -> &str {
     }
 }
 
-/// Refuses a request that no client of AWS's has signed. The signature itself isn't checked.
-pub(crate) fn signed(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Rejects a request without a signature. The signature itself isn't verified.
+pub(crate) fn require_signature(headers: &HeaderMap) -> Result<(), ApiError> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if authorization.starts_with("AWS4-HMAC-SHA256 ") && authorization.contains(&format!("/{REGION}/")) {
         return Ok(());
     }
-    Err(ApiError::new(403, "MissingAuthenticationTokenException", format!("sign the request, for {REGION}")))
+    Err(ApiError::new(
+        403,
+        "MissingAuthenticationTokenException",
+        format!("the request is not signed; sign it for region {REGION}"),
+    ))
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{api_error::ApiError, response::respond};
 
-/// What part was asked for; the bounds are inside the object.
+/// The requested range; its bounds are inside the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ByteRange {
     Whole,
@@ -17,8 +17,8 @@ pub(crate) enum ByteRange {
 }
 
 impl ByteRange {
-    /// Reads the header; what S3 doesn't understand (several ranges, another unit) is as no header at all.
-    pub(crate) fn of(headers: &HeaderMap, length: usize) -> Result<Self, ApiError> {
+    /// Parses the header. S3 ignores what it doesn't support (several ranges, another unit).
+    pub(crate) fn from_headers(headers: &HeaderMap, length: usize) -> Result<Self, ApiError> {
         let header = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some((first, last)) = header.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
             return Ok(Self::Whole);
@@ -37,15 +37,15 @@ impl ByteRange {
         Ok(Self::Part { first: part.0, last: part.1 })
     }
 
-    /// The bytes asked for.
-    pub(crate) fn of_bytes(self, bytes: &Bytes) -> Bytes {
+    /// The bytes of the range.
+    pub(crate) fn slice(self, bytes: &Bytes) -> Bytes {
         match self {
             Self::Whole => bytes.clone(),
             Self::Part { first, last } => bytes.slice(first..=last),
         }
     }
 
-    /// The response head and the bytes asked for.
+    /// The response with the bytes of the range.
     pub(crate) fn response(self, bytes: &Bytes) -> Response {
         let (mut response, length) = match self {
             Self::Whole => (respond("binary/octet-stream", Body::from(bytes.clone())), bytes.len()),
@@ -85,7 +85,7 @@ mod tests {
         ];
         for (header, expected) in table {
             let headers = HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static(header))]);
-            assert_eq!(ByteRange::of(&headers, 10).ok(), expected, "{header}");
+            assert_eq!(ByteRange::from_headers(&headers, 10).ok(), expected, "{header}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How many calls of each operation are under way.
+//! The number of concurrent calls of each operation.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -8,7 +8,7 @@ use super::locking::lock;
 pub(crate) struct CallCounts(Mutex<HashMap<String, usize>>);
 
 impl CallCounts {
-    /// Counts a call that begins, and returns how many there are by now.
+    /// Counts a call that begins, and returns the number of concurrent calls.
     pub(crate) fn begin(&self, operation: &str) -> usize {
         let mut counts = lock(&self.0);
         let count = counts.entry(operation.to_owned()).or_default();

@@ -1,4 +1,4 @@
-//! The one clock of all services, which tests can move.
+//! The clock of all services, which tests can move.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 #[derive(Debug)]
 pub(crate) struct MovableClock {
-    /// How far it is ahead of the machine's.
+    /// How far this clock is ahead of the machine's.
     ahead: watch::Sender<SignedDuration>,
-    /// Holds the same as text, in milliseconds, for processes that ask for the time.
+    /// The file with that difference in milliseconds, for processes that need the services' time.
     file: PathBuf,
 }
 
@@ -26,28 +26,28 @@ impl MovableClock {
         self.file.to_string_lossy().into_owned()
     }
 
-    /// Moves it forward, and wakes whatever waits for it.
+    /// Moves the clock forward, and wakes all waits.
     pub(crate) fn advance(&self, by: Duration) {
         let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
         self.ahead.send_modify(|ahead| {
             *ahead = ahead.saturating_add(by);
-            // Renamed into place, so that nobody reads half of it, and before anybody is woken. A disk that is full
-            // shows itself elsewhere.
+            // Renamed into place, so that no process reads a partial file, and before any wait is woken. A full disk
+            // is noticed elsewhere.
             let new = self.file.with_extension("new");
             let _ = fs::write(&new, ahead.as_millis().to_string()).and_then(|()| fs::rename(&new, &self.file));
         });
     }
 
-    /// Waits until this much time has passed, by itself or because the clock was moved.
+    /// Waits until this much time has passed, really or because the clock was moved.
     pub(crate) async fn sleep(&self, wait: Duration) {
         self.sleep_until(self.now() + wait).await;
     }
 
-    /// Waits for this moment.
+    /// Waits until the clock shows this time.
     pub(crate) async fn sleep_until(&self, due: Timestamp) {
         let mut ahead = self.ahead.subscribe();
         while let Some(left) = Duration::try_from(due.duration_since(self.now())).ok().filter(|left| !left.is_zero()) {
-            // Rounded up to the timer's resolution. The sender lives in `self`, so a change is all that can come.
+            // Rounded up to the timer's resolution. The sender is in `self`, so waiting for a change can't fail.
             let _ = tokio::time::timeout(left + Duration::from_millis(1), ahead.changed()).await;
         }
     }

@@ -1,22 +1,22 @@
-//! What can go wrong with the emulator itself, or with its use.
+//! The errors of the emulator itself.
 
 use super::api_error::ApiError;
 
-/// What can go wrong with the emulator itself, or with its use.
+/// An error of the emulator itself, or in its use.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
-    /// The machine refuses: no port, no temporary directory, no thread.
-    #[error("the emulator can't start")]
+    /// The system provides no port, temporary directory or thread.
+    #[error("the emulator can't start: it needs a port on 127.0.0.1 and a temporary directory")]
     Start(#[source] std::io::Error),
-    /// Something was named that doesn't exist.
+    /// The named resource does not exist.
     #[error("there is no {0}; deploy or create it first")]
     Missing(String),
-    /// AWS would refuse it.
+    /// AWS would reject the request.
     #[error("{code}: {message}")]
     Refused {
-        /// The error's code, as AWS has it.
+        /// AWS's error code.
         code: String,
-        /// The error's message.
+        /// AWS's error message.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Scripted faults: the ways in which AWS fails, at the calls for which a test asks.
+//! Scripted faults: tests make chosen calls fail in the ways in which AWS fails.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -7,20 +7,21 @@ use super::{locking::lock, stop_code::StopCode};
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
-    /// `DescribeTaskDefinition`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetFunctionEventInvokeConfig`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
-    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
-    /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
-    /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
+    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`,
+    /// `DescribeTasks`, `DescribeTaskDefinition`, `ListTasks`, `StopTask`, `GetFunction`,
+    /// `GetFunctionEventInvokeConfig`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`,
+    /// `GetObject`, `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
+    /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request
+    /// to a presigned URL, `Task` the run of a task that `RunTask` created, `TaskStateChange` the delivery of an event
+    /// about it.
     pub operation: &'static str,
     /// How it fails.
     pub kind: FaultKind,
-    /// Which of its calls.
+    /// Which calls of the operation fail.
     pub calls: FaultedCalls,
 }
 
-/// What can fail; a name that is none of these would never be hit.
+/// The operations that can fail. A fault with any other name would never take effect.
 const OPERATIONS: [&str; 26] = [
     "RunTask",
     "DescribeTasks",
@@ -50,16 +51,16 @@ const OPERATIONS: [&str; 26] = [
     "TaskStateChange",
 ];
 
-/// Which calls a fault hits, counted from its injection. Of several faults the first that hits is taken.
+/// Which calls a fault affects, counted from its injection. If several faults affect a call, the first one applies.
 #[derive(Clone, Copy, Debug)]
 pub enum FaultedCalls {
-    /// The next so many.
+    /// This many calls from now on.
     Next(u32),
     /// Only the nth, from 1.
     Nth(u32),
-    /// Each with this probability, by the emulator's seed.
-    Share(f64),
-    /// All.
+    /// Each call with this probability; the emulator's seed determines which.
+    Probability(f64),
+    /// Every call.
     All,
 }
 
@@ -68,67 +69,69 @@ pub enum FaultedCalls {
 pub enum FaultKind {
     /// The service's own throttling error.
     Throttle,
-    /// An answer with this status of 500 or more.
+    /// A response with this HTTP status, 500 or above.
     Status(u16),
-    /// The service's own error of this status, code and message.
+    /// An error of the service with this status, code and message.
     Error {
-        /// HTTP status.
+        /// The HTTP status.
         status: u16,
         /// The error's code.
         code: &'static str,
-        /// Its message.
+        /// The error's message.
         message: String,
     },
-    /// The caller may not.
+    /// The caller lacks the permission.
     AccessDenied,
-    /// The connection is closed, and the call had no effect.
+    /// The connection is closed, and the call has no effect.
     ResetBefore,
-    /// The call takes effect, and the connection is closed.
+    /// The call takes effect, and the connection is closed without a response.
     ResetAfter,
-    /// The call takes effect, and the answer comes so much later. `TaskStateChange`: the event comes so much later, and
-    /// others overtake it.
-    Late(Duration),
-    /// The call takes effect, and all sandboxes of this function are gone before one of them hears of it.
+    /// The call takes effect, and the response is delayed by this much. `TaskStateChange`: the event is delayed, and
+    /// later events overtake it.
+    Delayed(Duration),
+    /// The call takes effect, and all sandboxes of this function are killed before one of them receives the response.
     SandboxesGone(String),
-    /// ECS: a 200 with this reason in `failures`, without effect.
+    /// ECS: a response with status 200 and this reason in `failures`; the call has no effect.
     Failures(&'static str),
-    /// ECS: a 200 with neither tasks nor failures, without effect.
+    /// ECS: a response with status 200 and neither tasks nor failures; the call has no effect.
     Empty,
-    /// `RunTask`: `ConflictException` that names these tasks, without effect.
+    /// `RunTask`: a `ConflictException` that names these tasks; the call has no effect.
     Conflict(Vec<String>),
-    /// `RunTask`: the throttle of another service, inside an `InvalidParameterException`.
+    /// `RunTask`: throttling by EC2, reported as an `InvalidParameterException`.
     RequestLimitExceeded,
-    /// `RunTask`: the overrides are too long, whatever their length.
+    /// `RunTask`: the overrides are rejected as too long, whatever their length.
     OverridesTooLong,
-    /// `RunTask`, `Task`: the task is taken, and fails to start.
+    /// `RunTask`, `Task`: the task is accepted, and fails to start with this reason.
     FailToStart(&'static str),
-    /// `RunTask`, `Task`: the task is interrupted when it has run so long: SIGTERM, and SIGKILL two minutes (scaled) later.
+    /// `RunTask`, `Task`: the task is interrupted after it has run for some time: SIGTERM, and SIGKILL two minutes
+    /// (scaled) later.
     Interrupt {
-        /// How long it runs before.
+        /// How long it runs before the interruption.
         after: Duration,
-        /// What ECS says of it.
+        /// The reason that ECS gives.
         stop_code: StopCode,
     },
-    /// `RunTask`, `Task`: the task is killed as for its memory when it has run so long.
+    /// `RunTask`, `Task`: the task is killed as if it had exceeded its memory.
     OutOfMemory {
-        /// How long it runs before.
+        /// How long it runs before the kill.
         after: Duration,
     },
-    /// `Download`: half of the bytes, then nothing more.
+    /// `Download`: half of the bytes arrive, and the connection stays open without any more.
     Stall,
-    /// `Download`: half of the bytes, then the connection is closed.
-    Cut,
-    /// `Download`: one byte is another.
+    /// `Download`: half of the bytes arrive, then the connection is closed.
+    Truncated,
+    /// `Download`: one byte is changed.
     Corrupt,
-    /// `Download`: the address has expired.
+    /// `Download`: the presigned URL has expired.
     Expired,
-    /// `Download`: the whole file, whatever range was asked for.
+    /// `Download`: the whole file is sent, whatever range was requested.
     NoRanges,
-    /// `Download`: each answer comes at so many bytes a second, as S3 paces a connection.
-    Paced(u32),
+    /// `Download`: each response is limited to this many bytes per second, as S3 limits a connection.
+    RateLimited(u32),
     /// `TaskStateChange`: the event is delivered twice. `DeleteMessage`: a copy of the message remains, and is received
-    /// again: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
-    Twice,
+    /// again:
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
+    Duplicated,
     /// `TaskStateChange`: the event is delivered without the task's overrides.
     WithoutOverrides,
     /// `TaskStateChange`: the event is delivered without a `stopCode`, as those of interrupted Spot tasks were:
@@ -136,15 +139,15 @@ pub enum FaultKind {
     WithoutStopCode,
 }
 
-/// The faults that are scripted by now.
+/// The faults that were injected so far.
 #[derive(Debug)]
 pub(crate) struct FaultScript(Mutex<(Vec<ScriptedFault>, fastrand::Rng)>);
 
 #[derive(Debug)]
 struct ScriptedFault {
     fault: Fault,
-    /// Whose calls it hits; those of all where there is none.
-    of: Option<String>,
+    /// Affects only calls about this request; `None`: all calls.
+    request_id: Option<String>,
     seen: u32,
 }
 
@@ -153,35 +156,36 @@ impl FaultScript {
         Self(Mutex::new((Vec::new(), fastrand::Rng::with_seed(seed))))
     }
 
-    pub(crate) fn inject(&self, fault: Fault, of: Option<String>) {
+    pub(crate) fn inject(&self, fault: Fault, request_id: Option<String>) {
         assert!(
             OPERATIONS.contains(&fault.operation),
-            "there is no operation {}; there are {OPERATIONS:?}",
+            "unknown operation {}; use one of {OPERATIONS:?}",
             fault.operation
         );
-        lock(&self.0).0.push(ScriptedFault { fault, of, seen: 0 });
+        lock(&self.0).0.push(ScriptedFault { fault, request_id, seen: 0 });
     }
 
-    /// Ends the faults of this operation.
-    pub(crate) fn end(&self, operation: &str) {
+    /// Removes the faults of this operation.
+    pub(crate) fn remove(&self, operation: &str) {
         lock(&self.0).0.retain(|scripted| scripted.fault.operation != operation);
     }
 
-    /// Counts a call of this operation, about the event of this request, and says how it is to fail.
-    pub(crate) fn hit(&self, operation: &str, of: Option<&str>) -> Option<FaultKind> {
+    /// Counts a call of this operation about the event of this request, and returns how the call is to fail.
+    pub(crate) fn fault_for_call(&self, operation: &str, request_id: Option<&str>) -> Option<FaultKind> {
         let mut guard = lock(&self.0);
         let (scripted, random) = &mut *guard;
         let mut hit = None;
-        let mine = |scripted: &&mut ScriptedFault| {
-            scripted.fault.operation == operation && (scripted.of.is_none() || scripted.of.as_deref() == of)
+        let matches = |scripted: &&mut ScriptedFault| {
+            scripted.fault.operation == operation
+                && (scripted.request_id.is_none() || scripted.request_id.as_deref() == request_id)
         };
-        for ScriptedFault { fault, seen, .. } in scripted.iter_mut().filter(mine) {
+        for ScriptedFault { fault, seen, .. } in scripted.iter_mut().filter(matches) {
             let hits = match fault.calls {
-                // A fault that another one forestalled hasn't had its turn.
+                // Another fault applies to this call, so this one isn't used up.
                 FaultedCalls::Next(_) if hit.is_some() => continue,
                 FaultedCalls::Next(calls) => *seen < calls,
                 FaultedCalls::Nth(call) => *seen + 1 == call,
-                FaultedCalls::Share(share) => random.f64() < share,
+                FaultedCalls::Probability(share) => random.f64() < share,
                 FaultedCalls::All => true,
             };
             *seen += 1;
@@ -204,18 +208,18 @@ mod tests {
         }
         let status = |kind| match kind {
             FaultKind::Status(status) => status,
-            other => panic!("injected no {other:?}"),
+            other => panic!("{other:?} was never injected"),
         };
-        (0..times).map(|_| faults.hit("RunTask", Some("r-1")).map(status)).collect()
+        (0..times).map(|_| faults.fault_for_call("RunTask", Some("r-1")).map(status)).collect()
     }
 
     #[test]
-    fn the_calls_asked_for_are_hit() {
+    fn a_fault_affects_the_calls_it_names() {
         assert_eq!(hits(&[FaultedCalls::Next(2)], 3), [Some(500), Some(500), None]);
         assert_eq!(hits(&[FaultedCalls::Nth(2)], 3), [None, Some(500), None]);
         assert_eq!(hits(&[FaultedCalls::Next(1), FaultedCalls::Next(1)], 3), [Some(500), Some(501), None]);
         assert_eq!(hits(&[FaultedCalls::Nth(2), FaultedCalls::All], 3), [Some(501), Some(500), Some(501)]);
-        assert!(FaultScript::new(0).hit("RunTask", None).is_none());
+        assert!(FaultScript::new(0).fault_for_call("RunTask", None).is_none());
     }
 
     #[test]
@@ -223,26 +227,27 @@ mod tests {
         let faults = FaultScript::new(0);
         let second = Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::Nth(2) };
         faults.inject(second, Some("r-1".to_owned()));
-        let hits = ["r-1", "r-2", "r-2", "r-1"].map(|of| faults.hit("RunTask", Some(of)).is_some());
+        let hits =
+            ["r-1", "r-2", "r-2", "r-1"].map(|request_id| faults.fault_for_call("RunTask", Some(request_id)).is_some());
         assert_eq!(hits, [false, false, false, true]);
-        assert!(faults.hit("RunTask", None).is_none());
+        assert!(faults.fault_for_call("RunTask", None).is_none());
     }
 
     #[test]
-    fn the_faults_of_an_operation_come_to_an_end() {
+    fn removing_the_faults_of_an_operation_keeps_those_of_others() {
         let faults = FaultScript::new(0);
         for operation in ["RunTask", "ListTasks"] {
             faults.inject(Fault { operation, kind: FaultKind::Empty, calls: FaultedCalls::All }, None);
         }
-        faults.end("RunTask");
-        assert!(faults.hit("RunTask", None).is_none() && faults.hit("ListTasks", None).is_some());
+        faults.remove("RunTask");
+        assert!(faults.fault_for_call("RunTask", None).is_none() && faults.fault_for_call("ListTasks", None).is_some());
     }
 
     #[test]
-    fn a_share_is_about_that_share_and_the_same_again() {
-        let first = hits(&[FaultedCalls::Share(0.2)], 1000);
+    fn a_probability_is_met_and_repeats_with_the_seed() {
+        let first = hits(&[FaultedCalls::Probability(0.2)], 1000);
         let count = first.iter().flatten().count();
         assert!((150..250).contains(&count), "{count}");
-        assert_eq!(first, hits(&[FaultedCalls::Share(0.2)], 1000));
+        assert_eq!(first, hits(&[FaultedCalls::Probability(0.2)], 1000));
     }
 }

@@ -1,6 +1,6 @@
-//! Names and values as queries and forms have them.
+//! Parameters in query strings and forms.
 
-/// The parameters of a form, decoded.
+/// The decoded parameters of a form.
 pub(crate) fn form_parameters(form: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
     let pairs = form.split(|byte| *byte == b'&').map(|pair| {
         let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
@@ -9,8 +9,8 @@ pub(crate) fn form_parameters(form: &[u8]) -> impl Iterator<Item = (String, Stri
     pairs.map(|(name, value)| (decode(name), decode(value)))
 }
 
-/// One parameter of a query, decoded.
-pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+/// A decoded parameter of a query string.
+pub(crate) fn query_parameter(query: Option<&str>, name: &str) -> Option<String> {
     form_parameters(query?.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
@@ -33,10 +33,10 @@ mod tests {
     #[test]
     fn a_query_is_decoded() {
         let query = Some("find=LayerVersion&Arn=arn%3Aaws%3Ax&Qualifier=%24LATEST&odd=%2");
-        assert_eq!(parameter(query, "Arn").as_deref(), Some("arn:aws:x"));
-        assert_eq!(parameter(query, "Qualifier").as_deref(), Some("$LATEST"));
-        assert_eq!(parameter(query, "odd").as_deref(), Some("%2"));
-        assert_eq!(parameter(query, "none"), None);
+        assert_eq!(query_parameter(query, "Arn").as_deref(), Some("arn:aws:x"));
+        assert_eq!(query_parameter(query, "Qualifier").as_deref(), Some("$LATEST"));
+        assert_eq!(query_parameter(query, "odd").as_deref(), Some("%2"));
+        assert_eq!(query_parameter(query, "none"), None);
         let form: Vec<_> = form_parameters(b"Action=Publish&Message=a+b%2Bc%0A&empty").collect();
         let expected = [("Action", "Publish"), ("Message", "a b+c\n"), ("empty", "")];
         assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));

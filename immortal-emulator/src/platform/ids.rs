@@ -1,4 +1,4 @@
-//! ARNs, and ids that are the same again with the same seed.
+//! ARNs, and ids that repeat with the seed.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ pub const REGION: &str = "eu-central-1";
 /// The account that all resources belong to.
 pub const ACCOUNT: &str = "123456789012";
 
-/// Makes ids.
+/// Generates ids from a seed.
 #[derive(Debug)]
 pub(crate) struct RandomIds(Mutex<fastrand::Rng>);
 
@@ -24,14 +24,14 @@ impl RandomIds {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    /// So many hex digits.
+    /// An id of this many hex digits.
     pub(crate) fn hex(&self, digits: usize) -> String {
         let mut random = lock(&self.0);
         std::iter::repeat_with(|| random.digit(16)).take(digits).collect()
     }
 }
 
-/// The ARN of a resource here.
+/// The ARN of a resource in the emulator's region and account.
 pub(crate) fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }

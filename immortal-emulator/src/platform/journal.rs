@@ -10,31 +10,31 @@ use tokio::sync::{broadcast, watch};
 
 use super::{locking::lock, stop_code::StopCode};
 
-/// One thing that happened.
+/// One entry of the journal.
 #[derive(Clone, Debug)]
 pub struct JournalEntry {
-    /// When, since the emulator's start.
+    /// The time since the emulator's start.
     pub at: Duration,
-    /// The invocation, task, queue or API that it is about.
+    /// The invocation, task, queue or API that the entry is about.
     pub source: EntrySource,
     /// What happened.
     pub kind: EntryKind,
 }
 
-/// Where something happened.
+/// The subject of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the fields' names say what they hold")]
 pub enum EntrySource {
     /// In one invocation of a function.
     Lambda {
         function: String,
-        /// The invocation's request id; empty while a sandbox has none.
+        /// The invocation's request id; empty before the sandbox's first invocation.
         request_id: String,
     },
     /// In an ECS task.
     Task {
         arn: String,
-        /// Its `startedBy`.
+        /// The `startedBy` of the task.
         started_by: Option<String>,
     },
     /// In a queue.
@@ -43,74 +43,74 @@ pub enum EntrySource {
     Api,
 }
 
-/// What happened. Never holds an event that a caller sent.
+/// What happened. Never contains the event of an invocation.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the fields' names say what they hold")]
 pub enum EntryKind {
-    /// Lambda took an event.
+    /// Lambda accepted an event.
     Invoked,
-    /// A sandbox was given the event.
+    /// A sandbox received the event.
     Started {
-        /// Which try of this invocation: 1, 2, 3.
+        /// The number of the try of this invocation: 1, 2, 3.
         attempt: u32,
     },
     /// A process wrote a line.
     Log {
-        /// Where it wrote it.
+        /// The output stream.
         stream: OutputStream,
-        /// The line, without its end.
+        /// The line without its line break.
         line: String,
     },
-    /// The handler answered.
+    /// The handler returned a response.
     Answered { body: Bytes },
     /// Lambda sent the record of a success to the function's destination.
     ResultDelivered { destination: String },
-    /// The destination didn't take it, and the record is gone.
+    /// The destination rejected the record of a success, which is lost.
     ResultDropped { destination: String },
     /// The invocation failed, other than by its timeout.
     Failed { error_type: String, message: String },
     /// The invocation was killed at its timeout.
     TimedOut { after: Duration },
-    /// The event waits for its next try.
+    /// The event is waiting for its next try.
     Retrying {
-        /// How long, as scaled.
+        /// The delay, after scaling.
         after: Duration,
     },
-    /// The event was given up, and there is neither destination nor dead-letter queue.
+    /// The event was given up, and the function has neither a destination nor a dead-letter queue that accepted it.
     Discarded,
-    /// A message came into the queue.
+    /// A message was sent to the queue.
     Queued {
         message_id: String,
-        /// The invocation whose failure it tells of, where Lambda wrote it.
+        /// The failed invocation, if Lambda sent the message.
         request_id: Option<String>,
     },
     /// A message was received.
     Received {
         message_id: String,
-        /// How many times by now.
+        /// How many times it has been received.
         count: u32,
     },
-    /// A message was deleted, as done.
+    /// A message was deleted.
     Deleted { message_id: String },
-    /// A message stays in the queue, and will be seen again.
+    /// A message was not deleted, and will be received again.
     Returned { message_id: String },
-    /// How long a received message stays hidden was changed.
+    /// The visibility timeout of a received message was changed.
     VisibilityChanged {
         message_id: String,
-        /// How long from now on, before scaling.
+        /// The new timeout, from now on.
         timeout: Duration,
     },
-    /// A message was older than its queue keeps messages, and is gone.
+    /// A message exceeded its queue's retention period and was removed.
     Expired { message_id: String },
-    /// A message was received too often, and came into this dead-letter queue.
+    /// A message was received too often, and was moved to this dead-letter queue.
     DeadLettered {
         message_id: String,
-        /// The queue it lay in.
+        /// The source queue.
         from: String,
     },
-    /// A task's container runs.
+    /// The container of a task was started.
     TaskStarted {
-        /// Which attempt its order says it is.
+        /// The attempt that its order names.
         attempt: Option<u32>,
         /// Whether it runs on Spot capacity.
         spot: bool,
@@ -119,23 +119,23 @@ pub enum EntryKind {
     },
     /// A task was told to stop.
     TaskStopping { stop_code: StopCode },
-    /// A task is over.
+    /// A task has stopped.
     TaskStopped {
-        /// The container's exit code; none if it never ran.
+        /// The container's exit code; `None` if it never ran.
         exit_code: Option<i32>,
         stop_code: StopCode,
         reason: String,
     },
     /// One of the services was called.
     Called {
-        /// `lambda`, `ecs`, `s3`, `sqs` or `download`.
+        /// `lambda`, `ecs`, `s3`, `sqs`, `sns`, `events` or `download`.
         service: &'static str,
         operation: String,
-        /// The HTTP status that the caller saw; 0 for a reset.
+        /// The HTTP status of the response; 0 if the connection was reset.
         status: u16,
-        /// The error's code, or the reason of a failure in a 200.
+        /// The error's code, or the reason of a failure in a response with status 200.
         code: Option<String>,
-        /// How many calls of this operation were under way when it began, itself included.
+        /// How many calls of this operation were in progress when it began, including itself.
         overlapping: usize,
     },
 }
@@ -149,53 +149,53 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// Keeps all entries, and hands them to subscribers.
+/// Stores all entries, and sends them to subscribers.
 #[derive(Debug)]
 pub(crate) struct Journal {
     start: Instant,
-    all: Mutex<Vec<JournalEntry>>,
+    entries: Mutex<Vec<JournalEntry>>,
     length: watch::Sender<usize>,
-    live: broadcast::Sender<JournalEntry>,
+    subscribers: broadcast::Sender<JournalEntry>,
 }
 
 impl Journal {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
-            all: Mutex::default(),
+            entries: Mutex::default(),
             length: watch::Sender::new(0),
-            live: broadcast::Sender::new(16_384),
+            subscribers: broadcast::Sender::new(16_384),
         }
     }
 
-    pub(crate) fn note(&self, source: EntrySource, kind: EntryKind) {
-        let mut all = lock(&self.all);
+    pub(crate) fn record(&self, source: EntrySource, kind: EntryKind) {
+        let mut entries = lock(&self.entries);
         let entry = JournalEntry { at: self.start.elapsed(), source, kind };
-        all.push(entry.clone());
-        // Under the lock, so that those who watch see the same order. Nobody watching is no error.
-        let _ = self.live.send(entry);
-        self.length.send_replace(all.len());
+        entries.push(entry.clone());
+        // Sent under the lock, so that subscribers see the same order. Without subscribers `send` fails, which is fine.
+        let _ = self.subscribers.send(entry);
+        self.length.send_replace(entries.len());
     }
 
-    pub(crate) fn all(&self) -> Vec<JournalEntry> {
-        lock(&self.all).clone()
+    pub(crate) fn entries(&self) -> Vec<JournalEntry> {
+        lock(&self.entries).clone()
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<JournalEntry> {
-        self.live.subscribe()
+        self.subscribers.subscribe()
     }
 
-    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
+    pub(crate) async fn wait_for<T>(&self, mut pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
         let mut length = self.length.subscribe();
         let mut seen = 0;
         loop {
-            // Copied, so that `pick` may ask the emulator itself.
-            let new = lock(&self.all)[seen..].to_vec();
+            // Copied, so that `pick` may use the emulator.
+            let new = lock(&self.entries)[seen..].to_vec();
             seen += new.len();
             if let Some(picked) = new.iter().find_map(&mut pick) {
                 return picked;
             }
-            // The sender lives in `self`, so a change is all that can come.
+            // The sender is in `self`, so waiting for a change can't fail.
             let _ = length.wait_for(|length| *length > seen).await;
         }
     }

@@ -1,18 +1,18 @@
-//! How much memory a sandbox or a task has in use: what its limit is held against.
+//! The memory that a sandbox or a task uses, which its limit applies to.
 
 use std::{fs, path::Path};
 
-/// How many KiB a process and all that it started have in use. Files that they have mapped are left out: the kernel takes
-/// those pages back before it kills.
-pub(super) fn kib_in_use(pid: i32) -> u64 {
+/// The memory in KiB that a process and its descendants use. Mapped files are left out: the kernel reclaims their pages
+/// before it kills.
+pub(super) fn memory_in_use_kib(pid: i32) -> u64 {
     let process = Path::new("/proc").join(pid.to_string());
-    // One that ended meanwhile uses nothing.
+    // A process that has ended uses nothing.
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
     let children = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     let of_children: u64 = children
         .flat_map(|children| children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .map(kib_in_use)
+        .map(memory_in_use_kib)
         .sum();
     own_kib(&status) + of_children
 }
@@ -40,11 +40,11 @@ mod tests {
     #[test]
     fn what_a_process_started_counts() {
         let own = i32::try_from(std::process::id()).expect("a process id");
-        let before = kib_in_use(own);
+        let before = memory_in_use_kib(own);
         assert!(before > 0);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("there is a sleep");
-        assert!(kib_in_use(own) > kib_in_use(child.id().try_into().expect("a process id")));
+        assert!(memory_in_use_kib(own) > memory_in_use_kib(child.id().try_into().expect("a process id")));
         child.kill().and_then(|()| child.wait()).expect("ours");
-        assert_eq!(kib_in_use(i32::MAX), 0);
+        assert_eq!(memory_in_use_kib(i32::MAX), 0);
     }
 }

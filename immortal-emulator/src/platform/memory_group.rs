@@ -1,4 +1,4 @@
-//! A control group of Linux: where one can be made, the kernel itself holds a sandbox or a task to its memory.
+//! Linux control groups, by which the kernel enforces the memory limit of a sandbox or a task.
 
 use std::{
     fs::{self, OpenOptions},
@@ -8,24 +8,24 @@ use std::{
     time::Duration,
 };
 
-/// A control group with a limit of memory. Dropping it removes it, once its processes are gone.
+/// A control group with a memory limit. Dropping it removes the group once its processes have ended.
 #[derive(Debug)]
 pub(super) struct MemoryGroup {
     directory: PathBuf,
 }
 
-/// The file that takes the limit, in version 2 and in version 1.
+/// The file of the limit, in version 2 and in version 1.
 ///
 /// Sources: <https://docs.kernel.org/admin-guide/cgroup-v2.html#memory>,
 /// <https://docs.kernel.org/admin-guide/cgroup-v1/memory.html>
 const LIMITS: [&str; 2] = ["memory.max", "memory.limit_in_bytes"];
 
-/// What counts the kills for memory.
+/// The file that counts kills, in version 2 and in version 1.
 const KILLS: [&str; 2] = ["memory.events", "memory.oom_control"];
 
 impl MemoryGroup {
-    /// Makes a group of this name below the group of this process; `None` where the kernel has none for memory, or this
-    /// process may not make one.
+    /// Creates a group of this name below the group of this process; `None` if the kernel has no memory controller or
+    /// this process lacks the permission.
     pub(super) fn create(name: &str, mebibytes: u32) -> Option<Self> {
         let own_groups = fs::read_to_string("/proc/self/cgroup").ok()?;
         Self::create_in(&directory_of(&own_groups)?, name, mebibytes)
@@ -36,7 +36,7 @@ impl MemoryGroup {
         fs::create_dir(&group.directory).ok()?;
         let bytes = (u64::from(mebibytes) << 20).to_string();
         let is_limited = LIMITS.iter().any(|file| group.write(file, &bytes));
-        // What there is no memory for must not go to the disk either, and a group ends as a whole.
+        // No swap, and a kill ends the whole group.
         for (file, value) in
             [("memory.swap.max", "0"), ("memory.memsw.limit_in_bytes", &bytes), ("memory.oom.group", "1")]
         {
@@ -45,18 +45,18 @@ impl MemoryGroup {
         is_limited.then_some(group)
     }
 
-    /// Moves a process into the group; what it starts from then on is in it, too.
-    pub(super) fn take(&self, pid: i32) {
-        // One that is gone by now needs no limit.
+    /// Moves a process into the group. Processes that it starts later belong to the group, too.
+    pub(super) fn add_process(&self, pid: i32) {
+        // A process that has ended needs no limit.
         self.write("cgroup.procs", &pid.to_string());
     }
 
-    /// Whether the kernel killed in it for its memory.
+    /// Whether the kernel killed a process of the group because of its memory.
     pub(super) fn has_killed(&self) -> bool {
         KILLS.iter().any(|file| fs::read_to_string(self.directory.join(file)).is_ok_and(|text| has_kills(&text)))
     }
 
-    /// Writes to a file that the kernel has there; one that isn't there is not made.
+    /// Writes to a file that the kernel provides; a missing file is not created.
     fn write(&self, file: &str, value: &str) -> bool {
         let file = OpenOptions::new().write(true).open(self.directory.join(file));
         file.is_ok_and(|mut file| file.write_all(value.as_bytes()).is_ok())
@@ -65,7 +65,7 @@ impl MemoryGroup {
 
 impl Drop for MemoryGroup {
     fn drop(&mut self) {
-        // A process that was killed is in it for a moment longer.
+        // A killed process stays in the group for a moment.
         for _ in 0..100 {
             if fs::remove_dir(&self.directory).is_ok() || !self.directory.exists() {
                 return;
@@ -75,7 +75,8 @@ impl Drop for MemoryGroup {
     }
 }
 
-/// Where the group of a process is, by its `/proc/PID/cgroup`: that of the memory controller, or version 2's only one.
+/// The directory of a process's group, from its `/proc/PID/cgroup`: the memory controller's, or the only one in version
+/// 2.
 ///
 /// Source: <https://man7.org/linux/man-pages/man7/cgroups.7.html>
 fn directory_of(groups: &str) -> Option<PathBuf> {

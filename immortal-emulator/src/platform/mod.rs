@@ -1,5 +1,5 @@
-//! The floor below all services: clock, ids, journal, faults, processes, and the shape of API calls. Nothing in here
-//! knows a service's state.
+//! The layer below all services: clock, ids, journal, faults, processes and API calls. Nothing here depends on a
+//! service.
 
 mod activity;
 mod api_call;
@@ -25,9 +25,9 @@ mod stop_code;
 pub(crate) use self::{
     activity::ActivityGuard,
     api_call::{answer, answer_about, json_response, parse_json},
-    api_error::{ApiError, ServiceKind, signed},
+    api_error::{ApiError, ServiceKind, require_signature},
     byte_range::ByteRange,
-    form::{form_parameters, parameter},
+    form::{form_parameters, query_parameter},
     ids::{arn, hex},
     locking::lock,
     process::{ChildProcess, ProcessSetup, SharedSource},

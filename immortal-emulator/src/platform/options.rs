@@ -1,30 +1,30 @@
-//! How the emulator behaves.
+//! The emulator's options.
 
-/// How the emulator behaves.
+/// The options of an emulator.
 #[derive(Clone, Debug)]
 pub struct EmulatorOptions {
-    /// Makes ids and random faults the same again.
+    /// The seed of ids and random faults.
     pub seed: u64,
     /// The factor on AWS's own waiting times (a retry's one and two minutes, visibility timeouts, Spot's two minutes).
-    /// 1.0 is as AWS; a function's timeout and a task's stop timeout are never scaled.
+    /// 1.0 is as in AWS. A function's timeout and a task's stop timeout are never scaled.
     pub time_scale: f64,
-    /// How many sandboxes of one function run at a time.
+    /// The most concurrent sandboxes of one function.
     pub concurrency: usize,
-    /// `RunTask`'s throttle; `None`: none.
+    /// The throttle of `RunTask`; `None`: calls are not throttled.
     pub run_task_rate: Option<CallRate>,
 }
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct CallRate {
-    /// How many calls at once.
+    /// The size of the bucket, in calls.
     pub burst: f64,
-    /// How many calls a second are given back.
+    /// The refill rate, in calls per second.
     pub per_second: f64,
 }
 
 impl Default for EmulatorOptions {
-    /// As AWS.
+    /// AWS's values.
     ///
     /// 20 calls of `RunTask` per second, burst 20:
     /// <https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html>

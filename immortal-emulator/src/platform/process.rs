@@ -1,5 +1,5 @@
-//! Child processes: each in a process group and a directory of its own, its output read line by line, and nothing of
-//! it left when it is over.
+//! Child processes. Each has its own process group and directory, and its output is read line by line. When it ends,
+//! its whole group is killed and its directory is removed.
 
 mod output;
 
@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     journal::{EntrySource, OutputStream},
-    memory::kib_in_use,
+    memory::memory_in_use_kib,
     memory_group::MemoryGroup,
     registry::{kill_group, pid_of},
     shared::Platform,
@@ -39,30 +39,30 @@ pub(crate) struct ChildProcess {
     exit: watch::Receiver<Option<ExitStatus>>,
     output: Arc<[ProcessOutput; 2]>,
     is_out_of_memory: Arc<AtomicBool>,
-    /// Where the kernel holds it to its memory, if it does.
+    /// The control group that limits its memory, if there is one.
     group: Option<Arc<MemoryGroup>>,
 }
 
-/// How often a process's memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a process's memory is checked.
+const MEMORY_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Where a process's lines belong just now.
+/// The subject that a process's lines currently belong to.
 pub(crate) type SharedSource = Arc<Mutex<EntrySource>>;
 
-/// How a process is started.
+/// The configuration of a process.
 #[derive(Debug)]
 pub(crate) struct ProcessSetup {
-    /// The function or task that it belongs to.
+    /// The function or task that the process belongs to.
     pub(crate) owner: String,
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
-    /// All of its variables.
+    /// The complete environment.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) working_directory: PathBuf,
-    /// A directory of its own, which is gone with it.
+    /// The process's own directory, removed with it.
     pub(crate) directory: TempDir,
     pub(crate) source: SharedSource,
-    /// With more memory in use than so many MiB it is killed.
+    /// In MiB. A process that uses more is killed.
     pub(crate) memory: u32,
 }
 
@@ -72,7 +72,7 @@ impl ChildProcess {
         ProcessSetup { owner, command, environment, working_directory, directory, source, memory }: ProcessSetup,
     ) -> io::Result<Self> {
         let [program, arguments @ ..] = &command[..] else {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "there is no command"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "the command is empty"));
         };
         let mut command = Command::new(program);
         command
@@ -88,7 +88,7 @@ impl ChildProcess {
         let pid = pid_of(&child)?;
         let group = MemoryGroup::create(&format!("immortal-{pid}"), memory).map(Arc::new);
         if let Some(group) = &group {
-            group.take(pid.as_raw_nonzero().get());
+            group.add_process(pid.as_raw_nonzero().get());
         }
         let stdout = child.stdout.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
         let stderr = child.stderr.take().ok_or(ErrorKind::BrokenPipe)?.into_owned_fd()?;
@@ -101,7 +101,7 @@ impl ChildProcess {
             tokio::spawn(async move { output[index].follow(&platform).await });
         }
         let (sender, exit) = watch::channel(None);
-        tokio::spawn(watch_over(
+        tokio::spawn(reap(
             Arc::clone(platform),
             child,
             pid,
@@ -115,10 +115,10 @@ impl ChildProcess {
         Ok(Self { pid, directory, exit, output, is_out_of_memory, group })
     }
 
-    /// Waits for the end of the process; all its lines are noted before it returns.
-    pub(crate) async fn exited(&self) -> ExitStatus {
+    /// Waits for the end of the process. By then the journal has all its lines.
+    pub(crate) async fn wait(&self) -> ExitStatus {
         let mut exit = self.exit.clone();
-        // The sender is gone without a status only when the emulator itself ends.
+        // The sender is dropped without a status only when the emulator ends.
         exit.wait_for(Option::is_some).await.ok().and_then(|status| *status).unwrap_or(ExitStatus::from_raw(9))
     }
 
@@ -126,21 +126,21 @@ impl ChildProcess {
         self.exit.borrow().is_some()
     }
 
-    /// Whether it was killed because it had more memory in use than it may.
+    /// Whether it was killed because it exceeded its memory limit.
     pub(crate) fn is_out_of_memory(&self) -> bool {
         self.is_out_of_memory.load(Ordering::Acquire) || self.group.as_ref().is_some_and(|group| group.has_killed())
     }
 
-    /// Notes the lines that it has written so far.
+    /// Records the lines that it has written so far.
     pub(crate) fn drain(&self, platform: &Platform) {
         for output in self.output.iter() {
             output.drain(platform);
         }
     }
 
-    /// Asks it to end. ECS sends this to a container's first process only.
+    /// Sends SIGTERM. ECS sends it only to the first process of a container.
     pub(crate) fn terminate(&self) {
-        // It is gone already: as good.
+        // An error means that the process has already ended.
         let _ = kill_process(self.pid, Signal::TERM);
     }
 
@@ -157,8 +157,8 @@ impl Drop for ChildProcess {
     }
 }
 
-/// The limit of a process and all that it starts. Where there is no group for it, only this holds them to it: what grows
-/// and shrinks between two looks isn't seen.
+/// Enforces the memory limit of a process and its descendants. Without a control group only this check does, and it
+/// misses peaks between two checks.
 struct MemoryWatch {
     pid: Pid,
     /// In MiB.
@@ -173,11 +173,11 @@ impl MemoryWatch {
         loop {
             tokio::select! {
                 _ = exit.wait_for(Option::is_some) => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(MEMORY_CHECK_INTERVAL) => {}
             }
             let has_killed = self.group.as_ref().is_some_and(|group| group.has_killed());
-            if has_killed || kib_in_use(self.pid.as_raw_nonzero().get()) > limit {
-                // Before the kill: whoever learns of the end asks why.
+            if has_killed || memory_in_use_kib(self.pid.as_raw_nonzero().get()) > limit {
+                // Stored before the kill, because whoever waits for the end then asks for the cause.
                 killed.store(true, Ordering::Release);
                 kill_group(self.pid, &self.directory);
                 return;
@@ -186,12 +186,12 @@ impl MemoryWatch {
     }
 }
 
-/// Spawns, also a program that was written just now.
+/// Spawns a program, also one whose file was written a moment ago.
 async fn spawn(platform: &Platform, command: &mut Command, directory: &Path, owner: &str) -> io::Result<Child> {
     let mut tries = 0;
     loop {
         match platform.processes.spawn(command, directory, owner) {
-            // A process forked by another thread holds the file, just written by us, open until its own `exec`.
+            // A child that another thread has forked keeps the written file open until its own `exec`.
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < 50 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -201,17 +201,17 @@ async fn spawn(platform: &Platform, command: &mut Command, directory: &Path, own
     }
 }
 
-async fn watch_over(
+async fn reap(
     platform: Arc<Platform>,
     mut child: Child,
     pid: Pid,
     directory: PathBuf,
     output: Arc<[ProcessOutput; 2]>,
-    // The group is there for as long as the process is.
+    // The group must exist for as long as the process.
     (exit, _group): (watch::Sender<Option<ExitStatus>>, Option<Arc<MemoryGroup>>),
 ) {
     let status = child.wait().await.unwrap_or_else(|_| ExitStatus::from_raw(9));
-    // With its first process a sandbox or container ends as a whole.
+    // A sandbox or container ends with its first process.
     kill_group(pid, &directory);
     for output in output.iter() {
         output.drain(&platform);

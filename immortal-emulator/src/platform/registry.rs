@@ -1,4 +1,4 @@
-//! All processes that run, so that none outlives the emulator.
+//! All running processes, so that none outlives the emulator.
 
 use std::{
     collections::HashMap,
@@ -23,12 +23,12 @@ pub(crate) struct ProcessRegistry {
 #[derive(Debug, Default)]
 struct RunningProcesses {
     closed: bool,
-    /// Each leader of a process group, with the directory it works in and its owner.
+    /// The leader of each process group, with its directory and owner.
     leaders: HashMap<Pid, (PathBuf, String)>,
 }
 
 impl ProcessRegistry {
-    /// Spawns and registers at once, so that the end of the emulator misses none.
+    /// Spawns and registers under one lock, so that no process is missed at the end of the emulator.
     pub(super) fn spawn(&self, command: &mut Command, directory: &Path, owner: &str) -> io::Result<Child> {
         let mut running = lock(&self.running);
         if running.closed {
@@ -46,7 +46,7 @@ impl ProcessRegistry {
         self.changed.notify_all();
     }
 
-    /// Kills all processes of one owner, whatever they do: as when their host fails.
+    /// Kills all processes of one owner, as if their host had failed.
     pub(crate) fn kill_all_of(&self, owner: &str) {
         let running = lock(&self.running);
         for (&leader, (directory, _)) in running.leaders.iter().filter(|(_, (_, other))| other == owner) {
@@ -54,18 +54,18 @@ impl ProcessRegistry {
         }
     }
 
-    /// Kills all that run in or below `root`, lets none be started any more, and waits until all are gone.
+    /// Kills all processes that run in or below `root`, refuses to start others, and waits until all have ended.
     pub(crate) fn end(&self, root: &Path) {
         let mut running = lock(&self.running);
         running.closed = true;
-        let strays = strays(root);
+        let strays = processes_in(root);
         for &leader in running.leaders.keys() {
             let _ = kill_process_group(leader, Signal::KILL);
         }
         for pid in strays {
             let _ = kill_process(pid, Signal::KILL);
         }
-        // A process that can't be reaped (a stuck disk) mustn't hold up the caller for good.
+        // A process that can't be reaped, as when a disk hangs, must not block the caller forever.
         let wait = Duration::from_secs(5);
         let _ = self
             .changed
@@ -76,21 +76,21 @@ impl ProcessRegistry {
 
 pub(super) fn pid_of(child: &Child) -> io::Result<Pid> {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    pid.ok_or_else(|| io::Error::other("the process was gone at once"))
+    pid.ok_or_else(|| io::Error::other("the process ended immediately"))
 }
 
-/// Kills a process group, and what left the group but works in the directory.
+/// Kills a process group, and processes that have left the group but run in the directory.
 pub(super) fn kill_group(leader: Pid, directory: &Path) {
-    let strays = strays(directory);
+    let strays = processes_in(directory);
     let _ = kill_process_group(leader, Signal::KILL);
     for pid in strays {
         let _ = kill_process(pid, Signal::KILL);
     }
 }
 
-/// The processes whose program or working directory lies in this directory. There is no `/proc` on other systems than
-/// Linux; there the process group has to do.
-fn strays(directory: &Path) -> Vec<Pid> {
+/// The processes whose program or working directory is in this directory. Systems other than Linux have no `/proc`;
+/// there only the process group is killed.
+fn processes_in(directory: &Path) -> Vec<Pid> {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Vec::new();
     };

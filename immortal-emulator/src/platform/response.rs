@@ -1,4 +1,4 @@
-//! Responses, and what is noted of them.
+//! Responses, and what the journal records of them.
 
 use axum::{
     body::Body,
@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-/// What a call came to: the response, and what is noted of it.
+/// The result of a call: the response, and the error code that the journal records.
 #[derive(Debug)]
 pub(crate) struct CallOutcome {
     pub(crate) response: Response,
@@ -19,7 +19,7 @@ impl From<Response> for CallOutcome {
     }
 }
 
-/// Put into a response's extensions, it makes the server close the connection instead of answering.
+/// In a response's extensions, this makes the server close the connection without a response.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionReset;
 

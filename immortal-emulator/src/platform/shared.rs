@@ -1,4 +1,4 @@
-//! What all services share.
+//! The state that all services share.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,11 +11,12 @@ use super::{
     ids::RandomIds, journal::Journal, options::EmulatorOptions, registry::ProcessRegistry,
 };
 
-/// Names a file with the milliseconds, as text, by which the services' clock is ahead of the machine's; there is none
-/// before it is moved. For processes that compare their own time with a time stamp of a service.
+/// The environment variable with the path of a file that contains, in milliseconds, how far the services' clock is
+/// ahead of the machine's. The file exists once the clock was moved. For processes that compare their own time with a
+/// time stamp of a service.
 pub const CLOCK_VARIABLE: &str = "IMMORTAL_EMULATOR_CLOCK";
 
-/// What all services share. Everything that runs for them runs on the emulator's own runtime.
+/// The state that all services share. Their tasks run on the emulator's own runtime.
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) options: EmulatorOptions,
@@ -53,7 +54,7 @@ impl Platform {
         format!("http://{}", self.address)
     }
 
-    /// A new directory, which is gone with its handle, and with the emulator at the latest.
+    /// Creates a directory that is removed with its handle, or with the emulator at the latest.
     pub(crate) fn temporary_directory(&self, kind: &str) -> std::io::Result<TempDir> {
         tempfile::Builder::new().prefix(kind).tempdir_in(self.directory.path())
     }
@@ -67,13 +68,13 @@ impl Platform {
         self.clock.now()
     }
 
-    /// One of AWS's own waiting times, as it is here.
+    /// One of AWS's waiting times, multiplied by the time scale.
     pub(crate) fn scaled(&self, wait: Duration) -> Duration {
         wait.mul_f64(self.options.time_scale.max(0.0))
     }
 
-    /// The variables that make an SDK client of another process talk to this emulator, credentials aside, and
-    /// [where it finds](CLOCK_VARIABLE) how far the services' clock was moved.
+    /// The variables that make an SDK client in another process talk to this emulator, without credentials, and
+    /// [`CLOCK_VARIABLE`].
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         [
             ("AWS_ENDPOINT_URL", self.endpoint()),

@@ -1,13 +1,13 @@
-//! Why tasks stop, as ECS says it.
+//! ECS's codes for why tasks stop.
 
 /// Why a task stopped.
 ///
 /// Source: the `TaskStopCode` shape of the ECS API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopCode {
-    /// It never ran.
+    /// The task never ran.
     TaskFailedToStart,
-    /// Its container exited.
+    /// The container exited.
     EssentialContainerExited,
     /// `StopTask` was called.
     UserInitiated,
@@ -15,14 +15,14 @@ pub enum StopCode {
     ServiceSchedulerInitiated,
     /// Spot capacity was taken back.
     SpotInterruption,
-    /// The platform ends the task's host.
+    /// The task's host is being shut down.
     TerminationNotice,
-    /// The platform failed under the task.
+    /// The infrastructure under the task failed.
     InfrastructureHealth,
 }
 
 impl StopCode {
-    /// The code as ECS spells it.
+    /// The code in ECS's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The `aws-chunked` encoding, in which today's SDKs upload: chunks, then trailers with a checksum.
+//! The `aws-chunked` encoding, in which the SDKs upload: chunks, then trailers with a checksum.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html>
 
@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::platform::ApiError;
 
-/// An upload: its bytes, and its trailers as they came.
+/// A decoded upload: its bytes, and its unparsed trailers.
 #[derive(Debug)]
 pub(super) struct DecodedUpload {
     pub(super) bytes: Bytes,
@@ -32,7 +32,7 @@ pub(super) fn decode(headers: &HeaderMap, body: Bytes) -> Result<DecodedUpload, 
     if declared.is_ok_and(|length| length == upload.bytes.len()) { Ok(upload) } else { Err(malformed()) }
 }
 
-/// Reads `length[;extension]\r\n…bytes…\r\n` up to the chunk of length 0, then trailers.
+/// Parses `length[;extension]\r\n…bytes…\r\n` up to the chunk of length 0, then trailers.
 fn unchunk(mut body: &[u8]) -> Option<DecodedUpload> {
     let mut bytes = BytesMut::new();
     loop {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_and_trailers_are_told_apart() {
+    fn chunks_and_trailers_are_separated() {
         let upload = unchunk(b"3;chunk-signature=x\r\nabc\r\n2\r\n\r\n\r\n0\r\nx-amz-checksum-crc32:AA==\r\n\r\n");
         let upload = upload.expect("a sound body");
         assert_eq!(&upload.bytes[..], b"abc\r\n");

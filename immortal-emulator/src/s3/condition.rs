@@ -6,17 +6,17 @@ use axum::http::{HeaderMap, header};
 
 use crate::platform::ApiError;
 
-/// What must hold of the object that is there, so that another may be put in its place.
+/// The condition that the present object must meet for a write to succeed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteCondition {
-    /// `If-Match`: the entity tag that it must have.
+    /// `If-Match`: the entity tag that the object must have.
     matches: Option<String>,
-    /// `If-None-Match: *`: there must be none.
+    /// `If-None-Match: *`: the object must not exist.
     is_new: bool,
 }
 
 impl WriteCondition {
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, ApiError> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         match text(header::IF_NONE_MATCH) {
             None | Some("*") => Ok(Self {
@@ -27,7 +27,7 @@ impl WriteCondition {
         }
     }
 
-    /// Checks it against the entity tag of the object that is there.
+    /// Checks the condition against the entity tag of the present object.
     pub(super) fn check(&self, present: Option<&str>) -> Result<(), ApiError> {
         let holds = match (self.matches.as_deref(), present) {
             (Some(_), None) => return Err(no_such_key()),
@@ -39,8 +39,8 @@ impl WriteCondition {
     }
 }
 
-/// Refuses conditions on what has none here, rather than to ignore them.
-pub(super) fn refuse(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Rejects conditional headers on operations for which the emulator doesn't implement them, rather than ignoring them.
+pub(super) fn refuse_conditions(headers: &HeaderMap) -> Result<(), ApiError> {
     let conditional = headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH);
     if conditional { Err(not_implemented()) } else { Ok(()) }
 }
@@ -75,7 +75,7 @@ mod tests {
         ];
         for ((name, value), present, refused) in table {
             let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-            let checked = WriteCondition::of(&headers).and_then(|condition| condition.check(present));
+            let checked = WriteCondition::from_headers(&headers).and_then(|condition| condition.check(present));
             assert_eq!(checked.err().map(|error| error.status), refused, "{value} {present:?}");
         }
         assert!(WriteCondition::default().check(Some("\"a\"")).is_ok());

@@ -1,4 +1,4 @@
-//! S3: objects in memory, put under conditions, got and deleted in path style.
+//! S3: objects in memory, with path-style URLs and conditional writes.
 
 mod chunked;
 mod condition;

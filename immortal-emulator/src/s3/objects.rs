@@ -18,7 +18,7 @@ use md5::{Digest as _, Md5};
 use super::condition::{WriteCondition, no_such_key};
 use super::{chunked, condition};
 use crate::platform::{
-    ApiError, ByteRange, CallOutcome, Platform, ServiceKind, answer, hex, lock, request_id, respond, signed,
+    ApiError, ByteRange, CallOutcome, Platform, ServiceKind, answer, hex, lock, request_id, require_signature, respond,
 };
 
 const CHECKSUM: &str = "x-amz-checksum-crc32";
@@ -26,11 +26,11 @@ const CHECKSUM: &str = "x-amz-checksum-crc32";
 #[derive(Debug)]
 pub(crate) struct S3Service {
     platform: Arc<Platform>,
-    contents: Mutex<Contents>,
+    contents: Mutex<BucketContents>,
 }
 
 #[derive(Debug, Default)]
-struct Contents {
+struct BucketContents {
     names: BTreeSet<String>,
     objects: BTreeMap<(String, String), Bytes>,
 }
@@ -40,15 +40,15 @@ impl S3Service {
         Self { platform, contents: Mutex::default() }
     }
 
-    pub(crate) fn create(&self, bucket: &str) {
+    pub(crate) fn create_bucket(&self, bucket: &str) {
         lock(&self.contents).names.insert(bucket.to_owned());
     }
 
-    pub(crate) fn put(&self, bucket: &str, key: &str, bytes: Bytes) {
+    pub(crate) fn put_object(&self, bucket: &str, key: &str, bytes: Bytes) {
         lock(&self.contents).objects.insert((bucket.to_owned(), key.to_owned()), bytes);
     }
 
-    /// Puts an object where the condition holds; of two writers under the same condition one succeeds.
+    /// Puts an object if the condition holds. Of two concurrent writers with the same condition, one succeeds.
     fn put_if(&self, bucket: &str, key: &str, bytes: Bytes, condition: &WriteCondition) -> Result<(), ApiError> {
         let mut contents = lock(&self.contents);
         let name = (bucket.to_owned(), key.to_owned());
@@ -66,7 +66,7 @@ impl S3Service {
         lock(&self.contents).objects.remove(&(bucket.to_owned(), key.to_owned()));
     }
 
-    fn exists(&self, bucket: &str) -> Result<(), ApiError> {
+    fn check_bucket(&self, bucket: &str) -> Result<(), ApiError> {
         if lock(&self.contents).names.contains(bucket) {
             return Ok(());
         }
@@ -83,17 +83,17 @@ pub(super) async fn get_object(
 ) -> Response {
     let operation = if method == Method::HEAD { "HeadObject" } else { "GetObject" };
     answer(&s3.platform, ServiceKind::S3, operation, async |_| {
-        signed(&headers)?;
-        condition::refuse(&headers)?;
-        s3.exists(&bucket)?;
+        require_signature(&headers)?;
+        condition::refuse_conditions(&headers)?;
+        s3.check_bucket(&bucket)?;
         let object = s3.object(&bucket, &key).ok_or_else(no_such_key)?;
-        let range = ByteRange::of(&headers, object.len())?;
+        let range = ByteRange::from_headers(&headers, object.len())?;
         let mut response = range.response(&object);
-        response.headers_mut().insert(header::ETAG, value(&etag(&object)));
+        response.headers_mut().insert(header::ETAG, header_value(&etag(&object)));
         if range == ByteRange::Whole {
-            response.headers_mut().insert(CHECKSUM, value(&checksum(&object)));
+            response.headers_mut().insert(CHECKSUM, header_value(&checksum(&object)));
         }
-        Ok(finish(&s3.platform, response))
+        Ok(with_request_id(&s3.platform, response))
     })
     .await
 }
@@ -105,10 +105,10 @@ pub(super) async fn put_object(
 ) -> Response {
     let (head, body) = request.into_parts();
     answer(&s3.platform, ServiceKind::S3, "PutObject", async |_| {
-        signed(&head.headers)?;
-        s3.exists(&bucket)?;
+        require_signature(&head.headers)?;
+        s3.check_bucket(&bucket)?;
         let body = axum::body::to_bytes(body, 1 << 30).await;
-        let body = body.map_err(|_| ApiError::new(400, "IncompleteBody", "the body was cut"))?;
+        let body = body.map_err(|_| ApiError::new(400, "IncompleteBody", "the body ended early"))?;
         let upload = chunked::decode(&head.headers, body)?;
         let actual = checksum(&upload.bytes);
         let claimed = upload.trailer(CHECKSUM).or_else(|| head.headers.get(CHECKSUM)?.to_str().ok());
@@ -120,10 +120,10 @@ pub(super) async fn put_object(
             ));
         }
         let mut response = respond("application/xml", Body::empty());
-        response.headers_mut().insert(header::ETAG, value(&etag(&upload.bytes)));
-        response.headers_mut().insert(CHECKSUM, value(&actual));
-        s3.put_if(&bucket, &key, upload.bytes, &WriteCondition::of(&head.headers)?)?;
-        Ok(finish(&s3.platform, response))
+        response.headers_mut().insert(header::ETAG, header_value(&etag(&upload.bytes)));
+        response.headers_mut().insert(CHECKSUM, header_value(&actual));
+        s3.put_if(&bucket, &key, upload.bytes, &WriteCondition::from_headers(&head.headers)?)?;
+        Ok(with_request_id(&s3.platform, response))
     })
     .await
 }
@@ -134,18 +134,18 @@ pub(super) async fn delete_object(
     headers: HeaderMap,
 ) -> Response {
     answer(&s3.platform, ServiceKind::S3, "DeleteObject", async |_| {
-        signed(&headers)?;
-        condition::refuse(&headers)?;
-        s3.exists(&bucket)?;
+        require_signature(&headers)?;
+        condition::refuse_conditions(&headers)?;
+        s3.check_bucket(&bucket)?;
         s3.delete(&bucket, &key);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(finish(&s3.platform, response))
+        Ok(with_request_id(&s3.platform, response))
     })
     .await
 }
 
-fn finish(platform: &Platform, mut response: Response) -> CallOutcome {
+fn with_request_id(platform: &Platform, mut response: Response) -> CallOutcome {
     let id = platform.ids.hex(16).to_uppercase();
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-amz-request-id", id);
@@ -162,6 +162,6 @@ fn checksum(bytes: &Bytes) -> String {
     BASE64_STANDARD.encode(crc32fast::hash(bytes).to_be_bytes())
 }
 
-fn value(text: &str) -> HeaderValue {
+fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }

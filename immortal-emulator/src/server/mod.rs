@@ -1,4 +1,4 @@
-//! The one HTTP server: all services behind one address, told apart as AWS's own protocols tell them apart.
+//! The HTTP server: all services behind one address, distinguished by path and header as in AWS's protocols.
 
 mod target;
 
@@ -20,7 +20,7 @@ use crate::{
     sqs::SqsService,
 };
 
-/// The services that are called from outside.
+/// The services that have an API.
 #[derive(Clone, Debug)]
 pub(crate) struct ServedServices {
     pub(crate) lambda: Arc<LambdaService>,
@@ -32,7 +32,7 @@ pub(crate) struct ServedServices {
 }
 
 fn routes(services: ServedServices) -> Router {
-    let targets = target::TargetServices::of(&services);
+    let targets = target::TargetServices::new(&services);
     let ServedServices { lambda, ecs, s3, .. } = services;
     Router::new()
         .route("/", post(target::call))
@@ -43,19 +43,19 @@ fn routes(services: ServedServices) -> Router {
         .layer(DefaultBodyLimit::disable())
 }
 
-/// Serves until the runtime is gone.
+/// Serves until the runtime shuts down.
 pub(crate) async fn serve(listener: TcpListener, services: ServedServices) {
     let router = routes(services);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone()))),
-            // Out of descriptors, mostly: others may close some.
+            Ok((stream, _)) => drop(tokio::spawn(serve_connection(stream, router.clone()))),
+            // Usually out of file descriptors: retried when others may have been closed.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
         }
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, router: Router) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         async move {
@@ -64,6 +64,6 @@ async fn connection(stream: TcpStream, router: Router) {
             if response.extensions().get::<ConnectionReset>().is_some() { Err("reset") } else { Ok(response) }
         }
     });
-    // A client that hangs up needs no answer.
+    // An error means that the client has disconnected.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

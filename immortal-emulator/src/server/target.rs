@@ -1,4 +1,5 @@
-//! The services with one path for all operations: ECS, SQS and `EventBridge` name theirs in `X-Amz-Target`, SNS in its form.
+//! The services with one path for all operations: ECS, SQS and `EventBridge` name the operation in `X-Amz-Target`, SNS
+//! in the form.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,43 +14,43 @@ use super::ServedServices;
 use crate::{
     ecs::{self, EcsService},
     eventbridge::{self, EventBuses},
-    platform::{ApiError, ServiceKind, answer_about, signed},
+    platform::{ApiError, ServiceKind, answer_about, require_signature},
     sns::{self, SnsService},
     sqs::{self, SqsService},
 };
 use serde::Deserialize;
 
-/// What a call says of whose event it is about.
+/// The members of a request that tell which event a call concerns.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Subject {
+struct CallSubject {
     #[serde(rename = "startedBy")]
     started_by: Option<String>,
     #[serde(rename = "ReceiptHandle")]
     receipt: Option<String>,
     #[serde(rename = "MessageAttributes")]
-    attributes: BTreeMap<String, Text>,
+    attributes: BTreeMap<String, StringAttribute>,
 }
 
-/// The attributes that hold a request id: Lambda's own, and that of a dead letter.
+/// The attributes with a request id: Lambda's, and that of a dead letter.
 const REQUEST_IDS: [&str; 2] = ["RequestID", "ImmortalRequestId"];
 
 #[derive(Deserialize)]
-struct Text {
+struct StringAttribute {
     #[serde(rename = "StringValue")]
     value: Option<String>,
 }
 
-impl Subject {
+impl CallSubject {
     fn request_id(self, sqs: &SqsService) -> Option<String> {
         let Self { started_by, receipt, mut attributes } = self;
         started_by
             .or_else(|| REQUEST_IDS.iter().find_map(|name| attributes.remove(*name)?.value))
-            .or_else(|| sqs.request_of(&receipt?))
+            .or_else(|| sqs.request_id_of(&receipt?))
     }
 }
 
-/// The services behind that path.
+/// The services behind this path.
 #[derive(Clone, Debug)]
 pub(super) struct TargetServices {
     ecs: Arc<EcsService>,
@@ -59,7 +60,7 @@ pub(super) struct TargetServices {
 }
 
 impl TargetServices {
-    pub(super) fn of(services: &ServedServices) -> Self {
+    pub(super) fn new(services: &ServedServices) -> Self {
         let ServedServices { ecs, sqs, sns, buses, .. } = services.clone();
         Self { ecs, sqs, sns, buses }
     }
@@ -79,11 +80,11 @@ pub(super) async fn call(
         _ => (ServiceKind::Ecs, target),
     };
     let body = axum::body::to_bytes(body, 2 << 20).await;
-    let subject = body.as_ref().ok().and_then(|body| serde_json::from_slice::<Subject>(body).ok());
+    let subject = body.as_ref().ok().and_then(|body| serde_json::from_slice::<CallSubject>(body).ok());
     let request_id = subject.and_then(|subject| subject.request_id(&sqs));
     answer_about(&sqs.platform, service, operation, request_id.as_deref(), async |fault| {
-        signed(&head.headers)?;
-        let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is too long"))?;
+        require_signature(&head.headers)?;
+        let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is larger than 2 MiB"))?;
         match service {
             ServiceKind::Events => eventbridge::call(&buses, operation, &body),
             ServiceKind::Sns => sns::call(&sns, &body),

@@ -1,4 +1,4 @@
-//! SNS: topics that keep what is published to them. Nothing subscribes.
+//! SNS: topics that store what is published to them. There are no subscriptions.
 
 mod publish;
 mod topics;

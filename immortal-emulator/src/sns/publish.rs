@@ -6,15 +6,15 @@ use super::topics::SnsService;
 use crate::platform::{ApiError, CallOutcome, form_parameters, request_id, respond};
 
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>: 256 KiB.
-const LARGEST_MESSAGE: usize = 256 << 10;
+const MAX_MESSAGE_SIZE: usize = 256 << 10;
 
-/// The operation that a form asks for.
+/// Answers a call of an SNS operation.
 pub(crate) fn call(sns: &SnsService, body: &[u8]) -> Result<CallOutcome, ApiError> {
     let parameters: BTreeMap<_, _> = form_parameters(body).collect();
     let parameter = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
     match parameter("Action") {
         "Publish" => publish(sns, parameter("TopicArn"), parameter("Message")),
-        other => Err(ApiError::new(400, "InvalidAction", format!("the emulator's SNS has no {other:?}"))),
+        other => Err(ApiError::new(400, "InvalidAction", format!("the emulator does not implement SNS {other:?}"))),
     }
 }
 
@@ -23,7 +23,7 @@ fn publish(sns: &SnsService, topic: &str, message: &str) -> Result<CallOutcome, 
     if message.is_empty() {
         return invalid("Empty message");
     }
-    if message.len() > LARGEST_MESSAGE {
+    if message.len() > MAX_MESSAGE_SIZE {
         return invalid("Message too long");
     }
     if !sns.publish(topic, message.to_owned()) {

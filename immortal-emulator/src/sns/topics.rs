@@ -1,4 +1,4 @@
-//! The topics, and what was published.
+//! Topics and their messages.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use crate::platform::{Platform, arn, lock};
 #[derive(Debug)]
 pub(crate) struct SnsService {
     pub(crate) platform: Arc<Platform>,
-    /// What was published, by the topic's ARN.
+    /// The published messages, by the topic's ARN.
     topics: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
@@ -19,18 +19,18 @@ impl SnsService {
         Self { platform, topics: Mutex::default() }
     }
 
-    pub(crate) fn create(&self, name: &str) -> String {
+    pub(crate) fn create_topic(&self, name: &str) -> String {
         let arn = arn("sns", name);
         lock(&self.topics).entry(arn.clone()).or_default();
         arn
     }
 
-    /// Publishes to a topic; `false` if there is no such topic.
+    /// Publishes to a topic; `false` if the topic does not exist.
     pub(crate) fn publish(&self, topic_arn: &str, message: String) -> bool {
         lock(&self.topics).get_mut(topic_arn).map(|messages| messages.push(message)).is_some()
     }
 
-    pub(crate) fn published(&self, topic_arn: &str) -> Vec<String> {
+    pub(crate) fn published_messages(&self, topic_arn: &str) -> Vec<String> {
         lock(&self.topics).get(topic_arn).cloned().unwrap_or_default()
     }
 }

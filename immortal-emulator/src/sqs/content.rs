@@ -1,4 +1,4 @@
-//! What a message may hold, and the digests that SQS makes of it.
+//! The limits of a message, and its MD5 digests.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,35 @@ use crate::platform::{ApiError, hex};
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>: 1 MiB, with the names,
 /// types and values of the attributes.
-const LARGEST_MESSAGE: usize = 1 << 20;
+const MAX_MESSAGE_SIZE: usize = 1 << 20;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
-const MOST_ATTRIBUTES: usize = 10;
+const MAX_ATTRIBUTES: usize = 10;
 
 pub(super) fn fits(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> bool {
     let length = |(name, attribute): (&String, &MessageAttribute)| {
         name.len() + attribute.data_type.len() + attribute.bytes().unwrap_or_default().len()
     };
-    body.len() + attributes.iter().map(length).sum::<usize>() <= LARGEST_MESSAGE
+    body.len() + attributes.iter().map(length).sum::<usize>() <= MAX_MESSAGE_SIZE
 }
 
-/// Refuses what SQS refuses in a message.
+/// Rejects what SQS rejects in a message.
 pub(crate) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>) -> Result<(), ApiError> {
     let invalid = |message: String| Err(ApiError::new(400, "InvalidParameterValue", message));
     if body.is_empty() {
         return Err(ApiError::new(400, "MissingParameter", "The request must contain the parameter MessageBody."));
     }
     if !fits(body, attributes) {
-        let reason = format!("Message must be shorter than {LARGEST_MESSAGE} bytes.");
+        let reason = format!("Message must be shorter than {MAX_MESSAGE_SIZE} bytes.");
         return invalid(format!("One or more parameters are invalid. Reason: {reason}"));
     }
-    if attributes.len() > MOST_ATTRIBUTES {
+    if attributes.len() > MAX_ATTRIBUTES {
         return invalid(format!(
             "Number of message attributes [{}] exceeds the allowed maximum [10].",
             attributes.len()
         ));
     }
     for (name, attribute) in attributes {
-        if let Some(problem) = problem_of(name, attribute) {
+        if let Some(problem) = attribute_problem(name, attribute) {
             return invalid(format!("The message attribute '{name}' {problem}"));
         }
     }
@@ -51,12 +51,12 @@ pub(crate) fn check(body: &str, attributes: &BTreeMap<String, MessageAttribute>)
 }
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>
-fn problem_of(name: &str, attribute: &MessageAttribute) -> Option<&'static str> {
+fn attribute_problem(name: &str, attribute: &MessageAttribute) -> Option<&'static str> {
     let MessageAttribute { data_type, value } = attribute;
-    let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_allowed_in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let reserved = ["aws.", "amazon."].iter().any(|prefix| name.to_ascii_lowercase().starts_with(prefix));
     let dots = name.starts_with('.') || name.ends_with('.') || name.contains("..");
-    if name.is_empty() || name.len() > 256 || !name.chars().all(sound) || reserved || dots {
+    if name.is_empty() || name.len() > 256 || !name.chars().all(is_allowed_in_name) || reserved || dots {
         return Some("has an invalid name.");
     }
     match data_type.split('.').next().unwrap_or_default() {
@@ -78,8 +78,8 @@ pub(crate) fn body_digest(body: &str) -> String {
     hex(&Md5::digest(body))
 }
 
-/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>, "Calculating
-/// the MD5 message digest for message attributes".
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html>,
+/// "Calculating the MD5 message digest for message attributes".
 pub(crate) fn attributes_digest(attributes: &BTreeMap<String, MessageAttribute>) -> String {
     let mut digest = Md5::new();
     let mut part = |bytes: &[u8], transport: Option<u8>| {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_sqs_refuses_is_refused() {
+    fn invalid_messages_are_rejected_as_by_sqs() {
         let text = |value: &str| MessageAttribute { data_type: "String".into(), value: value.into() };
         let table = [
             ("A", text("b"), "x", None),
@@ -138,9 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_a_mebibyte_with_its_attributes() {
+    fn attributes_count_towards_the_mebibyte() {
         let attributes = [("Name".to_owned(), MessageAttribute::text("value"))].into();
-        let most = LARGEST_MESSAGE - "NameStringvalue".len();
+        let most = MAX_MESSAGE_SIZE - "NameStringvalue".len();
         assert!(check(&"x".repeat(most), &attributes).is_ok());
         assert!(check(&"x".repeat(most + 1), &attributes).is_err());
         let many = (0..11).map(|number| (format!("A{number}"), MessageAttribute::number(number))).collect();

@@ -11,6 +11,6 @@ pub use self::queue::{Message, MessageAttribute, Queue, RedrivePolicy};
 pub(crate) use self::{
     content::{attributes_digest, body_digest, check as check_message},
     operations::{call, system_attributes},
-    receiving::{HidingTime, ReceivedMessage},
+    receiving::{ReceiveVisibility, ReceivedMessage},
     service::SqsService,
 };

@@ -1,4 +1,4 @@
-//! SQS over the wire: what a client needs to send, receive, settle and redrive.
+//! The operations of the SQS API.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use super::{
     content,
     queue::MessageAttribute,
-    receiving::{HidingTime, LONGEST_HIDING, ReceivedMessage},
+    receiving::{MAX_VISIBILITY_TIMEOUT, ReceiveVisibility, ReceivedMessage},
     service::SqsService,
 };
 use crate::platform::{ACCOUNT, ApiError, CallOutcome, FaultKind, arn, json_response, lock, parse_json};
 
-/// The parameters of all operations, which never differ in meaning.
+/// The parameters of all operations: each has the same meaning everywhere.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct SqsParameters {
@@ -71,7 +71,9 @@ pub(crate) fn call(
             sqs.start_move_task(&parameters.source_arn, parameters.destination_arn.as_deref())?;
             json!({ "TaskHandle": sqs.platform.ids.hex(64) })
         }
-        other => return Err(ApiError::new(400, "InvalidAction", format!("the emulator's SQS has no {other}"))),
+        other => {
+            return Err(ApiError::new(400, "InvalidAction", format!("the emulator does not implement SQS {other}")));
+        }
     };
     Ok(json_response(&sqs.platform, &answer))
 }
@@ -83,8 +85,8 @@ impl SqsParameters {
 
     fn timeout(&self) -> Result<Option<Duration>, ApiError> {
         match self.visibility_timeout {
-            Some(seconds) if seconds > LONGEST_HIDING.as_secs() => {
-                let most = LONGEST_HIDING.as_secs();
+            Some(seconds) if seconds > MAX_VISIBILITY_TIMEOUT.as_secs() => {
+                let most = MAX_VISIBILITY_TIMEOUT.as_secs();
                 Err(ApiError::new(
                     400,
                     "InvalidParameterValue",
@@ -134,13 +136,13 @@ fn receive(sqs: &SqsService, queue: &str, parameters: &SqsParameters) -> Result<
         let message = "MaxNumberOfMessages must be between 1 and 10, if provided.";
         return Err(ApiError::new(400, "InvalidParameterValue", message));
     }
-    let received = sqs.receive(queue, most, HidingTime::For(parameters.timeout()?));
+    let received = sqs.receive(queue, most, ReceiveVisibility::For(parameters.timeout()?));
     let messages: Vec<_> = received.iter().map(|received| describe(received, parameters)).collect();
-    // Without a message there is no member.
+    // Without messages the response has no member `Messages`.
     Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) })
 }
 
-/// Attributes come only if asked for:
+/// Attributes are returned only if requested:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
 fn describe(received: &ReceivedMessage, parameters: &SqsParameters) -> Value {
     let message = &received.message;
@@ -216,7 +218,7 @@ fn attributes_of(sqs: &SqsService, name: &str, asked: &[String]) -> Result<Value
         attributes.insert("RedrivePolicy", policy.to_string());
     }
     let all = asked.iter().any(|name| name == "All");
-    // A queue without a redrive policy doesn't answer with one.
+    // A queue without a redrive policy has no such attribute.
     let known = |name: &str| name == "All" || name == "RedrivePolicy" || attributes.contains_key(name);
     if let Some(unknown) = asked.iter().find(|name| !known(name)) {
         return Err(ApiError::new(400, "InvalidAttributeName", format!("Unknown Attribute {unknown}.")));

@@ -1,4 +1,4 @@
-//! Queues and messages, as they are set up and looked at.
+//! Queues and messages, as tests create and read them.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
@@ -6,19 +6,19 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// An SQS queue.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the names are those of the SQS API")]
 pub struct Queue {
     pub name: String,
-    /// How long a received message is hidden, before scaling.
+    /// The visibility timeout, before scaling.
     pub visibility_timeout: Duration,
-    /// How long a message is kept from its sending on. Never scaled.
+    /// How long a message is kept after it was sent. Never scaled.
     pub retention: Duration,
-    /// Where a message goes that is received too often.
+    /// Where a message goes once it was received too often.
     pub redrive: Option<RedrivePolicy>,
 }
 
 impl Queue {
-    /// A queue with SQS's defaults: hidden for 30 s, kept for 4 days, no dead-letter queue.
+    /// A queue with SQS's defaults: a visibility timeout of 30 s, a retention of 4 days, no dead-letter queue.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
     pub fn new(name: impl Into<String>) -> Self {
@@ -36,31 +36,31 @@ impl Queue {
 pub struct RedrivePolicy {
     /// The dead-letter queue's name.
     pub dead_letter_queue: String,
-    /// How often a message is received before it goes there.
+    /// How often a message is received before it goes to the dead-letter queue.
     pub max_receive_count: u32,
 }
 
-/// A message that lies in a queue.
+/// A message in a queue.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "names that say all there is")]
+#[expect(missing_docs, reason = "the names are those of the SQS API")]
 pub struct Message {
     pub id: String,
     pub body: String,
     pub attributes: BTreeMap<String, MessageAttribute>,
     /// How often it was received.
     pub receive_count: u32,
-    /// When it was sent, in Unix milliseconds of the services' clock.
+    /// The time it was sent, in Unix milliseconds of the services' clock.
     pub sent: u64,
-    /// The queue it was dead-lettered from.
+    /// The queue that a redrive policy moved it from.
     pub source: Option<String>,
 }
 
 /// A message attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageAttribute {
-    /// `String`, `Number` or `Binary`, and after a dot whatever its sender calls it.
+    /// `String`, `Number` or `Binary`, with an optional custom label after a dot.
     pub data_type: String,
-    /// The value, as text; of a binary one in base64.
+    /// The value as text; base64 for a binary attribute.
     pub value: String,
 }
 
@@ -79,7 +79,7 @@ impl MessageAttribute {
         self.data_type == "Binary" || self.data_type.starts_with("Binary.")
     }
 
-    /// What the value is made of; `None` where a binary one isn't base64.
+    /// The bytes of the value; `None` if a binary value is not valid base64.
     pub(super) fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         if self.is_binary() {
             return BASE64_STANDARD.decode(&self.value).ok().map(Cow::Owned);

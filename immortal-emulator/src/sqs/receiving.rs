@@ -1,4 +1,4 @@
-//! From a message's receipt on: it is hidden for a time that can be changed, and then deleted or received again.
+//! Received messages: their visibility timeout, which can be changed, and their deletion or return.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::{
 use crate::platform::{ApiError, EntryKind, FaultKind, lock};
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>: 12 hours
-/// from the receipt on, however often it is changed.
-pub(super) const LONGEST_HIDING: Duration = Duration::from_hours(12);
+/// after the message was received, however often it is changed.
+pub(super) const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 
-/// A message, as received.
+/// A received message.
 #[derive(Clone, Debug)]
 pub(crate) struct ReceivedMessage {
     pub(crate) message: Message,
@@ -23,95 +23,96 @@ pub(crate) struct ReceivedMessage {
     pub(crate) request_id: Option<String>,
 }
 
-/// How long a received message is hidden.
+/// How long a message is hidden after it is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HidingTime {
-    /// As the caller says, else as the queue has it.
+pub(crate) enum ReceiveVisibility {
+    /// For this time, else for the queue's visibility timeout.
     For(Option<Duration>),
-    /// As the queue has it, and until it is deleted or given back.
+    /// For the queue's visibility timeout, and at least until it is deleted or released.
     Held,
 }
 
 impl SqsService {
-    /// Receives up to `most` messages. One that was received too often goes to the dead-letter queue instead.
-    pub(crate) fn receive(&self, name: &str, most: usize, hiding: HidingTime) -> Vec<ReceivedMessage> {
+    /// Receives up to `most` messages. Messages that were received too often are moved to the dead-letter queue
+    /// instead.
+    pub(crate) fn receive(&self, name: &str, most: usize, visibility: ReceiveVisibility) -> Vec<ReceivedMessage> {
         let now = self.platform.now();
         let mut queues = lock(&self.queues);
-        // Without the dead-letter queue that it names, a policy does nothing: no message is lost to it.
+        // A redrive policy whose dead-letter queue does not exist has no effect, so that no message is lost.
         let redrive = queues.get(name).and_then(|stored| stored.queue.redrive.clone());
         let redrive = redrive.filter(|redrive| queues.contains_key(&redrive.dead_letter_queue));
         let Some(stored) = queues.get_mut(name) else { return Vec::new() };
         stored.expire(&self.platform, now);
-        let timeout = match hiding {
-            HidingTime::For(Some(timeout)) => timeout,
-            HidingTime::For(None) | HidingTime::Held => stored.queue.visibility_timeout,
+        let timeout = match visibility {
+            ReceiveVisibility::For(Some(timeout)) => timeout,
+            ReceiveVisibility::For(None) | ReceiveVisibility::Held => stored.queue.visibility_timeout,
         };
         let visible_at = now + self.platform.scaled(timeout);
         let limit = redrive.as_ref().map_or(u32::MAX, |redrive| redrive.max_receive_count);
-        let (mut received, mut spent) = (Vec::new(), Vec::new());
+        let (mut received, mut exhausted) = (Vec::new(), Vec::new());
         stored.messages.retain_mut(|stored| {
             if !stored.is_visible(now) || received.len() == most {
                 return true;
             }
             if stored.message.receive_count >= limit {
-                spent.push(stored.clone());
+                exhausted.push(stored.clone());
                 return false;
             }
             stored.visible_at = visible_at;
-            stored.held = hiding == HidingTime::Held;
+            stored.held = visibility == ReceiveVisibility::Held;
             received.push(stored.receive(self.platform.ids.hex(RECEIPT_LENGTH), now));
             true
         });
         if let Some(dead_letters) = redrive.and_then(|redrive| queues.get_mut(&redrive.dead_letter_queue))
-            && !spent.is_empty()
+            && !exhausted.is_empty()
         {
-            dead_letters.take_spent(&self.platform, name, spent);
+            dead_letters.add_dead_letters(&self.platform, name, exhausted);
             self.wake();
         }
         drop(queues);
         for ReceivedMessage { message, .. } in &received {
             let what = EntryKind::Received { message_id: message.id.clone(), count: message.receive_count };
-            self.platform.journal.note(source_of(name), what);
+            self.platform.journal.record(source_of(name), what);
         }
         received
     }
 
-    /// Deletes by receipt handle; an old one deletes nothing, as in SQS.
+    /// Deletes by receipt handle. An outdated handle deletes nothing, as in SQS.
     pub(crate) fn delete(&self, name: &str, receipt: &str, fault: Option<&FaultKind>) {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         if let Some(at) = stored.messages.iter().position(|stored| stored.receipt == receipt) {
-            if let Some(FaultKind::Twice) = fault {
+            if let Some(FaultKind::Duplicated) = fault {
                 let copy = &mut stored.messages[at];
                 copy.visible_at = self.platform.now() + self.platform.scaled(stored.queue.visibility_timeout);
                 copy.held = false;
                 let message_id = copy.message.id.clone();
-                self.platform.journal.note(source_of(name), EntryKind::Returned { message_id });
+                self.platform.journal.record(source_of(name), EntryKind::Returned { message_id });
                 drop(queues);
                 return self.wake();
             }
             let message_id = stored.messages.remove(at).message.id;
-            self.platform.journal.note(source_of(name), EntryKind::Deleted { message_id });
+            self.platform.journal.record(source_of(name), EntryKind::Deleted { message_id });
         }
     }
 
-    /// Lets go of a message that was held: it can be received again when its visibility timeout is over, the queue's or
-    /// what `ChangeMessageVisibility` said meanwhile.
-    pub(crate) fn give_back(&self, name: &str, received: &ReceivedMessage) {
+    /// Releases a held message: it can be received again at the end of its visibility timeout, the queue's or the one
+    /// that `ChangeMessageVisibility` has set.
+    pub(crate) fn release(&self, name: &str, received: &ReceivedMessage) {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         if let Some(stored) = stored.messages.iter_mut().find(|stored| stored.receipt == received.receipt) {
             stored.held = false;
             self.platform
                 .journal
-                .note(source_of(name), EntryKind::Returned { message_id: received.message.id.clone() });
+                .record(source_of(name), EntryKind::Returned { message_id: received.message.id.clone() });
         }
         drop(queues);
         self.wake();
     }
 
-    /// Hides a received message for so long from now on. One that is held stays so: its consumer is at work on it, and
-    /// with scaled time that may take longer than the timeout.
+    /// Sets the visibility timeout of a received message, from now on. A held message stays held: its consumer is still
+    /// processing it, which with scaled time may take longer than the timeout.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
     pub(super) fn change_visibility(&self, name: &str, receipt: &str, timeout: Duration) -> Result<(), ApiError> {
@@ -134,29 +135,29 @@ impl SqsService {
             let code = "AWS.SimpleQueueService.MessageNotInflight";
             return Err(ApiError::new(400, code, "The specified message isn't in flight."));
         }
-        if stored.received_at.is_some_and(|received| now + timeout > received + LONGEST_HIDING) {
+        if stored.received_at.is_some_and(|received| now + timeout > received + MAX_VISIBILITY_TIMEOUT) {
             let reason = format!(
                 "Total VisibilityTimeout for the message is beyond the limit [{} seconds]",
-                LONGEST_HIDING.as_secs()
+                MAX_VISIBILITY_TIMEOUT.as_secs()
             );
             return Err(invalid(&timeout.as_secs().to_string(), "VisibilityTimeout", &reason));
         }
         stored.visible_at = now + timeout;
         let what = EntryKind::VisibilityChanged { message_id: stored.message.id.clone(), timeout };
-        self.platform.journal.note(source_of(name), what);
+        self.platform.journal.record(source_of(name), what);
         drop(queues);
         self.wake();
         Ok(())
     }
 
-    /// The invocation that a received message is about, where another service wrote it.
-    pub(crate) fn request_of(&self, receipt: &str) -> Option<String> {
+    /// The request id of the invocation that a received message is about, if another service sent it.
+    pub(crate) fn request_id_of(&self, receipt: &str) -> Option<String> {
         let queues = lock(&self.queues);
         let mut messages = queues.values().flat_map(|stored| &stored.messages);
         messages.find(|stored| stored.receipt == receipt)?.request_id.clone()
     }
 
-    /// When a message of this queue can be received again; `None`: none waits for a known time.
+    /// When the next message of this queue becomes visible; `None` if all are held or there are none.
     pub(crate) fn next_visible(&self, name: &str) -> Option<Timestamp> {
         let queues = lock(&self.queues);
         let waiting = queues.get(name)?.messages.iter().filter(|stored| !stored.held);

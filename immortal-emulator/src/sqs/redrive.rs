@@ -1,4 +1,4 @@
-//! Into the dead-letter queue by a redrive policy, and out of it by a move task.
+//! Redrive policies, which move messages to the dead-letter queue, and move tasks, which move them back.
 
 use super::{
     queue::Message,
@@ -7,25 +7,26 @@ use super::{
 use crate::platform::{ApiError, EntryKind, Platform, arn, lock};
 
 impl StoredQueue {
-    /// Takes what was received too often from another queue. Id and time stamp stay, and the message says where it came
-    /// from, as `DeadLetterQueueSourceArn`.
+    /// Adds messages that were received too often from another queue. They keep id and time stamp, and carry their
+    /// source queue as `DeadLetterQueueSourceArn`.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>
-    pub(super) fn take_spent(&mut self, platform: &Platform, from: &str, spent: Vec<StoredMessage>) {
-        for stored in spent {
+    pub(super) fn add_dead_letters(&mut self, platform: &Platform, from: &str, exhausted: Vec<StoredMessage>) {
+        for stored in exhausted {
             let what = EntryKind::DeadLettered { message_id: stored.message.id.clone(), from: from.to_owned() };
             let message = Message { receive_count: 0, source: Some(from.to_owned()), ..stored.message };
-            // What a queue's function failed on is known by the message's id from here on.
+            // A message on which a queue's function failed is identified by its own id from now on.
             let request_id = stored.request_id.or_else(|| Some(message.id.clone()));
             self.add(platform, message, request_id);
-            platform.journal.note(source_of(&self.queue.name), what);
+            platform.journal.record(source_of(&self.queue.name), what);
         }
     }
 }
 
 impl SqsService {
-    /// `StartMessageMoveTask`: moves what can be received from a dead-letter queue as new messages, with new ids and
-    /// time stamps, and returns how many. Both queues by ARN; without a destination each goes back to where it came from.
+    /// `StartMessageMoveTask`: moves the visible messages of a dead-letter queue as new messages, with new ids and time
+    /// stamps, and returns how many. Takes both queues by ARN; without a destination each message returns to its source
+    /// queue.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html>
     pub(crate) fn start_move_task(&self, from: &str, to: Option<&str>) -> Result<usize, ApiError> {
@@ -47,7 +48,7 @@ impl SqsService {
         let now = self.platform.now();
         let Some(stored) = queues.get_mut(&source) else { return Ok(0) };
         stored.expire(&self.platform, now);
-        // A message that no redrive policy brought here has no way back of its own: it stays.
+        // A message that no redrive policy moved here has no source queue: it stays.
         let movable = |stored: &mut StoredMessage| {
             stored.is_visible(now) && (destination.is_some() || stored.message.source.is_some())
         };

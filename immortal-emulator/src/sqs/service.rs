@@ -1,4 +1,4 @@
-//! The queues and what lies in them.
+//! The queues and their messages.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub(crate) struct SqsService {
 #[derive(Debug)]
 pub(super) struct StoredQueue {
     pub(super) queue: Queue,
-    /// Whether a function is given its messages.
+    /// Whether the queue is the event source of a function.
     mapped: bool,
     pub(super) messages: Vec<StoredMessage>,
 }
@@ -34,17 +34,17 @@ pub(super) struct StoredQueue {
 #[derive(Clone, Debug)]
 pub(super) struct StoredMessage {
     pub(super) message: Message,
-    /// From when on it can be received, unless it is held.
+    /// When it can be received, unless it is held.
     pub(super) visible_at: Timestamp,
-    /// An event source mapping has it: it can't be received before that is done with it.
+    /// Whether an event source mapping is processing it: then it can't be received.
     pub(super) held: bool,
     /// When it was last received.
     pub(super) received_at: Option<Timestamp>,
     pub(super) first_received_at: Option<Timestamp>,
     pub(super) receipt: String,
-    /// The invocation that it is about, where another service wrote it.
+    /// The request id of the invocation that it is about, if another service sent it.
     pub(super) request_id: Option<String>,
-    /// Held while a function is to be given it.
+    /// Counts as work in progress while the queue is mapped.
     under_way: Option<Arc<ActivityGuard>>,
 }
 
@@ -60,7 +60,7 @@ impl StoredMessage {
 }
 
 impl StoredQueue {
-    /// Adds a message that can be received from now on.
+    /// Adds a message, visible from now on.
     pub(super) fn add(&mut self, platform: &Platform, message: Message, request_id: Option<String>) {
         self.messages.push(StoredMessage {
             message,
@@ -74,14 +74,14 @@ impl StoredQueue {
         });
     }
 
-    /// Drops what is older than the queue's retention, received or not.
+    /// Removes messages that are older than the queue's retention, received or not.
     ///
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>,
     /// `MessageRetentionPeriod`.
     pub(super) fn expire(&mut self, platform: &Platform, now: Timestamp) {
         let Queue { name, retention, .. } = &self.queue;
         for expired in self.messages.extract_if(.., |stored| stored.is_expired(*retention, now)) {
-            platform.journal.note(source_of(name), EntryKind::Expired { message_id: expired.message.id });
+            platform.journal.record(source_of(name), EntryKind::Expired { message_id: expired.message.id });
         }
     }
 }
@@ -91,7 +91,7 @@ impl SqsService {
         Self { platform, queues: Mutex::default(), changed: Notify::new() }
     }
 
-    pub(crate) fn create(&self, queue: Queue) -> String {
+    pub(crate) fn create_queue(&self, queue: Queue) -> String {
         let arn = arn("sqs", &queue.name);
         let mut queues = lock(&self.queues);
         let (mapped, messages) =
@@ -100,8 +100,8 @@ impl SqsService {
         arn
     }
 
-    /// Notes that a function is given this queue's messages from now on.
-    pub(crate) fn map(&self, name: &str) {
+    /// Marks the queue as the event source of a function.
+    pub(crate) fn map_queue(&self, name: &str) {
         let mut queues = lock(&self.queues);
         let Some(stored) = queues.get_mut(name) else { return };
         stored.mapped = true;
@@ -114,7 +114,7 @@ impl SqsService {
         lock(&self.queues).contains_key(name)
     }
 
-    /// Sends a message, and returns its id; `None` if there is no such queue.
+    /// Sends a message, and returns its id; `None` if the queue does not exist.
     pub(crate) fn send(
         &self,
         name: &str,
@@ -128,14 +128,14 @@ impl SqsService {
         let request_id = request_id.map(str::to_owned);
         let mut queues = lock(&self.queues);
         queues.get_mut(name)?.add(&self.platform, message, request_id.clone());
-        self.platform.journal.note(source_of(name), EntryKind::Queued { message_id: id.clone(), request_id });
+        self.platform.journal.record(source_of(name), EntryKind::Queued { message_id: id.clone(), request_id });
         drop(queues);
         self.wake();
         Some(id)
     }
 
-    /// Sends what another service tells of this request to a queue's ARN; `false` if there is no such queue, or it is
-    /// too large for one.
+    /// Sends a message of another service about this request to a queue's ARN; `false` if the queue does not exist or
+    /// the message is too large.
     pub(crate) fn deliver(
         &self,
         queue_arn: &str,
@@ -158,7 +158,7 @@ impl SqsService {
         self.changed.notify_waiters();
     }
 
-    /// Ends when a message came, or came back, after this call.
+    /// Resolves when a message arrives or is returned after this call.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }

@@ -1,4 +1,5 @@
-//! This test binary as a function's `bootstrap`: `lambda_runtime` as it is, and a handler that does what its event says.
+//! This test binary as a function's `bootstrap`: unmodified `lambda_runtime`, and a handler that does what its event
+//! says.
 
 use std::{
     io::{Cursor, Read as _, Write as _},
@@ -13,12 +14,12 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::clients::sqs_from_environment;
 
-const ME: [&str; 3] = ["bootstrap::as_a_function", "--exact", "--nocapture"];
+const BOOTSTRAP_ARGUMENTS: [&str; 3] = ["bootstrap::as_a_function", "--exact", "--nocapture"];
 
 /// A package whose `bootstrap` is this binary.
 pub(crate) fn package() -> Vec<u8> {
     let me = std::env::current_exe().expect("a test knows its path");
-    script(&format!("#!/bin/sh\nexec '{}' {}\n", me.display(), ME.join(" ")))
+    script(&format!("#!/bin/sh\nexec '{}' {}\n", me.display(), BOOTSTRAP_ARGUMENTS.join(" ")))
 }
 
 /// A package with this script as its `bootstrap`.
@@ -29,7 +30,7 @@ pub(crate) fn script(script: &str) -> Vec<u8> {
     zip.finish().expect("in memory").into_inner()
 }
 
-/// No test outside a sandbox; inside, it is the function.
+/// The function, when run in a sandbox. As a test it does nothing.
 #[test]
 fn as_a_function() {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
@@ -57,11 +58,11 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("fail then exec") => {
             let error = json!({ "errorType": "Immortal.HandedOver", "errorMessage": "handed over" });
             post(&format!("invocation/{}/error", context.request_id), &error, "Immortal.HandedOver");
-            panic!("{}", Command::new(std::env::current_exe().expect("its path")).args(ME).exec());
+            panic!("{}", Command::new(std::env::current_exe().expect("its path")).args(BOOTSTRAP_ARGUMENTS).exec());
         }
         Some("large") => Ok(Value::from("x".repeat(6_300_000))),
         Some("refuse") => {
-            // What a dispatcher answers: the records that say so come back.
+            // Reports every record as failed.
             let records = payload["Records"].as_array().cloned().unwrap_or_default();
             Ok(json!({ "batchItemFailures": records }))
         }
@@ -72,7 +73,7 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let mut back: Vec<_> = back.map(|record| json!({ "itemIdentifier": record["messageId"] })).collect();
             for record in &records {
                 if let Some(seconds) = record["body"].as_str().and_then(|body| body.strip_prefix("later ")) {
-                    hide(record, seconds.parse()?).await?;
+                    change_visibility(record, seconds.parse()?).await?;
                     back.push(json!({ "itemIdentifier": record["messageId"] }));
                 }
             }
@@ -89,8 +90,8 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
     }
 }
 
-/// Hides a record's message for so many seconds from now on.
-async fn hide(record: &Value, seconds: i32) -> Result<(), Error> {
+/// Sets the visibility timeout of a record's message.
+async fn change_visibility(record: &Value, seconds: i32) -> Result<(), Error> {
     let client = sqs_from_environment().await;
     let queue = record["eventSourceARN"].as_str().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
     let url = client.get_queue_url().queue_name(queue).send().await?;
@@ -100,7 +101,7 @@ async fn hide(record: &Value, seconds: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Posts to the Runtime API over a connection of its own.
+/// Posts to the Runtime API over a separate connection.
 fn post(path: &str, body: &Value, error_type: &str) {
     let host = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("in a sandbox");
     let mut stream = TcpStream::connect(&host).expect("the Runtime API");

@@ -8,15 +8,15 @@ use aws_smithy_http_client::{
 };
 use immortal_emulator::{Emulator, EmulatorOptions, JournalEntry, REGION};
 
-/// An emulator whose time passes only when it is moved, as far as a test can see.
+/// An emulator with unscaled time: during a test nothing falls due unless the test moves the clock.
 pub(crate) async fn emulator_in_real_time() -> Emulator {
-    Emulator::start(EmulatorOptions { seed: 7, ..EmulatorOptions::default() }).await.expect("loopback is there")
+    Emulator::start(EmulatorOptions { seed: 7, ..EmulatorOptions::default() }).await.expect("the emulator starts")
 }
 
 pub(crate) async fn emulator() -> Emulator {
     Emulator::start(EmulatorOptions { seed: 7, time_scale: 0.001, ..EmulatorOptions::default() })
         .await
-        .expect("loopback is there")
+        .expect("the emulator starts")
 }
 
 async fn config(emulator: &Emulator) -> SdkConfig {
@@ -48,17 +48,17 @@ pub(crate) async fn sqs(emulator: &Emulator) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(&config(emulator).await)
 }
 
-/// The client of a function or task, whose environment says where the emulator is.
+/// A client configured by the environment of a function or task.
 pub(crate) async fn sqs_from_environment() -> aws_sdk_sqs::Client {
     let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::latest()).http_client(client);
     aws_sdk_sqs::Client::new(&config.load().await)
 }
 
-/// Waits for an entry of the journal, and says what happened instead if it doesn't come.
-pub(crate) async fn until<T>(emulator: &Emulator, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
-    match tokio::time::timeout(std::time::Duration::from_secs(30), emulator.until(pick)).await {
+/// Waits for an entry of the journal, and panics with the journal if there is none within 30 seconds.
+pub(crate) async fn wait_for<T>(emulator: &Emulator, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
+    match tokio::time::timeout(std::time::Duration::from_secs(30), emulator.wait_for(pick)).await {
         Ok(picked) => picked,
-        Err(late) => panic!("it never happened ({late}); what did: {:#?}", emulator.journal()),
+        Err(elapsed) => panic!("no matching entry ({elapsed}) in the journal: {:#?}", emulator.journal()),
     }
 }

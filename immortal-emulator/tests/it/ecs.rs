@@ -14,7 +14,7 @@ use immortal_emulator::{
 };
 use std::time::Duration;
 
-use crate::clients::{ecs, emulator, until};
+use crate::clients::{ecs, emulator, wait_for};
 
 pub(crate) fn shell(script: &str) -> TaskDefinition {
     TaskDefinition::new("runner", ["/bin/sh", "-c", script])
@@ -40,8 +40,8 @@ pub(crate) fn run(client: &Client) -> RunTaskFluentBuilder {
         .started_by("r-1")
 }
 
-async fn stopped(emulator: &Emulator) -> (Option<i32>, StopCode, String) {
-    until(emulator, |entry| match &entry.kind {
+async fn wait_until_stopped(emulator: &Emulator) -> (Option<i32>, StopCode, String) {
+    wait_for(emulator, |entry| match &entry.kind {
         EntryKind::TaskStopped { exit_code, stop_code, reason } => Some((*exit_code, *stop_code, reason.clone())),
         _ => None,
     })
@@ -58,7 +58,7 @@ async fn a_task_runs_to_its_end_and_can_be_described() {
     let task = &answer.tasks()[0];
     let arn = task.task_arn().expect("there").to_owned();
     assert_eq!((task.last_status(), task.task_definition_arn()), (Some("PROVISIONING"), Some(definition.as_str())));
-    assert_eq!(stopped(&emulator).await.0, Some(7));
+    assert_eq!(wait_until_stopped(&emulator).await.0, Some(7));
     let lines = emulator.journal().into_iter().find_map(|entry| match entry.kind {
         EntryKind::Log { line, .. } => Some(line),
         _ => None,
@@ -109,7 +109,7 @@ async fn a_task_definition_says_where_its_tasks_log_to() {
 }
 
 #[tokio::test]
-async fn a_token_starts_one_task() {
+async fn a_client_token_starts_one_task() {
     let emulator = emulator().await;
     emulator.register_task_definition(shell("exit 0"));
     let client = ecs(&emulator).await;
@@ -127,7 +127,7 @@ async fn a_token_starts_one_task() {
 }
 
 #[tokio::test]
-async fn what_ecs_refuses_is_refused() {
+async fn invalid_requests_are_rejected_as_by_ecs() {
     let emulator = emulator().await;
     emulator.register_task_definition(shell("exit 0"));
     emulator.create_cluster("plain", &["FARGATE"]);
@@ -173,16 +173,19 @@ async fn a_task_that_ignores_sigterm_ends_at_sigkill() {
         emulator.register_task_definition(TaskDefinition { stop_timeout: Duration::from_millis(300), ..shell(script) });
         let client = ecs(&emulator).await;
         let answer = run(&client).send().await.expect("accepted");
-        until(&emulator, |entry| matches!(&entry.kind, EntryKind::Log { line, .. } if line == "up").then_some(()))
+        wait_for(&emulator, |entry| matches!(&entry.kind, EntryKind::Log { line, .. } if line == "up").then_some(()))
             .await;
         let arn = answer.tasks()[0].task_arn().expect("there");
         client.stop_task().task(arn).reason("enough").send().await.expect("told");
-        assert_eq!(stopped(&emulator).await, (Some(exit_code), StopCode::UserInitiated, "enough".to_owned()));
+        assert_eq!(
+            wait_until_stopped(&emulator).await,
+            (Some(exit_code), StopCode::UserInitiated, "enough".to_owned())
+        );
     }
 }
 
 #[tokio::test]
-async fn tasks_fail_as_they_are_told_to() {
+async fn tasks_fail_with_each_injected_fault() {
     let after = Duration::from_millis(50);
     let interrupt = FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption };
     for (kind, expected) in [
@@ -195,13 +198,13 @@ async fn tasks_fail_as_they_are_told_to() {
         emulator.inject(Fault { operation: "RunTask", kind, calls: FaultedCalls::Next(1) });
         let client = ecs(&emulator).await;
         run(&client).send().await.expect("accepted");
-        let (exit_code, stop_code, _) = stopped(&emulator).await;
+        let (exit_code, stop_code, _) = wait_until_stopped(&emulator).await;
         assert_eq!((exit_code, stop_code), expected);
     }
 }
 
 #[tokio::test]
-async fn calls_fail_as_they_are_told_to() {
+async fn calls_fail_with_each_injected_fault() {
     let emulator = emulator().await;
     emulator.register_task_definition(shell("exec sleep 100"));
     let client = ecs(&emulator).await;
@@ -235,8 +238,8 @@ async fn calls_fail_as_they_are_told_to() {
 }
 
 #[tokio::test]
-async fn twenty_calls_a_second_are_all_there_are() {
-    let emulator = Emulator::start(EmulatorOptions::default()).await.expect("loopback is there");
+async fn run_task_is_throttled_at_twenty_calls_a_second() {
+    let emulator = Emulator::start(EmulatorOptions::default()).await.expect("the emulator starts");
     emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::All });
     let client = ecs(&emulator).await;
     let calls: Vec<_> = (0..60).map(|_| tokio::spawn(run(&client).send())).collect();
@@ -251,13 +254,13 @@ async fn twenty_calls_a_second_are_all_there_are() {
 }
 
 #[tokio::test]
-async fn a_task_that_outgrows_its_memory_is_killed() {
+async fn a_task_that_exceeds_its_memory_is_killed() {
     let emulator = emulator().await;
-    // What it ends with stays in the memory of `tail`: more than the 512 MiB that the task has.
+    // `tail` keeps the whole input in memory: more than the 512 MiB of the task.
     emulator.register_task_definition(shell("head -c 900000000 /dev/zero | tail -c 900000000 | sleep 60"));
     let client = ecs(&emulator).await;
     let task = run(&client).send().await.expect("accepted").tasks()[0].task_arn().expect("there").to_owned();
-    let (exit_code, stop_code, _) = stopped(&emulator).await;
+    let (exit_code, stop_code, _) = wait_until_stopped(&emulator).await;
     assert_eq!((exit_code, stop_code), (Some(137), StopCode::EssentialContainerExited));
     let described = client.describe_tasks().tasks(task).send().await.expect("known");
     let reason = described.tasks()[0].containers()[0].reason().expect("a reason");

@@ -1,4 +1,4 @@
-//! Task state changes, as a function is told of them.
+//! Task state changes, as rules deliver them to functions and queues.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{
     bootstrap::package,
-    clients::{ecs, emulator, until},
+    clients::{ecs, emulator, wait_for},
     ecs::run,
 };
 
-async fn chain(script: &str) -> Emulator {
+async fn start(script: &str) -> Emulator {
     let emulator = emulator().await;
     emulator.register_task_definition(TaskDefinition::new("runner", ["/bin/sh", "-c", script]));
     let function = Function { timeout: Duration::from_secs(20), ..Function::new("ingestDlq", package()) };
@@ -23,10 +23,10 @@ async fn chain(script: &str) -> Emulator {
     emulator
 }
 
-/// The events that the function was handed, as it echoes them; waits until there are so many.
-async fn events(emulator: &Emulator, count: usize) -> Vec<Value> {
+/// Waits until the function has received this many events, and returns them: the function echoes its event.
+async fn received_events(emulator: &Emulator, count: usize) -> Vec<Value> {
     let mut events = Vec::new();
-    until(emulator, |entry| {
+    wait_for(emulator, |entry| {
         if let EntryKind::Answered { body } = &entry.kind {
             let answer: Value = serde_json::from_slice(body).expect("JSON");
             events.push(answer["event"].clone());
@@ -39,13 +39,13 @@ async fn events(emulator: &Emulator, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_task_is_told_of_from_its_creation_to_its_end() {
-    let emulator = chain("exit 5").await;
+async fn every_state_of_a_task_is_delivered() {
+    let emulator = start("exit 5").await;
     emulator.watch_tasks("ingestDlq", &[]);
     let client = ecs(&emulator).await;
     let answer = run(&client).send().await.expect("accepted");
     let arn = answer.tasks()[0].task_arn().expect("there");
-    let events = events(&emulator, 4).await;
+    let events = received_events(&emulator, 4).await;
     let statuses: Vec<_> = events.iter().map(|event| event["detail"]["lastStatus"].as_str()).collect();
     assert_eq!(statuses, [Some("PROVISIONING"), Some("PENDING"), Some("RUNNING"), Some("STOPPED")]);
     let last = &events[3];
@@ -59,8 +59,8 @@ async fn a_task_is_told_of_from_its_creation_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
-    let emulator = chain("exec sleep 100").await;
+async fn an_interruption_is_delivered_at_its_begin_and_at_its_end() {
+    let emulator = start("exec sleep 100").await;
     emulator.watch_tasks("ingestDlq", &["RUNNING", "STOPPED"]);
     let after = Duration::from_millis(20);
     let kind = FaultKind::Interrupt { after, stop_code: StopCode::SpotInterruption };
@@ -69,7 +69,7 @@ async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
     let spot = CapacityProviderStrategyItem::builder().capacity_provider("FARGATE_SPOT").build().expect("named");
     let request = run(&client).set_launch_type(None::<LaunchType>).capacity_provider_strategy(spot);
     request.send().await.expect("accepted");
-    let events = events(&emulator, 3).await;
+    let events = received_events(&emulator, 3).await;
     let detail = |index: usize, name: &str| events[index]["detail"][name].clone();
     assert_eq!((detail(1, "lastStatus"), detail(1, "desiredStatus")), (json!("RUNNING"), json!("STOPPED")));
     assert_eq!((detail(1, "stopCode"), detail(2, "stopCode")), (json!("SpotInterruption"), json!("SpotInterruption")));
@@ -77,18 +77,18 @@ async fn an_interruption_is_told_before_it_is_over_and_at_its_end() {
 }
 
 #[tokio::test]
-async fn a_start_that_failed_has_no_exit_code_and_may_be_told_twice() {
-    let emulator = chain("exit 0").await;
+async fn a_failed_start_has_no_exit_code_and_can_be_delivered_twice() {
+    let emulator = start("exit 0").await;
     emulator.watch_tasks("ingestDlq", &["STOPPED"]);
     emulator.inject(Fault {
         operation: "RunTask",
         kind: FaultKind::FailToStart("no ENI"),
         calls: FaultedCalls::Next(1),
     });
-    emulator.inject(Fault { operation: "TaskStateChange", kind: FaultKind::Twice, calls: FaultedCalls::Next(1) });
+    emulator.inject(Fault { operation: "TaskStateChange", kind: FaultKind::Duplicated, calls: FaultedCalls::Next(1) });
     let client = ecs(&emulator).await;
     run(&client).send().await.expect("accepted");
-    let events = events(&emulator, 2).await;
+    let events = received_events(&emulator, 2).await;
     assert_eq!(events[0], events[1]);
     assert_eq!(events[0]["detail"]["stopCode"], "TaskFailedToStart");
     assert!(events[0]["detail"]["containers"][0].get("exitCode").is_none());
@@ -96,7 +96,7 @@ async fn a_start_that_failed_has_no_exit_code_and_may_be_told_twice() {
 
 #[tokio::test]
 async fn a_rule_on_a_family_puts_its_events_into_a_queue() {
-    let emulator = chain("exit 5").await;
+    let emulator = start("exit 5").await;
     emulator.register_task_definition(TaskDefinition::new("other", ["/bin/sh", "-c", "exit 0"]));
     let queue = emulator.create_queue(Queue::new("failures"));
     let rule = |family: &str, target| TaskRule {
@@ -110,7 +110,7 @@ async fn a_rule_on_a_family_puts_its_events_into_a_queue() {
     let client = ecs(&emulator).await;
     let answer = run(&client).send().await.expect("accepted");
     run(&client).task_definition("other").send().await.expect("accepted");
-    emulator.quiet().await;
+    emulator.wait_until_idle().await;
     let messages = emulator.messages("failures");
     assert_eq!((messages.len(), messages[0].attributes.len()), (1, 0));
     let event: Value = serde_json::from_str(&messages[0].body).expect("the event's JSON");
@@ -120,13 +120,13 @@ async fn a_rule_on_a_family_puts_its_events_into_a_queue() {
         (&event["detail"]["lastStatus"], &event["detail"]["group"]),
         (&json!("STOPPED"), &json!("family:runner"))
     );
-    let direct = events(&emulator, 1).await;
+    let direct = received_events(&emulator, 1).await;
     assert_eq!(direct[0]["detail"]["group"], "family:other");
 }
 
 #[tokio::test]
 async fn an_event_can_lack_its_stop_code() {
-    let emulator = chain("exit 0").await;
+    let emulator = start("exit 0").await;
     emulator.watch_tasks("ingestDlq", &["STOPPED"]);
     emulator.inject(Fault {
         operation: "TaskStateChange",
@@ -134,6 +134,6 @@ async fn an_event_can_lack_its_stop_code() {
         calls: FaultedCalls::Next(1),
     });
     run(&ecs(&emulator).await).send().await.expect("accepted");
-    let detail = events(&emulator, 1).await[0]["detail"].clone();
+    let detail = received_events(&emulator, 1).await[0]["detail"].clone();
     assert!(detail.get("stopCode").is_none() && detail["stoppedReason"].is_string(), "{detail}");
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bootstrap::{package, script},
-    clients::{emulator, lambda, until},
+    clients::{emulator, lambda, wait_for},
 };
 
 fn function() -> Function {
@@ -26,7 +26,7 @@ async fn call(emulator: &Emulator, event: &Value) -> (Option<String>, Value) {
 }
 
 #[tokio::test]
-async fn a_function_sees_what_lambda_shows_it() {
+async fn a_function_gets_lambdas_environment_and_context() {
     let emulator = emulator().await;
     let environment = BTreeMap::from([("MINE".to_owned(), "1".to_owned())]);
     let arn = emulator.deploy(Function { environment, ..function() }).expect("sound");
@@ -56,7 +56,7 @@ async fn several_invocations_have_a_sandbox_each() {
         assert_eq!(answer.status_code(), 202);
     }
     let mut running = std::collections::BTreeSet::new();
-    until(&emulator, |entry| {
+    wait_for(&emulator, |entry| {
         if let EntryKind::Log { line, .. } = &entry.kind {
             running.extend(line.strip_prefix("saw ").map(str::to_owned));
         }
@@ -67,7 +67,7 @@ async fn several_invocations_have_a_sandbox_each() {
 }
 
 #[tokio::test]
-async fn each_end_is_told_in_lambdas_words() {
+async fn each_failure_is_reported_with_lambdas_message() {
     let emulator = emulator().await;
     emulator.deploy(Function { timeout: Duration::from_secs(3), ..function() }).expect("sound");
     for (event, error_type, message) in [
@@ -102,7 +102,7 @@ async fn a_process_that_replaces_itself_stays_the_sandbox() {
 }
 
 #[tokio::test]
-async fn a_failed_init_is_repeated_and_told() {
+async fn a_failed_init_is_repeated_and_reported() {
     let emulator = emulator().await;
     let environment = BTreeMap::from([("FAIL_INIT".to_owned(), "1".to_owned())]);
     emulator.deploy(Function { environment, ..function() }).expect("sound");
@@ -121,7 +121,7 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
     let arn = emulator.deploy(Function { retries: 2, on_failure, ..function() }).expect("sound");
     let event = r#"{"do" : "fail", "n": 1.50, "n": 12345678901234567890123, "é": "\u00e9"}"#;
     let id = emulator.invoke("ingest", event).await.expect("accepted");
-    let queued = until(&emulator, |entry| match &entry.kind {
+    let queued = wait_for(&emulator, |entry| match &entry.kind {
         EntryKind::Queued { request_id, .. } => request_id.clone(),
         _ => None,
     })
@@ -156,7 +156,7 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
         .deploy(Function { on_failure: Some(FailureTarget::DeadLetterConfig(queue)), ..function() })
         .expect("sound");
     let id = emulator.invoke("ingest", event).await.expect("accepted");
-    until(&emulator, |entry| match &entry.kind {
+    wait_for(&emulator, |entry| match &entry.kind {
         EntryKind::Queued { request_id, .. } if request_id.as_ref() == Some(&id) => Some(()),
         _ => None,
     })
@@ -170,14 +170,14 @@ async fn retries_wait_and_the_failure_is_recorded_with_the_events_bytes() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_the_queue_is_gone() {
+async fn an_event_too_large_for_the_queue_is_discarded() {
     let emulator = emulator().await;
     let queue = emulator.create_queue(Queue::new("failures"));
     for target in [FailureTarget::OnFailure, FailureTarget::DeadLetterConfig] {
         emulator.deploy(Function { on_failure: Some(target(queue.clone())), ..function() }).expect("sound");
         let event = json!({ "do": "fail", "bulk": "x".repeat((1 << 20) - 100) }).to_string();
         let request = emulator.invoke("ingest", event).await.expect("it is deployed");
-        until(&emulator, |entry| match (&entry.source, &entry.kind) {
+        wait_for(&emulator, |entry| match (&entry.source, &entry.kind) {
             (EntrySource::Lambda { request_id, .. }, EntryKind::Discarded) => (*request_id == request).then_some(()),
             _ => None,
         })
@@ -187,7 +187,7 @@ async fn what_is_too_large_for_the_queue_is_gone() {
 }
 
 #[tokio::test]
-async fn a_line_comes_before_the_answer_that_follows_it() {
+async fn a_line_is_recorded_before_the_response_that_follows_it() {
     let emulator = emulator().await;
     emulator.deploy(function()).expect("sound");
     for _ in 0..20 {
@@ -209,7 +209,7 @@ async fn a_line_comes_before_the_answer_that_follows_it() {
 }
 
 #[tokio::test]
-async fn invoke_refuses_what_lambda_refuses() {
+async fn invalid_invocations_are_rejected_as_by_lambda() {
     let emulator = emulator().await;
     emulator.deploy(function()).expect("sound");
     let client = lambda(&emulator).await;
@@ -228,7 +228,7 @@ async fn invoke_refuses_what_lambda_refuses() {
 }
 
 #[tokio::test]
-async fn get_function_reports_a_version_and_where_its_code_lies() {
+async fn get_function_returns_a_version_and_its_codes_location() {
     let emulator = emulator().await;
     let layer = emulator.publish_layer("tools", script("layer"));
     let odd = Function {
@@ -265,7 +265,7 @@ async fn get_function_reports_a_version_and_where_its_code_lies() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_outgrows_its_memory_is_killed() {
+async fn a_sandbox_that_exceeds_its_memory_is_killed() {
     let emulator = emulator().await;
     let growing = script("#!/bin/sh\nhead -c 300000000 /dev/zero | tail -c 300000000 | sleep 60\n");
     emulator.deploy(Function { zip: growing.into(), memory: 128, ..function() }).expect("sound");

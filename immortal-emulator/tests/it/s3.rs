@@ -7,7 +7,7 @@ use immortal_emulator::{Fault, FaultKind, FaultedCalls};
 use crate::clients::{emulator, s3};
 
 #[tokio::test]
-async fn what_is_put_is_got() {
+async fn an_object_can_be_read_back() {
     let emulator = emulator().await;
     emulator.create_bucket("events");
     let client = s3(&emulator).await;
@@ -28,7 +28,7 @@ async fn what_is_put_is_got() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_named() {
+async fn missing_objects_and_buckets_have_their_own_errors() {
     let emulator = emulator().await;
     emulator.create_bucket("events");
     let client = s3(&emulator).await;
@@ -65,7 +65,7 @@ async fn an_object_is_put_only_where_its_condition_holds() {
 }
 
 #[tokio::test]
-async fn of_two_writers_under_one_condition_one_succeeds() {
+async fn of_two_writers_with_the_same_condition_one_succeeds() {
     let emulator = emulator().await;
     emulator.create_bucket("events");
     let client = s3(&emulator).await;
@@ -79,7 +79,7 @@ async fn of_two_writers_under_one_condition_one_succeeds() {
 }
 
 #[tokio::test]
-async fn it_fails_when_told_to() {
+async fn calls_fail_with_each_injected_fault() {
     let emulator = emulator().await;
     emulator.put_object("events", "k", "1");
     let client = s3(&emulator).await;

@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::{
     bootstrap::package,
-    clients::{emulator, emulator_in_real_time, until},
+    clients::{emulator, emulator_in_real_time, wait_for},
 };
 
-async fn chain() -> Emulator {
+async fn start() -> Emulator {
     set_up(emulator().await)
 }
 
@@ -29,13 +29,13 @@ fn set_up(emulator: Emulator) -> Emulator {
 }
 
 #[tokio::test]
-async fn a_batch_is_settled_record_by_record() {
-    let emulator = chain().await;
+async fn each_record_of_a_batch_is_deleted_or_returned() {
+    let emulator = start().await;
     let attributes = BTreeMap::from([("RequestID".to_owned(), MessageAttribute::text("r-1"))]);
     let good = emulator.send_message("failures", r#"{"n":1}"#, attributes).expect("sent");
     let poison = emulator.send_message("failures", "poison", BTreeMap::new()).expect("sent");
     emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
-    until(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
+    wait_for(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
     let received = |what: &EntryKind| match what {
         EntryKind::Received { message_id, .. } => Some(message_id.clone()),
         _ => None,
@@ -77,17 +77,17 @@ async fn a_batch_is_settled_record_by_record() {
 }
 
 #[tokio::test]
-async fn a_redrive_sends_anew_what_a_queue_gave_up() {
-    let emulator = chain().await;
+async fn a_redrive_sends_new_messages() {
+    let emulator = start().await;
     let old = emulator.send_message("failures", "poison", BTreeMap::new()).expect("sent");
     emulator.map_queue("failures", "ingestDlq", 1).expect("mapped");
     let dead = |emulator: &Emulator| emulator.messages("dead").len();
-    until(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
+    wait_for(&emulator, |entry| matches!(&entry.kind, EntryKind::DeadLettered { .. }).then_some(())).await;
     assert_eq!(dead(&emulator), 1);
     assert!(emulator.redrive("failures", None).is_err(), "no dead-letter queue");
     assert_eq!(emulator.redrive("dead", None).expect("moved"), 1);
     let mut queued = 0;
-    let new = until(&emulator, |entry| match (&entry.source, &entry.kind) {
+    let new = wait_for(&emulator, |entry| match (&entry.source, &entry.kind) {
         (EntrySource::Queue { name }, EntryKind::Queued { message_id, .. }) if name == "failures" => {
             queued += 1;
             (queued == 2).then(|| message_id.clone())
@@ -96,7 +96,7 @@ async fn a_redrive_sends_anew_what_a_queue_gave_up() {
     })
     .await;
     assert_ne!(new, old, "a new message");
-    // What was put there by nobody's redrive has no way back of its own.
+    // A message that no redrive policy moved there needs an explicit destination.
     emulator.send_message("dead", "written there", BTreeMap::new()).expect("sent");
     assert_eq!(emulator.redrive("dead", Some("failures")).expect("moved"), 1);
 }
@@ -111,16 +111,16 @@ fn receipts(emulator: &Emulator, message: &str) -> usize {
     emulator.journal().iter().filter(|entry| is_receipt(entry)).count()
 }
 
-async fn until_received(emulator: &Emulator, message: &str, times: u32) {
-    until(emulator, |entry| match &entry.kind {
+async fn wait_until_received(emulator: &Emulator, message: &str, times: u32) {
+    wait_for(emulator, |entry| match &entry.kind {
         EntryKind::Received { message_id, count } if message_id == message && *count == times => Some(()),
         _ => None,
     })
     .await;
 }
 
-async fn until_returned(emulator: &Emulator, message: &str) {
-    until(emulator, |entry| match &entry.kind {
+async fn wait_until_returned(emulator: &Emulator, message: &str) {
+    wait_for(emulator, |entry| match &entry.kind {
         EntryKind::Returned { message_id } if message_id == message => Some(()),
         _ => None,
     })
@@ -128,36 +128,36 @@ async fn until_returned(emulator: &Emulator, message: &str) {
 }
 
 #[tokio::test]
-async fn a_record_stays_hidden_for_as_long_as_its_function_said() {
+async fn a_function_can_change_the_visibility_timeout_of_a_record() {
     let emulator = set_up(emulator_in_real_time().await);
     emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
     // The queue's own timeout is 30 seconds.
     for (body, seconds) in [("poison", 30), ("later 900", 900), ("later 5", 5)] {
         let waiting = send(&emulator, "failures", body);
-        until_returned(&emulator, &waiting).await;
+        wait_until_returned(&emulator, &waiting).await;
         emulator.advance(Duration::from_secs(seconds - 3));
-        // Whoever receives the marker would have received the other, too.
+        // If the marker can be received, the other message could be, too.
         let marker = send(&emulator, "failures", "{}");
-        until_received(&emulator, &marker, 1).await;
+        wait_until_received(&emulator, &marker, 1).await;
         assert_eq!(receipts(&emulator, &waiting), 1, "{body}");
         emulator.advance(Duration::from_secs(3));
-        until_received(&emulator, &waiting, 2).await;
-        // Out of the next row's way.
+        wait_until_received(&emulator, &waiting, 2).await;
+        // So that it doesn't affect the next row.
         emulator.advance(Duration::from_hours(5 * 24));
     }
 }
 
 #[tokio::test]
-async fn what_is_older_than_its_queue_keeps_messages_is_gone() {
+async fn messages_beyond_the_retention_period_are_removed() {
     let emulator = set_up(emulator_in_real_time().await);
     let dead = Queue { retention: Duration::from_hours(14 * 24), ..Queue::new("dead") };
     emulator.create_queue(dead);
     emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
     let old = send(&emulator, "failures", "later 43200");
-    until_returned(&emulator, &old).await;
+    wait_until_returned(&emulator, &old).await;
     send(&emulator, "dead", "{}");
     emulator.advance(Duration::from_hours(4 * 24));
-    emulator.quiet().await;
+    emulator.wait_until_idle().await;
     assert!(emulator.messages("failures").is_empty(), "four days are over");
     let expired = |entry: &JournalEntry| matches!(&entry.kind, EntryKind::Expired { message_id } if *message_id == old);
     assert!(emulator.journal().iter().any(expired));

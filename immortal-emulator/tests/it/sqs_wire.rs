@@ -15,7 +15,7 @@ use immortal_emulator::{Emulator, Fault, FaultKind, FaultedCalls, Queue, REGION,
 
 use crate::clients::{emulator_in_real_time, sqs};
 
-async fn chain() -> (Emulator, Client) {
+async fn start() -> (Emulator, Client) {
     let emulator = emulator_in_real_time().await;
     emulator.create_queue(Queue::new("dead"));
     let redrive = Some(RedrivePolicy { dead_letter_queue: "dead".into(), max_receive_count: 2 });
@@ -44,7 +44,7 @@ async fn receive(client: &Client, url: &str) -> Option<Message> {
 
 #[tokio::test]
 async fn a_message_is_sent_received_and_deleted() {
-    let (emulator, client) = chain().await;
+    let (emulator, client) = start().await;
     let found = client.get_queue_url().queue_name("failures").send().await.expect("there");
     let url = url(&emulator, "failures");
     assert_eq!(found.queue_url(), Some(url.as_str()));
@@ -52,7 +52,7 @@ async fn a_message_is_sent_received_and_deleted() {
     let request = request.message_attributes("ImmortalReason", attribute("String", "stopped by a person"));
     let sent = request.message_attributes("ImmortalAttempts", attribute("Number", "3")).send().await.expect("sent");
     let digests = (sent.md5_of_message_body(), sent.md5_of_message_attributes());
-    // As `md5sum` says of the body, and of the attributes in the form that SQS describes.
+    // By `md5sum` of the body, and of the attributes in the encoding that SQS documents.
     assert_eq!(digests, (Some("c1aaacb30b3491a928bb1095e57e93a2"), Some("50f34b578fc00b8d1f4f65b7e1faef15")));
     let message = receive(&client, &url).await.expect("there");
     assert_eq!((message.message_id(), message.body()), (sent.message_id(), Some("{\"é\": 1}")));
@@ -65,8 +65,8 @@ async fn a_message_is_sent_received_and_deleted() {
 }
 
 #[tokio::test]
-async fn attributes_come_only_when_asked_for() {
-    let (emulator, client) = chain().await;
+async fn attributes_are_returned_only_when_requested() {
+    let (emulator, client) = start().await;
     let attributes = ["A", "B.1", "B.2"].map(|name| (name.to_owned(), immortal_emulator::MessageAttribute::text("x")));
     emulator.send_message("failures", "{}", attributes.into()).expect("sent");
     let url = url(&emulator, "failures");
@@ -82,8 +82,8 @@ async fn attributes_come_only_when_asked_for() {
 }
 
 #[tokio::test]
-async fn what_sqs_refuses_to_send_is_refused() {
-    let (emulator, client) = chain().await;
+async fn invalid_messages_are_rejected_as_by_sqs() {
+    let (emulator, client) = start().await;
     let send = |queue: &str, body: &str| client.send_message().queue_url(url(&emulator, queue)).message_body(body);
     let most = (1 << 20) - "AStringb".len();
     let with = |request: aws_sdk_sqs::operation::send_message::builders::SendMessageFluentBuilder, value: &str| {
@@ -109,8 +109,8 @@ async fn what_sqs_refuses_to_send_is_refused() {
 }
 
 #[tokio::test]
-async fn a_fault_hits_the_dead_letter_of_its_request() {
-    let (emulator, client) = chain().await;
+async fn a_fault_affects_the_dead_letter_of_its_request() {
+    let (emulator, client) = start().await;
     emulator.inject_for(
         "r-2",
         Fault { operation: "SendMessage", kind: FaultKind::ResetAfter, calls: FaultedCalls::Next(1) },
@@ -126,8 +126,8 @@ async fn a_fault_hits_the_dead_letter_of_its_request() {
 }
 
 #[tokio::test]
-async fn how_long_a_message_is_hidden_can_be_changed() {
-    let (emulator, client) = chain().await;
+async fn the_visibility_timeout_of_a_message_can_be_changed() {
+    let (emulator, client) = start().await;
     let url = url(&emulator, "failures");
     emulator.send_message("failures", "{}", BTreeMap::new()).expect("sent");
     let receipt = receive(&client, &url).await.and_then(|message| message.receipt_handle).expect("there");
@@ -152,7 +152,7 @@ async fn how_long_a_message_is_hidden_can_be_changed() {
 
 #[tokio::test]
 async fn a_redrive_policy_keeps_the_message_and_a_move_task_makes_a_new_one() {
-    let (emulator, client) = chain().await;
+    let (emulator, client) = start().await;
     let sent = emulator.send_message("failures", "{}", BTreeMap::new()).expect("sent");
     let (failures, dead) = (url(&emulator, "failures"), url(&emulator, "dead"));
     for _ in 0..2 {
@@ -165,7 +165,7 @@ async fn a_redrive_policy_keeps_the_message_and_a_move_task_makes_a_new_one() {
     let enqueued = attributes[&SystemAttribute::SentTimestamp].clone();
     assert_eq!(message.message_id(), Some(sent.as_str()));
     assert_eq!(attributes[&SystemAttribute::DeadLetterQueueSourceArn], arn("failures"));
-    // It is in flight, and so can't be moved yet.
+    // It is in flight, so it can't be moved yet.
     let task = |source: &str| client.start_message_move_task().source_arn(arn(source));
     task("dead").send().await.expect("accepted");
     assert!(emulator.messages("failures").is_empty());
@@ -177,7 +177,7 @@ async fn a_redrive_policy_keeps_the_message_and_a_move_task_makes_a_new_one() {
     assert_ne!(message.message_id(), Some(sent.as_str()));
     assert!(attributes[&SystemAttribute::SentTimestamp] > enqueued);
     assert!(!attributes.contains_key(&SystemAttribute::DeadLetterQueueSourceArn));
-    // What a program sent there has no way back of its own.
+    // A message that a program sent there needs an explicit destination.
     emulator.send_message("dead", "written there", BTreeMap::new()).expect("sent");
     task("dead").send().await.expect("accepted");
     assert_eq!(emulator.messages("dead").len(), 1);
@@ -193,8 +193,8 @@ async fn a_redrive_policy_keeps_the_message_and_a_move_task_makes_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_queue_says_how_it_stands() {
-    let (emulator, client) = chain().await;
+async fn a_queue_returns_its_attributes() {
+    let (emulator, client) = start().await;
     for _ in 0..3 {
         emulator.send_message("failures", "{}", BTreeMap::new()).expect("sent");
     }

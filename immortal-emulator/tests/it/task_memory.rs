@@ -1,4 +1,4 @@
-//! What ECS remembers of tasks: lists of them, and the tokens that started them.
+//! What ECS remembers of tasks: `ListTasks`, and client tokens.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use aws_sdk_ecs::{
 use immortal_emulator::{Emulator, EntryKind, TaskDefinition};
 
 use crate::{
-    clients::{ecs, emulator, until},
+    clients::{ecs, emulator, wait_for},
     ecs::{run, shell},
 };
 
-async fn chain(script: &str) -> (Emulator, Client) {
+async fn start(script: &str) -> (Emulator, Client) {
     let emulator = emulator().await;
     emulator.register_task_definition(shell(script));
     let client = ecs(&emulator).await;
@@ -26,9 +26,9 @@ fn arn(answer: &RunTaskOutput) -> String {
     answer.tasks()[0].task_arn().expect("there").to_owned()
 }
 
-async fn until_stopped(emulator: &Emulator, tasks: usize) {
+async fn wait_until_stopped(emulator: &Emulator, tasks: usize) {
     let mut stopped = 0;
-    until(emulator, |entry| {
+    wait_for(emulator, |entry| {
         stopped += usize::from(matches!(entry.kind, EntryKind::TaskStopped { .. }));
         (stopped == tasks).then_some(())
     })
@@ -36,11 +36,11 @@ async fn until_stopped(emulator: &Emulator, tasks: usize) {
 }
 
 #[tokio::test]
-async fn a_token_lives_an_hour_longer_than_its_task() {
-    let (emulator, client) = chain("exit 0").await;
+async fn a_client_token_is_valid_for_an_hour_after_its_task() {
+    let (emulator, client) = start("exit 0").await;
     let ask = || run(&client).client_token("t-1").send();
     let first = arn(&ask().await.expect("accepted"));
-    until_stopped(&emulator, 1).await;
+    wait_until_stopped(&emulator, 1).await;
     let repeated = ask().await.expect("the same again");
     let task = &repeated.tasks()[0];
     let told = (task.task_arn(), task.last_status(), task.desired_status());
@@ -53,8 +53,8 @@ async fn a_token_lives_an_hour_longer_than_its_task() {
 }
 
 #[tokio::test]
-async fn a_token_lives_a_day_at_most() {
-    let (emulator, client) = chain("exec sleep 100").await;
+async fn a_client_token_is_valid_for_a_day_at_most() {
+    let (emulator, client) = start("exec sleep 100").await;
     let ask = || run(&client).client_token("t-1").send();
     let first = ask().await.expect("accepted");
     emulator.advance(Duration::from_mins(24 * 60 - 1));
@@ -67,11 +67,11 @@ async fn a_token_lives_a_day_at_most() {
 
 #[tokio::test]
 async fn tasks_are_listed_by_one_filter_and_forgotten_after_an_hour() {
-    let (emulator, client) = chain("exec sleep 100").await;
+    let (emulator, client) = start("exec sleep 100").await;
     emulator.register_task_definition(TaskDefinition::new("other", ["/bin/sh", "-c", "exit 0"]));
     let ours = arn(&run(&client).send().await.expect("accepted"));
     let other = arn(&run(&client).task_definition("other").started_by("r-2").send().await.expect("accepted"));
-    until_stopped(&emulator, 1).await;
+    wait_until_stopped(&emulator, 1).await;
     let table = [
         (client.list_tasks(), vec![&ours]),
         (client.list_tasks().family("runner"), vec![&ours]),
@@ -105,7 +105,7 @@ async fn tasks_are_listed_by_one_filter_and_forgotten_after_an_hour() {
 
 #[tokio::test]
 async fn a_long_list_comes_in_pages() {
-    let (_emulator, client) = chain("exec sleep 100").await;
+    let (_emulator, client) = start("exec sleep 100").await;
     run(&client).count(5).send().await.expect("accepted");
     let mut pages = client.list_tasks().family("runner").max_results(2).into_paginator().send();
     let (mut sizes, mut arns) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Which arguments there are.
+//! The attribute's arguments.
 
 use super::AttributeKind;
 
@@ -18,7 +18,7 @@ pub(crate) enum AttributeArgument {
 }
 
 impl AttributeArgument {
-    /// In the order in which messages name them.
+    /// All arguments, in the order in which messages name them.
     pub(super) const ALL: [Self; 11] = [
         Self::Init,
         Self::Cpu,
@@ -45,7 +45,7 @@ impl AttributeArgument {
         self.form().0
     }
 
-    /// How a right one looks.
+    /// An example of a valid value.
     pub(super) const fn example(self) -> &'static str {
         self.form().1
     }

@@ -1,4 +1,4 @@
-//! The attribute's arguments: each value checked as it is read, and all mistakes collected.
+//! Parses the attribute's arguments: each value is checked when it is read, and all errors are collected.
 
 mod argument;
 mod values;
@@ -16,7 +16,7 @@ use syn::{
 pub(crate) use self::argument::AttributeArgument;
 use crate::{errors::CompileErrors, task_size};
 
-/// What was given, and where; what was given wrongly counts as not given.
+/// The arguments that were given, with their spans. Invalid ones count as not given.
 #[derive(Default)]
 pub(crate) struct AttributeArgs {
     pub(crate) init: Option<ExprPath>,
@@ -30,23 +30,23 @@ pub(crate) struct AttributeArgs {
     pub(crate) grace: Option<u64>,
     pub(crate) limit: Option<u64>,
     pub(crate) facade: Option<Path>,
-    /// Those that were given, rightly or wrongly.
+    /// The arguments that were given, valid or not.
     given: Vec<AttributeArgument>,
 }
 
-/// A value and its place.
+/// A value and its span.
 #[derive(Clone, Copy)]
 pub(crate) struct GivenValue<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
 
-/// Which attribute the arguments are of.
+/// The attribute that the arguments belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AttributeKind {
-    /// On a handler.
+    /// `#[immortal]` on a handler.
     Immortal,
-    /// On the user's own `main`.
+    /// `#[immortal::main]` on the user's own `main`.
     Main,
 }
 

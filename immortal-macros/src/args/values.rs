@@ -1,11 +1,11 @@
-//! The arguments' values: each is checked as it is read.
+//! Parses the arguments' values, and checks each when it is read.
 
 use syn::{Error, ExprPath, Ident, Lit, LitBool, LitStr, Path, Result, ext::IdentExt, parse::ParseStream};
 
 use super::{GivenValue, OnValue};
 use crate::task_size;
 
-/// How long a limit may be at most: the order holds it as seconds in 32 bits.
+/// The longest limit: the order has it as seconds in 32 bits.
 const LONGEST_LIMIT: u64 = 1000 * (u32::MAX as u64);
 
 pub(super) fn init(input: ParseStream<'_>) -> Result<ExprPath> {

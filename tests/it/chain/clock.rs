@@ -1,16 +1,16 @@
-//! The chain on a clock that the test moves: hours of waiting in no time.
+//! A chain on a clock that the test moves, so that hours of waiting take no time.
 
 use std::time::Duration;
 
 use immortal_emulator::EmulatorOptions;
 
-use super::{Chain, FAILURES, Setup};
+use super::{Chain, ChainSetup, FAILURES};
 
-impl Setup {
-    /// The dispatcher reads the emulator's clock, on which queues wait as long as they do in AWS. An invocation of it is
-    /// short, since it works against an outage for as long as it may.
+impl ChainSetup {
+    /// The dispatcher uses the emulator's clock, which is not scaled. Its timeout is short, because during an outage it
+    /// retries until its timeout.
     pub(crate) fn on_moved_clock(primary: &'static str) -> Self {
-        let setup = Self::of(primary);
+        let setup = Self::new(primary);
         Self {
             dispatcher_binary: Some("moved_dispatcher"),
             dispatcher_timeout: Duration::from_secs(1),
@@ -21,33 +21,33 @@ impl Setup {
 }
 
 impl Chain {
-    /// Lets so much time pass, in steps: the clock moves whenever all records of the failure queue wait, to the moment
-    /// at which the first of them is due.
-    pub(crate) async fn pass(&self, time: Duration) {
+    /// Advances the clock by this time, in steps: whenever all records of the failure queue are hidden, to the time
+    /// when the first of them becomes visible.
+    pub(crate) async fn advance(&self, time: Duration) {
         let mut left = time;
         let moving = async {
             let mut entries = self.emulator.subscribe();
             while !left.is_zero() {
-                match self.emulator.hidden_for(FAILURES) {
+                match self.emulator.time_until_visible(FAILURES) {
                     Some(hidden) if !hidden.is_zero() => {
                         let step = hidden.min(left);
                         self.emulator.advance(step);
                         left -= step;
                     }
-                    // Whatever comes next; entries that were missed came too.
+                    // Waits for any entry; missed ones are a result, too.
                     _ => drop(entries.recv().await),
                 }
             }
         };
-        self.patiently(moving, "no record waits").await;
+        self.with_timeout(moving, "no record is hidden").await;
     }
 
-    /// Waits for something, and meanwhile lets the time pass for which records of the failure queue wait.
-    pub(crate) async fn passing<T>(&self, wait: impl Future<Output = T>) -> T {
+    /// Advances the clock for hidden records of the failure queue until the future resolves.
+    pub(crate) async fn advancing_until<T>(&self, wait: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             waited = wait => waited,
-            () = self.pass(Duration::MAX) => unreachable!("it would have taken for ever"),
+            () = self.advance(Duration::MAX) => unreachable!("the clock was advanced by the longest time"),
         }
     }
 }

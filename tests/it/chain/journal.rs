@@ -1,18 +1,18 @@
-//! What happened by now, asked of the emulator; nothing here waits.
+//! Queries of the journal. None of them waits.
 
 use std::{collections::HashMap, time::Duration};
 
 use immortal_emulator::{EntryKind, EntrySource};
 
-use super::{Chain, DEAD_LETTERS, Seen, is_about};
+use super::{Chain, DEAD_LETTERS, SeenInvocation, is_about};
 
 impl Chain {
-    /// What the handler said that it saw, in each life: the lines `saw {…}` in order.
-    pub(crate) fn seen(&self, request: &str) -> Vec<Seen> {
-        self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(Seen::read).collect()
+    /// What the handler saw in each attempt: its lines `saw {…}` in order.
+    pub(crate) fn seen_invocations(&self, request: &str) -> Vec<SeenInvocation> {
+        self.logs(request).iter().filter_map(|line| line.strip_prefix("saw ")).map(SeenInvocation::parse).collect()
     }
 
-    /// The lines that the processes of this request wrote: sandbox first, then tasks.
+    /// The lines that the processes of this request wrote, in order.
     pub(crate) fn logs(&self, request: &str) -> Vec<String> {
         let entries = self.emulator.journal();
         let lines = entries.into_iter().filter_map(|entry| match (entry.source, entry.kind) {
@@ -28,7 +28,7 @@ impl Chain {
     }
 
     /// How many tasks ran for this request.
-    pub(crate) fn tasks(&self, request: &str) -> usize {
+    pub(crate) fn task_count(&self, request: &str) -> usize {
         self.tasks_by_request().get(request).copied().unwrap_or(0)
     }
 
@@ -45,7 +45,7 @@ impl Chain {
         tasks
     }
 
-    /// The calls of one operation so far: status, and how many were under way when each began.
+    /// The calls of one operation so far: status, and how many were in progress when each began.
     pub(crate) fn calls(&self, of: &str) -> Vec<(u16, usize)> {
         let entries = self.emulator.journal();
         let calls = entries.iter().filter_map(|entry| match &entry.kind {
@@ -57,7 +57,7 @@ impl Chain {
         calls.collect()
     }
 
-    /// Whether a task of this request succeeded, or its invocation in Lambda.
+    /// Whether this request succeeded, in Lambda or in a task.
     pub(crate) fn is_done(&self, request: &str) -> bool {
         self.emulator.journal().into_iter().any(|entry| match (entry.source, entry.kind) {
             (EntrySource::Lambda { request_id, .. }, EntryKind::Answered { .. }) => request_id == request,
@@ -68,13 +68,13 @@ impl Chain {
         })
     }
 
-    /// Whether this request lies in the dead-letter queue.
-    pub(crate) fn is_dead(&self, request: &str) -> bool {
+    /// Whether this request is in the dead-letter queue.
+    pub(crate) fn is_dead_letter(&self, request: &str) -> bool {
         self.emulator.messages(DEAD_LETTERS).iter().any(|message| is_about(message, request))
     }
 
     /// The exit codes of this request's tasks, in order.
-    pub(crate) fn exits(&self, request: &str) -> Vec<Option<i32>> {
+    pub(crate) fn exit_codes(&self, request: &str) -> Vec<Option<i32>> {
         let entries = self.emulator.journal().into_iter();
         let exits = entries.filter_map(|entry| match (entry.source, entry.kind) {
             (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { exit_code, .. }) => {
@@ -85,8 +85,8 @@ impl Chain {
         exits.collect()
     }
 
-    /// When the tasks of this request stopped, in order.
-    pub(crate) fn ends(&self, request: &str) -> Vec<Duration> {
+    /// The times at which the tasks of this request stopped, in order.
+    pub(crate) fn stop_times(&self, request: &str) -> Vec<Duration> {
         let entries = self.emulator.journal();
         let ends = entries.iter().filter_map(|entry| match (&entry.source, &entry.kind) {
             (EntrySource::Task { started_by, .. }, EntryKind::TaskStopped { .. }) => {
@@ -97,15 +97,15 @@ impl Chain {
         ends.collect()
     }
 
-    /// What happened to one request, and to the chain as a whole.
-    pub(crate) fn story_of(&self, request: &str) -> String {
+    /// The entries of one request, and those of no request.
+    pub(crate) fn journal_text_of(&self, request: &str) -> String {
         let about =
             |line: &&str| line.contains(request) || !line.contains("request_id: ") && !line.contains("started_by");
-        self.story().lines().filter(about).collect::<Vec<_>>().join("\n")
+        self.journal_text().lines().filter(about).collect::<Vec<_>>().join("\n")
     }
 
-    /// All that happened, for a failed assertion.
-    pub(crate) fn story(&self) -> String {
+    /// The whole journal, for a failed assertion.
+    pub(crate) fn journal_text(&self) -> String {
         let lines: Vec<_> = self.emulator.journal().iter().map(|entry| format!("{entry:?}")).collect();
         lines.join("\n")
     }

@@ -1,10 +1,10 @@
-//! How much memory the runner itself takes, beside its handler.
+//! The runner's own memory.
 
 use std::io::Write;
 
-use super::{Bench, function};
+use super::{RunnerBench, function};
 
-/// A function of so many megabytes that don't deflate; it says how much memory the runner had by then, at the most.
+/// A function of this many incompressible megabytes, which prints the runner's peak of resident memory.
 fn package_of(megabytes: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(11);
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -20,21 +20,21 @@ fn package_of(megabytes: usize) -> Vec<u8> {
     zip.finish().expect("writing to memory").into_inner()
 }
 
-/// The runner's peak of resident memory when its handler starts, in kB.
+/// The runner's peak of resident memory until its handler starts, in kB.
 async fn peak(megabytes: usize) -> u64 {
-    let end = Bench::of(function(package_of(megabytes))).await.run().await;
+    let end = RunnerBench::new(function(package_of(megabytes))).await.run().await;
     let line = end.stdout.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    peak.unwrap_or_else(|| panic!("no peak: {}", end.all()))
+    peak.unwrap_or_else(|| panic!("no peak: {}", end.full_output()))
 }
 
 /// `cargo test --test it memory -- --nocapture` prints the figures.
 #[tokio::test]
-async fn memory_is_a_small_constant_whatever_the_zips_size() {
-    const MOST: u64 = 48 * 1024;
-    const MOST_MORE: u64 = 8 * 1024;
+async fn memory_does_not_depend_on_the_size_of_the_zip() {
+    const MAX_PEAK: u64 = 48 * 1024;
+    const MAX_DIFFERENCE: u64 = 8 * 1024;
     let (small, large) = (peak(1).await, peak(50).await);
     println!("the runner's peak of resident memory: {small} kB with a zip of 1 MB, {large} kB with one of 50 MB");
-    assert!(large < MOST, "{large} kB");
-    assert!(large < small + MOST_MORE, "{small} kB, and {large} kB");
+    assert!(large < MAX_PEAK, "{large} kB");
+    assert!(large < small + MAX_DIFFERENCE, "{small} kB, and {large} kB");
 }

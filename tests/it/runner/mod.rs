@@ -1,4 +1,4 @@
-//! The runner by itself: its process, started by hand with an order, against the emulator.
+//! The runner alone: its process, started with an order, against the emulator.
 
 mod answers;
 mod code;
@@ -29,41 +29,41 @@ use crate::binaries::{binary, package, zip_of};
 const NAME: &str = "primary";
 const REQUEST: &str = "5e0b7e6c-5a3c-4f0e-8d0e-1f2a3b4c5d6e";
 
-/// The task's own credentials, and what every presigned address has.
+/// The task's credentials, and parts of every presigned URL.
 const SECRETS: [&str; 4] = ["secret-access-key-of-the-task", "session-token-of-the-task", "X-Amz-", "/_/code/"];
 
-/// How long a runner may take before a test says that it hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a test waits for the runner before it fails.
+const RUNNER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A runner and the function that it is to run.
-struct Bench {
+struct RunnerBench {
     emulator: Emulator,
     order: Vec<(String, String)>,
-    /// What the runner is started with in front of it.
+    /// The program and arguments through which the runner is started.
     prefix: Vec<String>,
     root: TempDir,
 }
 
-/// How a runner ended.
-struct End {
+/// The exit code and the output of a runner.
+struct RunnerExit {
     code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-impl End {
-    fn of(output: &Output) -> Self {
+impl RunnerExit {
+    fn new(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
-    fn all(&self) -> String {
+    fn full_output(&self) -> String {
         format!("exit {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
-impl Bench {
-    async fn of(function: Function) -> Self {
+impl RunnerBench {
+    async fn new(function: Function) -> Self {
         let emulator = Emulator::start(EmulatorOptions::default()).await.expect("loopback");
         let arn = emulator.deploy(function).expect("a sound function");
         let context = json!({
@@ -100,7 +100,7 @@ impl Bench {
         self
     }
 
-    /// With one field of the context as it is given here.
+    /// Replaces one field of the context.
     fn context(self, field: &str, value: Value) -> Self {
         const CONTEXT: &str = "AWS_LAMBDA_FUNCTION_CONTEXT";
         let (_, context) = self.order.iter().find(|(name, _)| name == CONTEXT).expect("every order has one");
@@ -144,9 +144,9 @@ impl Bench {
         command
     }
 
-    async fn run(&self) -> End {
-        let output = tokio::time::timeout(PATIENCE, self.command().output()).await.expect("the runner ends");
-        End::of(&output.expect("the runner starts"))
+    async fn run(&self) -> RunnerExit {
+        let output = tokio::time::timeout(RUNNER_TIMEOUT, self.command().output()).await.expect("the runner ends");
+        RunnerExit::new(&output.expect("the runner starts"))
     }
 }
 
@@ -159,7 +159,7 @@ fn script(text: &str) -> Function {
     function(zip_of([("bootstrap", 0o755, format!("#!/bin/sh\n{text}\n").as_bytes())]))
 }
 
-/// A function whose `bootstrap` is a script in bash, which speaks TCP by itself: a runtime in a few lines.
+/// A function whose `bootstrap` is a bash script with functions for the Runtime API, over `/dev/tcp`.
 fn runtime(text: &str) -> Function {
     const RUNTIME: &str = r#"#!/bin/bash
 ask() { # prints what the Runtime API answers to the request on stdin
@@ -177,14 +177,14 @@ respond() { answer response "Content-Length: ${#1}\r\n" "$1"; }
     function(zip_of([("bootstrap", 0o755, bootstrap.as_bytes())]))
 }
 
-/// Says in one line that a test can't run here; where nobody would read it, on CI, that is a failure.
+/// Prints that a test is skipped. On CI, where nobody would read it, that is a failure.
 fn skip(why: &str) {
     assert!(env::var_os("CI").is_none(), "{why}");
-    // Not by a macro, whose output is shown for failed tests only.
+    // Not with `eprintln!`, whose output is shown for failed tests only.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
-/// What to start a program with so that it has namespaces of its own, where that is allowed.
+/// The command prefix that starts a program in its own namespaces; `None`, with a notice, if that is not permitted.
 fn unshared(flags: &[&str]) -> Option<Vec<String>> {
     let prefix: Vec<_> = ["unshare", "--map-root-user"].iter().chain(flags).map(|word| (*word).to_owned()).collect();
     let tried = std::process::Command::new(&prefix[0]).args(&prefix[1..]).arg("true").output();

@@ -1,4 +1,4 @@
-//! Python functions through AWS's own runtime client, `awslambdaric`, which knows nothing of immortal.
+//! Python functions with AWS's own runtime client, `awslambdaric`.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use immortal_emulator::Function;
 use serde_json::{Value, json};
 
-use super::{Bench, End, REQUEST, function, skip, unshared, zip_of};
+use super::{REQUEST, RunnerBench, RunnerExit, function, skip, unshared, zip_of};
 
 const AWSLAMBDARIC: &str = "awslambdaric==4.2.2";
 
@@ -50,11 +50,11 @@ struct Python {
     packages: String,
 }
 
-/// The interpreter, and AWS's client for it, installed once into cargo's directory for such things.
+/// The interpreter and `awslambdaric`, which is installed once into cargo's temporary directory.
 static PYTHON: LazyLock<Result<Python, String>> = LazyLock::new(|| {
     let told =
         run(Command::new("python3").args(["-c", "import sys; print(sys.executable, sys.implementation.cache_tag)"]))?;
-    let (interpreter, tag) = told.trim().rsplit_once(' ').ok_or("python3 doesn't say what it is")?;
+    let (interpreter, tag) = told.trim().rsplit_once(' ').ok_or("python3 printed neither path nor version")?;
     let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{AWSLAMBDARIC}-{tag}"));
     if !packages.exists() {
         let new = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).map_err(|error| error.to_string())?;
@@ -82,9 +82,9 @@ fn python() -> Option<&'static Python> {
         .ok()
 }
 
-/// A bench for the function, with all that a context can hold.
-async fn bench(function: Function) -> Bench {
-    let bench = Bench::of(function).await;
+/// A bench for the function, with every field of a context.
+async fn bench(function: Function) -> RunnerBench {
+    let bench = RunnerBench::new(function).await;
     bench
         .context("xrayTraceId", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".into())
         .context("tenantId", "acme".into())
@@ -93,8 +93,8 @@ async fn bench(function: Function) -> Bench {
         .context("logStreamName", "2026/01/01/[$LATEST]abc".into())
 }
 
-fn check(end: &End, event: &str, runtime: Option<&str>) {
-    assert_eq!(end.code, Some(0), "{}", end.all());
+fn check(end: &RunnerExit, event: &str, runtime: Option<&str>) {
+    assert_eq!(end.code, Some(0), "{}", end.full_output());
     let result = end.stdout.lines().find(|line| line.starts_with(r#"{"event""#)).expect("the result");
     let result: Value = serde_json::from_str(result).expect("JSON");
     let event: Value = serde_json::from_str(event).expect("JSON");
@@ -116,15 +116,15 @@ fn check(end: &End, event: &str, runtime: Option<&str>) {
         "attempt": "1",
         "runtime": runtime,
     });
-    assert_eq!(result, expected, "{}", end.all());
-    assert!(end.stdout.contains(&format!("prints {}", event["n"])), "{}", end.all());
+    assert_eq!(result, expected, "{}", end.full_output());
+    assert!(end.stdout.contains(&format!("prints {}", event["n"])), "{}", end.full_output());
 }
 
-/// Its event, which is text of any kind.
+/// An event with various JSON values.
 const EVENT: &str = r#"{ "n": 12345678901234567, "text": "é \u0000 🦀", "list": [1.5, null, true, {"deep": []}] }"#;
 
 #[tokio::test]
-async fn a_python_function_with_a_bootstrap_of_its_own_runs() {
+async fn a_python_function_with_its_own_bootstrap_runs() {
     let Some(python) = python() else { return };
     let bootstrap = format!("#!/bin/sh\nexec {} -m awslambdaric \"$_HANDLER\"\n", python.interpreter);
     let zip = zip_of([("bootstrap", 0o755, bootstrap.as_bytes()), ("app.py", 0o644, APP.as_bytes())]);
@@ -134,9 +134,9 @@ async fn a_python_function_with_a_bootstrap_of_its_own_runs() {
     check(&bench.run().await, EVENT, None);
 }
 
-/// The image of a managed runtime, as far as it matters: its interpreter, and the bootstrap that runs a handler in it.
+/// What the runner needs of a managed runtime's image: an interpreter, and the bootstrap that runs a handler in it.
 fn image(python: &Python, directory: &Path) -> Option<Vec<String>> {
-    // A file system of its own in the place of /var: nothing of this machine's is touched.
+    // A separate file system at /var, so that the machine's own is not touched.
     const MAKE: &str = r#"mount -t tmpfs none /var && mkdir -p /var/lang/bin /var/runtime &&
 ln -s "$1" /var/lang/bin/python3 && cp "$2" /var/runtime/bootstrap && exec "$3""#;
     let bootstrap: PathBuf = directory.join("bootstrap");
@@ -156,9 +156,9 @@ async fn a_python_function_runs_in_the_runtime_of_the_image() {
     let Some(prefix) = image(python, directory.path()) else { return };
     let zip = zip_of([("app.py", 0o644, APP.as_bytes())]);
     let function = Function { handler: "app.handler".into(), runtime: "python3.11".into(), ..function(zip) };
-    let mut bench = Bench { prefix, ..bench(function).await }.event(EVENT);
+    let mut bench = RunnerBench { prefix, ..bench(function).await }.event(EVENT);
     check(&bench.run().await, EVENT, Some("AWS_Lambda_python3.11"));
-    for (handler, code, said) in [
+    for (handler, code, expected) in [
         ("app.other", 0, ""),
         ("app.fail", 1, "the handler returned ValueError: no such strike"),
         ("app.missing", 1, "the handler couldn't start: Runtime.HandlerNotFound"),
@@ -167,8 +167,8 @@ async fn a_python_function_runs_in_the_runtime_of_the_image() {
         bench = bench.with("AWS_LAMBDA_HANDLER_PATH", handler);
         bench.root = tempfile::tempdir().expect("a temporary directory");
         let end = bench.run().await;
-        assert_eq!(end.code, Some(code), "{handler}: {}", end.all());
-        assert!(end.stderr.contains(said), "{handler} says {said}: {}", end.all());
-        assert_eq!(end.stdout.contains("\n\"the other\"\n"), code == 0, "{handler}: {}", end.all());
+        assert_eq!(end.code, Some(code), "{handler}: {}", end.full_output());
+        assert!(end.stderr.contains(expected), "{handler} says {expected}: {}", end.full_output());
+        assert_eq!(end.stdout.contains("\n\"the other\"\n"), code == 0, "{handler}: {}", end.full_output());
     }
 }

@@ -1,5 +1,5 @@
 //! The handler of `examples/hello` on `lambda_runtime` alone.
-#![allow(clippy::unused_async, reason = "a handler is async, also one that awaits nothing")]
+#![allow(clippy::unused_async, reason = "a handler is async even if it awaits nothing")]
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,11 @@
-//! The code that the runner fetches: it says by a connection that its handler has the event, and ends with it.
+//! The function that the runner fetches: its handler opens a connection when it has the event, and returns when that is
+//! closed.
 
 use std::{env, io::Read as _, net::TcpStream};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
-/// Where it connects to.
+/// The variable with the address to connect to.
 const PROBE: &str = "FIGURES_PROBE";
 
 #[tokio::main]

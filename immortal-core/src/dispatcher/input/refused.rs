@@ -7,7 +7,7 @@ use super::super::{
 use super::shape::{self, UnknownInput};
 use crate::names::env;
 
-/// What a dispatcher takes, as a sentence's end.
+/// What a dispatcher accepts, as the end of a sentence.
 const TAKEN: &str = "a dispatcher takes what the function's OnFailure destination or DeadLetterConfig sends, messages of \
                      its source queues, and ECS Task State Change events";
 
@@ -15,7 +15,7 @@ pub(super) fn not_an_object() -> RefusedRecord {
     named("a record that is not a JSON object")
 }
 
-/// What has none of the shapes.
+/// Refuses input that has none of the shapes.
 pub(super) fn unknown(unknown: &UnknownInput<'_>, functions: &KnownFunctions) -> RefusedRecord {
     match unknown {
         UnknownInput::NotAnObject => bare_event(functions),
@@ -66,7 +66,7 @@ fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedReco
     name.map_or_else(|| bare_event(functions), |name| named(&quoted(&name)))
 }
 
-/// An event without anything that tells of an invocation: most likely a person sent it.
+/// An event without any sign of an invocation: probably sent by a person.
 fn bare_event(functions: &KnownFunctions) -> RefusedRecord {
     if functions.source_queues.len() > 1 {
         return RefusedRecord::new(format!(

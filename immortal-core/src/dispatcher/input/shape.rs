@@ -1,4 +1,4 @@
-//! The shapes of input, told apart by their fields alone.
+//! The shapes of input, distinguished by their members alone.
 
 use super::{
     super::json_object::{self, JsonObject},
@@ -31,17 +31,18 @@ pub(super) enum InputShape<'a> {
     Wrapped(String),
     /// A task that changed its state: the event's `detail`.
     StateChange(&'a str),
-    /// None of them.
+    /// None of the shapes.
     Unknown(UnknownInput<'a>),
 }
 
-/// What has none of the shapes, as far as it can be named.
+/// Input that has none of the shapes, as specific as possible.
 pub(super) enum UnknownInput<'a> {
     /// It is not an object.
     NotAnObject,
     /// An SQS message without a body.
     EmptyMessage,
-    /// An SQS message that came through the redrive policy of a queue that isn't known as one that triggers the primary.
+    /// An SQS message that came through the redrive policy of a queue that isn't known as one that triggers the
+    /// primary.
     UnlistedQueue(String),
     /// A message of a source queue, of which no event can be made.
     UnreadableMessage(serde_json::Error),
@@ -53,7 +54,7 @@ pub(super) enum UnknownInput<'a> {
     Object(JsonObject<'a>),
 }
 
-/// What Lambda writes of an invocation that ended.
+/// Lambda's record of an invocation.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 pub(super) struct DestinationRecord<'a> {
@@ -158,7 +159,7 @@ fn has_shape(text: &str) -> bool {
     }
 }
 
-/// Whether it is what S3 sends when a bucket's notifications are set up.
+/// Whether it is the test event that S3 sends when a bucket's notifications are configured.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 pub(super) fn is_test_event(object: &JsonObject<'_>) -> bool {

@@ -1,21 +1,21 @@
-//! Who answers an invocation: the handler or the hand-over, and never both.
+//! Ensures that either the handler or the hand-over responds to an invocation, never both.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-/// The claim to answer the invocation at hand. Invocations come one after the other, so one claim serves them all.
+/// The claim to respond to the current invocation. Invocations come one after the other, so one claim serves them all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AnswerClaim(Arc<AtomicBool>);
 
 impl AnswerClaim {
-    /// Lets the next invocation be claimed.
+    /// Resets the claim for the next invocation.
     pub(super) fn renew(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// `true` for the first who asks, `false` for everybody after.
+    /// Takes the claim: `true` for the first caller only.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::AcqRel)
     }

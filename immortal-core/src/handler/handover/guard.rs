@@ -12,45 +12,45 @@ use super::{HandOver, claim::AnswerClaim};
 use crate::handler::failure::bounded_panic;
 
 /// The user's service, racing the timer.
-pub(in crate::handler) struct Guarded<S> {
+pub(in crate::handler) struct GuardedService<S> {
     inner: S,
     handover: HandOver,
 }
 
-impl<S> Guarded<S> {
+impl<S> GuardedService<S> {
     pub(in crate::handler) fn new(inner: S, handover: HandOver) -> Self {
         Self { inner, handover }
     }
 }
 
-impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for Guarded<S> {
+impl<A, S: Service<LambdaEvent<A>, Future: Unpin>> Service<LambdaEvent<A>> for GuardedService<S> {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Guard<S::Future>;
+    type Future = GuardedFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, event: LambdaEvent<A>) -> Guard<S::Future> {
+    fn call(&mut self, event: LambdaEvent<A>) -> GuardedFuture<S::Future> {
         let claim = self.handover.arm(event.context.deadline);
         match catch_unwind(AssertUnwindSafe(|| self.inner.call(event))) {
-            Ok(running) => Guard { running: Some(running), claim },
+            Ok(running) => GuardedFuture { running: Some(running), claim },
             Err(panic) if may_answer(claim) => resume_unwind(bounded_panic(panic)),
-            Err(_) => Guard { running: None, claim: None },
+            Err(_) => GuardedFuture { running: None, claim: None },
         }
     }
 }
 
-/// A handler's future that is pending for ever once its event is handed over, whatever it does then.
+/// A handler's future that stays pending once its event is handed over.
 ///
-/// A panicking handler is a finished one: it claims its invocation too.
-pub(in crate::handler) struct Guard<F> {
+/// A handler that panics is finished, so it claims its invocation, too.
+pub(in crate::handler) struct GuardedFuture<F> {
     running: Option<F>,
     claim: Option<AnswerClaim>,
 }
 
-impl<F: Future + Unpin> Future for Guard<F> {
+impl<F: Future + Unpin> Future for GuardedFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -62,7 +62,7 @@ impl<F: Future + Unpin> Future for Guard<F> {
         if matches!(polled, Ok(Poll::Pending)) {
             return Poll::Pending;
         }
-        // Claimed before the handler's future is dropped: that may panic too.
+        // Claimed before the handler's future is dropped, because that may panic, too.
         let answers = may_answer(guard.claim.take());
         guard.running = None;
         match polled {
@@ -73,8 +73,8 @@ impl<F: Future + Unpin> Future for Guard<F> {
     }
 }
 
-/// A future that is dropped before its end won't answer, and nobody waits for an answer then.
-impl<F> Drop for Guard<F> {
+/// A future that is dropped early won't respond, so the invocation must not be handed over any more.
+impl<F> Drop for GuardedFuture<F> {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
             claim.take();
@@ -92,8 +92,8 @@ mod tests {
 
     use super::*;
 
-    fn guard<F: Future>(future: F, claim: &AnswerClaim) -> Pin<Box<Guard<Pin<Box<F>>>>> {
-        Box::pin(Guard { running: Some(Box::pin(future)), claim: Some(claim.clone()) })
+    fn guard<F: Future>(future: F, claim: &AnswerClaim) -> Pin<Box<GuardedFuture<Pin<Box<F>>>>> {
+        Box::pin(GuardedFuture { running: Some(Box::pin(future)), claim: Some(claim.clone()) })
     }
 
     fn renewed() -> AnswerClaim {
@@ -102,7 +102,7 @@ mod tests {
         claim
     }
 
-    fn poll<F: Future + Unpin>(guard: &mut Pin<Box<Guard<F>>>) -> Poll<F::Output> {
+    fn poll<F: Future + Unpin>(guard: &mut Pin<Box<GuardedFuture<F>>>) -> Poll<F::Output> {
         guard.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 

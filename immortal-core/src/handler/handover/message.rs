@@ -1,16 +1,16 @@
-//! What the hand-over writes into the error's message: the context, as far as it fits.
+//! The error message of a hand-over, with as much of the context as fits.
 
 use crate::{context::Context, names::HANDED_OVER};
 
-/// How long a message is at most, in bytes: the attribute of a dead-letter message holds the first kilobyte.
+/// The longest message, in bytes: the message attribute of a `DeadLetterConfig` has only the first kilobyte.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>.
 const LONGEST: usize = 1000;
 
 /// The dispatcher looks for the first brace, so this has none.
-const SENTENCE: &str = "the deadline is near, so the event gets another life on Fargate";
+const SENTENCE: &str = "the deadline is near, so the event is handed over to Fargate";
 
-/// What is left out of a message that is too long, in this order; request id and ARN never are.
+/// The members to leave out of a message that is too long, in this order; request id and ARN always stay.
 const DISPENSABLE: [fn(&mut Context); 6] = [
     |context| context.identity = None,
     |context| context.client_context = None,

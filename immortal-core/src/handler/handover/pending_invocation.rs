@@ -1,4 +1,4 @@
-//! What is known of the invocation at hand: all that a hand-over tells of it.
+//! The current invocation, as far as a hand-over reports it.
 
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ pub(super) struct PendingInvocation {
 }
 
 impl PendingInvocation {
-    /// Keeps what an invocation says, in the allocations of the one before it: most are never handed over. A plain clone
-    /// of the context costs 4 % of a warm invocation's instructions more. Headers that most don't have aren't looked for
-    /// where the context is without them.
+    /// Stores an invocation in the previous one's allocations, because most are never handed over. A plain clone
+    /// of the context costs 4 % of a warm invocation's instructions more. Headers that most don't have aren't looked
+    /// for where the context is without them.
     pub(super) fn keep(&mut self, LambdaInvocation { parts, context, .. }: &LambdaInvocation) {
         self.request_id.clone_from(&context.request_id);
         self.function_arn.clone_from(&context.invoked_function_arn);
         self.xray_trace_id.clone_from(&context.xray_trace_id);
         self.tenant_id.clone_from(&context.tenant_id);
         self.config.clone_from(&context.env_config);
-        // Not the value itself: it would hold the buffer that the client reads into.
+        // A copy: the value itself would keep the client's read buffer alive.
         self.invocation_id.clear();
         self.invocation_id.extend_from_slice(header(parts, &INVOCATION_ID).map_or(b"", HeaderValue::as_bytes));
         self.client_context = context.client_context.as_ref().and_then(|_| header(parts, &CLIENT_CONTEXT).cloned());
@@ -58,7 +58,7 @@ impl PendingInvocation {
             aws_request_id: self.request_id,
             function_name: self.config.function_name.clone(),
             function_version: self.config.version.clone(),
-            // Where the header is missing, `lambda_runtime` has a sentence here.
+            // If the header is missing, `lambda_runtime` has a sentence here.
             invoked_function_arn: Some(self.function_arn).filter(|arn| arn.starts_with("arn:")).unwrap_or_default(),
             memory_limit_in_mb: self.config.memory.to_string(),
             log_group_name: self.config.log_group.clone(),
@@ -71,7 +71,7 @@ impl PendingInvocation {
     }
 }
 
-/// Looked for one by one: with these few, hashing the name takes longer.
+/// Compared one by one: with so few headers, hashing the name takes longer.
 fn header<'a>(parts: &'a Parts, wanted: &HeaderName) -> Option<&'a HeaderValue> {
     parts.headers.iter().find_map(|(name, value)| (name == wanted).then_some(value))
 }

@@ -1,4 +1,4 @@
-//! One thread per process that waits for the moment in which an event is handed over.
+//! The thread that waits until an event is to be handed over, one per process.
 //!
 //! A handler that computes and never yields holds the runtime's threads, but not this one.
 
@@ -22,9 +22,9 @@ struct TimerThread {
 
 #[derive(Default)]
 struct TimerState {
-    /// When the invocation at hand is handed over, if its claim is still there then.
+    /// When the current invocation is handed over, if it is unclaimed by then.
     due: Option<Instant>,
-    /// When the handler is told that this is near, if it asks.
+    /// When the handler is notified of this, if it asks.
     notice: Option<Instant>,
     /// When the thread wakes by itself.
     wakes: Option<Instant>,
@@ -41,7 +41,7 @@ impl HandOverTimer {
 
     /// Arms the timer for the next invocation, in place of the one before.
     ///
-    /// Where the thread wakes early enough by itself it isn't woken: warm invocations cost it nothing.
+    /// The thread is woken only if it would otherwise wake too late, so warm invocations cost nothing.
     pub(super) fn arm(&self, notice: Instant, at: Instant) -> AnswerClaim {
         let mut state = self.0.lock();
         let is_early_enough = state.wakes.is_some_and(|wakes| wakes <= at);
@@ -55,7 +55,7 @@ impl HandOverTimer {
         self.0.claim.clone()
     }
 
-    /// When the handler of the invocation at hand is told that its hand-over is near.
+    /// When the handler of the current invocation is notified of its hand-over.
     pub(super) fn notice(&self) -> Option<Instant> {
         self.0.lock().notice
     }
@@ -150,7 +150,7 @@ mod tests {
         assert!(fired.try_recv().is_err());
     }
 
-    /// The handler's end and the timer's moment coincide, over and over: one answer each time.
+    /// The handler and the timer finish at the same time, repeatedly: each time there is one response.
     #[test]
     fn one_answer_in_the_same_moment() {
         let (timer, fired) = timer();

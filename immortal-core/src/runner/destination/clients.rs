@@ -1,4 +1,4 @@
-//! The adapter: each kind of destination through AWS's SDK.
+//! The adapter of the AWS SDK for each kind of destination.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_lambda::types::InvocationType;
@@ -21,7 +21,7 @@ use crate::{
     invocation_record::qualified_arn,
 };
 
-/// AWS, as far as results are delivered by it.
+/// The SDK clients that deliver results.
 #[derive(Debug)]
 pub(super) struct DestinationClients {
     lambda: aws_sdk_lambda::Client,
@@ -33,10 +33,10 @@ pub(super) struct DestinationClients {
     region: String,
 }
 
-/// What an EventBridge destination's event says of itself, beside the record.
+/// Source and detail type of the event for an `EventBridge` destination.
 ///
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>. A source that begins with
-/// `aws.` is AWS's alone, and Lambda's isn't one of them.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>. A source that begins
+/// with `aws.` is AWS's alone, and Lambda's isn't one of them.
 const EVENT_SOURCE: &str = "lambda";
 const DETAIL_TYPE: &str = "Lambda Function Invocation Result - Success";
 
@@ -54,8 +54,8 @@ impl DestinationClients {
         }
     }
 
-    /// The destination that the asynchronous configuration of a function names for a success: of the version or alias that it
-    /// is named with, else of the function itself.
+    /// The destination that the asynchronous configuration of a function names for a success: of the version or alias
+    /// that it is named with, else of the function itself.
     pub(super) async fn on_success_of(&self, arn: &str) -> Result<Option<DestinationArn>, RunnerError> {
         let what = format!("GetFunctionEventInvokeConfig of {arn}");
         let (function, qualifier) = function_of(arn);
@@ -64,7 +64,7 @@ impl DestinationClients {
             let call = call.function_name(&function).set_qualifier(qualifier.clone());
             match call.send().await.map_err(AwsError::from) {
                 Ok(answer) => Ok(Some(answer)),
-                // No asynchronous configuration at all.
+                // The function has no asynchronous configuration.
                 Err(AwsError::Refused(refusal)) if refusal.code == "ResourceNotFoundException" => Ok(None),
                 Err(error) => Err(refused(
                     error,
@@ -134,7 +134,7 @@ impl DestinationClients {
                     .resources(qualified_arn(context))
                     .detail(record);
                 let put = self.events.put_events().entries(entry.build()).send().await.map_err(AwsError::from)?;
-                // A 200 whose entry failed.
+                // A response with status 200 whose entry failed.
                 let failed = put.entries.unwrap_or_default().into_iter().find_map(|entry| entry.error_code);
                 if let Some(code) = failed {
                     return Err(SendError::Entry(format!("PutEvents took the entry with {code}")));
@@ -144,7 +144,7 @@ impl DestinationClients {
         Ok(())
     }
 
-    /// Puts a record into the bucket; its address.
+    /// Puts a record into the bucket, and returns its address.
     pub(super) async fn put(&self, bucket: &str, key: &str, record: &str) -> Result<String, RunnerError> {
         let uri = format!("s3://{bucket}/{key}");
         let what = format!("PutObject of {uri}");
@@ -158,10 +158,10 @@ impl DestinationClients {
     }
 }
 
-/// Why a record wasn't taken.
+/// Why a record was not accepted.
 enum SendError {
     Aws(AwsError),
-    /// An entry of a call that was answered with 200.
+    /// A failed entry in a response with status 200.
     Entry(String),
 }
 
@@ -181,12 +181,12 @@ fn refused(error: AwsError, what: &str, permission: &str) -> CallError {
     })
 }
 
-/// What these services call a caller that has no right to the call.
+/// The error codes of a missing permission in these services.
 const DENIALS: [&str; 4] =
     ["AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"];
 
-/// A function without its qualifier, and the qualifier by which its configuration is asked for: `$LATEST` is the function
-/// itself.
+/// A function without its qualifier, and the qualifier by which its configuration is asked for: `$LATEST` is the
+/// function itself.
 fn function_of(arn: &str) -> (String, Option<String>) {
     let Ok(name) = arn.parse::<FunctionName>() else { return (arn.to_owned(), None) };
     let function = name.to_arn().map_or(name.name, |arn| arn.unqualified().to_string());

@@ -1,4 +1,4 @@
-//! After a success: the result's record, to the destination that the function names for it.
+//! Delivers the record of a success to the function's `OnSuccess` destination.
 
 mod clients;
 mod record;
@@ -18,8 +18,8 @@ use clients::DestinationClients;
 use record::{RecordForm, SuccessRecord};
 pub(super) use target::{DestinationArn, ResultDestination};
 
-/// Delivers the result of an attempt that succeeded. What can't be delivered is an error in the log, and an object in the
-/// event bucket; the work is done, and so the exit code stays 0.
+/// Delivers the result of an attempt that succeeded. If that fails, an error is logged and the record is put
+/// into the event bucket. The work is done, so the exit code stays 0.
 pub(super) async fn deliver(
     order: &Order,
     config: &RunnerConfig,
@@ -50,8 +50,8 @@ pub(super) async fn deliver(
     tracing::error!("the result of request {request_id} can't be delivered to {place}: {error}; {kept}");
 }
 
-/// The destination that was set for this task, or that the function names: for the version or alias that was invoked, and
-/// for no other. A queue's function has none: Lambda invokes it synchronously.
+/// The destination that was set for this task, or that the function names: for the version or alias that was invoked,
+/// and for no other. A queue's function has none: Lambda invokes it synchronously.
 async fn destination_of(
     order: &Order,
     config: &RunnerConfig,
@@ -69,7 +69,8 @@ async fn destination_of(
     }
 }
 
-/// Sends the record in the first form that the destination takes: whole, without the event, or as the address of the whole.
+/// Sends the record in the first form that fits the destination: complete, without the event, or as the address of the
+/// complete record.
 async fn send(
     clients: &DestinationClients,
     destination: &DestinationArn,
@@ -91,10 +92,10 @@ async fn send(
     clients.send(destination, record.context, record.to_json(&RecordForm::Address(uri))).await
 }
 
-/// Keeps a record in the bucket, and says where, or why not.
+/// Stores a record in the bucket, and returns where, or why not.
 async fn keep(clients: &DestinationClients, record: &SuccessRecord<'_>, bucket: Option<&str>, key: &str) -> String {
     let Some(bucket) = bucket else {
-        return "it is kept nowhere, since IMMORTAL_EVENT_BUCKET of the task is not set".to_owned();
+        return "it is not kept, because IMMORTAL_EVENT_BUCKET of the task is not set".to_owned();
     };
     match clients.put(bucket, key, &record.to_json(&RecordForm::Whole)).await {
         Ok(uri) => format!("its record is kept as {uri}"),
@@ -102,8 +103,8 @@ async fn keep(clients: &DestinationClients, record: &SuccessRecord<'_>, bucket: 
     }
 }
 
-/// The response as JSON: one that isn't, as a streamed one may be, is a text. Of a streamed response only the first part is
-/// held, so that a longer one is null.
+/// The response as JSON: one that isn't, as a streamed one may be, is a text. Of a streamed response only the first
+/// part is held, so that a longer one is null.
 fn json_of(response: &AnswerBody) -> Option<Box<RawValue>> {
     if response.length > response.bytes.len() as u64 {
         tracing::warn!(

@@ -8,7 +8,7 @@ use crate::{
     invocation_record::{InvocationRecord, RecordCondition},
 };
 
-/// What is known of a success.
+/// A successful invocation.
 #[derive(Debug)]
 pub(super) struct SuccessRecord<'a> {
     pub(super) context: &'a Context,
@@ -19,16 +19,16 @@ pub(super) struct SuccessRecord<'a> {
     pub(super) response: Option<Box<RawValue>>,
 }
 
-/// How much of it is sent.
+/// How much of the record is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RecordForm {
     Whole,
     WithoutEvent,
-    /// Neither event nor response, and where the whole is: `s3://bucket/key`.
+    /// Without event and response, with the address of the complete record: `s3://bucket/key`.
     Address(String),
 }
 
-/// What stands beside Lambda's members.
+/// The members that immortal adds to Lambda's.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RecordMark<'a> {
@@ -36,7 +36,7 @@ struct RecordMark<'a> {
 }
 
 impl SuccessRecord<'_> {
-    /// The record as JSON, with the bytes of event and response as they are.
+    /// The record as JSON, with event and response byte for byte.
     pub(super) fn to_json(&self, form: &RecordForm) -> String {
         let (event, response, mark) = match form {
             RecordForm::Whole => (self.event, self.response.as_deref(), None),

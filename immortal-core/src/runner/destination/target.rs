@@ -1,11 +1,11 @@
-//! Which destination a result has, by its ARN.
+//! The destination of a result, by its ARN.
 
 use std::{fmt, str::FromStr};
 
 /// Where a result goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::runner) enum ResultDestination {
-    /// Where the function's asynchronous configuration says.
+    /// The destination in the function's asynchronous configuration.
     #[default]
     OfFunction,
     Nowhere,
@@ -27,7 +27,7 @@ pub(in crate::runner) struct DestinationArn {
     kind: DestinationKind,
 }
 
-/// The kinds that Lambda has for a success.
+/// The kinds of Lambda's `OnSuccess` destinations.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum DestinationKind {
     Function,
 }
 
-/// An ARN of something else.
+/// An error for any other ARN.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not the ARN of a standard queue, a standard topic, an event bus or a function")]
 pub(in crate::runner) struct UnknownDestination(String);
@@ -58,7 +58,7 @@ impl FromStr for DestinationArn {
     }
 }
 
-/// A FIFO queue or topic takes no results.
+/// FIFO queues and topics can't be destinations.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 fn is_standard(name: &str) -> bool {
@@ -80,7 +80,7 @@ impl DestinationArn {
         &self.arn
     }
 
-    /// What stands behind the last colon: the name of a queue.
+    /// The part after the last colon: the name of a queue.
     pub(super) fn name(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
     }
@@ -95,12 +95,12 @@ impl DestinationArn {
         self.arn.split(':').nth(4).unwrap_or_default()
     }
 
-    /// The largest record that it takes, in bytes.
+    /// The largest record that it accepts, in bytes.
     ///
     /// Sources: 1 MiB by `botocore:sqs:SendMessageRequest`; 256 KiB by
     /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html> and
-    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>, where an entry's other members count
-    /// too; 1 MB by <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> for an asynchronous
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>, where an entry's other members
+    /// count too; 1 MB by <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> for an asynchronous
     /// invocation.
     pub(super) fn largest_record(&self) -> usize {
         const AROUND_AN_ENTRY: usize = 1024;

@@ -1,7 +1,7 @@
-//! A zip from its presigned URL into a file: hashed on the way, in parallel ranges where the server has them.
+//! Downloads a zip from a presigned URL into a file, hashing it on the way, in parallel ranges if the server supports
+//! them.
 //!
-//! Memory is a small constant whatever the file's size: a few streams, each with what the HTTP client buffers of it, and
-//! one buffer to hash from.
+//! Memory doesn't depend on the file's size: a few streams with the HTTP client's buffers, and one buffer for the hash.
 
 mod ranges;
 
@@ -24,16 +24,16 @@ const MAX_ZIP: u64 = 300 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct CodeDownloader {
     http: HttpClient,
-    /// How long a download may stand still.
+    /// How long a download may go without a byte.
     stall: Duration,
 }
 
 /// Why a zip couldn't be fetched.
 #[derive(Debug)]
 enum RangeError {
-    /// The URL isn't good any more.
+    /// The URL has expired.
     Expired(u16),
-    /// Worth another try.
+    /// May succeed when retried.
     Again(String),
     For(RunnerError),
 }
@@ -45,7 +45,7 @@ impl CodeDownloader {
         Self { http, stall }
     }
 
-    /// Fetches a zip and makes sure of its hash; where its URL has expired, `again` gets another one, once.
+    /// Fetches a zip and verifies its hash. If its URL has expired, `again` gets another one, once.
     pub(super) async fn fetch<F>(
         &self,
         what: &str,
@@ -94,14 +94,14 @@ impl CodeDownloader {
         let hash = BASE64_STANDARD.encode(hash);
         if hash != package.sha256 {
             return Err(RangeError::For(RunnerError::Transient(format!(
-                "its hash is {hash}, and {} was promised; nothing of it was unpacked",
+                "its hash is {hash}, and GetFunction returned {}; nothing was unpacked",
                 package.sha256
             ))));
         }
         Arc::into_inner(file).ok_or_else(|| broken(&"the file is still in use"))
     }
 
-    /// One go at the whole file, which is in ranges if the server has them.
+    /// Downloads the whole file once, in ranges if the server supports them.
     async fn attempt(&self, url: &str, file: &Arc<File>) -> Result<Vec<u8>, RangeError> {
         let answer = self.get(url, ranges::FIRST).await?;
         match answer.status().as_u16() {
@@ -139,19 +139,19 @@ impl CodeDownloader {
         Ok(hash.finalize().to_vec())
     }
 
-    /// Rests before another try, or says that there were enough in a row.
+    /// Pauses before another try, or returns an error after too many failures in a row.
     async fn rest(&self, failures: u32, reason: &str) -> Result<(), RangeError> {
         if failures >= FAILURES {
             let message = format!("{reason}, {FAILURES} times in a row; check the task's route to S3");
             return Err(RangeError::For(RunnerError::Transient(message)));
         }
         tracing::warn!("a download broke off, and is resumed: {reason}");
-        // Five in a row end the attempt, so even the first pause outlasts a hiccup.
+        // Five failures in a row end the attempt, so even the first pause outlasts a short interruption.
         tokio::time::sleep(backoff(failures + 2, fastrand::f64()).min(self.stall)).await;
         Ok(())
     }
 
-    /// Hands a body on as it comes, and gives up where it stands still.
+    /// Passes on a body as it arrives, and gives up if it stalls.
     async fn pour(
         &self,
         answer: RangeAnswer,
@@ -173,7 +173,7 @@ impl CodeDownloader {
     }
 }
 
-/// A file that is gone when it is closed.
+/// A file that is deleted when it is closed.
 fn scratch_file() -> io::Result<Arc<File>> {
     let directory = std::env::temp_dir();
     std::fs::create_dir_all(&directory)?;
@@ -185,7 +185,7 @@ fn scratch_file() -> io::Result<Arc<File>> {
 
 fn refused(status: u16) -> RangeError {
     match status {
-        // S3 answers 403 where the URL has expired, and 400 where the credentials behind it have.
+        // S3 returns 403 if the URL has expired, and 400 if the credentials in it have.
         400 | 401 | 403 => RangeError::Expired(status),
         408 | 429 | 500.. => RangeError::Again(format!("the server answers {status}")),
         _ => RangeError::For(RunnerError::Transient(format!("the server answers {status}"))),

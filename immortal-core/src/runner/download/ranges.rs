@@ -1,4 +1,4 @@
-//! A zip in ranges: several on their way at a time, each resumed where it broke off, and hashed in their order.
+//! Downloads a zip in concurrent ranges, each resumed where it broke off, and hashed in order.
 
 use std::{fs::File, io, ops::Range, os::unix::fs::FileExt as _, sync::Arc};
 
@@ -7,15 +7,15 @@ use tokio::task::JoinSet;
 
 use super::{CodeDownloader, MAX_ZIP, RangeAnswer, RangeError, again, broken, refused, too_large};
 
-/// How many ranges are on their way at a time.
+/// The number of concurrent ranges.
 const WORKERS: usize = 4;
 const RANGE: u64 = 8 * 1024 * 1024;
 
-/// The range that is asked for first, when nothing is known of the file.
+/// The size of the first range, requested before the file's size is known.
 pub(super) const FIRST: Range<u64> = 0..RANGE;
 
 impl CodeDownloader {
-    /// Fetches the rest of a file whose first range is being answered.
+    /// Fetches the rest of a file while its first range arrives.
     pub(super) async fn in_ranges(
         &self,
         url: &str,

@@ -1,13 +1,13 @@
-//! Why a zip isn't unpacked, and what to do about it.
+//! Why a zip can't be unpacked, and what to do about it.
 
 use std::{io, path::PathBuf};
 
 use zip::result::ZipError;
 
-/// Why a zip isn't unpacked.
+/// Why a zip can't be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
-    /// It isn't a zip, or its directory is damaged.
+    /// It is not a zip, or its directory is damaged.
     #[error(
         "it is not a readable zip ({0}); build it again, for example with `cargo lambda build --output-format zip`"
     )]
@@ -20,7 +20,7 @@ pub enum ExtractError {
         /// What is wrong with it.
         reason: String,
     },
-    /// An entry is compressed with a method that isn't read.
+    /// An entry is compressed with an unsupported method.
     #[error(
         "its entry {entry:?} is compressed with the method {method}, which isn't supported; use deflate, the default \
          of `zip` and of `cargo lambda build --output-format zip`"
@@ -37,7 +37,7 @@ pub enum ExtractError {
     /// An entry is neither a file nor a directory nor a link.
     #[error("its entry {0:?} is a device, a pipe or a socket; leave it out of the zip")]
     Special(String),
-    /// A link leads to no path that Linux takes.
+    /// The target of a link is not a valid path.
     #[error("its entry {0:?} is a symbolic link whose target is empty or not a path; leave it out of the zip")]
     LinkTarget(String),
     /// An entry's name leads out of the directory.
@@ -46,23 +46,23 @@ pub enum ExtractError {
     /// An entry's name is longer than any path may be.
     #[error("its entry {0:?}… has a longer name than Linux takes; shorten it")]
     Name(String),
-    /// Two entries of one zip can't both be.
+    /// Two entries of one zip exclude each other.
     #[error(
         "its entry {0:?} is a file or a link, and other entries need a directory there or the reverse; \
          leave one of them out of the zip"
     )]
     Conflict(String),
-    /// What lies there can't be replaced by what the zip holds.
+    /// An existing file or directory can't be replaced by the entry.
     #[error(
         "its entry needs a {needed} at {path:?}, where an earlier layer or the image has a {found}, and nothing is \
          written through links; rename one of the two"
     )]
     InTheWay {
-        /// Where it lies.
+        /// The path.
         path: PathBuf,
-        /// What lies there.
+        /// The kind that exists there.
         found: &'static str,
-        /// What the zip has.
+        /// The kind of the entry.
         needed: &'static str,
     },
     /// Entries share bytes.
@@ -77,7 +77,7 @@ pub enum ExtractError {
          leave out files that aren't needed"
     )]
     TooMany,
-    /// Unpacking was called off.
+    /// Unpacking was cancelled.
     #[error("unpacking was called off")]
     CalledOff,
     /// The disk.
@@ -91,7 +91,7 @@ pub enum ExtractError {
 }
 
 impl ExtractError {
-    /// Whether another attempt would end the same way: it is the zip's fault, not this task's.
+    /// Whether every attempt would fail in the same way: the error is the zip's, not this task's.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         !matches!(self, Self::Disk { .. } | Self::CalledOff)

@@ -1,8 +1,8 @@
-//! Unpacking a zip whose hash holds: by its central directory, confined to one directory, within bounds that count
-//! what is really written.
+//! Unpacks a zip whose hash was verified: by its central directory, confined to one directory, with limits on the bytes
+//! that are actually written.
 //!
-//! Memory is a small constant beside the zip's directory: two buffers of 32 kB for each of a few threads. The directory
-//! is kept within `MAX_DIRECTORY` as it is read, since what it declares of itself may be a lie.
+//! Besides the zip's directory, memory is constant: two buffers of 32 kB for each of a few threads. The directory is
+//! limited to `MAX_DIRECTORY` while it is read, because its declared size can't be trusted.
 
 mod error;
 mod plan;
@@ -111,7 +111,7 @@ fn describe(archive: &ZipArchive<SharedFile>, index: usize) -> Result<ZipEntry, 
     Ok(ZipEntry { index, name, kind, mode })
 }
 
-/// The method's number, which its name doesn't tell of those that nobody knows.
+/// The method's name; its number if it is unknown.
 #[expect(deprecated, reason = "the only way to a number")]
 fn number_of(method: zip::CompressionMethod) -> u16 {
     method.to_u16()

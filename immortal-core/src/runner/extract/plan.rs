@@ -1,4 +1,4 @@
-//! What is to be written where, decided before anything is.
+//! Decides what is written where, before anything is written.
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -28,7 +28,7 @@ pub(super) enum EntryKind {
 pub(super) struct UnpackPlan {
     /// Directories, parents first; those that no entry names have no mode of their own.
     pub(super) directories: BTreeMap<PathBuf, Option<u32>>,
-    /// How many of the directories no entry names.
+    /// The number of directories that no entry names.
     pub(super) implied: usize,
     pub(super) files: Vec<PlannedFile>,
     pub(super) links: Vec<PlannedFile>,
@@ -45,7 +45,7 @@ pub(super) struct PlannedFile {
 /// What the paths of the directories that no entry names may hold together: few bytes of a zip can name many.
 const LONGEST_IMPLIED: usize = 32 * 1024 * 1024;
 
-/// Places every entry; where two have the same path, the last one stands, as `unzip` has it.
+/// Places every entry; of two with the same path the last one counts, as in `unzip`.
 pub(super) fn plan(entries: Vec<ZipEntry>) -> Result<UnpackPlan, ExtractError> {
     let mut places: BTreeMap<PathBuf, ZipEntry> = BTreeMap::new();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! A file that several readers read, each at its own place.
+//! A file with several readers, each at its own position.
 
 use std::{
     fs::File,
@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-/// A reader of a shared file; a clone reads on by itself.
+/// A reader of a shared file. A clone has its own position.
 #[derive(Clone, Debug)]
 pub(super) struct SharedFile {
     file: Arc<File>,
@@ -21,7 +21,7 @@ pub(super) struct SharedFile {
 }
 
 impl SharedFile {
-    /// A file of which no more than so many bytes are read, until [`lift`](Self::lift).
+    /// A reader that reads at most this many bytes, until [`lift`](Self::lift).
     pub(super) fn limited(file: File, bytes: u64) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), length, at: 0, left: Arc::new(AtomicU64::new(bytes)) })

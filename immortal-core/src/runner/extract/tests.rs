@@ -8,7 +8,7 @@ use std::{fs, io::Write as _, os::unix::fs::MetadataExt as _, path::PathBuf};
 use zip::CompressionMethod;
 
 use super::*;
-use builder::{Raw, RawEntry, length, link, options, put, raw, zip};
+use builder::{RawEntry, RawZip, length, link, options, put, raw, zip};
 
 struct Unpacked {
     /// What lies beside the root must never be touched.
@@ -75,7 +75,7 @@ fn content_modes_directories_and_links_are_kept() {
 #[test]
 fn names_that_lead_out_are_refused() {
     for name in ["../evil", "a/../../evil", "/tmp/evil"] {
-        let mut zip = Raw::default();
+        let mut zip = RawZip::default();
         zip.add(raw(name, b"evil"));
         let unpacked = unpack(&zip.finish());
         assert!(matches!(&unpacked.result, Err(ExtractError::Outside(entry)) if entry == name), "{name}");
@@ -108,7 +108,7 @@ fn links_are_kept_as_they_are_wherever_they_lead() {
 #[test]
 fn a_link_without_a_usable_target_is_the_zips_fault() {
     for target in [&b""[..], b"nul\0", &[b'a'; 4096]] {
-        let mut zip = Raw::default();
+        let mut zip = RawZip::default();
         zip.add(RawEntry { mode: 0o120_777, ..raw("broken", target) });
         let result = unpack(&zip.finish()).result;
         assert!(matches!(&result, Err(ExtractError::LinkTarget(entry)) if entry == "broken"), "{result:?}");
@@ -118,7 +118,7 @@ fn a_link_without_a_usable_target_is_the_zips_fault() {
 #[test]
 fn methods_that_arent_read_are_named_with_their_entry() {
     for (method, name) in [(12, "BZIP2"), (14, "LZMA"), (93, "ZSTD"), (9, "DEFLATE64"), (77, "77")] {
-        let mut zip = Raw::default();
+        let mut zip = RawZip::default();
         zip.add(raw("first", b"content"));
         zip.add(RawEntry { method, ..raw("lib/data.bin", b"content") });
         let unpacked = unpack(&zip.finish());
@@ -169,7 +169,7 @@ fn entries_are_counted() {
 fn a_directory_is_kept_within_its_bound_as_it_is_read() {
     let name = "n".repeat(60_000);
     let named_so_often = |times: u32| {
-        let mut zip = Raw::default();
+        let mut zip = RawZip::default();
         let at = zip.local(raw(&name, b""));
         (0..times).for_each(|_| zip.central(raw(&name, b""), at));
         unpack(&zip.finish()).result
@@ -183,7 +183,7 @@ fn a_directory_is_kept_within_its_bound_as_it_is_read() {
 
 #[test]
 fn of_two_with_one_name_the_last_stands() {
-    let mut twice = Raw::default();
+    let mut twice = RawZip::default();
     twice.add(raw("a", b"first"));
     twice.add(raw("a", b"last"));
     let unpacked = unpack(&twice.finish());
@@ -193,7 +193,7 @@ fn of_two_with_one_name_the_last_stands() {
 
 #[test]
 fn entries_that_share_bytes_are_refused() {
-    let mut quilt = Raw::default();
+    let mut quilt = RawZip::default();
     let kernel = raw("a", b"kernel");
     let at = quilt.local(kernel);
     quilt.central(kernel, at);
@@ -203,7 +203,7 @@ fn entries_that_share_bytes_are_refused() {
 
 #[test]
 fn data_descriptors_are_read_from_the_directory() {
-    let mut zip = Raw::default();
+    let mut zip = RawZip::default();
     zip.add(RawEntry { flags: 8, ..raw("streamed", b"content") });
     zip.add(raw("after", b"it"));
     let unpacked = unpack(&zip.finish());
@@ -225,14 +225,14 @@ fn zip64_is_read() {
 
 #[test]
 fn what_is_no_sound_zip_is_refused() {
-    let mut damaged = Raw::default();
+    let mut damaged = RawZip::default();
     damaged.add(raw("a", b"content"));
     let mut damaged = damaged.finish();
     let at = damaged.windows(7).position(|window| window == b"content").expect("stored");
     damaged[at] ^= 1;
     let sound = zip(|writer| put(writer, "a", b"content"));
     let encrypted = {
-        let mut zip = Raw::default();
+        let mut zip = RawZip::default();
         zip.add(RawEntry { flags: 1, ..raw("a", b"content") });
         zip.finish()
     };

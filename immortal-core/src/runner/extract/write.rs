@@ -1,7 +1,7 @@
-//! Writing a plan below a root that no path leads out of, and through no link.
+//! Writes a plan below a root: no path leaves the root, and nothing is written through a link.
 //!
-//! All paths go through handles of `cap-std`, which can't leave their root. Within the root the order of the phases keeps
-//! links out of the way: directories are made parents first, and each is looked at if it is there already; while
+//! All paths go through handles of `cap-std`, which can't leave their root. Within the root the order of the phases
+//! keeps links out of the way: directories are made parents first, and each is looked at if it is there already; while
 //! files and links are written, everything above them is one of these directories.
 
 use std::{
@@ -31,17 +31,17 @@ use super::{
     shared_file::SharedFile,
 };
 
-/// How many entries are written side by side, at most.
+/// The most entries that are written concurrently.
 const THREADS: usize = 4;
 /// How much of an entry is held at a time, inflated.
 const BUFFER: usize = 32 * 1024;
 /// Linux's `PATH_MAX`, its closing NUL included.
 const PATH_MAX: u64 = 4096;
 
-/// What a plan is written with.
+/// The context of writing a plan.
 pub(super) struct PlanWriter<'a> {
     root: Dir,
-    /// The root as messages name it.
+    /// The root, for messages.
     path: &'a Path,
     budget: &'a UnpackBudget,
     called_off: &'a AtomicBool,
@@ -149,11 +149,11 @@ impl<'a> PlanWriter<'a> {
             self.budget.take_bytes(read as u64)?;
             file.write_all(&buffer[..read]).map_err(disk)?;
         }
-        // Set once it is open: the process's umask has no say.
+        // Set on the open file, so that the process's umask doesn't apply.
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(planned.mode)).map_err(disk)
     }
 
-    /// A link is kept as it is, wherever it leads.
+    /// A link is created unchanged, wherever it points.
     fn write_link<'p>(
         &self,
         archive: &mut ZipArchive<SharedFile>,
@@ -192,7 +192,7 @@ impl<'a> PlanWriter<'a> {
 
     fn unmade(&self, path: &Path, error: io::Error, needed: &'static str) -> ExtractError {
         match error.kind() {
-            // What `unlink` says of one.
+            // The error of `unlink` for a directory.
             io::ErrorKind::IsADirectory => self.in_the_way(path, "directory", needed),
             _ => self.disk(path, error),
         }
@@ -207,12 +207,12 @@ impl<'a> PlanWriter<'a> {
     }
 }
 
-/// Inflating is a processor's work: more threads than there are would only hold more memory.
+/// Inflating is bound by the processor: more threads than processors would only use more memory.
 fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(THREADS)
 }
 
-/// The directory of the entry that was written last: the next one mostly lies beside it.
+/// The directory of the last entry: the next one is usually in the same directory.
 struct ParentDir<'a> {
     root: &'a Dir,
     last: Option<(&'a Path, Dir)>,

@@ -1,4 +1,4 @@
-//! A task in words: as the API describes it, and as an event tells of it.
+//! The JSON of a task: as `DescribeTasks` returns it, and as events contain it.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -10,14 +10,14 @@ use crate::{
 };
 
 impl EcsTask {
-    /// As `DescribeTasks` has it: time stamps are seconds.
+    /// The JSON for API responses: time stamps are numbers of seconds.
     pub(crate) fn describe_for_api(&self) -> Value {
         let milliseconds = |at: Timestamp| at.as_millisecond();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit into the 53 bits")]
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into 53 bits")]
         self.describe(|at| json!(milliseconds(at) as f64 / 1000.0))
     }
 
-    /// As an event has it: time stamps are text.
+    /// The JSON for events: time stamps are strings.
     pub(crate) fn describe_for_event(&self, now: Timestamp) -> Value {
         let mut description = self.describe(|at| json!(format!("{at:.3}")));
         description["updatedAt"] = json!(format!("{now:.3}"));
@@ -28,7 +28,7 @@ impl EcsTask {
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
     fn describe(&self, time: impl Fn(Timestamp) -> Value) -> Value {
         let state = lock(&self.state).clone();
-        let desired = self.desired();
+        let desired = self.desired_status();
         let id = self.id();
         let container = &self.revision.definition.container;
         let mut description = json!({
@@ -96,7 +96,7 @@ impl EcsTask {
         description
     }
 
-    /// As they were sent; ECS always shows the list of containers.
+    /// The overrides as the caller sent them; ECS always includes the list of containers.
     fn overrides(&self) -> Value {
         let mut overrides = self.overrides.as_object().cloned().unwrap_or_else(Map::new);
         overrides.entry("containerOverrides").or_insert_with(|| json!([]));

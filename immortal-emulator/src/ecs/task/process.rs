@@ -1,4 +1,4 @@
-//! The process that stands in for a task's container.
+//! The process that runs in place of a task's container.
 
 use std::{
     fs, io,
@@ -27,11 +27,11 @@ impl EcsTask {
         environment.extend(
             [
                 ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE".to_owned()),
-                // On Fargate it is a path at a link-local address; loopback is the other host that SDKs allow.
+                // On Fargate this is a link-local address; SDKs also allow loopback.
                 ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/_/credentials", platform.endpoint())),
                 ("ECS_CONTAINER_METADATA_URI_V4", metadata),
                 ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
-                // The container's file system, as far as it is written to.
+                // Stands in for the writable part of the container's file system.
                 (env::TASK_ROOT, task.to_string_lossy().into_owned()),
                 (env::LAYER_ROOT, layers.to_string_lossy().into_owned()),
                 ("TMPDIR", temporary.to_string_lossy().into_owned()),
@@ -52,7 +52,7 @@ impl EcsTask {
     }
 }
 
-/// A container's exit code: 128 and the signal's number, where one ended it.
+/// A container's exit code: 128 plus the signal's number if a signal ended it.
 pub(super) fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }

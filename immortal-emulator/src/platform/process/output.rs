@@ -1,6 +1,6 @@
 //! An output stream of a process, turned into lines.
 //!
-//! What a process wrote before it answered is noted before its answer: whoever takes the answer drains first.
+//! Lines that a process wrote before its response are recorded before the response: whoever receives it drains first.
 
 use std::{
     io::{self, ErrorKind},
@@ -18,9 +18,9 @@ use crate::platform::{
     shared::Platform,
 };
 
-/// Longer lines are cut in pieces: `CloudWatch` takes log events of up to 256 KB.
+/// Longer lines are split: `CloudWatch` accepts log events of up to 256 KB.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
-const LONGEST: usize = 256 * 1024;
+const MAX_LINE_LENGTH: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct ProcessOutput {
@@ -41,10 +41,10 @@ impl ProcessOutput {
         Ok(Self { pipe: pipe::Receiver::from_owned_fd(pipe)?, stream, source, line: Mutex::default() })
     }
 
-    /// Notes lines as they come, to the end.
+    /// Records lines as they arrive, until the stream ends.
     pub(crate) async fn follow(&self, platform: &Platform) {
         while self.pipe.readable().await.is_ok() {
-            // Reading inside `try_io` tells the reactor that the pipe is empty.
+            // `try_io` lets the reactor know when the pipe is empty.
             match self.pipe.try_io(|| self.read(platform)) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 _ => return,
@@ -52,9 +52,9 @@ impl ProcessOutput {
         }
     }
 
-    /// Notes what there is by now, whatever the reactor knows of it.
+    /// Records what has been written so far, without waiting for the reactor.
     pub(crate) fn drain(&self, platform: &Platform) {
-        // An empty pipe and its end are alike here.
+        // Whether the pipe is empty or closed doesn't matter here.
         let _ = self.read(platform);
     }
 
@@ -69,24 +69,24 @@ impl ProcessOutput {
             line.ended = read == 0;
             for &byte in &buffer[..read] {
                 match byte {
-                    b'\n' => self.note(platform, mem::take(&mut line.bytes)),
+                    b'\n' => self.record(platform, mem::take(&mut line.bytes)),
                     byte => line.bytes.push(byte),
                 }
-                if line.bytes.len() >= LONGEST {
-                    self.note(platform, mem::take(&mut line.bytes));
+                if line.bytes.len() >= MAX_LINE_LENGTH {
+                    self.record(platform, mem::take(&mut line.bytes));
                 }
             }
         }
         if !line.bytes.is_empty() {
-            self.note(platform, mem::take(&mut line.bytes));
+            self.record(platform, mem::take(&mut line.bytes));
         }
         Ok(())
     }
 
-    fn note(&self, platform: &Platform, line: Vec<u8>) {
+    fn record(&self, platform: &Platform, line: Vec<u8>) {
         let line = String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
         let line = line.strip_suffix('\r').map(str::to_owned).unwrap_or(line);
         let source = lock(&self.source).clone();
-        platform.journal.note(source, EntryKind::Log { stream: self.stream, line });
+        platform.journal.record(source, EntryKind::Log { stream: self.stream, line });
     }
 }

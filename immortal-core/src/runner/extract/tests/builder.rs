@@ -25,7 +25,7 @@ pub(super) fn link(writer: &mut ZipWriter<Cursor<Vec<u8>>>, name: &str, target: 
 
 /// A zip as bytes, each entry as it is told to be: what the writer wouldn't write.
 #[derive(Default)]
-pub(super) struct Raw {
+pub(super) struct RawZip {
     bytes: Vec<u8>,
     directory: Vec<u8>,
     entries: u16,
@@ -43,7 +43,7 @@ pub(super) struct RawEntry<'a> {
     pub(super) mode: u32,
 }
 
-impl Raw {
+impl RawZip {
     pub(super) fn local(&mut self, entry: RawEntry<'_>) -> u32 {
         let at = u32::try_from(self.bytes.len()).expect("small");
         self.bytes.extend_from_slice(b"PK\x03\x04\x14\0");

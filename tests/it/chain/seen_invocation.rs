@@ -1,16 +1,16 @@
-//! What the fixtures say of their lives.
+//! The fixtures' report of an invocation.
 
-/// What the fixtures' handler saw in one life.
+/// What the fixtures' handler saw in one attempt.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SeenInvocation {
     /// The event's bytes.
     pub(crate) event: String,
     pub(crate) context: serde_json::Value,
     pub(crate) attempt: u64,
 }
 
-impl Seen {
-    pub(crate) fn read(json: &str) -> Self {
+impl SeenInvocation {
+    pub(crate) fn parse(json: &str) -> Self {
         #[derive(serde::Deserialize)]
         struct Line<'a> {
             #[serde(borrow)]
@@ -22,9 +22,9 @@ impl Seen {
         Self { event: line.event.get().to_owned(), context: line.context, attempt: line.attempt }
     }
 
-    /// What must be the same in every life: the context without deadline and log stream. A destination record spells
-    /// the ARN of an unqualified invocation with `:$LATEST`.
-    pub(crate) fn lasting(&self) -> serde_json::Value {
+    /// The part of the context that must be the same in every attempt: all but deadline and log stream. A destination
+    /// record spells the ARN of an unqualified invocation with `:$LATEST`.
+    pub(crate) fn comparable_context(&self) -> serde_json::Value {
         let mut context = self.context.clone();
         let arn = context["invoked_function_arn"].as_str().unwrap_or_default();
         context["invoked_function_arn"] = arn.trim_end_matches(":$LATEST").into();
