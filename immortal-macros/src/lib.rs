@@ -125,8 +125,7 @@ use proc_macro::TokenStream;
 /// - a handler in a module: move it to the crate's root file, or put [`#[immortal::main]`](macro@main) on `main`
 /// - two handlers in one binary: give each its own
 /// - a `main` that is there already: rustc says that `main` is defined twice (E0428) and marks both; remove your
-/// `main`, or
-///   remove `#[immortal]` and put [`#[immortal::main]`](macro@main) on it
+///   `main`, or remove `#[immortal]` and put [`#[immortal::main]`](macro@main) on it
 ///
 /// In a library, the `main` that the attribute adds is unused: leave the handler without the attribute, and call
 /// `immortal::run` with it in the binary. The binary must unwind, as by default: with `panic = "abort"` a panic ends
