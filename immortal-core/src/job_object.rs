@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 /// The request id in a form that `startedBy` and a key take: itself, or its hash where it holds anything unusual.
 #[must_use]
-pub(crate) fn started_by(request_id: &str) -> String {
+pub fn started_by(request_id: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=128).contains(&request_id.len()) && request_id.bytes().all(fits) {
         request_id.to_owned()
@@ -15,21 +15,19 @@ pub(crate) fn started_by(request_id: &str) -> String {
 
 /// What the keys of all objects of a job begin with.
 #[must_use]
-pub(crate) fn job_prefix(function: &str, request_id: &str) -> String {
+pub fn job_prefix(function: &str, request_id: &str) -> String {
     format!("immortal/{function}/{}/", started_by(request_id))
 }
 
 /// The key of a job's progress.
-#[cfg(any(feature = "dispatcher", feature = "progress"))]
 #[must_use]
-pub(crate) fn progress_key(function: &str, request_id: &str) -> String {
+pub fn progress_key(function: &str, request_id: &str) -> String {
     format!("{}progress", job_prefix(function, request_id))
 }
 
 /// The key of the object that holds the record of a result that no destination took.
-#[cfg(feature = "destinations")]
 #[must_use]
-pub(crate) fn result_key(function: &str, request_id: &str) -> String {
+pub fn result_key(function: &str, request_id: &str) -> String {
     format!("{}result", job_prefix(function, request_id))
 }
 

@@ -9,16 +9,17 @@
 //! | `dispatcher` | role dispatcher: failed events into Fargate tasks, dead letters |
 //! | `runner` | role runner: the function's own code for one invocation, without a deadline |
 //! | [`manifest`], [`task_size`] | what the attribute fixed, and the sizes that Fargate has |
+//! | [`job_object`], [`task_definition`] | the names of a job and of its tasks in other services |
 //! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
-//! | `aws` | AWS's SDK as dispatcher, runner and progress use it |
+//! | `aws` | AWS's SDK as dispatcher, runner and progress use it; its HTTP client and its errors for `cargo-immortal`, too |
 //! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and how a response to a batch is read |
 //!
-//! Without the features `dispatcher`, `runner` and `progress` nothing of AWS's SDK is in the graph. What is neither a shape nor
+//! Without the features `dispatcher`, `runner`, `progress` and `aws` nothing of AWS's SDK is in the graph. What is neither a shape nor
 //! named by another crate is private.
 
-#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
-mod aws;
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "runtime-api")]
 pub mod batch_failures;
 pub mod context;
@@ -31,8 +32,7 @@ pub mod function;
 pub mod handler;
 #[cfg(any(feature = "dispatcher", feature = "destinations"))]
 mod invocation_record;
-#[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
-mod job_object;
+pub mod job_object;
 mod lambda_errors;
 pub mod manifest;
 pub mod names;
@@ -47,4 +47,5 @@ pub mod runtime_api;
 pub mod start;
 mod stderr;
 pub mod stopping;
+pub mod task_definition;
 pub mod task_size;

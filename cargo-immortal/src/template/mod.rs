@@ -79,7 +79,7 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
     let packages = ZipPackages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
     let architecture = packages.architecture(args.arch, &candidate).map_err(CommandError::WrongUse)?;
     let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
-    let from_template = |zip: &Path| Ok(relative(&resolved(zip)?, &resolved(&output)?));
+    let from_template = |zip: &Path| Ok::<_, CommandError>(relative(&resolved(zip)?, &resolved(&output)?));
     let memory = args.memory.unwrap_or(LAMBDA_MEMORY);
     let task = TaskSettings::of(&manifest, memory);
     let primary = PrimaryPlan {

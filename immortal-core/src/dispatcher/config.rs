@@ -5,6 +5,7 @@ use crate::{
     function::FunctionName,
     names::{DISPATCHER_SUFFIX, env},
     order::EventForm,
+    task_definition::family,
 };
 
 /// What the dispatcher was told, with every default filled in.
@@ -139,13 +140,6 @@ impl DispatcherConfig {
             _ => Err(ConfigProblems(problems)),
         }
     }
-}
-
-/// The family of a task definition: what an ARN ends in, without the revision.
-#[must_use]
-pub(crate) fn family(task_definition: &str) -> &str {
-    let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
-    name.split(':').next().unwrap_or(name)
 }
 
 fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) -> Option<FunctionName> {

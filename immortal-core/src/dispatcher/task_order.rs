@@ -1,7 +1,7 @@
 //! Whose task it is, and what it was started for: read from the task itself, event or `DescribeTasks`.
 
 use super::{
-    config::{DispatcherConfig, family},
+    config::DispatcherConfig,
     invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
 };
@@ -11,6 +11,7 @@ use crate::{
     job_object,
     names::env,
     order::{EventForm, Order},
+    task_definition::family,
 };
 
 /// What a task says of its order.

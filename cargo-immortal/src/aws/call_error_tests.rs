@@ -1,0 +1,42 @@
+use expect_test::expect;
+
+use super::*;
+
+fn refused(status: u16, code: &str, message: &str) -> CallError {
+    let error = ServiceError { status, code: code.to_owned(), message: message.to_owned(), resource_ids: Vec::new() };
+    CallError::of("lambda:GetFunction", "the function hello", AwsError::Refused(error))
+}
+
+fn line(error: CallError) -> String {
+    let text = CommandError::from(error).to_string();
+    assert!(!text.contains('\n'), "{text}");
+    text
+}
+
+#[test]
+fn each_says_in_one_line_what_to_do() {
+    let denied = "User: arn:aws:iam::111111111111:user/ada is not authorized to perform: kms:Decrypt on resource: \
+                  arn:aws:kms:eu-central-1:111111111111:key/1 because no identity-based policy allows the kms:Decrypt action";
+    let lines = [
+        refused(400, "ExpiredTokenException", "The security token included in the request is expired"),
+        refused(403, "AccessDeniedException", denied),
+        refused(403, "AccessDenied", "Access Denied"),
+        refused(429, "TooManyRequestsException", "Rate exceeded"),
+        refused(404, "ResourceNotFoundException", "Function not found"),
+        refused(400, "ValidationError", "Stack with id hello does not exist"),
+        refused(400, "ValidationError", "1 validation error detected"),
+        CallError::of("sqs:SendMessage", "the queue jobs", AwsError::Unanswered(std::sync::Arc::new(std::fmt::Error))),
+        CallError::NoRegion { profile: None },
+        CallError::NoRegion { profile: Some("work".to_owned()) },
+    ];
+    let lines: Vec<_> = lines.into_iter().map(line).collect();
+    expect![[""]].assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn another_users_mistake_is_wrong_use_and_aws_saying_no_is_a_failure() {
+    assert!(matches!(CommandError::from(CallError::NoRegion { profile: None }), CommandError::WrongUse(_)));
+    let error = refused(403, "AccessDenied", "");
+    assert!(error.is_denied() && !error.is_not_found());
+    assert!(matches!(CommandError::from(error), CommandError::Failed(_)));
+}
