@@ -6,8 +6,8 @@
 //!
 //! | service | what there is |
 //! | --- | --- |
-//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionEventInvokeConfig`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
-//! | SQS | `SendMessage`, `ReceiveMessage`, `ChangeMessageVisibility`, `DeleteMessage`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`; visibility timeouts, retention, receive counts, redrive policies |
+//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`, `ListEventSourceMappings`, `UpdateEventSourceMapping`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
+//! | SQS | `SendMessage`, `ReceiveMessage`, `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `DeleteMessage`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`, `ListMessageMoveTasks`; visibility timeouts, retention, receive counts, redrive policies |
 //! | ECS | `RunTask`, `DescribeTasks`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limit of the overrides and of calls, the memory of an hour |
 //! | `EventBridge` | the state changes of tasks, and rules on them with functions and queues as targets; `PutEvents` on buses that keep events |
 //! | SNS | `Publish` to topics that keep messages |

@@ -9,9 +9,10 @@ use super::{locking::lock, stop_code::StopCode};
 pub struct Fault {
     /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
     /// `DescribeTaskDefinition`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetFunctionEventInvokeConfig`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
+    /// `ListTasks`, `StopTask`, `GetFunction`, `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`,
+    /// `ListEventSourceMappings`, `UpdateEventSourceMapping`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
     /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
-    /// `ChangeMessageVisibility`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`. `Download` is a request to a presigned
+    /// `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`, `ListMessageMoveTasks`. `Download` is a request to a presigned
     /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
     pub operation: &'static str,
     /// How it fails.
@@ -21,14 +22,18 @@ pub struct Fault {
 }
 
 /// What can fail; a name that is none of these would never be hit.
-const OPERATIONS: [&str; 26] = [
+const OPERATIONS: [&str; 32] = [
     "RunTask",
     "DescribeTasks",
     "DescribeTaskDefinition",
     "ListTasks",
     "StopTask",
     "GetFunction",
+    "GetFunctionConfiguration",
     "GetFunctionEventInvokeConfig",
+    "GetEventSourceMapping",
+    "ListEventSourceMappings",
+    "UpdateEventSourceMapping",
     "Publish",
     "PutEvents",
     "GetLayerVersion",
@@ -42,9 +47,11 @@ const OPERATIONS: [&str; 26] = [
     "ReceiveMessage",
     "DeleteMessage",
     "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
     "GetQueueUrl",
     "GetQueueAttributes",
     "StartMessageMoveTask",
+    "ListMessageMoveTasks",
     "Download",
     "Task",
     "TaskStateChange",
