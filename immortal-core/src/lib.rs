@@ -9,7 +9,7 @@
 //! | `dispatcher` | role dispatcher: failed events into Fargate tasks, dead letters |
 //! | `runner` | role runner: the function's own code for one invocation, without a deadline |
 //! | [`manifest`], [`task_size`] | what the attribute fixed, and the sizes that Fargate has |
-//! | [`job_object`], [`task_definition`] | the names of a job and of its tasks in other services |
+//! | [`job_object`], [`task_definition`], [`task_end`] | the names of a job and of its tasks in other services, and who ended a task |
 //! | [`order`], [`context`], [`function`], [`exit`] | the shapes that pass between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
 //! | `aws` | AWS's SDK as dispatcher, runner and progress use it; its HTTP client and its errors for `cargo-immortal`, too |
@@ -48,4 +48,5 @@ pub mod start;
 mod stderr;
 pub mod stopping;
 pub mod task_definition;
+pub mod task_end;
 pub mod task_size;

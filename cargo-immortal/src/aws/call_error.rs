@@ -106,7 +106,10 @@ impl CallError {
 
 impl From<CallError> for CommandError {
     fn from(error: CallError) -> Self {
+        // Behind the first line the SDK tells of each place where it looked for credentials.
         let text = error_chain(&error);
+        let text = text.lines().next().unwrap_or_default();
+        let text = text.strip_suffix(" Attempted:").unwrap_or(text).to_owned();
         match error {
             CallError::NoRegion { .. } => Self::WrongUse(text),
             _ => Self::Failed(text),
@@ -146,7 +149,7 @@ fn is_missing(refused: &ServiceError) -> bool {
         "ResourceNotFoundException",
     ];
     let code = refused.code.as_str();
-    refused.status == 404
+    (refused.status == 404 && !code.is_empty())
         || CODES.contains(&code)
         || (code == "ValidationError" && refused.message.contains("does not exist"))
 }

@@ -15,10 +15,10 @@ const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// Which account and region to ask.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct AwsArgs {
-    /// The AWS region [default: AWS_REGION, else the profile's]
+    /// The AWS region [default: `AWS_REGION`, else the profile's]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// The profile of ~/.aws/config [default: AWS_PROFILE, else `default`]
+    /// The profile of ~/.aws/config [default: `AWS_PROFILE`, else `default`]
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
 }

@@ -5,13 +5,20 @@ mod call_error;
 mod cloudformation;
 mod cloudwatch;
 mod connect;
+mod ecs;
 mod lambda;
+mod logs;
+mod s3;
 mod sqs;
 
+#[cfg(test)]
+pub(crate) use self::sqs::MessageAttributes;
 pub(crate) use self::{
     call_error::CallError,
     cloudformation::StackResource,
     connect::{AwsArgs, AwsConnection},
+    ecs::{ContainerLog, DescribedTask, TaskSelection},
     lambda::{FunctionConfiguration, MappingState, QueueMapping},
-    sqs::QueueAttributes,
+    logs::LogEvent,
+    sqs::{MoveProgress, QueueAttributes, ReceivedMessage},
 };

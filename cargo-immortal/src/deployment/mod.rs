@@ -146,8 +146,9 @@ async fn of_stack(stack: &str, aws: &AwsConnection) -> Result<DeploymentParts, C
     match (found.pop(), found.is_empty()) {
         (Some((_, parts)), true) => Ok(parts),
         (None, _) => Err(CommandError::WrongUse(format!(
-            "the stack {stack} has no dispatcher of `cargo immortal template` in it; name another one with --stack, or the \
-             parts by hand, with --function and --dispatcher"
+            "the stack {stack} in {} has no dispatcher of `cargo immortal template` in it; name another one with --stack, or the \
+             parts by hand, with --function and --dispatcher",
+            aws.region()
         ))),
         (Some(_), false) => Err(several(stack, &names)),
     }

@@ -28,6 +28,7 @@ fn mapping(uuid: &str, queue_name: &str) -> QueueMapping {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "each part is one that may not be known")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

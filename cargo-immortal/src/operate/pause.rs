@@ -13,7 +13,7 @@ use crate::{
     aws::{MappingState, QueueAttributes},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::say,
+    output::{say, tell},
 };
 
 /// What to pause.
@@ -56,7 +56,11 @@ pub(crate) async fn run(args: PauseArgs) -> Result<ExitCode, CommandError> {
     }
     let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     let now = Timestamp::now();
-    let oldest = aws.oldest_message_age(deployment.failure_queue.name(), now).await?;
+    // What matters is done; who may not ask CloudWatch is told the rest.
+    let oldest = aws.oldest_message_age(deployment.failure_queue.name(), now).await.unwrap_or_else(|error| {
+        tell(format_args!("warning: how old the oldest message is can't be said: {}", CommandError::from(error)));
+        None
+    });
     let report = PauseReport::new(&deployment.function, was_paused, &queue, oldest, now);
     if args.json {
         say(serde_json::to_string_pretty(&report).unwrap_or_default());

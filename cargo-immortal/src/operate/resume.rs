@@ -31,11 +31,12 @@ pub(crate) async fn run(args: ResumeArgs) -> Result<ExitCode, CommandError> {
     let (aws, deployment) = args.deployment.open().await?;
     let uuid = mapping(&deployment)?;
     let was_paused = !aws.queue_mapping(uuid).await?.state().is_on();
+    // Before the dispatcher begins to take it away.
+    let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     if was_paused {
         aws.switch_mapping(uuid, true).await?;
         wait_for(&aws, uuid, MappingState::Enabled).await?;
     }
-    let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     let (function, waiting) = (&deployment.function, queue.waiting + queue.in_flight);
     if args.json {
         let report = json!({ "function": function, "paused": false, "wasPaused": was_paused, "waiting": waiting });

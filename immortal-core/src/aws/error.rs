@@ -74,7 +74,7 @@ impl AwsError {
         match self {
             Self::Refused(_) => false,
             Self::Unanswered(error) | Self::Unsent(error) => {
-                causes(error.as_ref()).any(|cause| cause.is::<CredentialsError>())
+                causes(error.as_ref()).any(<dyn Error>::is::<CredentialsError>)
             }
         }
     }
