@@ -4,5 +4,7 @@ mod deploy;
 mod lives;
 mod names;
 mod newcomer;
+#[cfg(feature = "aws")]
+mod operate;
 mod two_packages;
 mod wrong_use;
