@@ -7,8 +7,12 @@ mod binary;
 mod child;
 mod container;
 #[cfg(feature = "aws")]
+mod deploy;
+#[cfg(feature = "aws")]
 mod deployment;
 mod describe;
+#[cfg(feature = "aws")]
+mod doctor;
 mod failure;
 mod local;
 mod manifest;
@@ -54,6 +58,12 @@ enum Command {
     Runner(runner::RunnerArgs),
     /// Write a `CloudFormation` template of the function and all that its lives need
     Template(template::TemplateArgs),
+    /// Build the function and its runner's image, and deploy both as a stack
+    #[cfg(feature = "aws")]
+    Deploy(Box<deploy::DeployArgs>),
+    /// Check a deployment, and say how to mend what is wrong with it
+    #[cfg(feature = "aws")]
+    Doctor(Box<doctor::DoctorArgs>),
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Aws(operate::AwsCommand),
@@ -91,6 +101,10 @@ async fn run(command: Command) -> Result<ExitCode, failure::CommandError> {
         Command::Manifest(args) => supervised(manifest::run(args)).await,
         Command::Runner(args) => runner::run(args).await,
         Command::Template(args) => supervised(template::run(args)).await,
+        #[cfg(feature = "aws")]
+        Command::Deploy(args) => Box::pin(supervised(deploy::run(*args))).await,
+        #[cfg(feature = "aws")]
+        Command::Doctor(args) => Box::pin(doctor::run(*args)).await,
         #[cfg(feature = "aws")]
         Command::Aws(command) => operate::run(command).await,
         #[cfg(not(feature = "aws"))]
