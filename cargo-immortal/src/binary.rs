@@ -41,13 +41,7 @@ pub(crate) async fn build(
         // so that nothing else is built anew.
         command.args(["--", "-C", "strip=debuginfo"]);
     }
-    // Where `cargo run` started this command: build scripts that watch what Cargo says of a package would run again.
-    let ours = |name: &OsString| {
-        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
-    };
-    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
-        command.env_remove(name);
-    }
+    forget_own_variables(&mut command);
     let unusable = |error: std::io::Error| CommandError::WrongUse(format!("cargo can't be run: {error}"));
     let (succeeded, output) = output(command).await.map_err(unusable)?;
     if !succeeded {
@@ -55,6 +49,16 @@ pub(crate) async fn build(
     }
     executable(&output, &candidate.bin)
         .ok_or_else(|| CommandError::Failed(format!("cargo built {}, but names no executable", candidate.bin)))
+}
+
+/// Where `cargo run` started this command: build scripts that watch what Cargo says of a package would run again.
+pub(crate) fn forget_own_variables(command: &mut Command) {
+    let ours = |name: &OsString| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
+        command.env_remove(name);
+    }
 }
 
 fn executable(messages: &[u8], bin: &str) -> Option<PathBuf> {

@@ -21,11 +21,16 @@ pub(crate) struct ProcessGroup {
 
 impl ProcessGroup {
     /// Starts it without input, with its output for us and its errors as asked.
-    pub(crate) fn spawn(mut command: Command, errors: Stdio) -> io::Result<Self> {
+    pub(crate) fn spawn(command: Command, errors: Stdio) -> io::Result<Self> {
+        Self::spawn_with_input(command, Stdio::null(), errors)
+    }
+
+    /// Starts it with an input, with its output for us and its errors as asked.
+    pub(crate) fn spawn_with_input(mut command: Command, input: Stdio, errors: Stdio) -> io::Result<Self> {
         let (name, session) = session::variable();
         let leader = command
             .env(name, session)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(errors)
             .process_group(0)

@@ -1,14 +1,24 @@
 //! `cargo immortal`: runs an immortal function with all its lives on this machine, and says what it is.
 
 mod artifact;
+#[cfg(feature = "aws")]
+mod aws;
 mod binary;
 mod child;
 mod container;
+#[cfg(feature = "aws")]
+mod deploy;
+#[cfg(feature = "aws")]
+mod deployment;
 mod describe;
+#[cfg(feature = "aws")]
+mod doctor;
 mod failure;
 mod local;
 mod manifest;
 mod names;
+#[cfg(feature = "aws")]
+mod operate;
 mod output;
 mod package;
 mod pair;
@@ -16,6 +26,8 @@ mod runner;
 mod session;
 mod template;
 mod value;
+#[cfg(not(feature = "aws"))]
+mod without_aws;
 
 use std::process::ExitCode;
 
@@ -46,6 +58,18 @@ enum Command {
     Runner(runner::RunnerArgs),
     /// Write a `CloudFormation` template of the function and all that its lives need
     Template(template::TemplateArgs),
+    /// Build the function and its runner's image, and deploy both as a stack
+    #[cfg(feature = "aws")]
+    Deploy(Box<deploy::DeployArgs>),
+    /// Check a deployment, and say how to mend what is wrong with it
+    #[cfg(feature = "aws")]
+    Doctor(Box<doctor::DoctorArgs>),
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    Aws(operate::AwsCommand),
+    #[cfg(not(feature = "aws"))]
+    #[command(flatten)]
+    Aws(without_aws::AwsCommand),
     /// Be a task of `local --docker`
     #[command(hide = true)]
     Container(container::ContainerArgs),
@@ -77,6 +101,14 @@ async fn run(command: Command) -> Result<ExitCode, failure::CommandError> {
         Command::Manifest(args) => supervised(manifest::run(args)).await,
         Command::Runner(args) => runner::run(args).await,
         Command::Template(args) => supervised(template::run(args)).await,
+        #[cfg(feature = "aws")]
+        Command::Deploy(args) => Box::pin(supervised(deploy::run(*args))).await,
+        #[cfg(feature = "aws")]
+        Command::Doctor(args) => Box::pin(doctor::run(*args)).await,
+        #[cfg(feature = "aws")]
+        Command::Aws(command) => operate::run(command).await,
+        #[cfg(not(feature = "aws"))]
+        Command::Aws(command) => Err(without_aws::refuse(&command)),
         Command::Container(args) => container::run(&args),
         Command::Reap(args) => session::reap(&args),
     }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 /// The request id in a form that is valid in `startedBy` and in a key: itself, or its hash if it has unusual
 /// characters.
 #[must_use]
-pub(crate) fn started_by(request_id: &str) -> String {
+pub fn started_by(request_id: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if (1..=128).contains(&request_id.len()) && request_id.bytes().all(fits) {
         request_id.to_owned()
@@ -16,21 +16,19 @@ pub(crate) fn started_by(request_id: &str) -> String {
 
 /// The prefix of the keys of a job's objects.
 #[must_use]
-pub(crate) fn job_prefix(function: &str, request_id: &str) -> String {
+pub fn job_prefix(function: &str, request_id: &str) -> String {
     format!("immortal/{function}/{}/", started_by(request_id))
 }
 
 /// The key of a job's progress.
-#[cfg(any(feature = "dispatcher", feature = "progress"))]
 #[must_use]
-pub(crate) fn progress_key(function: &str, request_id: &str) -> String {
+pub fn progress_key(function: &str, request_id: &str) -> String {
     format!("{}progress", job_prefix(function, request_id))
 }
 
 /// The key of the record of a result that no destination accepted.
-#[cfg(feature = "destinations")]
 #[must_use]
-pub(crate) fn result_key(function: &str, request_id: &str) -> String {
+pub fn result_key(function: &str, request_id: &str) -> String {
     format!("{}result", job_prefix(function, request_id))
 }
 

@@ -9,17 +9,18 @@
 //! | `dispatcher` | role dispatcher: starts Fargate tasks for failed events, writes dead letters |
 //! | `runner` | role runner: runs the function's code for one invocation, without a deadline |
 //! | [`manifest`], [`task_size`] | the arguments of the attribute, and the sizes that Fargate has |
+//! | [`job_object`], [`task_definition`], [`task_end`] | the names of a job and of its tasks in other services, and who ended a task |
 //! | [`order`], [`context`], [`function`], [`exit`] | the data that passes between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
 //! | `metrics` | the metrics of dispatcher and runner, in `CloudWatch`'s embedded metric format |
-//! | `aws` | the AWS SDK as dispatcher, runner and progress use it |
+//! | `aws` | the AWS SDK as dispatcher, runner and progress use it; its HTTP client and errors for `cargo-immortal`, too |
 //! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and the failures in the response to a batch |
 //!
-//! Without the features `dispatcher`, `runner` and `progress` the graph contains nothing of the AWS SDK. Only what
+//! Without the features `dispatcher`, `runner`, `progress` and `aws` the graph contains nothing of the AWS SDK. Only what
 //! passes between roles or is used by another crate is public.
 
-#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
-mod aws;
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "runtime-api")]
 pub mod batch_failures;
 pub mod context;
@@ -32,8 +33,7 @@ pub mod function;
 pub mod handler;
 #[cfg(any(feature = "dispatcher", feature = "destinations"))]
 mod invocation_record;
-#[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
-mod job_object;
+pub mod job_object;
 mod lambda_errors;
 pub mod manifest;
 #[cfg(any(feature = "dispatcher", feature = "runner"))]
@@ -50,4 +50,6 @@ pub mod runtime_api;
 pub mod start;
 mod stderr;
 pub mod stopping;
+pub mod task_definition;
+pub mod task_end;
 pub mod task_size;

@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     ecs::{EcsService, TaskDefinition},
     eventbridge::{EventBuses, RuleTarget, TaskEvents, TaskRule},
-    lambda::{Function, LambdaService, accept_event, poll_queue},
+    lambda::{EventSourceMapping, Function, LambdaService, accept_event, poll_queue},
     platform::{EmulatorError, EmulatorOptions, Fault, JournalEntry, Platform, StopCode, arn},
     s3::S3Service,
     server::{self, ServedServices},
@@ -113,17 +113,19 @@ impl Emulator {
         self.services.sqs.create_queue(queue)
     }
 
-    /// Invokes a function with a queue's messages, up to 10 at a time, with `ReportBatchItemFailures`.
-    pub fn map_queue(&self, queue: &str, function: &str, batch_size: u32) -> Result<(), EmulatorError> {
+    /// Invokes a function with a queue's messages, up to 10 at a time, with `ReportBatchItemFailures`; the mapping's UUID.
+    pub fn map_queue(&self, queue: &str, function: &str, batch_size: u32) -> Result<String, EmulatorError> {
         self.services.lambda.find_version(function, None)?;
         if !self.services.sqs.exists(queue) {
             return Err(EmulatorError::Missing(format!("queue {queue}")));
         }
         self.services.sqs.map_queue(queue);
         let size = usize::try_from(batch_size.clamp(1, 10)).unwrap_or(10);
-        let poll = poll_queue(Arc::clone(&self.services.lambda), queue.to_owned(), function.to_owned(), size);
-        self.platform.runtime.spawn(poll);
-        Ok(())
+        let uuid = self.platform.ids.uuid();
+        let mapping = EventSourceMapping::new(uuid.clone(), queue, function, size);
+        self.services.lambda.add_mapping(mapping.clone());
+        self.platform.runtime.spawn(poll_queue(Arc::clone(&self.services.lambda), mapping));
+        Ok(uuid)
     }
 
     /// Sends a message as `SendMessage` does, and returns its id.

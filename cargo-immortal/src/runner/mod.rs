@@ -3,17 +3,24 @@
 mod files;
 mod plan;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use immortal_core::role::Role;
 
-use self::plan::{BaseImage, ImagePlatforms, RunnerOffer, RunnerPlan};
+pub(crate) use self::plan::BaseImage;
+use self::plan::{ImagePlatforms, RunnerOffer, RunnerPlan};
 use crate::{
     artifact::{self, BuildArtifact, CpuArchitecture},
     failure::CommandError,
     names,
     output::say,
-    package,
+    package::{self, PackageCandidate},
 };
 
 /// What to write a Docker context of.
@@ -55,22 +62,9 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     } else {
         binary.into_iter().map(BuildArtifact::read).collect::<Result<Vec<_>, _>>()?
     };
-    let offers: Vec<_> = artifacts.iter().map(offer).collect();
-    let plan = plan::plan(&candidate, base, arch, &offers).map_err(CommandError::WrongUse)?;
-
-    for artifact in &artifacts {
-        let path = output.join(plan.platforms.path(artifact.program.architecture));
-        artifact::write(&path, &artifact.bytes)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
-            .map_err(|error| CommandError::Failed(format!("{} can't be made executable: {error}", path.display())))?;
-    }
-    artifact::write(&output.join("ca-certificates.crt"), files::certificates().as_bytes())?;
-    artifact::write(&output.join("directories.tar"), &files::directories())?;
-    for (file, text) in files::ACCOUNTS {
-        artifact::write(&output.join(file), text.as_bytes())?;
-    }
-    artifact::write(&output.join(".dockerignore"), files::dockerignore(&plan).as_bytes())?;
-    artifact::write(&output.join("Dockerfile"), files::dockerfile(&plan).as_bytes())?;
+    let context = RunnerContext::of(&candidate, base, arch, artifacts.iter().collect())?;
+    context.write(&output)?;
+    let RunnerContext { plan, .. } = context;
 
     let output = artifact::shown(&output);
     say(&output);
@@ -79,6 +73,59 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     }
     eprintln!("next: {}", next(&plan, &output));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A Docker context of the runner's image.
+#[derive(Debug)]
+pub(crate) struct RunnerContext<'a> {
+    plan: RunnerPlan,
+    artifacts: Vec<&'a BuildArtifact>,
+}
+
+impl<'a> RunnerContext<'a> {
+    /// The context of these programs, if they fit together and to the base.
+    pub(crate) fn of(
+        candidate: &PackageCandidate,
+        base: BaseImage,
+        arch: Option<CpuArchitecture>,
+        artifacts: Vec<&'a BuildArtifact>,
+    ) -> Result<Self, CommandError> {
+        let offers: Vec<_> = artifacts.iter().map(|artifact| offer(artifact)).collect();
+        let plan = plan::plan(candidate, base, arch, &offers).map_err(CommandError::WrongUse)?;
+        Ok(Self { plan, artifacts })
+    }
+
+    /// Writes it into a directory.
+    pub(crate) fn write(&self, output: &Path) -> Result<(), CommandError> {
+        for artifact in &self.artifacts {
+            let path = output.join(self.plan.platforms.path(artifact.program.architecture));
+            artifact::write(&path, &artifact.bytes)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(|error| {
+                CommandError::Failed(format!("{} can't be made executable: {error}", path.display()))
+            })?;
+        }
+        for (file, contents) in fixed_files(&self.plan) {
+            artifact::write(&output.join(file), &contents)?;
+        }
+        Ok(())
+    }
+}
+
+/// All files of an image for one processor but its program, which are the same for each function.
+#[cfg(feature = "aws")]
+pub(crate) fn files_without_program(base: BaseImage, architecture: CpuArchitecture) -> BTreeMap<String, Vec<u8>> {
+    fixed_files(&RunnerPlan { name: "a function".to_owned(), base, platforms: ImagePlatforms::One(architecture) })
+}
+
+fn fixed_files(plan: &RunnerPlan) -> BTreeMap<String, Vec<u8>> {
+    let accounts = files::ACCOUNTS.map(|(file, text)| (file.to_owned(), text.as_bytes().to_vec()));
+    let others = [
+        ("ca-certificates.crt", files::certificates().into_bytes()),
+        ("directories.tar", files::directories()),
+        (".dockerignore", files::dockerignore(plan).into_bytes()),
+        ("Dockerfile", files::dockerfile(plan).into_bytes()),
+    ];
+    accounts.into_iter().chain(others.map(|(file, contents)| (file.to_owned(), contents))).collect()
 }
 
 fn offer(artifact: &BuildArtifact) -> RunnerOffer<'_> {

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 #[derive(Debug)]
 pub(crate) struct PolicyGrant {
     sid: &'static str,
-    actions: &'static [&'static str],
+    pub(crate) actions: &'static [&'static str],
     /// As YAML.
-    resources: &'static [&'static str],
+    pub(crate) resources: &'static [&'static str],
     /// Operator, key and value, as YAML.
-    condition: Option<[&'static str; 3]>,
+    pub(crate) condition: Option<[&'static str; 3]>,
 }
 
 const WRITE_LOGS: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];

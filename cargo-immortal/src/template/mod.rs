@@ -1,6 +1,6 @@
 //! `cargo immortal template`: one `CloudFormation` template of all that a function and its lives need.
 
-mod grants;
+pub(crate) mod grants;
 mod packages;
 mod parameters;
 mod plan;
@@ -14,10 +14,12 @@ use std::{
 
 use immortal_core::manifest::Manifest;
 
-use self::{
-    packages::ZipPackages,
-    plan::{FailureDelivery, PrimaryPlan, TaskSettings, TemplatePlan},
-};
+pub(crate) use self::packages::ZipPackages;
+#[cfg(feature = "aws")]
+use self::plan::PrimaryOwner;
+use self::plan::{FailureDelivery, PrimaryPlan, TaskSettings, TemplatePlan};
+#[cfg(feature = "aws")]
+pub(crate) use self::{parameters::yaml as parameters_yaml, render::template as template_text};
 use crate::{
     artifact::{self, CpuArchitecture},
     failure::CommandError,
@@ -27,73 +29,125 @@ use crate::{
 
 /// What to write a template of.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct TemplateArgs {
     #[command(flatten)]
-    selection: package::PackageSelection,
+    options: TemplateOptions,
     /// Where to write the template [default: target/immortal/NAME/template.yaml]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     /// Replace the file that is there
     #[arg(long)]
     force: bool,
+}
+
+/// What decides a template, for each command that makes one.
+#[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct TemplateOptions {
+    #[command(flatten)]
+    pub(crate) selection: package::PackageSelection,
     /// All but the function, which another stack has; docs/existing-stacks.md shows how that stack takes the template
     #[arg(long, conflicts_with_all = ["dead_letter_config", "timeout"])]
-    attach: bool,
+    pub(crate) attach: bool,
     /// The function's package [default: target/lambda/NAME/bootstrap.zip]
     #[arg(long, value_name = "PATH")]
-    zip: Option<PathBuf>,
+    pub(crate) zip: Option<PathBuf>,
     /// The dispatcher's package, where the function's was built without that role
     #[arg(long, value_name = "PATH")]
-    dispatcher_zip: Option<PathBuf>,
+    pub(crate) dispatcher_zip: Option<PathBuf>,
     /// The processor of functions and tasks [default: the package's, else `x86_64`]
     #[arg(long, value_name = "ARCH")]
-    arch: Option<CpuArchitecture>,
+    pub(crate) arch: Option<CpuArchitecture>,
     /// Fill the failure queue by the function's `DeadLetterConfig` instead of its `OnFailure` destination
     #[arg(long)]
-    dead_letter_config: bool,
+    pub(crate) dead_letter_config: bool,
     /// Let a queue trigger the function, which the template makes too; docs/triggers.md says what that means
     #[arg(long, conflicts_with_all = ["attach", "dead_letter_config"])]
-    sqs: bool,
+    pub(crate) sqs: bool,
     /// The Lambda function's timeout
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = value::timeout)]
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     /// The Lambda function's memory in MB; a task has twice as much, unless the attribute says what [default: 512]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(128..=10240))]
-    memory: Option<u32>,
+    pub(crate) memory: Option<u32>,
     /// The handler uses `immortal::Progress`: it gets the bucket's name, and may keep its progress there
     #[arg(long)]
-    progress: bool,
+    pub(crate) progress: bool,
     /// A variable of the Lambda function; the handler has it in Fargate too
     #[arg(long, value_name = "NAME=VALUE")]
-    env: Vec<value::EnvVariable>,
+    pub(crate) env: Vec<value::EnvVariable>,
+}
+
+/// The packages of a template, as the template names them.
+#[derive(Debug)]
+pub(crate) struct CodeFiles {
+    pub(crate) primary: String,
+    /// The dispatcher's, where it has one of its own.
+    pub(crate) dispatcher: Option<String>,
+}
+
+impl TemplateOptions {
+    /// Which stack has the primary.
+    #[cfg(feature = "aws")]
+    pub(crate) fn owner(&self) -> PrimaryOwner {
+        if self.attach { PrimaryOwner::OtherStack } else { PrimaryOwner::ThisStack }
+    }
+
+    /// All that decides the template's text.
+    pub(crate) fn plan(
+        &self,
+        name: &str,
+        architecture: CpuArchitecture,
+        manifest: &Manifest,
+        code: CodeFiles,
+    ) -> TemplatePlan {
+        let memory = self.memory.unwrap_or(LAMBDA_MEMORY);
+        let primary = PrimaryPlan {
+            code: code.primary,
+            dispatcher_code: code.dispatcher,
+            delivery: if self.dead_letter_config {
+                FailureDelivery::DeadLetterConfig
+            } else {
+                FailureDelivery::OnFailure
+            },
+            has_source_queue: self.sqs,
+            timeout: self.timeout,
+            memory,
+            environment: self.env.clone(),
+        };
+        TemplatePlan {
+            name: name.to_owned(),
+            version: manifest.immortal.to_string(),
+            architecture,
+            primary: (!self.attach).then_some(primary),
+            task: TaskSettings::of(manifest, memory),
+            has_progress: self.progress,
+        }
+    }
+
+    /// What is odd about what was asked for, and is done all the same.
+    pub(crate) fn note(&self, manifest: &Manifest, plan: &TemplatePlan) -> Option<String> {
+        memory_note(manifest, self.memory, self.attach, plan.task)
+    }
 }
 
 pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
-    let candidate = package::find(&args.selection)?;
+    let TemplateArgs { options, output, force } = args;
+    let candidate = package::find(&options.selection)?;
     let target = artifact::target_directory()?;
-    let output = args.output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("template.yaml"));
-    artifact::may_write(&output, args.force)?;
+    let output = output.unwrap_or_else(|| target.join("immortal").join(&candidate.name).join("template.yaml"));
+    artifact::may_write(&output, force)?;
 
-    let zip = args.zip.unwrap_or_else(|| artifact::package_path(&target, &candidate));
-    let packages = ZipPackages::read(&zip, args.dispatcher_zip.as_deref(), &candidate)?;
-    let architecture = packages.architecture(args.arch, &candidate).map_err(CommandError::WrongUse)?;
-    let manifest = packages.describe(&candidate, args.selection.release, &args.env).await?;
-    let from_template = |zip: &Path| Ok(relative(&resolved(zip)?, &resolved(&output)?));
-    let memory = args.memory.unwrap_or(LAMBDA_MEMORY);
-    let task = TaskSettings::of(&manifest, memory);
-    let primary = PrimaryPlan {
-        code: from_template(&zip)?,
-        dispatcher_code: args.dispatcher_zip.as_deref().map(from_template).transpose()?,
-        delivery: if args.dead_letter_config { FailureDelivery::DeadLetterConfig } else { FailureDelivery::OnFailure },
-        has_source_queue: args.sqs,
-        timeout: args.timeout,
-        memory,
-        environment: args.env,
+    let zip = options.zip.clone().unwrap_or_else(|| artifact::package_path(&target, &candidate));
+    let packages = ZipPackages::read(&zip, options.dispatcher_zip.as_deref(), &candidate)?;
+    let architecture = packages.architecture(options.arch, &candidate).map_err(CommandError::WrongUse)?;
+    let manifest = packages.describe(&candidate, options.selection.release, &options.env).await?;
+    let from_template = |zip: &Path| Ok::<_, CommandError>(relative(&resolved(zip)?, &resolved(&output)?));
+    let code = CodeFiles {
+        primary: from_template(&zip)?,
+        dispatcher: options.dispatcher_zip.as_deref().map(from_template).transpose()?,
     };
-    let name = candidate.name.clone();
-    let primary = (!args.attach).then_some(primary);
-    let plan = TemplatePlan { name, architecture, primary, task, has_progress: args.progress };
+    let plan = options.plan(&candidate.name, architecture, &manifest, code);
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);
@@ -105,10 +159,10 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
             artifact::build_command(&candidate, architecture)
         );
     }
-    if let Some(note) = memory_note(&manifest, args.memory, args.attach, task) {
+    if let Some(note) = options.note(&manifest, &plan) {
         eprintln!("note: {note}");
     }
-    eprintln!("next: {}", next(&plan, &output, args.dispatcher_zip.as_deref().unwrap_or(&zip)));
+    eprintln!("next: {}", next(&plan, &output, options.dispatcher_zip.as_deref().unwrap_or(&zip)));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,16 +14,17 @@ use crate::{
     value::EnvVariable,
 };
 
+/// The packages of a deployment.
 #[derive(Debug)]
-pub(super) struct ZipPackages {
+pub(crate) struct ZipPackages {
     /// The primary's, and the dispatcher's where that one has none of its own.
-    pub(super) primary: Option<BuildArtifact>,
-    dispatcher: Option<BuildArtifact>,
+    pub(crate) primary: Option<BuildArtifact>,
+    pub(crate) dispatcher: Option<BuildArtifact>,
 }
 
 impl ZipPackages {
     /// Reads those that are there; the dispatcher's own must be, and the primary's beside it.
-    pub(super) fn read(
+    pub(crate) fn read(
         zip: &Path,
         dispatcher_zip: Option<&Path>,
         candidate: &PackageCandidate,
@@ -42,14 +43,14 @@ impl ZipPackages {
                 return missing(dispatcher_zip, build_roles_command(candidate, architecture));
             }
         }
-        if let Some(dispatcher) = packages.dispatcher.as_ref().or(packages.primary.as_ref()) {
+        if let Some(dispatcher) = packages.with_roles() {
             pair::require(Role::Dispatcher, dispatcher, candidate)?;
         }
         Ok(packages)
     }
 
     /// The processor that was asked for, which must be the one that the packages are for.
-    pub(super) fn architecture(
+    pub(crate) fn architecture(
         &self,
         asked: Option<CpuArchitecture>,
         candidate: &PackageCandidate,
@@ -72,8 +73,28 @@ impl ZipPackages {
         Ok(wanted)
     }
 
+    /// What the packages themselves say, where this machine can run them; else a build of the source.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn describe_built(
+        &self,
+        candidate: &PackageCandidate,
+        variables: &[EnvVariable],
+    ) -> Result<Manifest, CommandError> {
+        match (&self.primary, &self.dispatcher) {
+            (Some(primary), None) if primary.program.runs_here() => {
+                describe(&primary.unpack()?.executable, &shown(&primary.path), variables).await
+            }
+            _ => self.describe(candidate, false, variables).await,
+        }
+    }
+
+    /// The one that has the dispatcher's and the runner's roles.
+    pub(crate) fn with_roles(&self) -> Option<&BuildArtifact> {
+        self.dispatcher.as_ref().or(self.primary.as_ref())
+    }
+
     /// What two packages say of themselves, or else a build of the source for this machine.
-    pub(super) async fn describe(
+    pub(crate) async fn describe(
         &self,
         candidate: &PackageCandidate,
         release: bool,

@@ -237,7 +237,7 @@ pub(crate) fn of(owner: PrimaryOwner) -> impl Iterator<Item = &'static TemplateP
 }
 
 /// The template's sections `Parameters` and `Conditions`.
-pub(super) fn yaml(owner: PrimaryOwner) -> String {
+pub(crate) fn yaml(owner: PrimaryOwner) -> String {
     let mut yaml = "Parameters:\n".to_owned();
     // Writing to a string can't fail.
     for TemplateParameter { name, kind, description, values, default, .. } in of(owner) {

@@ -11,6 +11,8 @@ use crate::{artifact::CpuArchitecture, value::EnvVariable};
 pub(crate) struct TemplatePlan {
     /// The function's name, and the stack's where that has the function.
     pub(crate) name: String,
+    /// Of the framework in the function.
+    pub(crate) version: String,
     pub(crate) architecture: CpuArchitecture,
     /// The primary; `None`: another stack has it.
     pub(crate) primary: Option<PrimaryPlan>,

@@ -26,6 +26,7 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
     let storage = plan.task.storage.map(|gib| format!("      EphemeralStorage:\n        SizeInGiB: {gib}\n"));
     let values = [
         ("name", plan.name.clone()),
+        ("version", plan.version.clone()),
         ("repository", repository(&plan.name)),
         ("architecture", plan.architecture.to_string()),
         ("ecs_architecture", plan.architecture.ecs().to_owned()),
@@ -277,6 +278,7 @@ mod tests {
     fn plan() -> TemplatePlan {
         TemplatePlan {
             name: "hello".into(),
+            version: "0.1.0".into(),
             architecture: CpuArchitecture::X86_64,
             primary: Some(PrimaryPlan {
                 code: "../../lambda/hello/bootstrap.zip".into(),
@@ -311,6 +313,7 @@ mod tests {
         let variable = |name: &str, value: &str| EnvVariable { name: name.into(), value: value.into() };
         let plan = TemplatePlan {
             name: "My-Export".into(),
+            version: "0.1.0".into(),
             architecture: CpuArchitecture::Arm64,
             primary: Some(PrimaryPlan {
                 code: "/builds/my export/bootstrap.zip".into(),

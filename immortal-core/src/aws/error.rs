@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// The error of an AWS call.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum AwsError {
+pub enum AwsError {
     /// The service answered with an error.
     #[error("refused with {0}")]
     Refused(ServiceError),
@@ -22,21 +22,21 @@ pub(crate) enum AwsError {
 
 /// A service's error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ServiceError {
+pub struct ServiceError {
     /// The HTTP status.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The error's code; empty if the response has none.
-    pub(crate) code: String,
+    pub code: String,
     /// The first line of the error's message. Behind it some services show the signed request, and with it the
     /// session's token.
-    pub(crate) message: String,
+    pub message: String,
     /// The tasks that a `ConflictException` names.
-    pub(crate) resource_ids: Vec<String>,
+    pub resource_ids: Vec<String>,
 }
 
 /// Why a call may succeed when retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RetryReason {
+pub enum RetryReason {
     /// The service throttles the caller.
     Throttled,
     /// Fargate has no capacity.
@@ -47,7 +47,11 @@ pub(crate) enum RetryReason {
 
 impl AwsError {
     /// An error for a request that can't be sent.
-    #[cfg(any(feature = "dispatcher", feature = "destinations", not(feature = "large-events")))]
+    #[cfg(any(
+        feature = "dispatcher",
+        feature = "destinations",
+        all(feature = "runner", not(feature = "large-events"))
+    ))]
     pub(crate) fn unsent(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Unsent(Arc::new(error))
     }
@@ -64,9 +68,20 @@ impl AwsError {
         Self::Unanswered(format!("no answer within {} ms", bound.as_millis()).into_error())
     }
 
+    /// Whether the call was never sent because nothing signs it: there are no credentials, or what gives them failed.
+    #[must_use]
+    pub fn lacks_credentials(&self) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Unanswered(error) | Self::Unsent(error) => {
+                causes(error.as_ref()).any(<dyn Error>::is::<CredentialsError>)
+            }
+        }
+    }
+
     /// Why a retry may succeed; `None` if it can't without a change of configuration.
     #[must_use]
-    pub(crate) fn retry_reason(&self) -> Option<RetryReason> {
+    pub fn retry_reason(&self) -> Option<RetryReason> {
         match self {
             Self::Unanswered(_) => Some(RetryReason::Transient),
             Self::Unsent(_) => None,
@@ -136,8 +151,11 @@ impl fmt::Display for ServiceError {
 }
 
 impl ServiceError {
+    /// Why another try may succeed, as for the error that holds it.
+    ///
     /// Source of the codes: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
-    fn retry_reason(&self) -> Option<RetryReason> {
+    #[must_use]
+    pub fn retry_reason(&self) -> Option<RetryReason> {
         const THROTTLES: [&str; 8] = [
             "RequestLimitExceeded",
             "RequestThrottled",
@@ -184,7 +202,7 @@ pub(crate) fn is_capacity(text: &str) -> bool {
 }
 
 /// An error and its causes in one line, each once, without the URLs that some name: a presigned one is a secret.
-pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     for cause in causes(error) {
         let text = without_urls(&cause.to_string());

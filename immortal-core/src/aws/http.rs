@@ -22,10 +22,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// It trusts the certificates that the system trusts, and honours `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Clone, Debug)]
-pub(crate) struct HttpClient(SharedHttpConnector);
+pub struct HttpClient(SharedHttpConnector);
 
 impl HttpClient {
-    pub(crate) fn new() -> Self {
+    /// A client without connections yet.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "which client is the default is the caller's to say")]
+    pub fn new() -> Self {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let connector = Connector::builder()
             .connector_settings(settings)
@@ -35,7 +38,9 @@ impl HttpClient {
         Self(SharedHttpConnector::new(connector))
     }
 
-    pub(super) fn for_sdk(&self) -> SharedHttpClient {
+    /// The same client, as the SDK's configuration takes it.
+    #[must_use]
+    pub fn for_sdk(&self) -> SharedHttpClient {
         let connector = self.0.clone();
         http_client_fn(move |_, _| connector.clone())
     }

@@ -1,20 +1,20 @@
 //! The AWS SDK as both roles use it: one configuration, one set of connections, one classification of errors.
 //!
-//! What a role asks of a service is in that role's adapters; what both ask of S3 is here.
+//! What a role asks of a service is in that role's adapters; what both ask of S3 is here. The HTTP client and the errors
+//! are for `cargo-immortal`, too.
 
 mod error;
 mod http;
 #[cfg(any(feature = "dispatcher", feature = "destinations"))]
 mod queue_url;
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 mod retry;
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 pub(crate) mod s3;
 
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
 
-#[cfg(feature = "dispatcher")]
-pub(crate) use self::error::RetryReason;
-#[cfg(any(feature = "dispatcher", feature = "runner", test))]
-pub(crate) use self::error::ServiceError;
 #[cfg(feature = "dispatcher")]
 pub(crate) use self::error::is_capacity;
 #[cfg(feature = "runner")]
@@ -25,13 +25,15 @@ pub(crate) use self::queue_url::QueueAddresses;
 pub(crate) use self::retry::backoff;
 #[cfg(any(feature = "dispatcher", feature = "progress"))]
 pub(crate) use self::retry::within;
-pub(crate) use self::{
-    error::{AwsError, error_chain},
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
+pub(crate) use self::retry::{RetryEnd, WorkDeadline, with_retries};
+pub use self::{
+    error::{AwsError, RetryReason, ServiceError, error_chain},
     http::HttpClient,
-    retry::{RetryEnd, WorkDeadline, with_retries},
 };
 
 /// The configuration of all SDK clients of a process. Clones share connections and credentials.
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 #[derive(Clone, Debug)]
 pub(crate) struct AwsClients {
     pub(crate) config: SdkConfig,
@@ -40,10 +42,12 @@ pub(crate) struct AwsClients {
 }
 
 /// No region is configured, so requests can't be signed.
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no AWS region is configured; set AWS_REGION")]
 pub(crate) struct MissingRegion;
 
+#[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 impl AwsClients {
     /// Loads region, endpoints and credentials from the SDK's standard sources.
     ///

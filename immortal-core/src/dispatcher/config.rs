@@ -6,6 +6,7 @@ use crate::{
     metrics,
     names::{DISPATCHER_SUFFIX, env},
     order::EventForm,
+    task_definition::family,
 };
 
 /// The configuration with all defaults filled in.
@@ -144,13 +145,6 @@ impl DispatcherConfig {
             _ => Err(ConfigProblems(problems)),
         }
     }
-}
-
-/// The family of a task definition: what an ARN ends in, without the revision.
-#[must_use]
-pub(crate) fn family(task_definition: &str) -> &str {
-    let name = task_definition.rsplit('/').next().unwrap_or(task_definition);
-    name.split(':').next().unwrap_or(name)
 }
 
 fn primary(named: Option<String>, own_name: &str, problems: &mut Vec<String>) -> Option<FunctionName> {

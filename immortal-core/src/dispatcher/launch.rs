@@ -12,7 +12,7 @@ use super::{
     answer::{RetryReason, RunTaskOutcome, judge},
     batch::{Dispatcher, RecordScope},
     calls::no_time,
-    config::{EventTransport, family},
+    config::EventTransport,
     ecs::{RunTaskRequest, TaskFilter, TaskStatus},
     event_form::{self, EventFormKind, JobEvent},
     known_tasks::{LaunchHistory, PlannedTask, TaskLookup},
@@ -24,6 +24,7 @@ use crate::{
     aws::{backoff, error_chain},
     job_object,
     order::{EventForm, Order},
+    task_definition::family,
     task_size::TaskSize,
 };
 

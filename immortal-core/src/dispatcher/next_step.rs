@@ -10,6 +10,7 @@ use crate::{
     exit::{RunnerExit, SIGKILL},
     manifest::{DispatchOn, Manifest},
     order::Order,
+    task_end::TaskEnd,
     task_size::TaskSize,
 };
 
@@ -50,17 +51,6 @@ pub(crate) struct NextAttempt {
 #[must_use]
 pub(crate) fn is_interrupted(task: &Task) -> bool {
     task_end(task) == TaskEnd::Interrupted
-}
-
-/// How a task ended, according to ECS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TaskEnd {
-    /// By itself.
-    Exited,
-    /// By the platform: Spot, the host, a start that failed.
-    Interrupted,
-    /// By a person.
-    StoppedByPerson,
 }
 
 /// Decides by exit code, then by `stopCode` and `stoppedReason`.
@@ -151,23 +141,8 @@ pub(crate) fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Orde
     Order { attempt: next.attempt, interruptions: next.interruptions, ..order.clone() }
 }
 
-/// Source: `botocore:ecs:TaskStopCode`. No service owns our tasks, so a stop by the scheduler of services is one by the
-/// platform. Stops of Spot tasks and of tasks on a host under maintenance are reported under other codes too, or under
-/// none, and are known by AWS's own sentences.
 fn task_end(task: &Task) -> TaskEnd {
-    let reason = task.stopped_reason.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let is_of_platform = reason.contains("spot task was interrupted")
-        || reason.contains("performing maintenance on the underlying infrastructure");
-    match task.stop_code.as_deref().unwrap_or_default() {
-        "TaskFailedToStart"
-        | "SpotInterruption"
-        | "TerminationNotice"
-        | "InfrastructureHealth"
-        | "ServiceSchedulerInitiated" => TaskEnd::Interrupted,
-        _ if is_of_platform => TaskEnd::Interrupted,
-        "UserInitiated" => TaskEnd::StoppedByPerson,
-        _ => TaskEnd::Exited,
-    }
+    TaskEnd::of(task.stop_code.as_deref(), task.stopped_reason.as_deref())
 }
 
 /// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.

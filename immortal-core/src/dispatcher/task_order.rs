@@ -1,7 +1,7 @@
 //! The owner and the order of a task, read from its event or from `DescribeTasks`.
 
 use super::{
-    config::{DispatcherConfig, family},
+    config::DispatcherConfig,
     invocation_failure::{KnownFunctions, RefusedRecord, another_function, refuse_unprintable},
     task::Task,
 };
@@ -11,6 +11,7 @@ use crate::{
     job_object,
     names::env,
     order::{EventForm, Order},
+    task_definition::family,
 };
 
 /// What a task reveals about its order.

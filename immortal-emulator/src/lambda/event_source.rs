@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{invoke::prepare_invocation, service::LambdaService};
+use super::{event_source_mapping::EventSourceMapping, invoke::prepare_invocation, service::LambdaService};
 use crate::{
     platform::{REGION, arn},
     sqs::{MessageAttribute, ReceiveVisibility, ReceivedMessage, attributes_digest, body_digest, system_attributes},
@@ -17,10 +17,15 @@ use tokio::sync::Semaphore;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 const POLLERS: usize = 5;
 
-/// Polls a queue for as long as the emulator runs.
-pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, queue: String, function: String, batch_size: usize) {
+/// Polls for as long as the emulator runs, and the mapping is on.
+pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, mapping: EventSourceMapping) {
+    let EventSourceMapping { queue, function, batch_size, enabled, .. } = mapping;
     let pollers = Arc::new(Semaphore::new(POLLERS));
+    let mut enabled = enabled.subscribe();
     loop {
+        if enabled.wait_for(|enabled| *enabled).await.is_err() {
+            return;
+        }
         let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
         let mut changed = std::pin::pin!(lambda.sqs.changed());
         changed.as_mut().enable();
@@ -31,6 +36,7 @@ pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, queue: String, functi
             tokio::select! {
                 () = changed => {}
                 () = lambda.platform.clock.sleep_until(due) => {}
+                _ = enabled.changed() => {}
             }
             continue;
         }

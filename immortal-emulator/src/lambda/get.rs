@@ -1,4 +1,4 @@
-//! `GetFunction`, `GetLayerVersion` and `GetLayerVersionByArn`.
+//! `GetFunction`, `GetFunctionConfiguration`, `GetLayerVersion` and `GetLayerVersionByArn`.
 
 use std::sync::Arc;
 
@@ -34,6 +34,22 @@ pub(super) async fn get_function(
         };
         let configuration = configuration(&lambda, &version, &arn);
         Ok(json_response(&lambda.platform, &json!({ "Configuration": configuration, "Code": code, "Tags": {} })))
+    })
+    .await
+}
+
+pub(super) async fn get_function_configuration(
+    State(lambda): State<Arc<LambdaService>>,
+    Path(function): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    answer(&lambda.platform, ServiceKind::Lambda, "GetFunctionConfiguration", async |_| {
+        require_signature(&headers)?;
+        let qualifier = query_parameter(query.as_deref(), "Qualifier");
+        let version = lambda.find_version(&function, qualifier.as_deref())?;
+        let arn = if qualifier.is_some() { version.qualified_arn() } else { version.function_arn() };
+        Ok(json_response(&lambda.platform, &configuration(&lambda, &version, &arn)))
     })
     .await
 }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
+    event_source_mapping::EventSourceMapping,
     function::Function,
     name::{FunctionName, check_function},
     version::{CodeDownload, CodePackage, FunctionVersion},
@@ -31,6 +32,7 @@ pub(crate) struct LambdaService {
     pub(super) buses: Arc<EventBuses>,
     functions: Mutex<BTreeMap<String, BTreeMap<String, Arc<FunctionVersion>>>>,
     layers: Mutex<BTreeMap<String, Vec<CodePackage>>>,
+    mappings: Mutex<Vec<EventSourceMapping>>,
     pub(super) downloads: Mutex<HashMap<String, CodeDownload>>,
 }
 
@@ -38,7 +40,19 @@ impl LambdaService {
     pub(crate) fn new(sqs: Arc<SqsService>, sns: Arc<SnsService>, buses: Arc<EventBuses>) -> Self {
         let platform = Arc::clone(&sqs.platform);
         let (functions, layers, downloads) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { platform, sqs, sns, buses, functions, layers, downloads }
+        Self { platform, sqs, sns, buses, functions, layers, mappings: Mutex::default(), downloads }
+    }
+
+    pub(crate) fn add_mapping(&self, mapping: EventSourceMapping) {
+        lock(&self.mappings).push(mapping);
+    }
+
+    pub(super) fn mappings(&self) -> Vec<EventSourceMapping> {
+        lock(&self.mappings).clone()
+    }
+
+    pub(super) fn mapping(&self, uuid: &str) -> Option<EventSourceMapping> {
+        lock(&self.mappings).iter().find(|mapping| mapping.uuid == uuid).cloned()
     }
 
     pub(crate) fn deploy(&self, function: Function) -> Result<String, EmulatorError> {

@@ -29,6 +29,17 @@ struct SqsParameters {
     message_attribute_names: Vec<String>,
     source_arn: String,
     destination_arn: Option<String>,
+    max_results: Option<usize>,
+    entries: Vec<VisibilityEntry>,
+}
+
+/// Shape: `ChangeMessageVisibilityBatchRequestEntry` of the SQS API.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VisibilityEntry {
+    id: String,
+    receipt_handle: String,
+    visibility_timeout: u64,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +78,12 @@ pub(crate) fn call(
             sqs.change_visibility(queue()?, parameters.receipt()?, timeout)?;
             json!({})
         }
+        "ChangeMessageVisibilityBatch" => change_visibility_batch(sqs, queue()?, &parameters.entries)?,
         "StartMessageMoveTask" => {
             sqs.start_move_task(&parameters.source_arn, parameters.destination_arn.as_deref())?;
             json!({ "TaskHandle": sqs.platform.ids.hex(64) })
         }
+        "ListMessageMoveTasks" => sqs.list_move_tasks(&parameters.source_arn, parameters.max_results.unwrap_or(1)),
         other => {
             return Err(ApiError::new(400, "InvalidAction", format!("the emulator does not implement SQS {other}")));
         }
@@ -98,6 +111,29 @@ impl SqsParameters {
             seconds => Ok(seconds.map(Duration::from_secs)),
         }
     }
+}
+
+/// One that fails says so in an answer of 200:
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+fn change_visibility_batch(sqs: &SqsService, queue: &str, entries: &[VisibilityEntry]) -> Result<Value, ApiError> {
+    if entries.is_empty() {
+        let message = "There should be at least one ChangeMessageVisibilityBatchRequestEntry in the request.";
+        return Err(ApiError::new(400, "AWS.SimpleQueueService.EmptyBatchRequest", message));
+    }
+    if entries.len() > 10 {
+        let message = "Maximum number of entries per request are 10.";
+        return Err(ApiError::new(400, "AWS.SimpleQueueService.TooManyEntriesInBatchRequest", message));
+    }
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for VisibilityEntry { id, receipt_handle, visibility_timeout } in entries {
+        match sqs.change_visibility(queue, receipt_handle, Duration::from_secs(*visibility_timeout)) {
+            Ok(()) => successful.push(json!({ "Id": id })),
+            Err(error) => {
+                failed.push(json!({ "Id": id, "SenderFault": true, "Code": error.code, "Message": error.message }));
+            }
+        }
+    }
+    Ok(json!({ "Successful": successful, "Failed": failed }))
 }
 
 fn no_such_queue() -> ApiError {

@@ -5,6 +5,34 @@ use super::{
     service::{SqsService, StoredMessage, StoredQueue, source_of},
 };
 use crate::platform::{ApiError, EntryKind, Platform, arn, lock};
+use serde_json::{Value, json};
+
+/// A move task that was started; all of them are over at once here.
+///
+/// Shape: `ListMessageMoveTasksResultEntry` of the SQS API.
+#[derive(Clone, Debug)]
+pub(super) struct MoveTask {
+    source: String,
+    destination: Option<String>,
+    moved: usize,
+    started: i64,
+}
+
+impl MoveTask {
+    fn describe(&self) -> Value {
+        let mut described = json!({
+            "Status": "COMPLETED",
+            "SourceArn": self.source,
+            "ApproximateNumberOfMessagesMoved": self.moved,
+            "ApproximateNumberOfMessagesToMove": self.moved,
+            "StartedTimestamp": self.started,
+        });
+        if let Some(destination) = &self.destination {
+            described["DestinationArn"] = json!(destination);
+        }
+        described
+    }
+}
 
 impl StoredQueue {
     /// Adds messages that were received too often from another queue. They keep id and time stamp, and carry their
@@ -59,6 +87,22 @@ impl SqsService {
             let destination = destination.clone().or(source).unwrap_or_default();
             self.send(&destination, body, attributes, None);
         }
+        let task = MoveTask {
+            source: from.to_owned(),
+            destination: to.map(str::to_owned),
+            moved: count,
+            started: now.as_millisecond(),
+        };
+        lock(&self.move_tasks).push(task);
         Ok(count)
+    }
+
+    /// `ListMessageMoveTasks`: the latest first, one unless told up to 10.
+    ///
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListMessageMoveTasks.html>
+    pub(super) fn list_move_tasks(&self, source: &str, most: usize) -> Value {
+        let tasks = lock(&self.move_tasks);
+        let of_source = tasks.iter().rev().filter(|task| task.source == source).take(most.clamp(1, 10));
+        json!({ "Results": of_source.map(MoveTask::describe).collect::<Vec<_>>() })
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, futures::Notified};
 use super::{
     content,
     queue::{Message, MessageAttribute, Queue},
+    redrive::MoveTask,
 };
 use crate::platform::{ActivityGuard, EntryKind, EntrySource, Platform, arn, lock};
 
@@ -19,6 +20,7 @@ use crate::platform::{ActivityGuard, EntryKind, EntrySource, Platform, arn, lock
 pub(crate) struct SqsService {
     pub(crate) platform: Arc<Platform>,
     pub(super) queues: Mutex<BTreeMap<String, StoredQueue>>,
+    pub(super) move_tasks: Mutex<Vec<MoveTask>>,
     changed: Notify,
 }
 
@@ -88,7 +90,7 @@ impl StoredQueue {
 
 impl SqsService {
     pub(crate) fn new(platform: Arc<Platform>) -> Self {
-        Self { platform, queues: Mutex::default(), changed: Notify::new() }
+        Self { platform, queues: Mutex::default(), move_tasks: Mutex::default(), changed: Notify::new() }
     }
 
     pub(crate) fn create_queue(&self, queue: Queue) -> String {

@@ -273,3 +273,19 @@ async fn a_sandbox_that_exceeds_its_memory_is_killed() {
     assert_eq!((error.as_deref(), &told["errorType"]), (Some("Unhandled"), &json!("Runtime.OutOfMemory")));
     assert!(told["errorMessage"].as_str().expect("a text").ends_with("signal: killed"), "{told}");
 }
+
+#[tokio::test]
+async fn a_configuration_is_given_without_the_code() {
+    let emulator = emulator().await;
+    let environment = BTreeMap::from([("MINE".to_owned(), "1".to_owned())]);
+    let arn = emulator.deploy(Function { environment, ..function() }).expect("sound");
+    let client = lambda(&emulator).await;
+    let plain = client.get_function_configuration().function_name("ingest").send().await.expect("there");
+    assert_eq!((plain.function_name(), plain.function_arn()), (Some("ingest"), Some(arn.as_str())));
+    let variables = plain.environment().and_then(|environment| environment.variables()).expect("set");
+    assert_eq!(variables["MINE"], "1");
+    let latest = client.get_function_configuration().function_name(&arn).qualifier("$LATEST").send().await;
+    assert_eq!(latest.expect("there").function_arn(), Some(format!("{arn}:$LATEST").as_str()));
+    let missing = client.get_function_configuration().function_name("nope").send().await.expect_err("no such function");
+    assert_eq!(missing.code(), Some("ResourceNotFoundException"));
+}

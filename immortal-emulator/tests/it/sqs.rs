@@ -165,3 +165,35 @@ async fn messages_beyond_the_retention_period_are_removed() {
     emulator.advance(Duration::from_hours(10 * 24));
     assert!(emulator.messages("dead").is_empty());
 }
+
+#[tokio::test]
+async fn a_mapping_that_is_off_gives_its_function_nothing() {
+    let emulator = start().await;
+    let client = crate::clients::lambda(&emulator).await;
+    let uuid = emulator.map_queue("failures", "ingestDlq", 10).expect("mapped");
+    let listed = client.list_event_source_mappings().function_name("ingestDlq").send().await.expect("listed");
+    let [mapping] = listed.event_source_mappings() else { panic!("{listed:?}") };
+    assert_eq!((mapping.uuid(), mapping.state()), (Some(uuid.as_str()), Some("Enabled")));
+    let other = format!("{}x", mapping.event_source_arn().expect("a queue"));
+    let of_other = client.list_event_source_mappings().event_source_arn(other).send().await.expect("listed");
+    assert!(of_other.event_source_mappings().is_empty());
+
+    let off = client.update_event_source_mapping().uuid(&uuid).enabled(false).send().await.expect("there");
+    assert_eq!(off.state(), Some("Disabling"));
+    let state = client.get_event_source_mapping().uuid(&uuid).send().await.expect("there").state;
+    assert_eq!(state.as_deref(), Some("Disabled"));
+    let message = emulator.send_message("failures", r#"{"n":1}"#, BTreeMap::new()).expect("sent");
+    for _ in 0..5 {
+        client.get_event_source_mapping().uuid(&uuid).send().await.expect("there");
+    }
+    let was_received = |entry: &JournalEntry| matches!(&entry.kind, EntryKind::Received { .. });
+    assert!(!emulator.journal().iter().any(was_received));
+    client.update_event_source_mapping().uuid(&uuid).enabled(true).send().await.expect("there");
+    let deleted = |entry: &JournalEntry| match &entry.kind {
+        EntryKind::Deleted { message_id } => (*message_id == message).then_some(()),
+        _ => None,
+    };
+    wait_for(&emulator, deleted).await;
+    let missing = client.get_event_source_mapping().uuid("nope").send().await.expect_err("no such mapping");
+    assert!(missing.into_service_error().is_resource_not_found_exception());
+}

@@ -221,3 +221,51 @@ async fn a_queue_returns_its_attributes() {
     let error = ask("Colour".into()).await.expect_err("no such attribute");
     assert_eq!(error.code(), Some("InvalidAttributeName"));
 }
+
+#[tokio::test]
+async fn several_messages_are_shown_again_at_once() {
+    use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+
+    let (emulator, client) = start().await;
+    let url = url(&emulator, "failures");
+    for body in ["1", "2"] {
+        emulator.send_message("failures", body, BTreeMap::new()).expect("sent");
+    }
+    let receipts = [receive(&client, &url).await, receive(&client, &url).await];
+    assert!(receive(&client, &url).await.is_none());
+    let entry = |(id, message): (usize, Option<Message>)| {
+        let receipt = message.and_then(|message| message.receipt_handle).expect("received");
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id.to_string()).receipt_handle(receipt);
+        entry.visibility_timeout(0).build().expect("complete")
+    };
+    let entries: Vec<_> = receipts.into_iter().enumerate().map(entry).collect();
+    let stranger = ChangeMessageVisibilityBatchRequestEntry::builder().id("x").receipt_handle("nobody's");
+    let stranger = stranger.visibility_timeout(0).build().expect("complete");
+    let call = client.change_message_visibility_batch().queue_url(&url).set_entries(Some(entries)).entries(stranger);
+    let answer = call.send().await.expect("an answer of 200");
+    assert_eq!((answer.successful().len(), answer.failed().len()), (2, 1));
+    assert_eq!(answer.failed()[0].id(), "x");
+    assert!(receive(&client, &url).await.is_some() && receive(&client, &url).await.is_some());
+    let none = client.change_message_visibility_batch().queue_url(&url).send().await.expect_err("no entries");
+    assert_eq!(none.code(), Some("AWS.SimpleQueueService.EmptyBatchRequest"));
+}
+
+#[tokio::test]
+async fn the_latest_move_is_told_of_first() {
+    let (emulator, client) = start().await;
+    let list = || client.list_message_move_tasks().source_arn(arn("dead")).send();
+    assert!(list().await.expect("listed").results().is_empty());
+    for count in [1, 2] {
+        for _ in 0..count {
+            emulator.send_message("dead", "5", BTreeMap::new()).expect("sent");
+        }
+        let call = client.start_message_move_task().source_arn(arn("dead")).destination_arn(arn("failures"));
+        call.send().await.expect("started");
+    }
+    let tasks = list().await.expect("listed");
+    let [latest] = tasks.results() else { panic!("one unless told more: {tasks:?}") };
+    assert_eq!((latest.status(), latest.approximate_number_of_messages_moved()), (Some("COMPLETED"), 2));
+    assert_eq!(latest.destination_arn(), Some(arn("failures").as_str()));
+    let all = client.list_message_move_tasks().source_arn(arn("dead")).max_results(10).send().await.expect("listed");
+    assert_eq!(all.results().len(), 2);
+}

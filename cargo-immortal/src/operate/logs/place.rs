@@ -1,0 +1,86 @@
+//! Which attempt a task is, long after ECS forgot it, too.
+
+use std::collections::BTreeMap;
+
+/// An attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LogPlace {
+    pub(super) series: u32,
+    pub(super) attempt: u32,
+}
+
+/// What is known of the tasks, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct TaskAttempts {
+    known: BTreeMap<String, LogPlace>,
+    /// By their own reports, which name no series.
+    reported: BTreeMap<String, u32>,
+}
+
+/// What the runner's report ends in.
+const REPORTED: &str = "\tAttempt: ";
+
+impl TaskAttempts {
+    /// Notes what ECS said of a task.
+    pub(super) fn know(&mut self, task: String, place: LogPlace) {
+        self.known.insert(task, place);
+    }
+
+    /// Reads a line of a task, which may be its report.
+    pub(super) fn note(&mut self, stream: &str, line: &str) {
+        if let Some(attempt) = reported(line) {
+            self.reported.insert(task_of(stream).to_owned(), attempt);
+        }
+    }
+
+    /// What the task of a stream is called.
+    pub(super) fn name(&self, stream: &str) -> String {
+        let task = task_of(stream);
+        match (self.known.get(task), self.reported.get(task)) {
+            (Some(LogPlace { series: 0, attempt }), _) | (None, Some(attempt)) => format!("Fargate, attempt {attempt}"),
+            (Some(LogPlace { series, attempt }), _) => format!("Fargate, series {series}, attempt {attempt}"),
+            (None, None) => format!("Fargate, task {}", task.chars().take(8).collect::<String>()),
+        }
+    }
+}
+
+/// Streams are called PREFIX/CONTAINER/TASK:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>.
+fn task_of(stream: &str) -> &str {
+    stream.rsplit('/').next().unwrap_or(stream)
+}
+
+fn reported(line: &str) -> Option<u32> {
+    if let Some((_, rest)) = line.split_once(REPORTED).filter(|_| line.starts_with("REPORT RequestId: ")) {
+        return rest.trim().parse().ok();
+    }
+    let report: serde_json::Value = serde_json::from_str(line).ok()?;
+    let attempt = report["record"]["attempt"].as_u64().filter(|_| report["type"] == "platform.report")?;
+    u32::try_from(attempt).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_known_by_ecs_then_by_its_report_then_by_its_id() {
+        let mut attempts = TaskAttempts::default();
+        attempts.know("aaaa".to_owned(), LogPlace { series: 0, attempt: 2 });
+        attempts.know("bbbb".to_owned(), LogPlace { series: 1, attempt: 1 });
+        let report = "REPORT RequestId: r-1\tDuration: 1.00 ms\tMemory Size: 512 MB\tAttempt: 3\t";
+        attempts.note("task/runner/cccc", report);
+        attempts.note("task/runner/dddd", r#"{"type":"platform.report","record":{"requestId":"r-1","attempt":4}}"#);
+        attempts.note("task/runner/eeee0123456789", "the handler wrote: \tAttempt: 9\t");
+        let table = [
+            ("task/runner/aaaa", "Fargate, attempt 2"),
+            ("task/runner/bbbb", "Fargate, series 1, attempt 1"),
+            ("task/runner/cccc", "Fargate, attempt 3"),
+            ("task/runner/dddd", "Fargate, attempt 4"),
+            ("task/runner/eeee0123456789", "Fargate, task eeee0123"),
+        ];
+        for (stream, expected) in table {
+            assert_eq!(attempts.name(stream), expected, "{stream}");
+        }
+    }
+}
