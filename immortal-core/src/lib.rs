@@ -13,7 +13,7 @@
 //! | [`order`], [`context`], [`function`], [`exit`] | the data that passes between the roles |
 //! | [`names`] | every variable, path, header and limit that crosses a process boundary |
 //! | `metrics` | the metrics of dispatcher and runner, in `CloudWatch`'s embedded metric format |
-//! | `aws` | the AWS SDK as dispatcher, runner and progress use it; its HTTP client and errors for `cargo-immortal`, too |
+//! | `aws` | the AWS SDK as dispatcher, runner and progress use it; its HTTP client and its errors also for `cargo-immortal` |
 //! | `runtime_api`, `batch_failures` | for runner and emulator: the Lambda Runtime API as a server, and the failures in the response to a batch |
 //!
 //! Without the features `dispatcher`, `runner`, `progress` and `aws` the graph contains nothing of the AWS SDK. Only what

@@ -6,11 +6,11 @@
 //!
 //! | service | implemented |
 //! | --- | --- |
-//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`, `ListEventSourceMappings`, `UpdateEventSourceMapping`, `GetLayerVersion`, `GetLayerVersionByArn`; downloads of code for ten minutes; sandboxes with the Runtime API, a timeout that kills, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
+//! | Lambda | `Invoke`, `GetFunction`, `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`, `ListEventSourceMappings`, `UpdateEventSourceMapping`, `GetLayerVersion`, `GetLayerVersionByArn`; code downloads by presigned URL; sandboxes with the Runtime API, an enforced timeout, retries, `OnFailure`, `OnSuccess` and `DeadLetterConfig`; queues as event sources with `ReportBatchItemFailures` |
 //! | SQS | `SendMessage`, `ReceiveMessage`, `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `DeleteMessage`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`, `ListMessageMoveTasks`; visibility timeouts, retention, receive counts, redrive policies |
-//! | ECS | `RunTask`, `DescribeTasks`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limit of the overrides and of calls, the memory of an hour |
-//! | `EventBridge` | the state changes of tasks, and rules on them with functions and queues as targets; `PutEvents` on buses that keep events |
-//! | SNS | `Publish` to topics that keep messages |
+//! | ECS | `RunTask`, `DescribeTasks`, `DescribeTaskDefinition`, `ListTasks`, `StopTask`; tasks as processes with SIGTERM and stop timeout, Spot interruptions, client tokens, the limits of overrides and call rate; stopped tasks are kept for an hour |
+//! | `EventBridge` | task state changes, and rules on them with functions and queues as targets; `PutEvents` on buses that store events |
+//! | SNS | `Publish` to topics that store messages |
 //! | S3 | `PutObject` with conditions, `GetObject`, `HeadObject`, `DeleteObject` |
 //!
 //! All services share one clock, which [`Emulator::advance`] moves, one journal of everything that happened

@@ -7,13 +7,15 @@ use super::{locking::lock, stop_code::StopCode};
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`, `DescribeTasks`,
-    /// `DescribeTaskDefinition`,
-    /// `ListTasks`, `StopTask`, `GetFunction`, `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`,
-    /// `ListEventSourceMappings`, `UpdateEventSourceMapping`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`, `GetObject`,
-    /// `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
-    /// `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `GetQueueUrl`, `GetQueueAttributes`, `StartMessageMoveTask`, `ListMessageMoveTasks`. `Download` is a request to a presigned
-    /// address, `Task` the life of a task that `RunTask` made, `TaskStateChange` the delivery of an event about it.
+    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`,
+    /// `DescribeTasks`, `DescribeTaskDefinition`, `ListTasks`, `StopTask`, `GetFunction`,
+    /// `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`, `ListEventSourceMappings`,
+    /// `UpdateEventSourceMapping`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`,
+    /// `GetObject`, `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
+    /// `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `GetQueueUrl`, `GetQueueAttributes`,
+    /// `StartMessageMoveTask`, `ListMessageMoveTasks`. `Download` is a request
+    /// to a presigned URL, `Task` the run of a task that `RunTask` created, `TaskStateChange` the delivery of an event
+    /// about it.
     pub operation: &'static str,
     /// How it fails.
     pub kind: FaultKind,
