@@ -1,4 +1,4 @@
-//! `cargo immortal`: runs an immortal function with all its lives on this machine, and says what it is.
+//! `cargo immortal`: runs an immortal function with all its attempts on this machine, deploys it, and operates it.
 
 mod artifact;
 #[cfg(feature = "aws")]
@@ -50,13 +50,13 @@ struct Immortal {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build the handler and run one event through all its lives, on an AWS emulated on this machine
+    /// Build the handler and run one event through all its attempts, on an AWS emulated on this machine
     Local(Box<local::LocalArgs>),
     /// Build the handler and print what it says of itself, as JSON
     Manifest(manifest::ManifestArgs),
     /// Write the Docker context of the runner's image
     Runner(runner::RunnerArgs),
-    /// Write a `CloudFormation` template of the function and all that its lives need
+    /// Write a `CloudFormation` template of the function and all that its attempts on Fargate need
     Template(template::TemplateArgs),
     /// Build the function and its runner's image, and deploy both as a stack
     #[cfg(feature = "aws")]

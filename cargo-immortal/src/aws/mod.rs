@@ -16,8 +16,6 @@ mod sqs;
 mod stack_changes;
 mod sts;
 
-#[cfg(test)]
-pub(crate) use self::{inspection::RuleTarget, sqs::MessageAttributes};
 pub(crate) use self::{
     call_error::CallError,
     cloudformation::StackResource,
@@ -34,3 +32,5 @@ pub(crate) use self::{
     sqs::{MoveProgress, QueueAttributes, ReceivedMessage},
     stack_changes::{ChangeSetDescription, ChangeSetRequest, StackChange, StackEvent},
 };
+#[cfg(test)]
+pub(crate) use self::{inspection::RuleTarget, sqs::MessageAttributes};

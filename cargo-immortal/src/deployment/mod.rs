@@ -1,4 +1,4 @@
-//! A deployed function with all that its lives need: found by its stack, or by what is named by hand.
+//! A deployed function with all that its attempts on Fargate need: found by its stack, or by what is named by hand.
 //!
 //! `stack` and `parts` decide; the calls are here.
 

@@ -12,7 +12,7 @@ use crate::{
     failure::CommandError,
 };
 
-/// A deployed function, and what its lives need.
+/// A deployed function, and what its attempts on Fargate need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Deployment {
     /// Where it was found by one.

@@ -1,4 +1,4 @@
-//! `cargo immortal local`: one event through all its lives, on the emulator.
+//! `cargo immortal local`: one event through all its attempts, on the emulator.
 
 mod args;
 mod chain;

@@ -1,4 +1,4 @@
-//! `cargo immortal template`: one `CloudFormation` template of all that a function and its lives need.
+//! `cargo immortal template`: one `CloudFormation` template of all that a function and its attempts on Fargate need.
 
 pub(crate) mod grants;
 mod packages;
@@ -227,6 +227,9 @@ fn relative(to: &Path, from: &Path) -> String {
     let path: PathBuf = up.chain(to.components().skip(shared)).collect();
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod dashboard_tests;
 
 #[cfg(test)]
 mod tests {

@@ -127,7 +127,11 @@ async fn dead_letters_are_shown_and_left_where_they_are() {
     assert_eq!(code, 1);
     assert!(stderr.contains("nothing of the request r-9 is in the queue hello-dead-letters"), "{stderr}");
     assert_eq!(deployed.emulator.messages("hello-dead-letters").len(), 1);
-    assert_eq!(deployed.emulator.time_until_visible("hello-dead-letters"), Some(Duration::ZERO), "others can receive it");
+    assert_eq!(
+        deployed.emulator.time_until_visible("hello-dead-letters"),
+        Some(Duration::ZERO),
+        "others can receive it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
