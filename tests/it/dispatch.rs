@@ -139,7 +139,7 @@ async fn a_conflict_means_started_even_if_the_task_has_failed() {
 #[tokio::test]
 async fn a_batch_takes_as_long_as_its_slowest_call() {
     let chain = setup().start_unmapped().await;
-    chain.emulator.inject(fault(FaultKind::Delayed(Duration::from_millis(300)), FaultedCalls::All));
+    chain.emulator.inject(fault(FaultKind::Delayed(Duration::from_secs(2)), FaultedCalls::All));
     let messages: Vec<_> = (0..10).map(|number| chain.send_failure(&format!("request-{number}"), "{}", "")).collect();
     chain.map_failure_queue();
     for message in &messages {

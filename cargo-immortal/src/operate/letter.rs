@@ -68,7 +68,7 @@ impl Letter {
 /// The event of a dead letter, as bytes of it: in Lambda's record, or the body of another message.
 pub(crate) fn event(message: &ReceivedMessage) -> LetterEvent {
     #[derive(serde::Deserialize)]
-    struct Record<'a> {
+    struct FailureRecord<'a> {
         #[serde(rename = "requestContext")]
         _context: serde::de::IgnoredAny,
         #[serde(rename = "requestPayload", borrow)]
@@ -78,7 +78,7 @@ pub(crate) fn event(message: &ReceivedMessage) -> LetterEvent {
     if let Some(object) = text(&body["immortal"]["eventObject"]) {
         return LetterEvent::Object(object);
     }
-    let record = serde_json::from_str::<Record<'_>>(&message.body);
+    let record = serde_json::from_str::<FailureRecord<'_>>(&message.body);
     LetterEvent::Text(record.map_or_else(|_| message.body.clone(), |record| record.payload.get().to_owned()))
 }
 

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 
 use self::{
     place::{LogPlace, TaskAttempts},
-    stream::{JobStream, LineKind, StreamKind},
+    stream::{JobStream, LineAuthor, StreamKind},
 };
 use super::jobs::jobs;
 use crate::{
@@ -64,7 +64,7 @@ struct JobLine {
     /// `Lambda hello`, `Fargate, attempt 1`.
     place: String,
     /// `handler`, or `platform` for what Lambda, dispatcher and runner write.
-    of: LineKind,
+    of: LineAuthor,
     text: String,
     stream: String,
 }
@@ -190,7 +190,7 @@ impl JobLogs<'_> {
         }
     }
 
-    fn line(&self, kind: StreamKind, of: LineKind, event: LogEvent) -> JobLine {
+    fn line(&self, kind: StreamKind, of: LineAuthor, event: LogEvent) -> JobLine {
         let place = match kind {
             StreamKind::Primary => format!("Lambda {}", self.deployment.function),
             StreamKind::Dispatcher => format!("Lambda {}", self.deployment.dispatcher),
@@ -222,8 +222,8 @@ impl JobLine {
     fn shown(&self, colours: bool) -> String {
         let Self { time, place, text, .. } = self;
         let (mark, colour_mark, colour) = match self.of {
-            LineKind::Handler => ("|", "│", "36"),
-            LineKind::Platform => ("·", "·", "2"),
+            LineAuthor::Handler => ("|", "│", "36"),
+            LineAuthor::Platform => ("·", "·", "2"),
         };
         if colours {
             format!("\x1b[2m{time}  {place:<28}\x1b[0m  \x1b[{colour}m{colour_mark} {text}\x1b[0m")
@@ -247,10 +247,10 @@ mod tests {
             text: "hello".to_owned(),
             stream: "task/runner/0".to_owned(),
         };
-        let handler = line(LineKind::Handler);
+        let handler = line(LineAuthor::Handler);
         assert_eq!(handler.shown(false), "2026-11-26T12:00:00.000Z  Fargate, attempt 1            | hello");
         assert_eq!(
-            line(LineKind::Platform).shown(false),
+            line(LineAuthor::Platform).shown(false),
             "2026-11-26T12:00:00.000Z  Fargate, attempt 1            · hello"
         );
         assert!(handler.shown(true).contains("\x1b[36m│ hello"));

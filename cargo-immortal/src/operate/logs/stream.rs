@@ -16,7 +16,7 @@ pub(super) enum StreamKind {
 /// Who wrote a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum LineKind {
+pub(super) enum LineAuthor {
     Handler,
     Platform,
 }
@@ -45,13 +45,13 @@ impl JobStream {
     }
 
     /// Takes the next line: who wrote it, where it is the job's.
-    pub(super) fn take(&mut self, line: &str, request_id: &str) -> Option<LineKind> {
+    pub(super) fn take(&mut self, line: &str, request_id: &str) -> Option<LineAuthor> {
         if line.trim().is_empty() {
             return None;
         }
         let is_about = line.contains(request_id);
         match self.kind {
-            StreamKind::Dispatcher => is_about.then_some(LineKind::Platform),
+            StreamKind::Dispatcher => is_about.then_some(LineAuthor::Platform),
             StreamKind::Task => Some(self.next(mark(line), is_about)),
             StreamKind::Primary => {
                 let (was_inside, mark) = (self.in_invocation, mark(line));
@@ -62,15 +62,15 @@ impl JobStream {
         }
     }
 
-    fn next(&mut self, mark: Option<InvocationMark>, is_about: bool) -> LineKind {
+    fn next(&mut self, mark: Option<InvocationMark>, is_about: bool) -> LineAuthor {
         match mark {
             Some(InvocationMark::Start) => (self.in_invocation, self.in_handler) = (is_about, is_about),
             Some(InvocationMark::End) => self.in_handler = false,
             Some(InvocationMark::Report) => (self.in_invocation, self.in_handler) = (false, false),
-            None if self.in_handler => return LineKind::Handler,
+            None if self.in_handler => return LineAuthor::Handler,
             None => {}
         }
-        LineKind::Platform
+        LineAuthor::Platform
     }
 }
 
@@ -79,7 +79,7 @@ impl JobStream {
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>.
 fn mark(line: &str) -> Option<InvocationMark> {
     #[derive(Deserialize)]
-    struct Record<'a> {
+    struct PlatformLine<'a> {
         #[serde(rename = "type")]
         kind: &'a str,
     }
@@ -90,7 +90,7 @@ fn mark(line: &str) -> Option<InvocationMark> {
     ];
     let of_text = texts.iter().find(|(text, _, _)| line.starts_with(text));
     let of_json = || {
-        let record = serde_json::from_str::<Record<'_>>(line).ok()?;
+        let record = serde_json::from_str::<PlatformLine<'_>>(line).ok()?;
         texts.iter().find(|(_, kind, _)| *kind == record.kind)
     };
     of_text.or_else(of_json).map(|(_, _, mark)| *mark)
@@ -105,8 +105,8 @@ mod tests {
         let mut stream = JobStream::new(kind);
         let take = |line: &&str| {
             let mark = match stream.take(line, "r-1")? {
-                LineKind::Handler => '|',
-                LineKind::Platform => '.',
+                LineAuthor::Handler => '|',
+                LineAuthor::Platform => '.',
             };
             Some(format!("{mark} {line}"))
         };
