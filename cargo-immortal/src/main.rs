@@ -61,7 +61,7 @@ enum Command {
     /// Build the function and its runner's image, and deploy both as a stack
     #[cfg(feature = "aws")]
     Deploy(Box<deploy::DeployArgs>),
-    /// Check a deployment, and say how to mend what is wrong with it
+    /// Check a deployment, and say how to fix what is wrong with it
     #[cfg(feature = "aws")]
     Doctor(Box<doctor::DoctorArgs>),
     #[cfg(feature = "aws")]

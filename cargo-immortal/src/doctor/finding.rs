@@ -11,7 +11,7 @@ pub(super) struct DoctorFinding {
     pub(super) check: &'static str,
     pub(super) level: FindingLevel,
     pub(super) text: String,
-    /// The command that mends it, or what to do where there is no one command.
+    /// The command that fixes it, or what to do where there is no one command.
     pub(super) fix: Option<String>,
 }
 

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_qualifier_that_is_invoked_is_the_one_that_is_mended() {
+    fn the_qualifier_that_is_invoked_is_the_one_that_is_fixed() {
         let mut state = with(Some(2), None);
         state.deployment.qualifier = Some("live".into());
         check(

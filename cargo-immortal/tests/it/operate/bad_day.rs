@@ -64,7 +64,7 @@ async fn the_page_shows_what_happens() {
     wait.run(&deployed, &["pause"], 0).await;
     sessions.push(("wait", wait));
 
-    deployed.mend();
+    deployed.deploy_fix();
     let mut resume = Session::default();
     resume.run(&deployed, &["resume"], 0).await;
     for request_id in WAITS {

@@ -141,7 +141,7 @@ async fn a_redriven_job_begins_a_new_series() {
         deployed.fail(request_id, r#"{"name":""}"#);
         deployed.dead_letters(count).await;
     }
-    deployed.mend();
+    deployed.deploy_fix();
     let (code, stdout, stderr) = deployed.run(&["redrive", "r-2", "--yes"]).await;
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(stdout, "1 dead letter runs again: see `cargo immortal jobs`\n");

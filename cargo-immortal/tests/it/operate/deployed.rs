@@ -23,7 +23,7 @@ const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Stands in for the runner's image: fails as long as the handler is broken, hangs if the event says so, and does its work once
-/// it is mended. It writes what it is about to do.
+/// it is fixed. It writes what it is about to do.
 const TASK: &str = r#"
     [ -e "$BROKEN" ] || exit 0
     case $AWS_LAMBDA_FUNCTION_EVENT in
@@ -103,8 +103,8 @@ impl Deployed {
         primary(name, &self.emulator)
     }
 
-    /// The handler is mended, and deployed.
-    pub(crate) fn mend(&self) {
+    /// Deploys a handler that no longer fails.
+    pub(crate) fn deploy_fix(&self) {
         fs::remove_file(self.directory.path().join("broken")).expect("it was broken");
     }
 
