@@ -27,7 +27,7 @@ pub(crate) use self::{
         ActionDecision, ClusterSettings, FunctionDetails, InvokeSettings, LogGroupSettings, MappingSettings,
         QueueSettings, RuleSettings, SimulatedAction, StoppedTaskReason, TaskDefinitionSettings,
     },
-    lambda::{FunctionConfiguration, MappingState, QueueMapping},
+    lambda::MappingState,
     logs::LogEvent,
     sqs::{MoveProgress, QueueAttributes, ReceivedMessage},
     stack_changes::{ChangeSetDescription, ChangeSetRequest, StackChange, StackEvent},

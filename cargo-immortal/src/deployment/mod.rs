@@ -106,7 +106,7 @@ pub(crate) async fn find(
         parts = parts.or(of_function(args, aws).await?);
     }
     if let Some(dispatcher) = parts.dispatcher.clone() {
-        let configuration = aws.function_configuration(&dispatcher, None).await?;
+        let configuration = aws.function_details(&dispatcher, None).await?;
         parts = parts.or(DeploymentParts::of_dispatcher(&configuration));
         if parts.mapping.is_none() || parts.failure_queue.is_none() {
             let mappings = aws.queue_mappings(Some(&dispatcher), None).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn find(
         }
     }
     if let Some(function) = parts.function.clone() {
-        let configuration = aws.function_configuration(&function, parts.qualifier.as_deref()).await?;
+        let configuration = aws.function_details(&function, parts.qualifier.as_deref()).await?;
         parts = parts.or(DeploymentParts::of_primary(&configuration));
     }
     let queues = parts.queues(stack.as_deref()).map_err(CommandError::WrongUse)?;
@@ -166,15 +166,15 @@ async fn of_function(args: &PartArgs, aws: &AwsConnection) -> Result<DeploymentP
     let named = DeploymentParts::of_args(args)?;
     let Some(function) = &named.function else { return Ok(DeploymentParts::default()) };
     let suffixed = format!("{function}{}", immortal_core::names::DISPATCHER_SUFFIX);
-    match aws.function_configuration(&suffixed, None).await {
+    match aws.function_details(&suffixed, None).await {
         Ok(_) => return Ok(DeploymentParts { dispatcher: Some(suffixed), ..DeploymentParts::default() }),
         Err(error) if error.is_not_found() || error.is_denied() => {}
         Err(error) => return Err(error.into()),
     }
-    let destination = aws.on_failure_destination(function, named.qualifier.as_deref()).await?;
-    let destination = match destination {
+    let settings = aws.invoke_settings(function, named.qualifier.as_deref()).await?;
+    let destination = match settings.and_then(|settings| settings.on_failure) {
         Some(destination) => Some(destination),
-        None => aws.function_configuration(function, named.qualifier.as_deref()).await?.dead_letter_target,
+        None => aws.function_details(function, named.qualifier.as_deref()).await?.dead_letter_target,
     };
     let Some(queue) = destination.filter(|arn| arn.split(':').nth(2) == Some("sqs")) else {
         return Ok(DeploymentParts::default());

@@ -8,7 +8,7 @@ use immortal_core::{
 
 use super::{PartArgs, QueueAddress};
 use crate::{
-    aws::{FunctionConfiguration, QueueMapping},
+    aws::{FunctionDetails, MappingSettings},
     failure::CommandError,
 };
 
@@ -109,8 +109,8 @@ impl DeploymentParts {
     }
 
     /// What the dispatcher's own configuration says.
-    pub(super) fn of_dispatcher(dispatcher: &FunctionConfiguration) -> Self {
-        let variable = |name: &str| dispatcher.environment.get(name).filter(|value| !value.is_empty()).cloned();
+    pub(super) fn of_dispatcher(dispatcher: &FunctionDetails) -> Self {
+        let variable = |name: &str| dispatcher.variables.get(name).filter(|value| !value.is_empty()).cloned();
         let own_name = || dispatcher.name.strip_suffix(DISPATCHER_SUFFIX).map(str::to_owned);
         let primary = variable(env::FUNCTION).or_else(own_name).and_then(|name| name.parse::<FunctionName>().ok());
         let (function, qualifier) = primary.map_or((None, None), |name| (Some(name.name), name.qualifier));
@@ -131,25 +131,25 @@ impl DeploymentParts {
     }
 
     /// What the primary's configuration says.
-    pub(super) fn of_primary(primary: &FunctionConfiguration) -> Self {
+    pub(super) fn of_primary(primary: &FunctionDetails) -> Self {
         Self {
-            architecture: primary.architecture.clone(),
+            architecture: Some(primary.architecture.clone()),
             function_logs: Some(primary.log_group.clone()),
             ..Self::default()
         }
     }
 
     /// The dispatcher behind a queue, where there is one.
-    pub(super) fn of_mappings(mappings: &[QueueMapping]) -> Self {
+    pub(super) fn of_mappings(mappings: &[MappingSettings]) -> Self {
         let [mapping] = mappings else { return Self::default() };
         let dispatcher = mapping.function_arn.parse::<FunctionName>().ok().map(|function| function.name);
         Self { dispatcher, mapping: Some(mapping.uuid.clone()), ..Self::default() }
     }
 
     /// The mapping from the failure queue, and the queue by it.
-    pub(super) fn with_mapping(self, mappings: &[QueueMapping]) -> Self {
+    pub(super) fn with_mapping(self, mappings: &[MappingSettings]) -> Self {
         let name = |queue: &str| queue.rsplit(['/', ':']).next().unwrap_or(queue).to_owned();
-        let fits = |mapping: &&QueueMapping| match (&self.mapping, &self.failure_queue) {
+        let fits = |mapping: &&MappingSettings| match (&self.mapping, &self.failure_queue) {
             (Some(uuid), _) => mapping.uuid == *uuid,
             (None, Some(queue)) => name(&mapping.queue_arn) == name(queue),
             (None, None) => true,

@@ -8,23 +8,24 @@ fn queue(name: &str) -> QueueAddress {
     QueueAddress { url: format!("https://sqs/{name}"), arn: format!("arn:aws:sqs:eu-central-1:111111111111:{name}") }
 }
 
-fn dispatcher(variables: &[(&str, &str)]) -> FunctionConfiguration {
-    let environment: BTreeMap<_, _> =
+fn dispatcher(variables: &[(&str, &str)]) -> FunctionDetails {
+    let variables: BTreeMap<_, _> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    FunctionConfiguration {
+    FunctionDetails {
         name: "helloDlq".to_owned(),
         log_group: "/logs/dispatcher".to_owned(),
-        environment,
-        ..FunctionConfiguration::default()
+        variables,
+        ..FunctionDetails::default()
     }
 }
 
-fn mapping(uuid: &str, queue_name: &str) -> QueueMapping {
-    QueueMapping {
+fn mapping(uuid: &str, queue_name: &str) -> MappingSettings {
+    MappingSettings {
         uuid: uuid.to_owned(),
         queue_arn: queue(queue_name).arn,
         function_arn: "arn:aws:lambda:eu-central-1:111111111111:function:helloDlq".to_owned(),
         state: "Enabled".to_owned(),
+        ..MappingSettings::default()
     }
 }
 

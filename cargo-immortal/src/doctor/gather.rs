@@ -18,8 +18,8 @@ pub(super) async fn gather(aws: &AwsConnection, deployment: Deployment) -> Deplo
         aws.function_details(function, qualifier),
         aws.invoke_settings(function, qualifier),
         aws.function_details(dispatcher, None),
-        aws.mapping_settings(dispatcher),
-        aws.mapping_settings(function),
+        aws.queue_mappings(Some(dispatcher), None),
+        aws.queue_mappings(Some(function), None),
     );
     let (failures, rules, definition, cluster, stopped_tasks, version) = tokio::join!(
         aws.queue_settings(&failure_queue.url),

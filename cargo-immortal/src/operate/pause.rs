@@ -49,10 +49,10 @@ struct PauseReport {
 pub(crate) async fn run(args: PauseArgs) -> Result<ExitCode, CommandError> {
     let (aws, deployment) = args.deployment.open().await?;
     let uuid = mapping(&deployment)?;
-    let was_paused = aws.queue_mapping(uuid).await?.state().is_off();
+    let was_paused = aws.mapping_state(uuid).await?.is_off();
     if !was_paused {
         aws.switch_mapping(uuid, false).await?;
-        wait_for(&aws, uuid, MappingState::Disabled).await?;
+        wait_for(&aws, uuid, MappingState::is_off).await?;
     }
     let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     let now = Timestamp::now();

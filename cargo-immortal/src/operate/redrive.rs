@@ -53,7 +53,7 @@ pub(crate) async fn run(args: RedriveArgs) -> Result<ExitCode, CommandError> {
         }
     };
     let is_paused = match &deployment.mapping {
-        Some(uuid) => aws.queue_mapping(uuid).await?.state().is_off(),
+        Some(uuid) => aws.mapping_state(uuid).await?.is_off(),
         None => false,
     };
     if args.json {

@@ -30,12 +30,12 @@ pub(crate) struct ResumeArgs {
 pub(crate) async fn run(args: ResumeArgs) -> Result<ExitCode, CommandError> {
     let (aws, deployment) = args.deployment.open().await?;
     let uuid = mapping(&deployment)?;
-    let was_paused = !aws.queue_mapping(uuid).await?.state().is_on();
+    let was_paused = !aws.mapping_state(uuid).await?.is_on();
     // Before the dispatcher begins to take it away.
     let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     if was_paused {
         aws.switch_mapping(uuid, true).await?;
-        wait_for(&aws, uuid, MappingState::Enabled).await?;
+        wait_for(&aws, uuid, MappingState::is_on).await?;
     }
     let (function, waiting) = (&deployment.function, queue.waiting + queue.in_flight);
     if args.json {
@@ -57,18 +57,21 @@ fn line(function: &str, was_paused: bool, waiting: u64) -> String {
 }
 
 /// Waits until Lambda has switched a mapping: until then the pollers go on as before.
-pub(super) async fn wait_for(aws: &AwsConnection, uuid: &str, expected: MappingState) -> Result<(), CommandError> {
+pub(super) async fn wait_for(
+    aws: &AwsConnection,
+    uuid: &str,
+    is_switched: fn(&MappingState) -> bool,
+) -> Result<(), CommandError> {
     let end = Instant::now() + LONGEST_SWITCH;
     loop {
-        let mapping = aws.queue_mapping(uuid).await?;
-        if mapping.state() == expected {
+        let state = aws.mapping_state(uuid).await?;
+        if is_switched(&state) {
             return Ok(());
         }
         if Instant::now() >= end {
             return Err(CommandError::Failed(format!(
-                "the mapping {uuid} is still {} after {} s; look at it with \
+                "the mapping {uuid} is still {state} after {} s; look at it with \
                  `aws lambda get-event-source-mapping --uuid {uuid}`",
-                mapping.state,
                 LONGEST_SWITCH.as_secs()
             )));
         }

@@ -119,14 +119,20 @@ impl AwsConnection {
         }
     }
 
-    /// The mappings from queues to a function.
-    pub(crate) async fn mapping_settings(&self, function: &str) -> Result<Vec<MappingSettings>, CallError> {
-        let mut pages =
-            self.lambda().list_event_source_mappings().function_name(function).into_paginator().items().send();
+    /// The mappings from queues: those to a function, or from a queue.
+    pub(crate) async fn queue_mappings(
+        &self,
+        function: Option<&str>,
+        queue_arn: Option<&str>,
+    ) -> Result<Vec<MappingSettings>, CallError> {
+        let resource = function.or(queue_arn).unwrap_or("*");
+        let call = self.lambda().list_event_source_mappings();
+        let call = call.set_function_name(function.map(str::to_owned));
+        let call = call.set_event_source_arn(queue_arn.map(str::to_owned));
+        let mut pages = call.into_paginator().items().send();
         let mut mappings = Vec::new();
         while let Some(mapping) = pages.next().await {
-            let failed =
-                |error| CallError::of("lambda:ListEventSourceMappings", &format!("the function {function}"), error);
+            let failed = |error| CallError::of("lambda:ListEventSourceMappings", resource, error);
             mappings.extend(mapping_settings(mapping.map_err(failed)?));
         }
         Ok(mappings)

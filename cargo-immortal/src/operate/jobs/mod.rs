@@ -67,7 +67,7 @@ async fn look(aws: &AwsConnection, deployment: &Deployment) -> Result<JobsOvervi
         None => None,
     };
     let mapping = match &deployment.mapping {
-        Some(uuid) => Some(aws.queue_mapping(uuid).await?.state),
+        Some(uuid) => Some(aws.mapping_state(uuid).await?.to_string()),
         None => None,
     };
     let now = Timestamp::now();
