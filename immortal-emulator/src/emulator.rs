@@ -1,5 +1,7 @@
 //! The emulator, as tests and `cargo immortal local` use it.
 
+mod faults;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -18,7 +20,7 @@ use crate::{
     ecs::{EcsService, TaskDefinition},
     eventbridge::{EventBuses, RuleTarget, TaskEvents, TaskRule},
     lambda::{EventSourceMapping, Function, LambdaService, accept_event, poll_queue},
-    platform::{EmulatorError, EmulatorOptions, Fault, JournalEntry, Platform, StopCode, arn},
+    platform::{EmulatorError, EmulatorOptions, JournalEntry, Platform, StopCode, arn},
     s3::S3Service,
     server::{self, ServedServices},
     sns::SnsService,
@@ -226,32 +228,6 @@ impl Emulator {
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         self.services.s3.object(bucket, key)
-    }
-
-    /// Makes calls fail.
-    ///
-    /// # Panics
-    ///
-    /// If the emulator has no such operation: the fault would never take effect.
-    pub fn inject(&self, fault: Fault) {
-        self.platform.faults.inject(fault, None);
-    }
-
-    /// Makes calls fail that concern the event of one invocation: `RunTask` and `ListTasks` with this `startedBy`,
-    /// `Task` and `TaskStateChange` of such a task, `SendMessage` with this id in the attribute `RequestID` or
-    /// `ImmortalRequestId`, `DeleteMessage` and `ChangeMessageVisibility` of a message that Lambda or a rule sent about
-    /// the event.
-    ///
-    /// # Panics
-    ///
-    /// If the emulator has no such operation: the fault would never take effect.
-    pub fn inject_for(&self, request_id: &str, fault: Fault) {
-        self.platform.faults.inject(fault, Some(request_id.to_owned()));
-    }
-
-    /// Removes all faults of an operation.
-    pub fn end_faults(&self, operation: &str) {
-        self.platform.faults.remove(operation);
     }
 
     /// Everything that happened so far, in order.

@@ -37,8 +37,8 @@ pub use crate::{
     eventbridge::{RuleTarget, TaskRule},
     lambda::{FailureTarget, Function},
     platform::{
-        ACCOUNT, CLOCK_VARIABLE, CallRate, EmulatorError, EmulatorOptions, EntryKind, EntrySource, Fault, FaultKind,
-        FaultedCalls, JournalEntry, OutputStream, REGION, StopCode,
+        ACCOUNT, CLOCK_VARIABLE, CallRate, EmulatorError, EmulatorOptions, EntryKind, EntrySource, Fault, FaultCounts,
+        FaultKind, FaultedCalls, InjectedFault, JournalEntry, OutputStream, REGION, StopCode,
     },
     sqs::{Message, MessageAttribute, Queue, RedrivePolicy},
 };

@@ -60,6 +60,8 @@ pub(super) fn run_task(ecs: &Arc<EcsService>, body: &[u8], fault: Option<&FaultK
         return Err(ApiError::new(400, "ThrottlingException", "Rate exceeded"));
     }
     let scripted_end = match fault {
+        // A request that started a task is answered with that task, whatever capacity there is now.
+        Some(FaultKind::Failures(_)) if has_started(ecs, body) => ScriptedEnd::NotScripted,
         Some(FaultKind::Failures(reason)) => {
             let failure = json!({ "arn": arn("ecs", "container-instance/fargate"), "reason": reason });
             return Ok(call_outcome(&ecs.platform, &json!({ "tasks": [], "failures": [failure] })));
@@ -107,8 +109,18 @@ pub(super) fn run_task(ecs: &Arc<EcsService>, body: &[u8], fault: Option<&FaultK
     Ok(call_outcome(&ecs.platform, &json!({ "tasks": tasks, "failures": [] })))
 }
 
+/// Whether this request, by its client token, has started its task before.
+fn has_started(ecs: &EcsService, body: &[u8]) -> bool {
+    let Ok(request) = parse_json::<RunTaskRequest>(body) else { return false };
+    let (Ok(cluster), Some(token)) = (ecs.cluster_name(request.cluster.as_deref()), request.client_token) else {
+        return false;
+    };
+    ecs.tokens.is_used(&cluster, &token, ecs.platform.now())
+}
+
 fn spawn_task(ecs: &Arc<EcsService>, task: Arc<EcsTask>, scripted_end: &ScriptedEnd) {
     lock(&ecs.tasks).push(Arc::clone(&task));
+    task.record_creation(&ecs.platform);
     let own = ecs.platform.faults.fault_for_call("Task", task.started_by.as_deref());
     let scripted_end = if own.is_some() { ScriptedEnd::from_fault(own.as_ref()) } else { scripted_end.clone() };
     let (under_way, events) = (ecs.platform.activity.begin(), Arc::clone(&ecs.events));

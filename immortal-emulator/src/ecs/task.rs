@@ -18,6 +18,7 @@ use crate::{
     eventbridge::{TaskChange, TaskEvents},
     platform::{ChildProcess, EntryKind, EntrySource, Platform, StopCode, arn, lock},
 };
+use immortal_core::names::env;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -165,6 +166,17 @@ impl EcsTask {
         self.stop(code, interruption_reason(code), self.stop_timeout.min(platform.scaled(INTERRUPTION_NOTICE)));
     }
 
+    /// Records that `RunTask` created it.
+    pub(super) fn record_creation(&self, platform: &Platform) {
+        let (series, attempt) = (self.number(env::SERIES).unwrap_or(0), self.number(env::ATTEMPT));
+        platform.journal.record(self.source(), EntryKind::TaskCreated { series, attempt });
+    }
+
+    /// A number in its order.
+    fn number(&self, variable: &str) -> Option<u32> {
+        self.environment.get(variable)?.parse().ok()
+    }
+
     /// Runs the task from its creation to its end.
     pub(super) async fn run(self: Arc<Self>, events: Arc<TaskEvents>, scripted_end: ScriptedEnd) {
         self.publish_state(&events);
@@ -183,8 +195,7 @@ impl EcsTask {
                 return self.finish(&events, None, None, StopCode::TaskFailedToStart, reason);
             }
         };
-        let attempt = self.environment.get(immortal_core::names::env::ATTEMPT);
-        let attempt = attempt.and_then(|attempt| attempt.parse().ok());
+        let attempt = self.number(env::ATTEMPT);
         let spot = self.launch == LaunchKind::Spot;
         events.platform.journal.record(self.source(), EntryKind::TaskStarted { attempt, spot, memory: self.size.1 });
         self.update(&events, |state| {

@@ -50,6 +50,11 @@ impl UsedToken {
 }
 
 impl ClientTokens {
+    pub(super) fn is_used(&self, cluster: &str, token: &str, now: Timestamp) -> bool {
+        let tokens = lock(&self.0);
+        tokens.get(&(cluster.to_owned(), token.to_owned())).is_some_and(|used| used.is_valid(now))
+    }
+
     /// Calls `start` for the first request with a token, and returns the JSON of its tasks. The same request again,
     /// also a concurrent one, gets the same tasks; another request with this token is an error.
     pub(super) fn start_once(

@@ -91,7 +91,7 @@ pub(crate) fn prepare_invocation(
     }
     let versioned = qualifier.is_some() || function.ends_with(&format!("{}:{}", version.function.name, version.number));
     let request = InvocationRequest {
-        id: lambda.platform.ids.uuid(),
+        id: lambda.platform.ids.request_id(&version.function.name),
         event,
         function_arn: if versioned { version.qualified_arn() } else { version.function_arn() },
         client_context,

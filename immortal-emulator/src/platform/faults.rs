@@ -1,8 +1,8 @@
 //! Scripted faults: tests make chosen calls fail in the ways in which AWS fails.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
-use super::{locking::lock, stop_code::StopCode};
+use super::stop_code::StopCode;
 
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Fault {
     /// `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `GetQueueUrl`, `GetQueueAttributes`,
     /// `StartMessageMoveTask`, `ListMessageMoveTasks`. `Download` is a request
     /// to a presigned URL, `Task` the run of a task that `RunTask` created, `TaskStateChange` the delivery of an event
-    /// about it.
+    /// about it, `Message` the arrival of a message in a queue.
     pub operation: &'static str,
     /// How it fails.
     pub kind: FaultKind,
@@ -24,7 +24,7 @@ pub struct Fault {
 }
 
 /// The operations that can fail. A fault with any other name would never take effect.
-const OPERATIONS: [&str; 32] = [
+pub(super) const OPERATIONS: [&str; 33] = [
     "RunTask",
     "DescribeTasks",
     "DescribeTaskDefinition",
@@ -57,6 +57,7 @@ const OPERATIONS: [&str; 32] = [
     "Download",
     "Task",
     "TaskStateChange",
+    "Message",
 ];
 
 /// Which calls a fault affects, counted from its injection. If several faults affect a call, the first one applies.
@@ -66,7 +67,8 @@ pub enum FaultedCalls {
     Next(u32),
     /// Only the nth, from 1.
     Nth(u32),
-    /// Each call with this probability; the emulator's seed determines which.
+    /// Each call with this probability. The emulator's seed determines which: of the calls about one request by their
+    /// number among them, so that what happens to other requests changes nothing.
     Probability(f64),
     /// Every call.
     All,
@@ -94,8 +96,8 @@ pub enum FaultKind {
     ResetBefore,
     /// The call takes effect, and the connection is closed without a response.
     ResetAfter,
-    /// The call takes effect, and the response is delayed by this much. `TaskStateChange`: the event is delayed, and
-    /// later events overtake it.
+    /// The call takes effect, and the response is delayed by this much. `TaskStateChange`, `Message`: the event or the
+    /// message is delayed, and later ones overtake it.
     Delayed(Duration),
     /// The call takes effect, and all sandboxes of this function are killed before one of them receives the response.
     SandboxesGone(String),
@@ -136,8 +138,8 @@ pub enum FaultKind {
     NoRanges,
     /// `Download`: each response is limited to this many bytes per second, as S3 limits a connection.
     RateLimited(u32),
-    /// `TaskStateChange`: the event is delivered twice. `DeleteMessage`: a copy of the message remains, and is received
-    /// again:
+    /// `TaskStateChange`: the event is delivered twice. `Message`: a copy of the message arrives too. `DeleteMessage`: a
+    /// copy of the message remains, and is received again:
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html>
     Duplicated,
     /// `TaskStateChange`: the event is delivered without the task's overrides.
@@ -147,115 +149,15 @@ pub enum FaultKind {
     WithoutStopCode,
 }
 
-/// The faults that were injected so far.
-#[derive(Debug)]
-pub(crate) struct FaultScript(Mutex<(Vec<ScriptedFault>, fastrand::Rng)>);
+/// A fault that was injected, for [`Emulator::end_fault`](crate::Emulator::end_fault) and
+/// [`Emulator::struck_calls`](crate::Emulator::struck_calls).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InjectedFault(pub(super) usize);
 
-#[derive(Debug)]
-struct ScriptedFault {
-    fault: Fault,
-    /// Affects only calls about this request; `None`: all calls.
-    request_id: Option<String>,
-    seen: u32,
-}
-
-impl FaultScript {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(Mutex::new((Vec::new(), fastrand::Rng::with_seed(seed))))
-    }
-
-    pub(crate) fn inject(&self, fault: Fault, request_id: Option<String>) {
-        assert!(
-            OPERATIONS.contains(&fault.operation),
-            "unknown operation {}; use one of {OPERATIONS:?}",
-            fault.operation
-        );
-        lock(&self.0).0.push(ScriptedFault { fault, request_id, seen: 0 });
-    }
-
-    /// Removes the faults of this operation.
-    pub(crate) fn remove(&self, operation: &str) {
-        lock(&self.0).0.retain(|scripted| scripted.fault.operation != operation);
-    }
-
-    /// Counts a call of this operation about the event of this request, and returns how the call is to fail.
-    pub(crate) fn fault_for_call(&self, operation: &str, request_id: Option<&str>) -> Option<FaultKind> {
-        let mut guard = lock(&self.0);
-        let (scripted, random) = &mut *guard;
-        let mut hit = None;
-        let matches = |scripted: &&mut ScriptedFault| {
-            scripted.fault.operation == operation
-                && (scripted.request_id.is_none() || scripted.request_id.as_deref() == request_id)
-        };
-        for ScriptedFault { fault, seen, .. } in scripted.iter_mut().filter(matches) {
-            let hits = match fault.calls {
-                // Another fault applies to this call, so this one isn't used up.
-                FaultedCalls::Next(_) if hit.is_some() => continue,
-                FaultedCalls::Next(calls) => *seen < calls,
-                FaultedCalls::Nth(call) => *seen + 1 == call,
-                FaultedCalls::Probability(share) => random.f64() < share,
-                FaultedCalls::All => true,
-            };
-            *seen += 1;
-            if hits && hit.is_none() {
-                hit = Some(fault.kind.clone());
-            }
-        }
-        hit
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hits(calls: &[FaultedCalls], times: usize) -> Vec<Option<u16>> {
-        let faults = FaultScript::new(7);
-        for (status, calls) in (500..).zip(calls) {
-            faults.inject(Fault { operation: "RunTask", kind: FaultKind::Status(status), calls: *calls }, None);
-        }
-        let status = |kind| match kind {
-            FaultKind::Status(status) => status,
-            other => panic!("{other:?} was never injected"),
-        };
-        (0..times).map(|_| faults.fault_for_call("RunTask", Some("r-1")).map(status)).collect()
-    }
-
-    #[test]
-    fn a_fault_affects_the_calls_it_names() {
-        assert_eq!(hits(&[FaultedCalls::Next(2)], 3), [Some(500), Some(500), None]);
-        assert_eq!(hits(&[FaultedCalls::Nth(2)], 3), [None, Some(500), None]);
-        assert_eq!(hits(&[FaultedCalls::Next(1), FaultedCalls::Next(1)], 3), [Some(500), Some(501), None]);
-        assert_eq!(hits(&[FaultedCalls::Nth(2), FaultedCalls::All], 3), [Some(501), Some(500), Some(501)]);
-        assert!(FaultScript::new(0).fault_for_call("RunTask", None).is_none());
-    }
-
-    #[test]
-    fn a_fault_of_one_request_leaves_the_others_alone() {
-        let faults = FaultScript::new(0);
-        let second = Fault { operation: "RunTask", kind: FaultKind::Empty, calls: FaultedCalls::Nth(2) };
-        faults.inject(second, Some("r-1".to_owned()));
-        let hits =
-            ["r-1", "r-2", "r-2", "r-1"].map(|request_id| faults.fault_for_call("RunTask", Some(request_id)).is_some());
-        assert_eq!(hits, [false, false, false, true]);
-        assert!(faults.fault_for_call("RunTask", None).is_none());
-    }
-
-    #[test]
-    fn removing_the_faults_of_an_operation_keeps_those_of_others() {
-        let faults = FaultScript::new(0);
-        for operation in ["RunTask", "ListTasks"] {
-            faults.inject(Fault { operation, kind: FaultKind::Empty, calls: FaultedCalls::All }, None);
-        }
-        faults.remove("RunTask");
-        assert!(faults.fault_for_call("RunTask", None).is_none() && faults.fault_for_call("ListTasks", None).is_some());
-    }
-
-    #[test]
-    fn a_probability_is_met_and_repeats_with_the_seed() {
-        let first = hits(&[FaultedCalls::Probability(0.2)], 1000);
-        let count = first.iter().flatten().count();
-        assert!((150..250).contains(&count), "{count}");
-        assert_eq!(first, hits(&[FaultedCalls::Probability(0.2)], 1000));
-    }
+/// How many calls, runs and deliveries there were that a fault could have struck, and how many were struck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the type's text says what they count")]
+pub struct FaultCounts {
+    pub calls: u64,
+    pub struck: u64,
 }

@@ -108,6 +108,13 @@ pub enum EntryKind {
         /// The source queue.
         from: String,
     },
+    /// `RunTask` created a task.
+    TaskCreated {
+        /// The series that its order names.
+        series: u32,
+        /// The attempt that its order names.
+        attempt: Option<u32>,
+    },
     /// The container of a task was started.
     TaskStarted {
         /// The attempt that its order names.

@@ -8,6 +8,7 @@ mod byte_range;
 mod call_counts;
 mod clock;
 mod emulator_error;
+mod fault_script;
 mod faults;
 mod form;
 mod ids;
@@ -36,7 +37,7 @@ pub(crate) use self::{
 };
 pub use self::{
     emulator_error::EmulatorError,
-    faults::{Fault, FaultKind, FaultedCalls},
+    faults::{Fault, FaultCounts, FaultKind, FaultedCalls, InjectedFault},
     ids::{ACCOUNT, REGION},
     journal::{EntryKind, EntrySource, JournalEntry, OutputStream},
     options::{CallRate, EmulatorOptions},

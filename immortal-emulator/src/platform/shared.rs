@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::{
-    activity::ActivityCount, call_counts::CallCounts, clock::MovableClock, faults::FaultScript, ids::REGION,
+    activity::ActivityCount, call_counts::CallCounts, clock::MovableClock, fault_script::FaultScript, ids::REGION,
     ids::RandomIds, journal::Journal, options::EmulatorOptions, registry::ProcessRegistry,
 };
 

@@ -18,7 +18,8 @@ use md5::{Digest as _, Md5};
 use super::condition::{WriteCondition, no_such_key};
 use super::{chunked, condition};
 use crate::platform::{
-    ApiError, ByteRange, CallOutcome, Platform, ServiceKind, answer, hex, lock, request_id, require_signature, respond,
+    ApiError, ByteRange, CallOutcome, Platform, ServiceKind, answer_about, hex, lock, request_id, require_signature,
+    respond,
 };
 
 const CHECKSUM: &str = "x-amz-checksum-crc32";
@@ -82,7 +83,7 @@ pub(super) async fn get_object(
     headers: HeaderMap,
 ) -> Response {
     let operation = if method == Method::HEAD { "HeadObject" } else { "GetObject" };
-    answer(&s3.platform, ServiceKind::S3, operation, async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, operation, request_of(&key), async |_| {
         require_signature(&headers)?;
         condition::refuse_conditions(&headers)?;
         s3.check_bucket(&bucket)?;
@@ -104,7 +105,7 @@ pub(super) async fn put_object(
     request: Request<Body>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    answer(&s3.platform, ServiceKind::S3, "PutObject", async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, "PutObject", request_of(&key), async |_| {
         require_signature(&head.headers)?;
         s3.check_bucket(&bucket)?;
         let body = axum::body::to_bytes(body, 1 << 30).await;
@@ -133,7 +134,7 @@ pub(super) async fn delete_object(
     Path((bucket, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    answer(&s3.platform, ServiceKind::S3, "DeleteObject", async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, "DeleteObject", request_of(&key), async |_| {
         require_signature(&headers)?;
         condition::refuse_conditions(&headers)?;
         s3.check_bucket(&bucket)?;
@@ -143,6 +144,11 @@ pub(super) async fn delete_object(
         Ok(with_request_id(&s3.platform, response))
     })
     .await
+}
+
+/// The request that an object of a job is about: `immortal/<function>/<request id>/…`.
+fn request_of(key: &str) -> Option<&str> {
+    key.strip_prefix("immortal/")?.split('/').nth(1)
 }
 
 fn with_request_id(platform: &Platform, mut response: Response) -> CallOutcome {

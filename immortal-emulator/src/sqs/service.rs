@@ -14,7 +14,7 @@ use super::{
     queue::{Message, MessageAttribute, Queue},
     redrive::MoveTask,
 };
-use crate::platform::{ActivityGuard, EntryKind, EntrySource, Platform, arn, lock};
+use crate::platform::{ActivityGuard, EntryKind, EntrySource, FaultKind, Platform, arn, lock};
 
 #[derive(Debug)]
 pub(crate) struct SqsService {
@@ -64,9 +64,14 @@ impl StoredMessage {
 impl StoredQueue {
     /// Adds a message, visible from now on.
     pub(super) fn add(&mut self, platform: &Platform, message: Message, request_id: Option<String>) {
+        self.add_later(platform, message, request_id, Duration::ZERO);
+    }
+
+    /// Adds a message that is visible after some time.
+    fn add_later(&mut self, platform: &Platform, message: Message, request_id: Option<String>, delay: Duration) {
         self.messages.push(StoredMessage {
             message,
-            visible_at: platform.now(),
+            visible_at: platform.now() + delay,
             held: false,
             received_at: None,
             first_received_at: None,
@@ -128,8 +133,14 @@ impl SqsService {
         let sent = u64::try_from(self.platform.now().as_millisecond()).unwrap_or_default();
         let message = Message { id: id.clone(), body, attributes, receive_count: 0, sent, source: None };
         let request_id = request_id.map(str::to_owned);
+        let fault = self.platform.faults.fault_for_call("Message", request_id.as_deref());
+        let delay = if let Some(FaultKind::Delayed(delay)) = fault { delay } else { Duration::ZERO };
         let mut queues = lock(&self.queues);
-        queues.get_mut(name)?.add(&self.platform, message, request_id.clone());
+        let stored = queues.get_mut(name)?;
+        if let Some(FaultKind::Duplicated) = fault {
+            stored.add(&self.platform, message.clone(), request_id.clone());
+        }
+        stored.add_later(&self.platform, message, request_id.clone(), delay);
         self.platform.journal.record(source_of(name), EntryKind::Queued { message_id: id.clone(), request_id });
         drop(queues);
         self.wake();
