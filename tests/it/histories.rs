@@ -74,7 +74,9 @@ async fn run(number: u64, histories: &[EventHistory]) -> HistoryCounts {
     let mut requests = Vec::new();
     for history in histories {
         let request = chain.invoke(&history.event).await;
-        history.faults.iter().for_each(|fault| chain.emulator.inject_for(&request, fault.clone()));
+        for fault in &history.faults {
+            chain.emulator.inject_for(&request, fault.clone());
+        }
         requests.push((history, request));
     }
     // All failures are queued before the first is received.

@@ -47,7 +47,7 @@ impl LaunchHistory {
     pub(crate) fn lookup(&self) -> TaskLookup {
         if self.is_repeated && (self.spot || self.has_task_limit) {
             TaskLookup::All
-        } else if self.series > 0 || self.age > SHORTEST_TOKEN_LIFE {
+        } else if self.spot || self.series > 0 || self.age > SHORTEST_TOKEN_LIFE {
             TaskLookup::Running
         } else {
             TaskLookup::None
@@ -99,7 +99,8 @@ mod tests {
             (0, false, 1, false, false, TaskLookup::Running),
             (0, true, 0, false, false, TaskLookup::None),
             (0, true, 0, true, false, TaskLookup::All),
-            (0, false, 0, true, true, TaskLookup::None),
+            (0, false, 0, true, false, TaskLookup::Running),
+            (0, false, 0, false, true, TaskLookup::None),
             (0, true, 0, false, true, TaskLookup::All),
             (61, true, 3, true, true, TaskLookup::All),
         ];

@@ -112,6 +112,8 @@ async fn a_dispatcher_whose_calls_fail_loses_and_duplicates_nothing() {
 #[tokio::test]
 async fn a_dispatcher_that_is_killed_in_each_call_loses_and_duplicates_nothing() {
     let gone = || FaultKind::SandboxesGone("killedDlq".into());
-    let begin = |chain: &Chain| chain.emulator.inject(fault("RunTask", gone(), FaultedCalls::All));
+    let begin = |chain: &Chain| {
+        chain.emulator.inject(fault("RunTask", gone(), FaultedCalls::All));
+    };
     survives("gone", begin, |chain| chain.emulator.end_faults("RunTask")).await;
 }

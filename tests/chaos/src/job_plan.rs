@@ -1,0 +1,134 @@
+//! What a job is: its event, how its attempts end, and how its failure reaches the dispatcher. All of it follows from the
+//! seed and the job's number.
+
+use std::fmt::Write as _;
+
+/// How many bytes of text that no compression shortens make an event too long for an order, so that it goes through S3.
+const PADDING_FOR_S3: usize = 20_000;
+/// How many bytes are too long as they are, and fit when they are compressed.
+const PADDING_FOR_GZIP: usize = 9_000;
+
+/// How an attempt ends, where no fault ends it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HandlerEnd {
+    /// With a response.
+    Succeed,
+    /// With an error.
+    Fail,
+    /// With an exit of its process, so that its answer is lost.
+    LoseAnswer,
+    /// With SIGKILL, as a process that memory kills.
+    Kill,
+    /// Not at all.
+    Hang,
+}
+
+impl HandlerEnd {
+    /// As an event names it.
+    fn letter(self) -> char {
+        match self {
+            Self::Succeed => 's',
+            Self::Fail => 'f',
+            Self::LoseAnswer => 'x',
+            Self::Kill => 'k',
+            Self::Hang => 'h',
+        }
+    }
+}
+
+/// How a failure comes to the failure queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureRoute {
+    /// The primary is invoked, fails, and Lambda sends the record.
+    Invocation,
+    /// As a message of a `DeadLetterConfig`, this many times.
+    Message(u32),
+}
+
+/// A job to be done.
+#[derive(Clone, Debug)]
+pub(crate) struct JobPlan {
+    pub(crate) event: String,
+    pub(crate) route: FailureRoute,
+    /// The request id of a message; Lambda gives an invocation its own.
+    pub(crate) request_id: String,
+    /// How attempt 0, 1, … end; those beyond the list, and those of later series, succeed.
+    pub(crate) ends: Vec<HandlerEnd>,
+}
+
+impl JobPlan {
+    pub(crate) fn new(seed: u64, number: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
+        let mut one_of = |weights: &[(HandlerEnd, u32)]| {
+            let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
+            let mut left = random.u32(..total);
+            for (end, weight) in weights {
+                match left.checked_sub(*weight) {
+                    Some(rest) => left = rest,
+                    None => return *end,
+                }
+            }
+            HandlerEnd::Succeed
+        };
+        let mut ends = vec![one_of(&[
+            (HandlerEnd::Succeed, 3),
+            (HandlerEnd::Fail, 90),
+            (HandlerEnd::LoseAnswer, 4),
+            (HandlerEnd::Kill, 2),
+            (HandlerEnd::Hang, 1),
+        ])];
+        for _ in 0..3 {
+            ends.push(one_of(&[
+                (HandlerEnd::Succeed, 80),
+                (HandlerEnd::Fail, 9),
+                (HandlerEnd::LoseAnswer, 5),
+                (HandlerEnd::Kill, 4),
+                (HandlerEnd::Hang, 2),
+            ]));
+        }
+        let route = match random.u32(..10) {
+            0 => FailureRoute::Message(2),
+            1 => FailureRoute::Message(1),
+            _ => FailureRoute::Invocation,
+        };
+        let padding = match random.u32(..10) {
+            0 => (0..PADDING_FOR_S3).map(|_| random.alphanumeric()).collect(),
+            1 => "compressible ".repeat(PADDING_FOR_GZIP / 13),
+            _ => String::new(),
+        };
+        let letters: String = ends.iter().map(|end| end.letter()).collect();
+        let mut event = format!(r#"{{"ends":"{letters}", "job":{number},"number":1.50e3,"text":"é\u00e9\n𝄞""#);
+        if !padding.is_empty() {
+            // Writing into a string can't fail.
+            let _ = write!(event, r#","padding":"{padding}""#);
+        }
+        event.push('}');
+        Self { event, route, request_id: format!("chaos-{seed}-{number}"), ends }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_follows_from_seed_and_number() {
+        let text = |seed, number| format!("{:?}", JobPlan::new(seed, number));
+        assert_eq!(text(1, 7), text(1, 7));
+        assert_ne!(text(1, 7), text(1, 8));
+        assert_ne!(text(1, 7), text(2, 7));
+    }
+
+    #[test]
+    fn events_are_json_in_all_three_sizes() {
+        let plans: Vec<_> = (0..200).map(|number| JobPlan::new(3, number)).collect();
+        for plan in &plans {
+            let event: serde_json::Value = serde_json::from_str(&plan.event).expect("JSON");
+            assert_eq!(event["ends"].as_str().map(str::len), Some(plan.ends.len()));
+        }
+        for (least, most) in [(0, 200), (PADDING_FOR_GZIP - 13, PADDING_FOR_GZIP + 200), (PADDING_FOR_S3, usize::MAX)] {
+            let count = plans.iter().filter(|plan| (least..most).contains(&plan.event.len())).count();
+            assert!(count > 5, "{count} events of {least} to {most} bytes");
+        }
+    }
+}
