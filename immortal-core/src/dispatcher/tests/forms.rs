@@ -61,7 +61,13 @@ async fn regrouped(service: &Service, gzip: &str) -> Result<Value, String> {
     environment[0] = json!({ "name": "IMMORTAL_EVENT_GZIP", "value": gzip });
     let variables = [("IMMORTAL_EVENT_BUCKET", "events"), ("IMMORTAL_INLINE_EVENTS", "false")];
     let dispatcher = service.dispatcher(&variables, manifest()).await;
-    let event = stopped(&order, "arn:1", Some(1), "EssentialContainerExited").to_string();
+    // ECS's own description has the same order: a task that it didn't know would be asked for again for half a minute.
+    let arn = service.with(|state| {
+        let (_, task) = state.tasks.values_mut().next().expect("attempt 1");
+        task["overrides"] = order["overrides"].clone();
+        task["taskArn"].as_str().expect("text").to_owned()
+    });
+    let event = stopped(&order, &arn, Some(1), "EssentialContainerExited").to_string();
     invoke(&dispatcher, &event).await.map_err(|failed| failed.0)?;
     Ok(last(service))
 }

@@ -252,7 +252,10 @@ fn other(state: &mut ServiceState, operation: &str, text: &str) -> Reply {
                     && task["lastStatus"] != "GONE"
             };
             let known: Vec<_> = state.tasks.values().map(|(_, task)| task).filter(asked).collect();
-            json!({ "tasks": known, "failures": [] })
+            let is_known = |arn: &&Value| known.iter().any(|task| task["taskArn"] == **arn);
+            let missing = request["tasks"].as_array().into_iter().flatten().filter(|arn| !is_known(arn));
+            let failures: Vec<_> = missing.map(|arn| json!({ "arn": arn, "reason": "MISSING" })).collect();
+            json!({ "tasks": known, "failures": failures })
         }
         "ListTasks" => {
             let stopped = request["desiredStatus"] == "STOPPED";
