@@ -1,35 +1,27 @@
 //! The dispatcher: a thousand failures against a throttled `RunTask`, and a batch of ten against a single record.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     path::Path,
     process::Stdio,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, ensure};
-use immortal_emulator::{
-    Emulator, EmulatorOptions, EntryKind, EntrySource, Fault, FaultKind, FaultedCalls, JournalEntry, MessageAttribute,
-    Queue, TaskDefinition,
-};
+use immortal_emulator::{Emulator, EmulatorOptions, Fault, FaultKind, FaultedCalls, TaskDefinition};
 use serde_json::{Value, json};
-use tokio::{process::Command, time::timeout};
+use tokio::process::Command;
 
 use crate::{
+    flood::{LATENCY, RATE, measure_flood},
     function::FunctionProcess,
     programs::ReleasePrograms,
-    sizes::zip_of,
     table::{FigureRow, RatioBound, median},
 };
 
 const RECORDS: usize = 1_000;
-/// The emulator's default throttle, as in AWS: this many calls per second, and as many in a burst.
-const RATE: f64 = 20.0;
-const LATENCY: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 3;
 const PAIRS: usize = 15;
-const QUEUE: &str = "failures";
-const DISPATCHER: &str = "helloDlq";
+pub(crate) const DISPATCHER: &str = "helloDlq";
 
 pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
     let program = programs.all()?;
@@ -38,7 +30,7 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
     let instances = [2, 5];
     for round in 1..=ROUNDS {
         for (number, instances) in instances.into_iter().enumerate() {
-            let run = measure_flood(program, instances).await?;
+            let run = measure_flood(program, RECORDS, instances).await?;
             eprintln!("round {round} of {ROUNDS}, {instances} instances: {run:.3?}");
             shares[number].push(run.share);
             throttled[number].push(run.throttled);
@@ -60,81 +52,6 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
     }
     rows.push(measure_batch(program).await?);
     Ok(rows)
-}
-
-/// The result of a thousand failures at once.
-#[derive(Debug)]
-struct FloodResult {
-    /// The shortest time that the throttle allows, divided by the measured time: from the dispatcher's first
-    /// invocation, including its cold start, to the response for the last task.
-    share: f64,
-    throttled: f64,
-}
-
-async fn measure_flood(program: &Path, instances: usize) -> Result<FloodResult> {
-    let emulator = Emulator::start(EmulatorOptions { concurrency: instances, ..EmulatorOptions::default() }).await?;
-    emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
-    emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
-    let mut environment: BTreeMap<_, _> = dispatcher_environment(&emulator).into_iter().collect();
-    for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-        environment.remove(reserved);
-    }
-    emulator.deploy(immortal_emulator::Function {
-        // As in the template that `cargo immortal template` writes.
-        timeout: Duration::from_mins(1),
-        environment,
-        ..immortal_emulator::Function::new(DISPATCHER, zip_of(&[("bootstrap", std::fs::read(program)?)])?)
-    })?;
-    for number in 0..RECORDS {
-        let attributes = BTreeMap::from([
-            ("RequestID".to_owned(), MessageAttribute::text(request_id(number))),
-            ("ErrorCode".to_owned(), MessageAttribute::number(200)),
-            ("ErrorMessage".to_owned(), MessageAttribute::text("Task timed out after 3.00 seconds")),
-        ]);
-        emulator.send_message(QUEUE, format!(r#"{{"n":{number}}}"#), attributes)?;
-    }
-    emulator.map_queue(QUEUE, DISPATCHER, 10)?;
-    let (mut done, mut stopped) = (0, 0);
-    let all = emulator.wait_for(|entry| {
-        match entry.kind {
-            EntryKind::Deleted { .. } => done += 1,
-            EntryKind::TaskStopped { .. } => stopped += 1,
-            _ => {}
-        }
-        (done >= RECORDS && stopped >= RECORDS).then_some(())
-    });
-    // What is still missing after the timeout is counted below.
-    let _ = timeout(Duration::from_mins(5), all).await;
-    let run = evaluate(&emulator.journal());
-    emulator.shutdown().await;
-    run
-}
-
-fn evaluate(entries: &[JournalEntry]) -> Result<FloodResult> {
-    let begin = entries.iter().find(|entry| matches!(entry.kind, EntryKind::Started { .. }));
-    let mut tasks = HashMap::new();
-    let (mut calls, mut throttled, mut end) = (0_u32, 0_u32, Duration::ZERO);
-    for entry in entries {
-        match (&entry.source, &entry.kind) {
-            (EntrySource::Task { started_by: Some(request), .. }, EntryKind::TaskStarted { .. }) => {
-                *tasks.entry(request.as_str()).or_insert(0) += 1;
-            }
-            (_, EntryKind::Called { operation, status, code, .. }) if operation == "RunTask" => {
-                calls += 1;
-                throttled += u32::from(code.as_deref() == Some("ThrottlingException"));
-                if *status == 200 {
-                    end = entry.at;
-                }
-            }
-            _ => {}
-        }
-    }
-    let lost = (0..RECORDS).filter(|number| !tasks.contains_key(request_id(*number).as_str())).count();
-    let twice = tasks.values().filter(|times| **times > 1).count();
-    ensure!(lost == 0 && twice == 0, "of {RECORDS} records, {lost} were lost and {twice} started twice");
-    let taken = end.saturating_sub(begin.context("the dispatcher was never invoked")?.at);
-    let least = (RECORDS as f64 - RATE) / RATE;
-    Ok(FloodResult { share: least / taken.as_secs_f64(), throttled: f64::from(throttled) / f64::from(calls) })
 }
 
 /// The emulator's own rate of `RunTask` calls, including starting the tasks.
@@ -213,7 +130,7 @@ async fn measure_batch(program: &Path) -> Result<FigureRow> {
 }
 
 /// Registers a task definition whose command is `true`, and returns the dispatcher's variables.
-fn dispatcher_environment(emulator: &Emulator) -> Vec<(String, String)> {
+pub(crate) fn dispatcher_environment(emulator: &Emulator) -> Vec<(String, String)> {
     let runner = emulator.register_task_definition(TaskDefinition::new("runner", ["true"]));
     let mut variables = emulator.environment();
     let own = [
@@ -227,7 +144,7 @@ fn dispatcher_environment(emulator: &Emulator) -> Vec<(String, String)> {
     variables
 }
 
-fn request_id(number: usize) -> String {
+pub(crate) fn request_id(number: usize) -> String {
     format!("5e0b7e6c-5a3c-4f0e-8d0e-{number:012x}")
 }
 

@@ -3,12 +3,15 @@
 #![allow(clippy::cast_precision_loss, reason = "counts of calls and bytes are far below 2^52")]
 
 mod build;
+mod delay;
 mod dispatcher;
+mod flood;
 mod function;
 mod image;
 mod instructions;
 mod memory;
 mod programs;
+mod progress;
 mod runner;
 mod sizes;
 mod table;
@@ -21,7 +24,19 @@ use anyhow::{Result, bail};
 use crate::{programs::ReleasePrograms, table::FigureRow};
 
 /// The parts, in the order in which they run without arguments.
-const PARTS: [&str; 8] = ["instructions", "times", "sizes", "dispatcher", "runner", "memory", "image", "build"];
+const PARTS: [&str; 11] = [
+    "instructions",
+    "times",
+    "sizes",
+    "delay",
+    "dispatcher",
+    "flood",
+    "progress",
+    "runner",
+    "memory",
+    "image",
+    "build",
+];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -65,7 +80,10 @@ async fn measure(part: &str, programs: &ReleasePrograms) -> Result<Vec<FigureRow
         "instructions" => instructions::measure(programs).await,
         "times" => times::measure(programs).await,
         "sizes" => sizes::measure(programs),
+        "delay" => delay::measure(programs).await,
         "dispatcher" => dispatcher::measure(programs).await,
+        "flood" => flood::measure(programs).await,
+        "progress" => progress::measure(programs).await,
         "runner" => runner::measure(programs).await,
         "memory" => memory::measure(programs).await,
         "image" => image::measure(),

@@ -21,6 +21,7 @@ pub(crate) struct ReleasePrograms {
     roles_s3: OnceCell<PathBuf>,
     bare_s3: OnceCell<PathBuf>,
     probe: OnceCell<PathBuf>,
+    saver: OnceCell<PathBuf>,
 }
 
 impl ReleasePrograms {
@@ -52,6 +53,11 @@ impl ReleasePrograms {
     /// A function that reports when its handler has the event.
     pub(crate) fn probe(&self) -> Result<&Path> {
         build_once(&self.probe, "peers", "probe", &[])
+    }
+
+    /// A function that saves its progress, and says how long it took.
+    pub(crate) fn saver(&self) -> Result<&Path> {
+        build_once(&self.saver, "saver", "saver", &[])
     }
 }
 

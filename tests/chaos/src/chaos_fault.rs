@@ -27,7 +27,8 @@ pub(crate) struct Outage {
 
 /// Of what can be disturbed this part is.
 const DISTURBED: f64 = 0.3;
-/// Of operations that few jobs need, so that each of their faults strikes.
+/// Operations that few jobs need: more of their calls are disturbed, so that each of their faults strikes.
+const RARE: [&str; 5] = ["DescribeTasks", "ListTasks", "PutObject", "GetObject", "ChangeMessageVisibility"];
 const DISTURBED_OF_RARE: f64 = 0.5;
 
 const CAPACITY: &str =
@@ -66,17 +67,20 @@ pub(crate) fn all() -> Vec<ChaosFault> {
         "GetObject",
         "DeleteObject",
         "SendMessage",
-        "ChangeMessageVisibility",
     ];
     let mut faults: Vec<_> = calls.into_iter().flat_map(of_call).collect();
     // Few: it kills each dispatcher at work, whatever record it has.
     let killed = |operation, name| ChaosFault {
-        weight: 0.05,
+        weight: 0.15,
         ..fault(operation, name, FaultKind::SandboxesGone(DISPATCHER.to_owned()))
     };
     faults.extend([
         killed("RunTask", "dispatcher killed before its answer"),
         killed("SendMessage", "dispatcher killed before its answer"),
+        fault("ChangeMessageVisibility", "throttled", FaultKind::Throttle),
+        fault("ChangeMessageVisibility", "500", FaultKind::Status(500)),
+        fault("ChangeMessageVisibility", "reset before", FaultKind::ResetBefore),
+        fault("ChangeMessageVisibility", "reset after", FaultKind::ResetAfter),
         fault("RunTask", "no capacity", FaultKind::Failures(CAPACITY)),
         fault("RunTask", "neither task nor failure", FaultKind::Empty),
         fault("RunTask", "throttled by EC2", FaultKind::RequestLimitExceeded),
@@ -136,8 +140,7 @@ pub(crate) fn outages() -> Vec<Outage> {
 pub(crate) fn probabilities(faults: &[ChaosFault]) -> Vec<f64> {
     let mut probabilities = Vec::with_capacity(faults.len());
     for (index, fault) in faults.iter().enumerate() {
-        let rare = ["DescribeTasks", "ListTasks", "ChangeMessageVisibility"].contains(&fault.operation);
-        let disturbed = if rare { DISTURBED_OF_RARE } else { DISTURBED };
+        let disturbed = if RARE.contains(&fault.operation) { DISTURBED_OF_RARE } else { DISTURBED };
         let of_operation = |other: &&ChaosFault| other.operation == fault.operation;
         let total: f64 = faults.iter().filter(of_operation).map(|fault| fault.weight).sum();
         let share = |weight: f64| disturbed * weight / total;

@@ -72,10 +72,10 @@ impl JobPlan {
         };
         let mut ends = vec![one_of(&[
             (HandlerEnd::Succeed, 3),
-            (HandlerEnd::Fail, 90),
+            (HandlerEnd::Fail, 89),
             (HandlerEnd::LoseAnswer, 4),
             (HandlerEnd::Kill, 2),
-            (HandlerEnd::Hang, 1),
+            (HandlerEnd::Hang, 2),
         ])];
         for _ in 0..3 {
             ends.push(one_of(&[
@@ -92,8 +92,8 @@ impl JobPlan {
             _ => FailureRoute::Invocation,
         };
         let padding = match random.u32(..10) {
-            0 => (0..PADDING_FOR_S3).map(|_| random.alphanumeric()).collect(),
-            1 => "compressible ".repeat(PADDING_FOR_GZIP / 13),
+            0 | 1 => (0..PADDING_FOR_S3).map(|_| random.alphanumeric()).collect(),
+            2 => "compressible ".repeat(PADDING_FOR_GZIP / 13),
             _ => String::new(),
         };
         let letters: String = ends.iter().map(|end| end.letter()).collect();

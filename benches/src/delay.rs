@@ -1,0 +1,109 @@
+//! How long a failure takes from Lambda into a task: from the end of the invocation to the answer of `RunTask`.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use immortal_emulator::{
+    Emulator, EmulatorOptions, EntryKind, EntrySource, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue,
+};
+use serde_json::json;
+use tokio::{process::Command, time::timeout};
+
+use crate::{
+    dispatcher::{DISPATCHER, SIGNED, dispatcher_environment},
+    programs::ReleasePrograms,
+    sizes::zip_of,
+    table::{FigureRow, RatioBound, median},
+};
+
+const FAILURES: usize = 200;
+const QUEUE: &str = "failures";
+const PRIMARY: &str = "hello";
+
+pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
+    let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
+    // Processes of tasks would compete with the dispatcher for the processor.
+    emulator.inject(Fault {
+        operation: "Task",
+        kind: FaultKind::FailToStart("only the way to it is measured"),
+        calls: FaultedCalls::All,
+    });
+    let failures = emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
+    let zip = zip_of(&[("bootstrap", std::fs::read(programs.all()?)?)])?;
+    let own = dispatcher_environment(&emulator).into_iter();
+    let of_function = own.filter(|(name, _)| name == "AWS_ENDPOINT_URL" || name.starts_with("IMMORTAL_")).collect();
+    emulator.deploy(Function {
+        timeout: Duration::from_mins(1),
+        environment: of_function,
+        ..Function::new(DISPATCHER, zip.clone())
+    })?;
+    emulator.deploy(Function {
+        retries: 0,
+        on_failure: Some(FailureTarget::OnFailure(failures)),
+        ..Function::new(PRIMARY, zip)
+    })?;
+    emulator.map_queue(QUEUE, DISPATCHER, 10)?;
+    let mut ours = Vec::with_capacity(FAILURES);
+    for number in 0..=FAILURES {
+        let taken = fail_once(&emulator).await? * 1e3;
+        // The first starts both functions, and opens the connections.
+        if number > 0 {
+            ours.push(taken);
+        }
+    }
+    let raw = raw_calls(&emulator).await?;
+    emulator.shutdown().await;
+    Ok(vec![FigureRow::new(
+        "failure in Lambda → RunTask answered, warm dispatcher",
+        (median(ours), "ms"),
+        (median(raw), "ms, one raw RunTask call"),
+        RatioBound::AtMost(20.0),
+    )])
+}
+
+/// Seconds from the failure of one invocation to the answer of its `RunTask` call. An event without a name fails.
+async fn fail_once(emulator: &Emulator) -> Result<f64> {
+    let request = emulator.invoke(PRIMARY, r#"{"name":""}"#).await?;
+    let mut failed = None;
+    let called = emulator.wait_for(|entry| match (&entry.source, &entry.kind) {
+        (EntrySource::Lambda { request_id, .. }, EntryKind::Failed { .. }) if *request_id == request => {
+            failed = Some(entry.at);
+            None
+        }
+        (_, EntryKind::Called { operation, status, .. }) if operation == "RunTask" && failed.is_some() => {
+            Some((*status, entry.at))
+        }
+        _ => None,
+    });
+    let (status, at) = timeout(Duration::from_mins(1), called).await.context("no task was started")?;
+    ensure!(status == 200, "RunTask was answered with {status}");
+    emulator.wait_until_idle().await;
+    Ok(at.saturating_sub(failed.context("it was set")?).as_secs_f64())
+}
+
+/// Milliseconds of single `RunTask` calls over one connection.
+async fn raw_calls(emulator: &Emulator) -> Result<Vec<f64>> {
+    let body = json!({
+        "taskDefinition": "runner", "launchType": "FARGATE",
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}},
+    });
+    let output = Command::new("curl")
+        .args(["--silent", "--fail", "--output", "/dev/null", "--write-out", "%{time_total}\n"])
+        .args(["--header", "x-amz-target: AmazonEC2ContainerServiceV20141113.RunTask"])
+        .args(["--header", SIGNED, "--data", &body.to_string()])
+        .arg(format!("{}/?[0-{FAILURES}]", emulator.endpoint()))
+        .stderr(Stdio::inherit())
+        .output()
+        .await
+        .context("curl must be installed")?;
+    curl_times(&output)
+}
+
+/// The milliseconds that curl wrote, without those of the first transfer, which opens the connection.
+pub(crate) fn curl_times(output: &std::process::Output) -> Result<Vec<f64>> {
+    ensure!(output.status.success(), "a call failed: {}", output.status);
+    let seconds = std::str::from_utf8(&output.stdout)?.lines().skip(1).map(str::parse::<f64>);
+    let times: Vec<f64> = seconds.map(|seconds| Ok(seconds? * 1e3)).collect::<Result<_>>()?;
+    ensure!(!times.is_empty(), "curl wrote no times");
+    Ok(times)
+}
