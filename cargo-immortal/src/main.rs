@@ -22,6 +22,7 @@ mod operate;
 mod output;
 mod package;
 mod pair;
+mod report;
 mod runner;
 mod session;
 mod template;

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     package::PackageSelection,
+    report::ReportArgs,
     value::{self, EnvVariable, ObjectPut},
 };
 
@@ -75,4 +76,9 @@ pub(crate) struct LocalArgs {
     /// Show every call of an AWS API
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+    /// Show the event in the report; without this, its size and hash
+    #[arg(long, requires = "report")]
+    pub(crate) report_event: bool,
 }

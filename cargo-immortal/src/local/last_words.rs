@@ -8,24 +8,45 @@ use super::{dead_letter, outcome::JobOutcome, plan::LocalPlan};
 
 /// The last words. `dead` is what lies in the dead-letter queue.
 pub(crate) fn last_words(outcome: &JobOutcome, plan: &LocalPlan, at: Duration, dead: &[Message]) -> String {
+    let mut words = format!("\n{}\n", summary(outcome, plan, at));
+    if let JobOutcome::GivenUp { tasks, .. } = outcome {
+        if let Some(error) = last_error(outcome) {
+            let _ = writeln!(words, "{error}");
+        }
+        words.push_str(&way_back(plan, *tasks, dead));
+    }
+    words
+}
+
+/// How it ended, in a line.
+pub(crate) fn summary(outcome: &JobOutcome, plan: &LocalPlan, at: Duration) -> String {
     let seconds = at.as_secs_f64();
     match outcome {
         JobOutcome::Handled { series, attempt, .. } => {
             let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
             let series = if *series == 0 { String::new() } else { format!(" of series {series}") };
-            format!("\nhandled {place}, by attempt {attempt}{series}, after {seconds:.1} s\n")
+            format!("handled {place}, by attempt {attempt}{series}, after {seconds:.1} s")
         }
-        JobOutcome::GivenUp { tasks, last_error } => given_up(plan, seconds, (*tasks, last_error.as_deref()), dead),
-        JobOutcome::Gone => format!("\nlost after {seconds:.1} s: no queue and no task has the event\n"),
+        JobOutcome::GivenUp { .. } => {
+            let queue = &plan.dead_letter_queue;
+            format!("given up after {seconds:.1} s: the event is in the dead-letter queue {queue}")
+        }
+        JobOutcome::Gone => format!("lost after {seconds:.1} s: no queue and no task has the event"),
     }
 }
 
-fn given_up(plan: &LocalPlan, seconds: f64, (tasks, last_error): (u32, Option<&str>), dead: &[Message]) -> String {
-    let queue = &plan.dead_letter_queue;
-    let mut words = format!("\ngiven up after {seconds:.1} s: the event is in the dead-letter queue {queue}\n");
-    if let Some(error) = last_error {
-        let _ = writeln!(words, "the last error, in {error}");
+/// How the last attempt of an event ended that was given up.
+pub(crate) fn last_error(outcome: &JobOutcome) -> Option<String> {
+    match outcome {
+        JobOutcome::GivenUp { last_error, .. } => {
+            last_error.as_ref().map(|error| format!("the last error, in {error}"))
+        }
+        JobOutcome::Handled { .. } | JobOutcome::Gone => None,
     }
+}
+
+fn way_back(plan: &LocalPlan, tasks: u32, dead: &[Message]) -> String {
+    let mut words = String::new();
     for message in dead {
         let _ = writeln!(words, "  message {}, {} bytes", message.id, message.body.len());
         for part in dead_letter::reason(message).iter().flat_map(|reason| reason.split("; ")) {
@@ -40,7 +61,7 @@ fn given_up(plan: &LocalPlan, seconds: f64, (tasks, last_error): (u32, Option<&s
         words,
         "on AWS, this redrives it, which begins a new series of attempts:\n  aws sqs start-message-move-task \
          --source-arn {} --destination-arn {}",
-        arn(queue),
+        arn(&plan.dead_letter_queue),
         arn(&plan.failure_queue)
     );
     words

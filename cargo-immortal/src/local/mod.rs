@@ -6,6 +6,7 @@ mod code;
 mod dead_letter;
 mod event_source;
 mod inputs;
+mod job_report;
 mod last_words;
 mod outcome;
 mod plan;
@@ -21,6 +22,7 @@ pub(crate) use self::args::{DestinationKind, LocalArgs};
 use self::{
     code::DeployedCode,
     inputs::{LocalInputs, LocalTrigger},
+    job_report::{LocalReport, reported_ending},
     last_words::last_words,
     outcome::{JobOutcome, OutcomeWatch},
     plan::LocalPlan,
@@ -28,10 +30,11 @@ use self::{
     source_message::SourceMessage,
     timeline::JobTimeline,
 };
-use crate::{container, failure::CommandError, output::say, package};
+use crate::{container, failure::CommandError, output::say, package, report::ReportFile};
 
 pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let inputs = LocalInputs::read(&args)?;
+    let file = ReportFile::find(&args.report)?;
     let candidate = package::find(&args.selection)?;
     if let Some(image) = &args.docker {
         container::ready(image).await?;
@@ -51,13 +54,14 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     screen.status(Some("deploying to the emulator"));
     let emulator = Emulator::start(plan::options()).await.map_err(refused)?;
     chain::set_up(&emulator, &plan, &inputs, &code).map_err(refused)?;
-    match inputs.trigger {
-        LocalTrigger::Invocation(event) => emulator.invoke(&plan.primary, event).await.map(drop),
+    let mut report = LocalReport::new(&args, file, &plan, &inputs.trigger);
+    let id = match inputs.trigger {
+        LocalTrigger::Invocation(event) => ("Request", emulator.invoke(&plan.primary, event).await.map_err(refused)?),
         LocalTrigger::Queue(SourceMessage { body, attributes }) => {
-            emulator.send_message(&plan.source_queue, body, attributes).map(drop)
+            ("Message", emulator.send_message(&plan.source_queue, body, attributes).map_err(refused)?)
         }
-    }
-    .map_err(refused)?;
+    };
+    report.begin(id);
 
     let mut timeline = JobTimeline::new(&plan);
     let mut watch = OutcomeWatch::new(&plan);
@@ -65,8 +69,9 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let dead_letter = |id: &str| dead_letters().into_iter().find(|message| message.id == id);
     let mut redrives = plan.redrives;
     let ended = emulator.wait_for(|entry| {
-        for line in timeline.lines(entry, &dead_letter) {
-            screen.show(&line);
+        for step in timeline.steps(entry, &dead_letter) {
+            screen.show(&step);
+            report.add(&step);
         }
         screen.status(timeline.status());
         let outcome = watch.see(entry)?;
@@ -79,11 +84,13 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     });
     let (outcome, at) = ended.await;
     screen.clear();
-    screen.line(last_words(&outcome, &plan, timeline.since_begin(at), &dead_letters()).trim_end());
+    let (at, dead) = (timeline.since_begin(at), dead_letters());
+    screen.line(last_words(&outcome, &plan, at, &dead).trim_end());
     if let JobOutcome::Handled { answer, .. } = &outcome {
         say(String::from_utf8_lossy(answer).trim_end());
     }
     emulator.shutdown().await;
+    report.end(reported_ending(&outcome, &plan, at, &dead))?;
     Ok(outcome.exit_code())
 }
 

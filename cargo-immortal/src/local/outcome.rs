@@ -9,6 +9,7 @@ use super::{
     plan::LocalPlan,
     timeline::{is_redrive, type_of},
 };
+use crate::report::{HandlerEnd, handler_end};
 
 /// How the event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +157,9 @@ impl OutcomeWatch {
             EntryKind::Log { stream: OutputStream::Stdout, line } => task.wrote(line),
             // Before or after the line END: they come by two streams.
             EntryKind::Log { stream: OutputStream::Stderr, line } => {
-                task.error = error_of_runner(line).map(str::to_owned).or(task.error.take());
+                if let Some(HandlerEnd::Failed(error)) = handler_end(line) {
+                    task.error = Some(error.to_owned());
+                }
             }
             EntryKind::TaskStopped { exit_code: Some(0), .. } => {
                 return Some(JobOutcome::Handled {
@@ -174,13 +177,6 @@ impl OutcomeWatch {
         }
         None
     }
-}
-
-/// How the handler ended, as the runner says it in its last line.
-fn error_of_runner(line: &str) -> Option<&str> {
-    let (_, said) = line.split_once("ERROR request{id=")?;
-    let (_, end) = said.split_once("}: function ")?.1.split_once(": the handler ")?;
-    Some(end.strip_prefix("returned an error: ").unwrap_or(end))
 }
 
 impl WatchedTask {

@@ -147,9 +147,13 @@ impl LocalPlan {
 
     /// What the timeline says once, before it begins.
     pub(crate) fn heading(&self) -> String {
+        format!("{}: {}", self.primary, self.setting())
+    }
+
+    /// What the function has, and how time passes.
+    pub(crate) fn setting(&self) -> String {
         format!(
-            "{}: timeout {} s, {} MB; AWS's own waiting times pass {SPEED} times faster here, the timeout does not",
-            self.primary,
+            "timeout {} s, {} MB; AWS's own waiting times pass {SPEED} times faster here, the timeout does not",
             self.timeout.as_secs(),
             self.memory
         )

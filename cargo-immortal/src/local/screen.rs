@@ -8,8 +8,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::timeline::{LineKind, TimelineLine};
-use crate::output::tell;
+use crate::{
+    output::tell,
+    report::{JobStep, StepKind},
+};
 
 /// How long a line gets that may be cut, where there is no terminal to ask for its width.
 const WIDTH: usize = 160;
@@ -34,9 +36,9 @@ impl TerminalScreen {
         Self { spinner: moves.then(spinner), colours }
     }
 
-    pub(crate) fn show(&self, line: &TimelineLine) {
-        let line = fitted(line, width());
-        self.line(&if self.colours { coloured(&line) } else { plain(&line) });
+    pub(crate) fn show(&self, step: &JobStep) {
+        let step = fitted(step, width());
+        self.line(&if self.colours { coloured(&step) } else { plain(&step) });
     }
 
     pub(crate) fn line(&self, text: &str) {
@@ -82,48 +84,50 @@ fn width() -> usize {
 }
 
 /// The line, cut where it may be cut and has no room.
-fn fitted(line: &TimelineLine, width: usize) -> TimelineLine {
+fn fitted(line: &JobStep, width: usize) -> JobStep {
     let mut line = line.clone();
     // Time, place and mark come before the text.
-    let room = width.saturating_sub(12 + line.place.chars().count().max(28) + 2).max(20);
+    let room = width.saturating_sub(12 + line.place.to_string().chars().count().max(28) + 2).max(20);
     if line.is_brief && line.text.chars().count() > room {
         line.text = line.text.chars().take(room - 1).chain(['…']).collect();
     }
     line
 }
 
-fn plain(line: &TimelineLine) -> String {
-    let at = line.at.as_secs_f64();
+fn plain(line: &JobStep) -> String {
+    let (at, place) = (line.at.as_secs_f64(), line.place.to_string());
     match line.kind {
-        LineKind::Log => format!("{at:>8.3}  {:<28}  | {}", line.place, line.text),
-        LineKind::Note => format!("{at:>8.3}  {:<28}  · {}", line.place, line.text),
-        LineKind::Step | LineKind::Good | LineKind::Bad => format!("{at:>8.3}  {:<28}  {}", line.place, line.text),
+        StepKind::Log => format!("{at:>8.3}  {place:<28}  | {}", line.text),
+        StepKind::Note => format!("{at:>8.3}  {place:<28}  · {}", line.text),
+        StepKind::Step | StepKind::Good | StepKind::Bad => format!("{at:>8.3}  {place:<28}  {}", line.text),
     }
 }
 
 /// Times and places are dim, so that what happened stands out; what the handler wrote is cyan.
-fn coloured(line: &TimelineLine) -> String {
-    let at = line.at.as_secs_f64();
+fn coloured(line: &JobStep) -> String {
+    let (at, place) = (line.at.as_secs_f64(), line.place.to_string());
     let (colour, mark) = match line.kind {
-        LineKind::Step => ("0", ""),
-        LineKind::Good => ("1;32", "✓ "),
-        LineKind::Bad => ("31", "✗ "),
-        LineKind::Log => ("36", "│ "),
-        LineKind::Note => ("2", "· "),
+        StepKind::Step => ("0", ""),
+        StepKind::Good => ("1;32", "✓ "),
+        StepKind::Bad => ("31", "✗ "),
+        StepKind::Log => ("36", "│ "),
+        StepKind::Note => ("2", "· "),
     };
-    format!("\x1b[2m{at:>8.3}  {:<28}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.place, line.text)
+    format!("\x1b[2m{at:>8.3}  {place:<28}\x1b[0m  \x1b[{colour}m{mark}{}\x1b[0m", line.text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::{JobPlace, StepSpan};
 
-    fn line(kind: LineKind) -> TimelineLine {
-        TimelineLine {
+    fn line(kind: StepKind) -> JobStep {
+        JobStep {
             at: Duration::from_millis(12_345),
-            place: "Lambda ingest".into(),
+            place: JobPlace::Primary { function: "ingest".into() },
             text: "hello".into(),
             kind,
+            span: StepSpan::Moment,
             is_brief: false,
         }
     }
@@ -147,29 +151,29 @@ mod tests {
 
     #[test]
     fn a_brief_line_is_one_line_on_the_screen() {
-        let long = TimelineLine { text: "é".repeat(200), ..line(LineKind::Note) };
+        let long = JobStep { text: "é".repeat(200), ..line(StepKind::Note) };
         assert_eq!(fitted(&long, 80), long);
-        let brief = TimelineLine { is_brief: true, ..long };
+        let brief = JobStep { is_brief: true, ..long };
         for width in [80, 120] {
             let shown = plain(&fitted(&brief, width));
             assert!(shown.ends_with("é…") && shown.chars().count() == width, "{}: {shown}", shown.chars().count());
         }
-        let short = TimelineLine { is_brief: true, ..line(LineKind::Note) };
+        let short = JobStep { is_brief: true, ..line(StepKind::Note) };
         assert_eq!(fitted(&short, 80), short);
     }
 
     #[test]
     fn logs_are_told_apart_without_colours() {
-        assert_eq!(plain(&line(LineKind::Step)), "  12.345  Lambda ingest                 hello");
-        assert_eq!(plain(&line(LineKind::Log)), "  12.345  Lambda ingest                 | hello");
+        assert_eq!(plain(&line(StepKind::Step)), "  12.345  Lambda ingest                 hello");
+        assert_eq!(plain(&line(StepKind::Log)), "  12.345  Lambda ingest                 | hello");
     }
 
     #[test]
     fn on_a_terminal_each_kind_has_its_colour() {
         let table = [
-            (LineKind::Step, "\x1b[0mhello"),
-            (LineKind::Good, "\x1b[1;32m✓ hello"),
-            (LineKind::Bad, "\x1b[31m✗ hello"),
+            (StepKind::Step, "\x1b[0mhello"),
+            (StepKind::Good, "\x1b[1;32m✓ hello"),
+            (StepKind::Bad, "\x1b[31m✗ hello"),
         ];
         for (kind, expected) in table {
             let text = coloured(&line(kind));

@@ -1,4 +1,4 @@
-//! From what happened to what is shown: a line, or nothing.
+//! From what happened on the emulator to what is shown: a step, or nothing.
 
 mod dispatcher;
 mod tasks;
@@ -11,32 +11,7 @@ use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
 use self::{tasks::TimelineTasks, waits::PlannedWaits};
 use super::{dead_letter, plan::LocalPlan};
-
-/// One line of the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TimelineLine {
-    pub(crate) at: Duration,
-    pub(crate) place: String,
-    pub(crate) text: String,
-    pub(crate) kind: LineKind,
-    /// Whether it may be cut to the width of the screen.
-    pub(crate) is_brief: bool,
-}
-
-/// What a line tells, and so how it looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LineKind {
-    /// Something happened.
-    Step,
-    /// The event was handled.
-    Good,
-    /// A life ended, or a call failed.
-    Bad,
-    /// The handler wrote a line.
-    Log,
-    /// Lambda, the dispatcher or the runner wrote a line.
-    Note,
-}
+use crate::report::{JobPlace, JobStep, StepKind, StepSpan, dispatcher_message, is_metric};
 
 /// What `lambda_runtime` warns of where `--no-hand-over` says that a process has several invocations.
 const SEQUENTIAL_WARNING: &str = "but the concurrency-tokio feature is not enabled; running sequentially";
@@ -88,28 +63,29 @@ impl JobTimeline {
         at.saturating_sub(self.begin.unwrap_or(at))
     }
 
-    /// The lines to show once this has happened: mostly one, or none.
-    pub(crate) fn lines(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Vec<TimelineLine> {
-        let line = self.line(entry, dead_letters);
-        let lines = self.waits.pass(entry, line.clone());
-        if self.verbose { line.into_iter().collect() } else { lines }
+    /// The steps to show once this has happened: mostly one, or none.
+    pub(crate) fn steps(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Vec<JobStep> {
+        let step = self.step(entry, dead_letters);
+        let steps = self.waits.pass(entry, step.clone());
+        if self.verbose { step.into_iter().collect() } else { steps }
     }
 
-    /// The line for the next thing that happened; `None` if it isn't worth one.
-    fn line(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<TimelineLine> {
+    /// The step for the next thing that happened; `None` if it isn't worth one.
+    fn step(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<JobStep> {
         self.begin.get_or_insert(entry.at);
         if let EntrySource::Task { arn, .. } = &entry.source {
             self.tasks.note(arn, &entry.kind);
         }
-        let place = self.place(entry);
+        let (place, span) = (self.place(entry), span(entry));
+        self.follow(&place, span);
         let (kind, text) = match &entry.source {
             EntrySource::Lambda { function, request_id } => self.lambda(function, request_id, &entry.kind)?,
-            EntrySource::Task { arn, .. } => self.task(arn, &place, &entry.kind)?,
+            EntrySource::Task { arn, .. } => self.task(arn, &entry.kind)?,
             EntrySource::Queue { name } => self.queue(name, entry, dead_letters)?,
             EntrySource::Api => self.call(&entry.kind)?,
         };
         let is_brief = !self.verbose && self.is_told_elsewhere(entry);
-        Some(TimelineLine { at: self.since_begin(entry.at), place, text, kind, is_brief })
+        Some(JobStep { at: self.since_begin(entry.at), place, text, kind, span, is_brief })
     }
 
     /// Whether what a line says in full is said by other lines too: what the dispatcher did shows in its calls, and why an
@@ -122,75 +98,83 @@ impl JobTimeline {
         }
     }
 
-    fn place(&self, entry: &JournalEntry) -> String {
+    fn place(&self, entry: &JournalEntry) -> JobPlace {
         match (&entry.source, &entry.kind) {
-            (EntrySource::Lambda { function, .. }, _) => format!("Lambda {function}"),
-            (EntrySource::Task { arn, .. }, _) => format!("Fargate, {}", self.tasks.name(arn)),
-            (EntrySource::Queue { name }, _) => format!("SQS {name}"),
-            (EntrySource::Api, EntryKind::Called { service, .. }) => format!("API {service}"),
-            (EntrySource::Api, _) => "API".to_owned(),
+            (EntrySource::Lambda { function, .. }, _) if *function == self.dispatcher => {
+                JobPlace::Dispatcher { function: function.clone() }
+            }
+            (EntrySource::Lambda { function, .. }, _) => JobPlace::Primary { function: function.clone() },
+            (EntrySource::Task { arn, .. }, _) => self.tasks.place(arn),
+            (EntrySource::Queue { name }, _) => JobPlace::Queue { name: name.clone() },
+            (EntrySource::Api, EntryKind::Called { service, .. }) => JobPlace::Api { service: (*service).to_owned() },
+            (EntrySource::Api, _) => JobPlace::Api { service: String::new() },
         }
     }
 
-    fn lambda(&mut self, function: &str, request_id: &str, what: &EntryKind) -> Option<(LineKind, String)> {
+    /// Keeps track of what runs.
+    fn follow(&mut self, place: &JobPlace, span: StepSpan) {
+        let status = match place {
+            JobPlace::Primary { function } | JobPlace::Dispatcher { function } => format!("{function} runs in Lambda"),
+            JobPlace::Task { .. } => format!("{} runs on {place}", self.primary),
+            JobPlace::Queue { .. } | JobPlace::Api { .. } => return,
+        };
+        match span {
+            StepSpan::Begins => self.running.push(status),
+            StepSpan::Ends => {
+                let ended = self.running.iter().position(|running| *running == status);
+                ended.map(|ended| self.running.remove(ended));
+            }
+            StepSpan::Moment | StepSpan::Lasts(_) => {}
+        }
+    }
+
+    fn lambda(&self, function: &str, request_id: &str, what: &EntryKind) -> Option<(StepKind, String)> {
         if let EntryKind::Log { line, .. } = what {
             if function != self.dispatcher {
                 let is_ours = self.no_hand_over && line.contains(SEQUENTIAL_WARNING);
-                return (!is_ours).then(|| (LineKind::Log, text(line)));
+                return (!is_ours).then(|| (StepKind::Log, text(line)));
             }
-            let line = if self.verbose { Some(line.clone()) } else { dispatcher::log(line) };
-            return line.map(|line| (LineKind::Note, text(&line)));
-        }
-        let status = || format!("{function} runs in Lambda");
-        match what {
-            EntryKind::Started { .. } => self.running.push(status()),
-            EntryKind::Answered { .. } | EntryKind::Failed { .. } | EntryKind::TimedOut { .. } => self.ended(&status()),
-            _ => (),
+            let line = if self.verbose { Some(line.clone()) } else { dispatcher_message(line) };
+            return line.map(|line| (StepKind::Note, text(&line)));
         }
         if function == self.dispatcher {
             return dispatcher::line(what, &self.waits);
         }
         Some(match what {
-            EntryKind::Invoked => (LineKind::Step, format!("takes the event: request {request_id}")),
-            EntryKind::Started { attempt: 1 } => (LineKind::Step, "attempt 0 begins".to_owned()),
+            EntryKind::Invoked => (StepKind::Step, format!("takes the event: request {request_id}")),
+            EntryKind::Started { attempt: 1 } => (StepKind::Step, "attempt 0 begins".to_owned()),
             EntryKind::Started { attempt } => {
-                (LineKind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt)))
+                (StepKind::Step, format!("attempt 0 begins, for the {} time", nth(*attempt)))
             }
-            EntryKind::Answered { .. } => (LineKind::Good, "the handler succeeded".to_owned()),
+            EntryKind::Answered { .. } => (StepKind::Good, "the handler succeeded".to_owned()),
             EntryKind::ResultDelivered { destination } => {
-                (LineKind::Good, format!("result delivered to {destination}"))
+                (StepKind::Good, format!("result delivered to {destination}"))
             }
             EntryKind::ResultDropped { destination } => (
-                LineKind::Bad,
+                StepKind::Bad,
                 format!(
                     "the result is gone: {destination} doesn't take it, which on AWS only the metric DestinationDeliveryFailures tells"
                 ),
             ),
             EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
-                (LineKind::Step, "hands the event over, before its deadline".to_owned())
+                (StepKind::Step, "hands the event over, before its deadline".to_owned())
             }
             EntryKind::Failed { error_type, .. } if error_type == STOPPED => {
-                (LineKind::Step, "ends early, as it was told to before its deadline".to_owned())
+                (StepKind::Step, "ends early, as it was told to before its deadline".to_owned())
             }
             EntryKind::Failed { error_type, message } => {
-                (LineKind::Bad, format!("failed: {}{message}", type_of(error_type)))
+                (StepKind::Bad, format!("failed: {}{message}", type_of(error_type)))
             }
-            EntryKind::TimedOut { after } => (LineKind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
+            EntryKind::TimedOut { after } => (StepKind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
             EntryKind::Retrying { after } => {
-                (LineKind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))
+                (StepKind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))
             }
-            EntryKind::Discarded => (LineKind::Bad, "the event is gone: nothing catches what fails".to_owned()),
+            EntryKind::Discarded => (StepKind::Bad, "the event is gone: nothing catches what fails".to_owned()),
             _ => return None,
         })
     }
 
-    fn task(&mut self, arn: &str, place: &str, what: &EntryKind) -> Option<(LineKind, String)> {
-        let status = format!("{} runs on {place}", self.primary);
-        match what {
-            EntryKind::TaskStarted { .. } => self.running.push(status),
-            EntryKind::TaskStopped { .. } => self.ended(&status),
-            _ => (),
-        }
+    fn task(&mut self, arn: &str, what: &EntryKind) -> Option<(StepKind, String)> {
         match what {
             EntryKind::Log { line, .. } if !self.verbose && is_metric(line) => None,
             EntryKind::Log { line, .. } => self.tasks.log(arn, line),
@@ -198,54 +182,48 @@ impl JobTimeline {
         }
     }
 
-    fn ended(&mut self, status: &str) {
-        if let Some(ended) = self.running.iter().position(|running| running == status) {
-            self.running.remove(ended);
-        }
-    }
-
-    fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(LineKind, String)> {
+    fn queue(&mut self, name: &str, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<(StepKind, String)> {
         if name == self.source_queue {
             return source_queue(&entry.kind);
         }
         if self.result_queue.as_deref() == Some(name) {
             let is_queued = matches!(entry.kind, EntryKind::Queued { .. });
-            return is_queued.then(|| (LineKind::Step, "holds the result".to_owned()));
+            return is_queued.then(|| (StepKind::Step, "holds the result".to_owned()));
         }
         Some(match &entry.kind {
             EntryKind::Queued { message_id, .. } if name == self.dead_letter_queue => {
                 let reason = dead_letters(message_id).as_ref().and_then(dead_letter::reason);
                 let reason = reason.map_or_else(|| "given up".to_owned(), |reason| text(&reason));
-                (LineKind::Bad, format!("the event rests here: {reason}"))
+                (StepKind::Bad, format!("the event rests here: {reason}"))
             }
             EntryKind::DeadLettered { from, .. } if *from == self.source_queue => {
-                (LineKind::Step, "holds the message, which its own queue gave up".to_owned())
+                (StepKind::Step, "holds the message, which its own queue gave up".to_owned())
             }
-            EntryKind::DeadLettered { .. } => (LineKind::Bad, "the event rests here: received too often".to_owned()),
+            EntryKind::DeadLettered { .. } => (StepKind::Bad, "the event rests here: received too often".to_owned()),
             what if is_redrive(what) => {
                 let series = self.tasks.begin_series();
-                (LineKind::Step, format!("holds the redriven event, which begins series {series}"))
+                (StepKind::Step, format!("holds the redriven event, which begins series {series}"))
             }
             EntryKind::Queued { .. } => match self.tasks.next_stop_event() {
-                Some(task) => (LineKind::Step, format!("holds the stop event of {task}")),
-                None => (LineKind::Step, "holds the failed event".to_owned()),
+                Some(task) => (StepKind::Step, format!("holds the stop event of {task}")),
+                None => (StepKind::Step, "holds the failed event".to_owned()),
             },
             EntryKind::Received { count, .. } if *count > 1 => {
-                (LineKind::Step, format!("offers it for the {} time", nth(*count)))
+                (StepKind::Step, format!("offers it for the {} time", nth(*count)))
             }
             EntryKind::VisibilityChanged { timeout, .. } => {
                 let until = self.since_begin(entry.at) + *timeout;
                 let (seconds, until) = (timeout.as_secs(), until.as_secs_f64());
-                (LineKind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
+                (StepKind::Step, format!("the next attempt waits here for {seconds} s, until {until:.1}"))
             }
             EntryKind::Returned { message_id } if !self.waits.hold(message_id) => {
-                (LineKind::Bad, "keeps it: it wasn't dispatched".to_owned())
+                (StepKind::Bad, "keeps it: it wasn't dispatched".to_owned())
             }
             _ => return None,
         })
     }
 
-    fn call(&self, what: &EntryKind) -> Option<(LineKind, String)> {
+    fn call(&self, what: &EntryKind) -> Option<(StepKind, String)> {
         let EntryKind::Called { operation, status, code, .. } = what else { return None };
         let failed = code.is_some() || !(200..300).contains(status);
         // What is not saved yet is asked for by each job that saves.
@@ -253,7 +231,7 @@ impl JobTimeline {
             return None;
         }
         let shown = self.verbose || failed || operation == "RunTask" || operation == "GetFunction";
-        let kind = if failed { LineKind::Bad } else { LineKind::Step };
+        let kind = if failed { StepKind::Bad } else { StepKind::Step };
         let answer = match (status, code) {
             (0, _) => "the connection was reset".to_owned(),
             (status, Some(code)) => format!("{status} {code}"),
@@ -263,14 +241,29 @@ impl JobTimeline {
     }
 }
 
+/// What an entry is of something that takes time.
+fn span(entry: &JournalEntry) -> StepSpan {
+    match (&entry.source, &entry.kind) {
+        (EntrySource::Lambda { .. }, EntryKind::Started { .. })
+        | (EntrySource::Task { .. }, EntryKind::TaskStarted { .. }) => StepSpan::Begins,
+        (
+            EntrySource::Lambda { .. },
+            EntryKind::Answered { .. } | EntryKind::Failed { .. } | EntryKind::TimedOut { .. },
+        )
+        | (EntrySource::Task { .. }, EntryKind::TaskStopped { .. }) => StepSpan::Ends,
+        (EntrySource::Queue { .. }, EntryKind::VisibilityChanged { timeout, .. }) => StepSpan::Lasts(*timeout),
+        _ => StepSpan::Moment,
+    }
+}
+
 /// The queue that triggers the primary.
-fn source_queue(what: &EntryKind) -> Option<(LineKind, String)> {
+fn source_queue(what: &EntryKind) -> Option<(StepKind, String)> {
     Some(match what {
-        EntryKind::Queued { message_id, .. } => (LineKind::Step, format!("holds the message {message_id}")),
+        EntryKind::Queued { message_id, .. } => (StepKind::Step, format!("holds the message {message_id}")),
         EntryKind::Returned { .. } => {
-            (LineKind::Step, "has the message back, until its visibility timeout is over".to_owned())
+            (StepKind::Step, "has the message back, until its visibility timeout is over".to_owned())
         }
-        EntryKind::Deleted { .. } => (LineKind::Good, "is done with the message".to_owned()),
+        EntryKind::Deleted { .. } => (StepKind::Good, "is done with the message".to_owned()),
         _ => return None,
     })
 }
@@ -288,12 +281,6 @@ pub(crate) fn type_of(error_type: &str) -> String {
 /// A line as it can be shown among others: Lambda's own have tabs.
 fn text(line: &str) -> String {
     line.trim_end().replace('\t', "  ")
-}
-
-/// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-fn is_metric(line: &str) -> bool {
-    serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line["_aws"]["CloudWatchMetrics"].is_array())
 }
 
 fn nth(number: u32) -> String {

@@ -2,7 +2,8 @@
 
 use immortal_emulator::EntryKind;
 
-use super::{LineKind, text};
+use super::text;
+use crate::report::{JobPlace, StepKind, TaskAttempt};
 
 /// All tasks, in the order in which they were seen.
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ struct TimelineTask {
     stop_is_news: bool,
     /// Its memory in MiB, once it runs.
     memory: Option<u32>,
+    is_spot: bool,
 }
 
 impl TimelineTasks {
@@ -36,19 +38,24 @@ impl TimelineTasks {
     /// Keeps track of what happens to a task.
     pub(super) fn note(&mut self, arn: &str, what: &EntryKind) {
         match what {
-            EntryKind::TaskStarted { attempt, memory, .. } => {
+            EntryKind::TaskStarted { attempt, memory, spot } => {
                 let task = self.task(arn);
-                (task.attempt, task.memory) = (*attempt, Some(*memory));
+                (task.attempt, task.memory, task.is_spot) = (*attempt, Some(*memory), *spot);
             }
             EntryKind::TaskStopped { .. } => self.task(arn).stop_is_news = true,
             _ => (),
         }
     }
 
-    /// What the timeline calls the task.
-    pub(super) fn name(&self, arn: &str) -> String {
-        let id = || format!("task {}", arn.rsplit('/').next().unwrap_or_default());
-        self.find(arn).and_then(TimelineTask::name).unwrap_or_else(id)
+    /// Which attempt the task is, as far as it is known.
+    pub(super) fn place(&self, arn: &str) -> JobPlace {
+        let task = self.tasks.iter().find(|task| task.arn == arn);
+        let attempt = |task: &TimelineTask| Some(TaskAttempt { series: task.series, attempt: task.attempt? });
+        JobPlace::Task {
+            id: arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            attempt: task.and_then(attempt),
+            is_spot: task.is_some_and(|task| task.is_spot),
+        }
     }
 
     /// By how much memory, in MiB, a task has more than the one that ran before it: from, to.
@@ -63,18 +70,18 @@ impl TimelineTasks {
         let task = self.tasks.iter_mut().find(|task| task.stop_is_news)?;
         task.stop_is_news = false;
         let arn = task.arn.clone();
-        Some(self.name(&arn))
+        Some(match self.place(&arn) {
+            JobPlace::Task { attempt: Some(attempt), .. } => attempt.to_string(),
+            JobPlace::Task { id, .. } => format!("task {id:.8}"),
+            _ => return None,
+        })
     }
 
     /// A line that a task wrote.
-    pub(super) fn log(&mut self, arn: &str, line: &str) -> Option<(LineKind, String)> {
+    pub(super) fn log(&mut self, arn: &str, line: &str) -> Option<(StepKind, String)> {
         let task = self.tasks.iter_mut().find(|task| task.arn == arn);
-        let kind = task.map_or(LineKind::Note, |task| task.kind(line));
+        let kind = task.map_or(StepKind::Note, |task| task.kind(line));
         (!line.is_empty()).then(|| (kind, text(line)))
-    }
-
-    fn find(&self, arn: &str) -> Option<&TimelineTask> {
-        self.tasks.iter().find(|task| task.arn == arn)
     }
 
     fn task(&mut self, arn: &str) -> &mut TimelineTask {
@@ -89,6 +96,7 @@ impl TimelineTasks {
                 in_handler: false,
                 stop_is_news: false,
                 memory: None,
+                is_spot: false,
             });
         }
         &mut self.tasks[at]
@@ -96,41 +104,34 @@ impl TimelineTasks {
 }
 
 impl TimelineTask {
-    fn name(&self) -> Option<String> {
-        match (self.series, self.attempt?) {
-            (0, attempt) => Some(format!("attempt {attempt}")),
-            (series, attempt) => Some(format!("series {series}, attempt {attempt}")),
-        }
-    }
-
     /// Whose line it is.
-    fn kind(&mut self, line: &str) -> LineKind {
+    fn kind(&mut self, line: &str) -> StepKind {
         let platform = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
         if platform.iter().any(|prefix| line.starts_with(prefix)) {
             self.in_handler = line.starts_with(platform[0]);
-            return LineKind::Note;
+            return StepKind::Note;
         }
-        if self.in_handler { LineKind::Log } else { LineKind::Note }
+        if self.in_handler { StepKind::Log } else { StepKind::Note }
     }
 }
 
 /// `growth` is by how much memory the task has more than the one before it: from, to.
-pub(super) fn line(what: &EntryKind, growth: Option<(u32, u32)>) -> Option<(LineKind, String)> {
+pub(super) fn line(what: &EntryKind, growth: Option<(u32, u32)>) -> Option<(StepKind, String)> {
     Some(match what {
         EntryKind::TaskStarted { spot, .. } => {
             let spot = if *spot { ", on Spot" } else { "" };
             let growth = growth.map(|(from, to)| format!(", with {to} MiB of memory instead of {from}"));
-            (LineKind::Step, format!("the task begins{spot}{}", growth.unwrap_or_default()))
+            (StepKind::Step, format!("the task begins{spot}{}", growth.unwrap_or_default()))
         }
-        EntryKind::TaskStopping { stop_code } => (LineKind::Bad, format!("told to stop: {}", stop_code.as_str())),
+        EntryKind::TaskStopping { stop_code } => (StepKind::Bad, format!("told to stop: {}", stop_code.as_str())),
         EntryKind::TaskStopped { exit_code: Some(0), .. } => {
-            (LineKind::Good, "the handler succeeded: exit 0".to_owned())
+            (StepKind::Good, "the handler succeeded: exit 0".to_owned())
         }
         EntryKind::TaskStopped { exit_code: Some(code), stop_code, reason } => {
-            (LineKind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
+            (StepKind::Bad, format!("stopped: exit {code}, {}: {reason}", stop_code.as_str()))
         }
         EntryKind::TaskStopped { exit_code: None, stop_code, reason } => {
-            (LineKind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
+            (StepKind::Bad, format!("never ran: {}: {reason}", stop_code.as_str()))
         }
         _ => return None,
     })

@@ -49,15 +49,15 @@ fn no_letter(_: &str) -> Option<Message> {
 
 /// `place: text`, after a mark of its kind.
 fn shown(timeline: &mut JobTimeline, place: EntrySource, what: EntryKind) -> Option<String> {
-    let lines = timeline.lines(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
+    let lines = timeline.steps(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
     assert!(lines.len() < 2, "{lines:?}");
     let line = lines.into_iter().next()?;
     let mark = match line.kind {
-        LineKind::Step => ' ',
-        LineKind::Good => '+',
-        LineKind::Bad => '!',
-        LineKind::Log => '|',
-        LineKind::Note => '.',
+        StepKind::Step => ' ',
+        StepKind::Good => '+',
+        StepKind::Bad => '!',
+        StepKind::Log => '|',
+        StepKind::Note => '.',
     };
     Some(format!("{mark} {}: {}", line.place, line.text))
 }
@@ -207,7 +207,7 @@ fn times_begin_with_the_event() {
     let mut timeline = timeline(false);
     let mut at = |seconds, what| {
         let entry = JournalEntry { at: Duration::from_secs(seconds), source: lambda("ingest"), kind: what };
-        timeline.lines(&entry, &no_letter).first().map(|line| line.at.as_secs())
+        timeline.steps(&entry, &no_letter).first().map(|line| line.at.as_secs())
     };
     assert_eq!(at(9, EntryKind::Invoked), Some(0));
     assert_eq!(at(12, EntryKind::TimedOut { after: Duration::ZERO }), Some(3));
@@ -217,7 +217,7 @@ fn times_begin_with_the_event() {
 fn the_status_is_what_runs() {
     let mut timeline = timeline(false);
     let mut status = |place, what| {
-        timeline.lines(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
+        timeline.steps(&JournalEntry { at: Duration::ZERO, source: place, kind: what }, &no_letter);
         timeline.status().map(str::to_owned)
     };
     let runs = |text: &str| Some(text.to_owned());
@@ -239,7 +239,7 @@ fn a_task_that_has_more_memory_than_the_one_before_it_says_so() {
     let mut begins = |arn: &str, memory| {
         let source = EntrySource::Task { arn: arn.into(), started_by: None };
         let kind = EntryKind::TaskStarted { attempt: Some(1), spot: false, memory };
-        let lines = timeline.lines(&JournalEntry { at: Duration::ZERO, source, kind }, &no_letter);
+        let lines = timeline.steps(&JournalEntry { at: Duration::ZERO, source, kind }, &no_letter);
         lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
     };
     assert_eq!(begins("task/1", 2048), ["the task begins"]);

@@ -5,7 +5,7 @@
 
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry};
 
-use super::TimelineLine;
+use crate::report::JobStep;
 
 /// What waits.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct PlannedWaits {
 struct WaitRound {
     message_id: String,
     /// Kept back until it is known whether the wait is over.
-    lines: Vec<TimelineLine>,
+    lines: Vec<JobStep>,
 }
 
 impl PlannedWaits {
@@ -35,7 +35,7 @@ impl PlannedWaits {
     }
 
     /// The lines that are to be shown now, of those kept back and the one that belongs to this.
-    pub(super) fn pass(&mut self, entry: &JournalEntry, line: Option<TimelineLine>) -> Vec<TimelineLine> {
+    pub(super) fn pass(&mut self, entry: &JournalEntry, line: Option<JobStep>) -> Vec<JobStep> {
         match &entry.kind {
             EntryKind::Received { message_id, .. } if self.hold(message_id) => {
                 self.round = Some(WaitRound { message_id: message_id.clone(), lines: Vec::new() });
@@ -66,7 +66,7 @@ impl PlannedWaits {
         }
     }
 
-    fn end_round(&mut self) -> Vec<TimelineLine> {
+    fn end_round(&mut self) -> Vec<JobStep> {
         let Some(WaitRound { message_id, lines }) = self.round.take() else { return Vec::new() };
         self.messages.retain(|waiting| *waiting != message_id);
         lines

@@ -16,7 +16,7 @@ fn check(verbose: bool, entries: Vec<StoryEntry>, expected: &Expect) {
     let mut shown = String::new();
     for (at, place, what) in entries {
         let entry = JournalEntry { at: Duration::from_millis(at), source: place, kind: what };
-        for line in timeline.lines(&entry, &letter) {
+        for line in timeline.steps(&entry, &letter) {
             let _ = writeln!(shown, "{:.3} {}: {}", line.at.as_secs_f64(), line.place, line.text);
         }
     }
