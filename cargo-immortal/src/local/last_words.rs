@@ -5,6 +5,7 @@ use std::{fmt::Write, time::Duration};
 use immortal_emulator::{ACCOUNT, Message, REGION};
 
 use super::{dead_letter, outcome::JobOutcome, plan::LocalPlan};
+use crate::report::{TaskAttempt, handled_summary};
 
 /// The last words. `dead` is what lies in the dead-letter queue.
 pub(crate) fn last_words(outcome: &JobOutcome, plan: &LocalPlan, at: Duration, dead: &[Message]) -> String {
@@ -23,9 +24,7 @@ pub(crate) fn summary(outcome: &JobOutcome, plan: &LocalPlan, at: Duration) -> S
     let seconds = at.as_secs_f64();
     match outcome {
         JobOutcome::Handled { series, attempt, .. } => {
-            let place = if *attempt == 0 { "in Lambda" } else { "on Fargate" };
-            let series = if *series == 0 { String::new() } else { format!(" of series {series}") };
-            format!("handled {place}, by attempt {attempt}{series}, after {seconds:.1} s")
+            handled_summary(TaskAttempt { series: *series, attempt: *attempt }, at)
         }
         JobOutcome::GivenUp { .. } => {
             let queue = &plan.dead_letter_queue;

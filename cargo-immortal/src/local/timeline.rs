@@ -6,12 +6,11 @@ mod waits;
 
 use std::time::Duration;
 
-use immortal_core::names::{HANDED_OVER, STOPPED};
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry, Message};
 
 use self::{tasks::TimelineTasks, waits::PlannedWaits};
 use super::{dead_letter, plan::LocalPlan};
-use crate::report::{JobPlace, JobStep, StepKind, StepSpan, dispatcher_message, is_metric};
+use crate::report::{JobPlace, JobStep, StepKind, StepSpan, dispatcher_message, early_end, is_metric};
 
 /// What `lambda_runtime` warns of where `--no-hand-over` says that a process has several invocations.
 const SEQUENTIAL_WARNING: &str = "but the concurrency-tokio feature is not enabled; running sequentially";
@@ -156,15 +155,10 @@ impl JobTimeline {
                     "the result is gone: {destination} doesn't take it, which on AWS only the metric DestinationDeliveryFailures tells"
                 ),
             ),
-            EntryKind::Failed { error_type, .. } if error_type == HANDED_OVER => {
-                (StepKind::Step, "hands the event over, before its deadline".to_owned())
-            }
-            EntryKind::Failed { error_type, .. } if error_type == STOPPED => {
-                (StepKind::Step, "ends early, as it was told to before its deadline".to_owned())
-            }
-            EntryKind::Failed { error_type, message } => {
-                (StepKind::Bad, format!("failed: {}{message}", type_of(error_type)))
-            }
+            EntryKind::Failed { error_type, message } => match early_end(error_type) {
+                Some(end) => (StepKind::Step, end.to_owned()),
+                None => (StepKind::Bad, format!("failed: {}{message}", type_of(error_type))),
+            },
             EntryKind::TimedOut { after } => (StepKind::Bad, format!("killed at its timeout of {} s", after.as_secs())),
             EntryKind::Retrying { after } => {
                 (StepKind::Step, format!("Lambda tries again in {:.1} s", after.as_secs_f64()))

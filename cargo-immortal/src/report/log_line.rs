@@ -1,5 +1,7 @@
 //! What the lines of dispatcher and runner say.
 
+use immortal_core::names::{HANDED_OVER, STOPPED};
+
 /// How the handler ended, as the runner says it in its last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HandlerEnd<'a> {
@@ -17,6 +19,25 @@ pub(crate) fn handler_end(line: &str) -> Option<HandlerEnd<'_>> {
         return Some(HandlerEnd::Failed(end.strip_prefix("returned an error: ").unwrap_or(end)));
     }
     end.starts_with("ended early").then_some(HandlerEnd::Early)
+}
+
+/// How an attempt in Lambda ended that gave its event up in time, by the type of its error.
+pub(crate) fn early_end(error_type: &str) -> Option<&'static str> {
+    match error_type {
+        HANDED_OVER => Some("hands the event over, before its deadline"),
+        STOPPED => Some("ends early, as it was told to before its deadline"),
+        _ => None,
+    }
+}
+
+/// Why the dispatcher gave the event up, where its line says that it did.
+pub(crate) fn given_up_reason(line: &str) -> Option<String> {
+    let json: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    let message = json["fields"]["message"].as_str().or_else(|| json["message"].as_str()).unwrap_or(line);
+    let reason = &message[message.find("gave up on request ")?..];
+    // Its fields stand behind the message.
+    let end = [" request_id=\"", " attempt="].iter().filter_map(|field| reason.find(field)).min();
+    Some(reason[..end.unwrap_or(reason.len())].to_owned())
 }
 
 /// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
@@ -117,6 +138,21 @@ mod tests {
         ];
         for (line, expected) in table {
             assert_eq!(handler_end(&line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_dispatcher_says_why_it_gave_up() {
+        let reason = "gave up on request r-1 of hello: exit code 1; fix it";
+        let table = [
+            (format!(" WARN record{{m-1}}: {reason} request_id=\"r-1\" attempt=3 decision=\"given up\""), Some(reason)),
+            (format!(" WARN {reason}"), Some(reason)),
+            (format!(r#"{{"level":"WARN","fields":{{"message":"{reason}","attempt":3}}}}"#), Some(reason)),
+            (format!(r#"{{"level":"WARN","message":"{reason}"}}"#), Some(reason)),
+            (r#" INFO attempt=1 decision="started""#.to_owned(), None),
+        ];
+        for (line, expected) in table {
+            assert_eq!(given_up_reason(&line).as_deref(), expected, "{line}");
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    HandlerEnd, JobPlace, JobStep, StepKind, StepSpan,
+    HandlerEnd, JobPlace, JobStep, StepKind, StepSpan, TaskAttempt,
     bounds::{LINE_LIMIT, cut},
     handler_end,
+    time_axis::elapsed,
 };
 
 /// A job, as far as its steps are known.
@@ -136,7 +137,7 @@ impl ReportRow {
 
     /// How it ended, and why: the runner says more of the handler than ECS says of the task.
     pub(crate) fn end(&self) -> Option<(StepKind, String)> {
-        let (kind, text) = self.bars.iter().rev().find_map(|bar| bar.end.clone())?;
+        let (kind, text) = self.bars.last()?.end.clone()?;
         Some(match &self.handler_end {
             Some((_, said)) if kind != StepKind::Good => {
                 (kind, format!("{}; the handler {said}", text.trim_end_matches('.')))
@@ -175,6 +176,13 @@ impl ReportRow {
         }
         self.lines.push(ReportLine { at: step.at, kind: step.kind, text: cut(&text, LINE_LIMIT) });
     }
+}
+
+/// That an attempt handled the event; attempt 0 is in Lambda.
+pub(crate) fn handled_summary(TaskAttempt { series, attempt }: TaskAttempt, at: Duration) -> String {
+    let place = if attempt == 0 { "in Lambda" } else { "on Fargate" };
+    let series = if series == 0 { String::new() } else { format!(" of series {series}") };
+    format!("handled {place}, by attempt {attempt}{series}, after {}", elapsed(at))
 }
 
 fn said_end(line: &str) -> Option<(StepKind, String)> {

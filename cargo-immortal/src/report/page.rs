@@ -11,10 +11,9 @@ use sha2::{Digest as _, Sha256};
 use self::chart::{ChartBar, ChartDot, TimeScale};
 use super::{
     bounds::{CONTENT_LIMIT, LINES_LIMIT, cut, left_out},
-    elapsed,
     job_step::{JobPlace, StepKind},
     model::{JobReport, ReportLine, ReportRow},
-    time_axis::{line_time, mark_label, marks},
+    time_axis::{elapsed, line_time, mark_label, marks},
     visible_text::visible,
 };
 use crate::failure::CommandError;

@@ -41,7 +41,7 @@ pub(super) fn marks(length: Duration) -> Vec<Duration> {
 }
 
 /// A length of time in its two largest units: `1.5 s`, `2 min 5 s`, `3 h 1 min`, `2 d 4 h`.
-pub(crate) fn elapsed(time: Duration) -> String {
+pub(super) fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 60 {
         return format!("{:.1} s", time.as_secs_f64());

@@ -2,6 +2,7 @@
 mod story;
 
 use bytes::Bytes;
+use immortal_core::names::HANDED_OVER;
 use immortal_emulator::{OutputStream, StopCode};
 
 use super::*;

@@ -1,8 +1,9 @@
 //! `cargo immortal logs`: the lines of all attempts of one job, in Lambda and on Fargate, in order.
 //!
 //! They are found by the request id in the log groups, so also long after ECS forgot the tasks. `stream` decides which lines of
-//! a stream are the job's, `place` whose attempt they are; the calls are here.
+//! a stream are the job's, `place` whose attempt they are, `log_report` what they tell of the whole job; the calls are here.
 
+mod log_report;
 mod place;
 mod stream;
 
@@ -15,11 +16,12 @@ use std::{
 
 use immortal_core::job_object::started_by;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::sleep;
 
 use self::{
-    place::{LogPlace, TaskAttempts},
+    log_report::log_report,
+    place::TaskAttempts,
     stream::{JobStream, LineAuthor, StreamKind},
 };
 use super::jobs::jobs;
@@ -27,7 +29,8 @@ use crate::{
     aws::{AwsConnection, ContainerLog, LogEvent, TaskSelection},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::say,
+    output::{say, tell},
+    report::{JobPlace, ReportArgs, ReportFile, TaskAttempt},
     value,
 };
 
@@ -42,7 +45,7 @@ pub(crate) struct LogsArgs {
     /// The job's request id
     request_id: String,
     /// Go on with what comes, until Ctrl-C
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "report")]
     follow: bool,
     /// Look no farther back, which is faster in a large log group
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
@@ -50,6 +53,8 @@ pub(crate) struct LogsArgs {
     /// Print each line as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     deployment: DeploymentArgs,
 }
@@ -62,7 +67,8 @@ struct JobLine {
     #[serde(skip)]
     at: i64,
     /// `Lambda hello`, `Fargate, attempt 1`.
-    place: String,
+    #[serde(serialize_with = "as_text")]
+    place: JobPlace,
     /// `handler`, or `platform` for what Lambda, dispatcher and runner write.
     of: LineAuthor,
     text: String,
@@ -87,6 +93,7 @@ struct ReadStream {
 }
 
 pub(crate) async fn run(args: LogsArgs) -> Result<ExitCode, CommandError> {
+    let report = ReportFile::find(&args.report)?;
     let (aws, deployment) = args.deployment.open().await?;
     let tasks = match &deployment.task_logs {
         Some(group) => Some(ContainerLog { group: group.clone(), stream_prefix: String::new() }),
@@ -112,6 +119,10 @@ pub(crate) async fn run(args: LogsArgs) -> Result<ExitCode, CommandError> {
             } else {
                 say(line.shown(stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())));
             }
+        }
+        if let Some(file) = report.as_ref().filter(|_| shown > 0) {
+            file.write(&log_report(&args.request_id, &lines))?;
+            tell(format_args!("report: {}", file.path().display()));
         }
         if !args.follow {
             break;
@@ -185,16 +196,16 @@ impl JobLogs<'_> {
         for task in tasks {
             let id = task.arn.rsplit('/').next().unwrap_or_default().to_owned();
             if let [job] = jobs(&[task], Timestamp::now()).as_slice() {
-                self.attempts.know(id, LogPlace { series: job.series, attempt: job.attempt });
+                self.attempts.know(id, TaskAttempt { series: job.series, attempt: job.attempt });
             }
         }
     }
 
     fn line(&self, kind: StreamKind, of: LineAuthor, event: LogEvent) -> JobLine {
         let place = match kind {
-            StreamKind::Primary => format!("Lambda {}", self.deployment.function),
-            StreamKind::Dispatcher => format!("Lambda {}", self.deployment.dispatcher),
-            StreamKind::Task => self.attempts.name(&event.stream),
+            StreamKind::Primary => JobPlace::Primary { function: self.deployment.function.clone() },
+            StreamKind::Dispatcher => JobPlace::Dispatcher { function: self.deployment.dispatcher.clone() },
+            StreamKind::Task => self.attempts.place(&event.stream),
         };
         JobLine {
             time: Timestamp::from_millisecond(event.at).map(|at| format!("{at:.3}")).unwrap_or_default(),
@@ -205,6 +216,10 @@ impl JobLogs<'_> {
             stream: event.stream,
         }
     }
+}
+
+fn as_text<S: Serializer>(place: &JobPlace, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(place)
 }
 
 fn nothing(logs: &JobLogs<'_>) -> String {
@@ -220,7 +235,8 @@ fn nothing(logs: &JobLogs<'_>) -> String {
 impl JobLine {
     /// As `cargo immortal local` tells them apart: the handler's lines, and those of the platform around it.
     fn shown(&self, colours: bool) -> String {
-        let Self { time, place, text, .. } = self;
+        let Self { time, text, .. } = self;
+        let place = self.place.to_string();
         let (mark, colour_mark, colour) = match self.of {
             LineAuthor::Handler => ("|", "│", "36"),
             LineAuthor::Platform => ("·", "·", "2"),
@@ -242,7 +258,11 @@ mod tests {
         let line = |of| JobLine {
             time: "2026-11-26T12:00:00.000Z".to_owned(),
             at: 0,
-            place: "Fargate, attempt 1".to_owned(),
+            place: JobPlace::Task {
+                id: "0".to_owned(),
+                attempt: Some(TaskAttempt { series: 0, attempt: 1 }),
+                is_spot: false,
+            },
             of,
             text: "hello".to_owned(),
             stream: "task/runner/0".to_owned(),

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// An attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LogPlace {
-    pub(super) series: u32,
-    pub(super) attempt: u32,
-}
+use crate::report::{JobPlace, TaskAttempt};
 
 /// What is known of the tasks, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct TaskAttempts {
-    known: BTreeMap<String, LogPlace>,
+    known: BTreeMap<String, TaskAttempt>,
     /// By their own reports, which name no series.
     reported: BTreeMap<String, u32>,
 }
@@ -22,8 +17,8 @@ const REPORTED: &str = "\tAttempt: ";
 
 impl TaskAttempts {
     /// Notes what ECS said of a task.
-    pub(super) fn know(&mut self, task: String, place: LogPlace) {
-        self.known.insert(task, place);
+    pub(super) fn know(&mut self, task: String, attempt: TaskAttempt) {
+        self.known.insert(task, attempt);
     }
 
     /// Reads a line of a task, which may be its report.
@@ -33,13 +28,15 @@ impl TaskAttempts {
         }
     }
 
-    /// What the task of a stream is called.
-    pub(super) fn name(&self, stream: &str) -> String {
+    /// The task of a stream.
+    pub(super) fn place(&self, stream: &str) -> JobPlace {
         let task = task_of(stream);
-        match (self.known.get(task), self.reported.get(task)) {
-            (Some(LogPlace { series: 0, attempt }), _) | (None, Some(attempt)) => format!("Fargate, attempt {attempt}"),
-            (Some(LogPlace { series, attempt }), _) => format!("Fargate, series {series}, attempt {attempt}"),
-            (None, None) => format!("Fargate, task {}", task.chars().take(8).collect::<String>()),
+        let reported = || self.reported.get(task).map(|attempt| TaskAttempt { series: 0, attempt: *attempt });
+        JobPlace::Task {
+            id: task.to_owned(),
+            attempt: self.known.get(task).copied().or_else(reported),
+            // Its lines don't say.
+            is_spot: false,
         }
     }
 }
@@ -66,8 +63,8 @@ mod tests {
     #[test]
     fn a_task_is_known_by_ecs_then_by_its_report_then_by_its_id() {
         let mut attempts = TaskAttempts::default();
-        attempts.know("aaaa".to_owned(), LogPlace { series: 0, attempt: 2 });
-        attempts.know("bbbb".to_owned(), LogPlace { series: 1, attempt: 1 });
+        attempts.know("aaaa".to_owned(), TaskAttempt { series: 0, attempt: 2 });
+        attempts.know("bbbb".to_owned(), TaskAttempt { series: 1, attempt: 1 });
         let report = "REPORT RequestId: r-1\tDuration: 1.00 ms\tMemory Size: 512 MB\tAttempt: 3\t";
         attempts.note("task/runner/cccc", report);
         attempts.note("task/runner/dddd", r#"{"type":"platform.report","record":{"requestId":"r-1","attempt":4}}"#);
@@ -80,7 +77,7 @@ mod tests {
             ("task/runner/eeee0123456789", "Fargate, task eeee0123"),
         ];
         for (stream, expected) in table {
-            assert_eq!(attempts.name(stream), expected, "{stream}");
+            assert_eq!(attempts.place(stream).to_string(), expected, "{stream}");
         }
     }
 }

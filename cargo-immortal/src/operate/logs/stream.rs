@@ -33,7 +33,7 @@ pub(super) struct JobStream {
 
 /// What a line of the platform says of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum InvocationMark {
+pub(super) enum InvocationMark {
     Start,
     End,
     Report,
@@ -52,9 +52,9 @@ impl JobStream {
         let is_about = line.contains(request_id);
         match self.kind {
             StreamKind::Dispatcher => is_about.then_some(LineAuthor::Platform),
-            StreamKind::Task => Some(self.next(mark(line), is_about)),
+            StreamKind::Task => Some(self.next(invocation_mark(line), is_about)),
             StreamKind::Primary => {
-                let (was_inside, mark) = (self.in_invocation, mark(line));
+                let (was_inside, mark) = (self.in_invocation, invocation_mark(line));
                 let of = self.next(mark, is_about);
                 // What a sandbox writes about a timeout comes behind the report.
                 (was_inside || self.in_invocation || is_about).then_some(of)
@@ -77,7 +77,7 @@ impl JobStream {
 /// Reads a line of the platform, as text or as JSON.
 ///
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>.
-fn mark(line: &str) -> Option<InvocationMark> {
+pub(super) fn invocation_mark(line: &str) -> Option<InvocationMark> {
     #[derive(Deserialize)]
     struct PlatformLine<'a> {
         #[serde(rename = "type")]
