@@ -30,16 +30,6 @@ pub(crate) fn early_end(error_type: &str) -> Option<&'static str> {
     }
 }
 
-/// Why the dispatcher gave the event up, where its line says that it did.
-pub(crate) fn given_up_reason(line: &str) -> Option<String> {
-    let json: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-    let message = json["fields"]["message"].as_str().or_else(|| json["message"].as_str()).unwrap_or(line);
-    let reason = &message[message.find("gave up on request ")?..];
-    // Its fields stand behind the message.
-    let end = [" request_id=\"", " attempt="].iter().filter_map(|field| reason.find(field)).min();
-    Some(reason[..end.unwrap_or(reason.len())].to_owned())
-}
-
 /// Whether a line is in the embedded metric format, which is for `CloudWatch` and not for a person:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 pub(crate) fn is_metric(line: &str) -> bool {
@@ -138,21 +128,6 @@ mod tests {
         ];
         for (line, expected) in table {
             assert_eq!(handler_end(&line), expected, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_dispatcher_says_why_it_gave_up() {
-        let reason = "gave up on request r-1 of hello: exit code 1; fix it";
-        let table = [
-            (format!(" WARN record{{m-1}}: {reason} request_id=\"r-1\" attempt=3 decision=\"given up\""), Some(reason)),
-            (format!(" WARN {reason}"), Some(reason)),
-            (format!(r#"{{"level":"WARN","fields":{{"message":"{reason}","attempt":3}}}}"#), Some(reason)),
-            (format!(r#"{{"level":"WARN","message":"{reason}"}}"#), Some(reason)),
-            (r#" INFO attempt=1 decision="started""#.to_owned(), None),
-        ];
-        for (line, expected) in table {
-            assert_eq!(given_up_reason(&line).as_deref(), expected, "{line}");
         }
     }
 }

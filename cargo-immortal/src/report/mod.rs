@@ -14,7 +14,7 @@ mod visible_text;
 
 pub(crate) use self::{
     job_step::{JobPlace, JobStep, StepKind, StepSpan, TaskAttempt},
-    log_line::{HandlerEnd, dispatcher_message, early_end, given_up_reason, handler_end, is_metric},
+    log_line::{HandlerEnd, dispatcher_message, early_end, handler_end, is_metric},
     model::{JobReport, ReportedEnding, ReportedEvent, ReportedLetter, handled_summary},
     report_file::{ReportArgs, ReportFile},
 };

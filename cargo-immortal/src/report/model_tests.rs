@@ -74,7 +74,9 @@ fn a_job_has_its_attempts_first_and_what_is_around_them_in_the_events_order() {
         (2_500, task("def", Some(2)), Step, Begins, "the task begins"),
         (2_600, task("def", Some(2)), Good, Ends, "the handler succeeded: exit 0"),
     ]);
-    check(&report, &expect![[r#"
+    check(
+        &report,
+        &expect![[r#"
         Lambda ingest: Some((Step, "hands the event over, before its deadline"))
           10ms to Some(900ms)
           0ns Step takes the event: request r-1
@@ -103,7 +105,8 @@ fn a_job_has_its_attempts_first_and_what_is_around_them_in_the_events_order() {
           920ms Step ecs RunTask: 200
           1.2s Step lambda GetFunction: 200
         2.6s
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -115,7 +118,9 @@ fn what_goes_on_has_no_end_and_what_never_ran_has_no_length() {
         (7, primary(), Step, StepSpan::Begins, "attempt 0 begins, for the 2nd time"),
         (9, task("abc", None), Bad, StepSpan::Ends, "never ran: TaskFailedToStart: why"),
     ]);
-    check(&report, &expect![[r#"
+    check(
+        &report,
+        &expect![[r#"
         Lambda ingest: None
           0ns to Some(5ms)
           7ms to None
@@ -126,7 +131,8 @@ fn what_goes_on_has_no_end_and_what_never_ran_has_no_length() {
           9ms to Some(9ms)
           9ms Bad never ran: TaskFailedToStart: why
         9ms
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn names(place: &JobPlace) -> (String, String) {
         }
         JobPlace::Dispatcher { function } => ("Dispatcher".to_owned(), format!("Lambda {function}")),
         JobPlace::Queue { name } => ("Queue".to_owned(), format!("SQS {name}")),
-        JobPlace::Api { .. } => ("Calls".to_owned(), "of AWS's APIs".to_owned()),
+        JobPlace::Api { .. } => ("AWS calls".to_owned(), String::new()),
     }
 }
 

@@ -226,12 +226,16 @@ fn a_kill_ends_the_compiler_too() {
     until_all_is_gone(&temporary);
 }
 
-/// Starts the chain, and waits until a task of it is at work.
 fn begin(directory: &Path) -> Child {
+    begin_with(directory, &[])
+}
+
+/// Starts the chain with these flags too, and waits until a task of it is at work.
+pub(super) fn begin_with(directory: &Path, flags: &[&str]) -> Child {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let mut command = immortal(&["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put]);
     // Every process of the emulator has it in its environment, and no other process has.
-    command.env("TMPDIR", directory);
+    command.args(flags).env("TMPDIR", directory);
     let mut running = command.stderr(Stdio::piped()).spawn().expect("the command runs");
     let timeline = BufReader::new(running.stderr.take().expect("a pipe"));
     let begun = timeline.lines().map_while(Result::ok).any(|line| line.contains("START RequestId"));
@@ -240,7 +244,7 @@ fn begin(directory: &Path) -> Child {
     running
 }
 
-fn signal(process: &Child, signal: &str) {
+pub(super) fn signal(process: &Child, signal: &str) {
     let pid = process.id().to_string();
     assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
 }

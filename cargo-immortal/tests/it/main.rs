@@ -10,6 +10,7 @@ mod names;
 mod newcomer;
 #[cfg(feature = "aws")]
 mod operate;
+mod report;
 mod results;
 #[cfg(feature = "aws")]
 mod scripted_aws;

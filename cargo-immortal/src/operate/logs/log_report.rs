@@ -10,7 +10,7 @@ use super::{
 };
 use crate::report::{
     HandlerEnd, JobPlace, JobReport, JobStep, ReportedEnding, ReportedLetter, StepKind, StepSpan, TaskAttempt,
-    dispatcher_message, early_end, given_up_reason, handled_summary, handler_end, is_metric,
+    dispatcher_message, early_end, handled_summary, handler_end, is_metric,
 };
 
 /// How an attempt ended, as far as its own lines say it.
@@ -169,6 +169,16 @@ fn ending(steps: &[JobStep]) -> Option<ReportedEnding> {
         }
         _ => None,
     })
+}
+
+/// Why the dispatcher gave the event up, where its line says that it did.
+fn given_up_reason(line: &str) -> Option<String> {
+    let json: Value = serde_json::from_str(line).unwrap_or_default();
+    let message = json["fields"]["message"].as_str().or_else(|| json["message"].as_str()).unwrap_or(line);
+    let reason = &message[message.find("gave up on request ")?..];
+    // Its fields stand behind the message.
+    let end = [" request_id=\"", " attempt="].iter().filter_map(|field| reason.find(field)).min();
+    Some(reason[..end.unwrap_or(reason.len())].to_owned())
 }
 
 #[cfg(test)]

@@ -123,19 +123,25 @@ fn what_lambda_runs_twice_has_two_bars() {
         (9_000, primary(), "START RequestId: r-1 Version: 7"),
         (9_500, primary(), r#"{"type":"platform.report","record":{"requestId":"r-1","status":"success"}}"#),
     ];
-    check(&again, &expect![[r#"
+    check(
+        &again,
+        &expect![[r#"
         Lambda hello: Some((Good, "the handler succeeded")), 8 lines
           0ns to Some(5ms)
           9s to Some(9.5s)
         [("Request", "r-1"), ("Began", "2026-11-26T00:00:00Z"), ("Source", "the log groups on AWS")]
         true: handled in Lambda, by attempt 0, after 9.5 s []
-    "#]]);
-    check(&again[..2], &expect![[r#"
+    "#]],
+    );
+    check(
+        &again[..2],
+        &expect![[r#"
         Lambda hello: Some((Step, "ended; its log doesn't say how")), 4 lines
           0ns to Some(5ms)
         [("Request", "r-1"), ("Began", "2026-11-26T00:00:00Z"), ("Source", "the log groups on AWS")]
         not over
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -160,4 +166,19 @@ fn how_an_invocation_ended_is_read_from_its_report() {
     }
     let alone = lambda_end("REPORT RequestId: r-1", false);
     assert_eq!(alone, (StepKind::Step, "ended; its log doesn't say how".to_owned()));
+}
+
+#[test]
+fn the_dispatcher_says_why_it_gave_up() {
+    let reason = "gave up on request r-1 of hello: exit code 1; fix it";
+    let table = [
+        (format!(" WARN record{{m-1}}: {reason} request_id=\"r-1\" attempt=3 decision=\"given up\""), Some(reason)),
+        (format!(" WARN {reason}"), Some(reason)),
+        (format!(r#"{{"level":"WARN","fields":{{"message":"{reason}","attempt":3}}}}"#), Some(reason)),
+        (format!(r#"{{"level":"WARN","message":"{reason}"}}"#), Some(reason)),
+        (r#" INFO attempt=1 decision="started""#.to_owned(), None),
+    ];
+    for (line, expected) in table {
+        assert_eq!(given_up_reason(&line).as_deref(), expected, "{line}");
+    }
 }
