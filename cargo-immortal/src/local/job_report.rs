@@ -69,6 +69,9 @@ impl LocalReport {
 impl Drop for LocalReport {
     /// After Ctrl-C, and after what went wrong, the page shows what happened until then.
     fn drop(&mut self) {
+        if self.report.rows.is_empty() {
+            return;
+        }
         if let Err(error) = self.write() {
             tell(format_args!("error: {error}"));
         }
