@@ -114,3 +114,24 @@ fn bars_and_dots_lie_within_the_axis() {
     let dots = scale.dots(&report.rows[1]);
     assert_eq!(dots.iter().map(|dot| (dot.x.as_str(), dot.is_bad)).collect::<Vec<_>>(), [("50.0%", true)]);
 }
+
+#[test]
+fn a_dot_is_what_no_bar_shows() {
+    let dispatcher = || JobPlace::Dispatcher { function: "ingestDlq".into() };
+    let queue = || JobPlace::Queue { name: "ingest-failures".into() };
+    let (begins, moment) = (StepSpan::Begins, StepSpan::Moment);
+    let table = [
+        (queue(), moment, vec![StepKind::Step, StepKind::Bad], 2),
+        (queue(), moment, vec![StepKind::Note, StepKind::Log], 0),
+        (dispatcher(), begins, vec![StepKind::Step, StepKind::Note], 0),
+        (dispatcher(), moment, vec![StepKind::Note], 1),
+    ];
+    for (place, span, kinds, expected) in table {
+        let mut report = JobReport::default();
+        for kind in &kinds {
+            report.add(&JobStep { kind: *kind, span, ..step(place.clone(), "") });
+        }
+        let row = &report.rows[0];
+        assert_eq!(TimeScale::new(report.length()).dots(row).len(), expected, "{place} {kinds:?}");
+    }
+}

@@ -71,8 +71,14 @@ impl TimeScale {
 
     /// The steps that no bar shows. Of those that look the same, one.
     pub(super) fn dots(self, row: &ReportRow) -> Vec<ChartDot> {
-        let has_bars = matches!(row.place, JobPlace::Dispatcher { .. });
-        let is_shown = |kind| kind == StepKind::Bad || (!has_bars && matches!(kind, StepKind::Step | StepKind::Good));
+        let is_dispatcher = matches!(row.place, JobPlace::Dispatcher { .. });
+        let is_shown = |kind| match kind {
+            StepKind::Bad => true,
+            StepKind::Step | StepKind::Good => !is_dispatcher,
+            // Log lines don't say when the dispatcher began and ended.
+            StepKind::Note => is_dispatcher && row.bars.is_empty(),
+            StepKind::Log => false,
+        };
         let lines = row.lines.iter().filter(|line| is_shown(line.kind));
         let mut dots: Vec<_> =
             lines.map(|line| ChartDot { x: self.x(line.at), is_bad: line.kind == StepKind::Bad }).collect();
