@@ -41,6 +41,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_documentation_names_these_bounds() {
+        let documented = include_str!("../../../docs/report.md");
+        for row in [
+            format!("| a line | {} KiB |", LINE_LIMIT / 1024),
+            format!("| all lines together | {} MiB, ", LINES_LIMIT / 1024 / 1024),
+            format!("| result, event | {} KiB each |", CONTENT_LIMIT / 1024),
+        ] {
+            assert!(documented.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn a_long_text_is_cut_between_characters_and_says_so() {
         assert_eq!(cut("12345678", 8), "12345678");
         assert_eq!(cut("123456789", 8), "12345678… (1 more bytes are left out)");

@@ -70,12 +70,20 @@ struct AxisMark {
 struct PageRow {
     name: String,
     place: String,
-    /// How it ended, and how long it took.
-    ending: Option<(KindMark, String)>,
+    ending: Option<RowEnding>,
     bars: Vec<ChartBar>,
     dots: Vec<ChartDot>,
     count: usize,
     lines: Vec<PageLine>,
+}
+
+/// How an attempt ended, and how long it took.
+#[derive(Debug)]
+struct RowEnding {
+    mark: KindMark,
+    /// When it began, which others see in the chart.
+    from: String,
+    text: String,
 }
 
 #[derive(Debug)]
@@ -96,7 +104,7 @@ struct KindMark {
 pub(super) fn page(report: &JobReport) -> Result<String, CommandError> {
     let scale = TimeScale::new(report.length());
     let share = LINES_LIMIT / report.rows.len().max(1);
-    let row = |row: &ReportRow| page_row(row, &scale, share);
+    let row = |row: &ReportRow| page_row(row, scale, share);
     let page = ReportPage {
         function: visible(&report.function),
         style: STYLE,
@@ -134,7 +142,7 @@ fn page_ending(report: &JobReport) -> PageEnding {
     }
 }
 
-fn page_row(row: &ReportRow, scale: &TimeScale, share: usize) -> PageRow {
+fn page_row(row: &ReportRow, scale: TimeScale, share: usize) -> PageRow {
     let (name, place) = names(&row.place);
     PageRow {
         name: visible(&name),
@@ -184,11 +192,14 @@ fn capitalized(text: &str) -> String {
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
-fn row_ending(row: &ReportRow) -> (KindMark, String) {
+fn row_ending(row: &ReportRow) -> RowEnding {
     let ran: Duration = row.bars.iter().filter_map(|bar| bar.to?.checked_sub(bar.from)).sum();
+    let from = elapsed(row.bars.first().map(|bar| bar.from).unwrap_or_default());
     match row.end() {
-        Some((kind, text)) => (mark(kind), format!("{} · {}", elapsed(ran), visible(&text))),
-        None => (mark(StepKind::Step), "no end is known".to_owned()),
+        Some((kind, text)) => {
+            RowEnding { mark: mark(kind), from, text: format!("{} · {}", elapsed(ran), visible(&text)) }
+        }
+        None => RowEnding { mark: mark(StepKind::Step), from, text: "no end is known".to_owned() },
     }
 }
 

@@ -31,7 +31,9 @@ pub(super) fn log_report(request_id: &str, lines: &[JobLine]) -> JobReport {
         report.facts.insert(1, ("Began", first.time.clone()));
     }
     let steps = job_steps(lines);
-    steps.iter().for_each(|step| report.add(step));
+    for step in &steps {
+        report.add(step);
+    }
     report.ending = ending(&steps);
     report
 }
