@@ -43,8 +43,8 @@ fn parent_of(pid: u32) -> Option<u32> {
 }
 
 /// The median of a figure.
-pub(crate) fn median(usages: &[ProcessUsage], figure: fn(&ProcessUsage) -> u64) -> u64 {
-    let mut values: Vec<_> = usages.iter().map(figure).collect();
+pub(crate) fn median(figures: impl Iterator<Item = u64>) -> u64 {
+    let mut values: Vec<_> = figures.collect();
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
