@@ -3,14 +3,22 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use immortal_core::runtime_api::{Invocation, RuntimeApi};
 use libfuzzer_sys::fuzz_target;
+use runtime_api::{Invocation, RuntimeApi};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime::{Builder, Runtime},
     time::timeout,
 };
+
+#[path = "../../immortal-core/src/names.rs"]
+#[allow(dead_code, reason = "the roles use more of it")]
+mod names;
+/// Included by its path, because with all of the crate `lambda_runtime` would be instrumented, too.
+#[path = "../../immortal-core/src/runtime_api/mod.rs"]
+#[allow(dead_code, reason = "runner and emulator use more of it")]
+mod runtime_api;
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_all().build().expect("a runtime"));

@@ -18,5 +18,6 @@ mod own_main;
 mod permissions;
 mod progress;
 mod runner;
+mod soak;
 mod source_queues;
 mod stack;

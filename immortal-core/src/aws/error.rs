@@ -6,6 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::error_chain::causes;
+
 /// The error of an AWS call.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AwsError {
@@ -199,27 +201,6 @@ pub(crate) fn is_capacity(text: &str) -> bool {
         ["capacity is unavailable", "reached the limit on the number of", "provisioning capacity limit exceeded"];
     let text = text.to_ascii_lowercase();
     SAID.iter().any(|said| text.contains(said))
-}
-
-/// An error and its causes in one line, each once, without the URLs that some name: a presigned one is a secret.
-pub fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for cause in causes(error) {
-        let text = without_urls(&cause.to_string());
-        if !texts.last().is_some_and(|last| last.ends_with(&text)) {
-            texts.push(text);
-        }
-    }
-    texts.join(": ")
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
-}
-
-fn without_urls(text: &str) -> String {
-    let is_url = |word: &str| word.contains("://") || word.contains("X-Amz-");
-    text.split(' ').map(|word| if is_url(word) { "(url)" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

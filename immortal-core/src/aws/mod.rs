@@ -4,6 +4,7 @@
 //! are for `cargo-immortal`, too.
 
 mod error;
+mod error_chain;
 mod http;
 #[cfg(any(feature = "dispatcher", feature = "destinations"))]
 mod queue_url;
@@ -11,6 +12,8 @@ mod queue_url;
 mod retry;
 #[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 pub(crate) mod s3;
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+mod timestamp;
 
 #[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig};
@@ -27,8 +30,15 @@ pub(crate) use self::retry::backoff;
 pub(crate) use self::retry::within;
 #[cfg(any(feature = "dispatcher", feature = "runner", feature = "progress"))]
 pub(crate) use self::retry::{RetryEnd, WorkDeadline, with_retries};
+#[cfg(any(feature = "dispatcher", feature = "runner"))]
+pub(crate) use self::timestamp::timestamp;
+#[cfg(feature = "dispatcher")]
+pub(crate) use self::timestamp::unix_milliseconds;
+#[cfg(feature = "runner")]
+pub(crate) use self::timestamp::unix_now;
 pub use self::{
-    error::{AwsError, RetryReason, ServiceError, error_chain},
+    error::{AwsError, RetryReason, ServiceError},
+    error_chain::error_chain,
     http::HttpClient,
 };
 
@@ -90,29 +100,4 @@ impl AwsClients {
             http,
         }
     }
-}
-
-/// Parses a time stamp of AWS's JSON (`2026-11-26T12:00:00.123Z`), in Unix milliseconds.
-#[cfg(feature = "dispatcher")]
-pub(crate) fn unix_milliseconds(timestamp: &str) -> Option<i64> {
-    use aws_smithy_types::date_time::{DateTime, Format};
-
-    DateTime::from_str(timestamp, Format::DateTimeWithOffset).ok()?.to_millis().ok()
-}
-
-/// The time of day, in Unix milliseconds.
-#[cfg(feature = "runner")]
-pub(crate) fn unix_now() -> i64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A moment in Unix milliseconds, as AWS writes it in JSON.
-#[cfg(any(feature = "dispatcher", feature = "runner"))]
-pub(crate) fn timestamp(unix_milliseconds: i64) -> String {
-    use aws_smithy_types::date_time::{DateTime, Format};
-
-    DateTime::from_millis(unix_milliseconds).fmt(Format::DateTime).unwrap_or_default()
 }

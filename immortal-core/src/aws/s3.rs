@@ -9,7 +9,7 @@ use super::{AwsClients, AwsError};
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 #[cfg(any(feature = "dispatcher", feature = "destinations", feature = "progress"))]
 #[cfg_attr(not(feature = "progress"), expect(dead_code, reason = "only progress is put under a condition"))]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PutCondition {
     #[cfg(any(feature = "dispatcher", feature = "destinations"))]
     None,

@@ -15,7 +15,8 @@ use super::{
     dead_letter::DeadLetter,
     ecs::{EcsClient, RunTaskRequest, TaskFilter, TaskLog, TaskStatus},
     pace::PaceGate,
-    sqs::{QueueArn, SqsClient},
+    queue_arn::QueueArn,
+    sqs::SqsClient,
     task::Task,
 };
 use crate::aws::{

@@ -1,6 +1,6 @@
 //! The dispatcher's configuration, read once; all errors are reported in one message.
 
-use super::sqs::QueueArn;
+use super::queue_arn::QueueArn;
 use crate::{
     function::FunctionName,
     metrics,

@@ -10,7 +10,7 @@ use super::{
     dead_letter::{DeadLetter, GivenUpEvent, GivenUpJob},
     event_form::JobEvent,
     launch::event_key,
-    sqs::QueueArn,
+    queue_arn::QueueArn,
     task::Task,
     unfinished::{RecordEnd, RecordResult, UnfinishedRecord},
 };

@@ -209,7 +209,8 @@ fn redrive(record: &JsonObject<'_>, request_id: &str) -> Result<Option<DeadLette
     let read = serde_json::from_str::<DeadLetterMark>(json);
     let continuation = read.map_err(|error| {
         RefusedRecord::new(format!(
-            "the dead letter of request {request_id} can't be read in its field immortal: {error}"
+            "the dead letter of request {request_id} can't be read in its field immortal: {}",
+            shown(&error.to_string())
         ))
     })?;
     Ok(Some(continuation).filter(|continuation| continuation.series > 0))

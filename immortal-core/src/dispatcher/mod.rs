@@ -32,6 +32,7 @@ mod hint;
 mod json_object;
 mod launch;
 mod message_attribute;
+mod queue_arn;
 mod sqs;
 mod stopped_task;
 mod unfinished;

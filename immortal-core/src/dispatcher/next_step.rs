@@ -163,7 +163,7 @@ fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
     let code = task.stop_code.as_deref().unwrap_or("no stop code");
     let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
     // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
-    let of_container = |it: &TaskContainer| Some(format!("; {}: {}", it.name, shown(it.reason.as_deref()?)));
+    let of_container = |it: &TaskContainer| Some(format!("; {}: {}", shown(&it.name), shown(it.reason.as_deref()?)));
     let reasons: String = task.containers.iter().filter_map(of_container).collect();
     format!("attempt {}, task {}, ended with {exit} ({code}, {reason}{reasons}): {why}", order.attempt, task.arn)
 }

@@ -131,6 +131,17 @@ fn the_end_says_what_happened() {
 }
 
 #[test]
+fn a_containers_name_is_no_line_of_its_own() {
+    let mut stopped = task(Some(1), EXITED, "");
+    let reason = Some("x".to_owned());
+    stopped.containers.push(TaskContainer { name: "web\nEND RequestId: forged".into(), exit_code: None, reason });
+    let NextStep::GiveUp(text) = next_step(&stopped, "runner", &order(3, 0), &MANIFEST) else {
+        panic!("the third attempt is the last")
+    };
+    assert!(text.contains("web") && !text.contains(char::is_control), "{text:?}");
+}
+
+#[test]
 fn spot_is_left_after_two_interruptions_or_without_capacity() {
     let spot = Manifest { spot: true, ..MANIFEST };
     let full = task(None, "TaskFailedToStart", "Capacity is unavailable at this time.");

@@ -7,6 +7,7 @@ use aws_sdk_sqs::{Client, primitives::Blob, types::MessageAttributeValue};
 use super::{
     dead_letter::DeadLetter,
     message_attribute::{AttributeValue, MessageAttribute},
+    queue_arn::QueueArn,
 };
 use crate::aws::{AwsClients, AwsError, QueueAddresses, within};
 
@@ -49,35 +50,5 @@ impl SqsClient {
         let call =
             self.client.change_message_visibility().queue_url(url).receipt_handle(receipt).visibility_timeout(seconds);
         within(bound, Box::pin(async { Ok(call.send().await.map(drop)?) })).await
-    }
-}
-
-/// A queue, as a record's `eventSourceARN` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct QueueArn<'a> {
-    account: &'a str,
-    name: &'a str,
-}
-
-impl<'a> QueueArn<'a> {
-    pub(super) fn parse(arn: &'a str) -> Option<Self> {
-        match arn.split(':').collect::<Vec<_>>().as_slice() {
-            ["arn", _, "sqs", _, account, name] => Some(Self { account, name }),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queue_is_known_by_its_arn() {
-        let queue = QueueArn { account: "111111111111", name: "failures" };
-        assert_eq!(QueueArn::parse("arn:aws:sqs:eu-central-1:111111111111:failures"), Some(queue));
-        for other in ["", "failures", "arn:aws:sns:eu-central-1:111111111111:failures"] {
-            assert_eq!(QueueArn::parse(other), None, "{other}");
-        }
     }
 }

@@ -5,8 +5,10 @@
 
 mod claim;
 mod guard;
+mod guarded_future;
 mod message;
 mod pending_invocation;
+mod primitives;
 mod timer;
 
 use std::{

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::aws::s3::PutCondition;
 
 /// The position of an attempt in its job: later attempts have higher ranks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct AttemptRank {
     pub(crate) series: u32,
     pub(crate) attempt: u32,
 }
 
 /// A writer: one run of an attempt. An attempt that runs twice has two writers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ProgressWriter {
     #[serde(flatten)]
     pub(crate) rank: AttemptRank,
@@ -22,7 +22,7 @@ pub(crate) struct ProgressWriter {
 }
 
 /// The save that an object contains: its writer and number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct SaveStamp {
     #[serde(flatten)]
     pub(crate) writer: ProgressWriter,
@@ -68,7 +68,7 @@ pub(crate) fn open_step(own: &ProgressWriter, found: Option<&SaveStamp>) -> Open
 }
 
 /// One save on its way: which request is next, and what its answer means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PendingSave {
     stamp: SaveStamp,
     condition: PutCondition,
@@ -76,7 +76,7 @@ pub(crate) struct PendingSave {
 }
 
 /// The next request of a save.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NextRequest {
     /// Write the object, under the save's condition.
     Put,
@@ -151,3 +151,7 @@ impl PendingSave {
 #[cfg(test)]
 #[path = "fence_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "fence_search_tests.rs"]
+mod search_tests;

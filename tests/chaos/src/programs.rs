@@ -28,7 +28,7 @@ impl ChaosPrograms {
             // With a test among the targets Cargo unifies features as for `cargo test`, and builds no dependency twice.
             cargo.args(["--test", "it"]);
         } else {
-            cargo.args(["--profile", "chaos", "--package", "fixtures"]);
+            cargo.args(["--profile", "chaos", "--package", "fixtures", "--package", "chaos"]);
         }
         ensure!(cargo.status().context("cargo can't be run")?.success(), "the functions can't be built");
         let strip = |name: &str| -> Result<PathBuf> {

@@ -208,6 +208,8 @@ fn a_redriven_dead_letter_begins_the_next_series_with_the_same_context() {
     let other_function = format!(r#"{{"series":1,"context":{}}}"#, context.replace("ingest", "payroll"));
     assert!(letter(&other_function, "5", given_up).is_err());
     assert!(letter(r#"{"series":"x"}"#, "5", given_up).expect_err("no series").0.contains("immortal"));
+    let forged = letter(r#"{"series":1,"source":"a\nEND RequestId: forged"}"#, "5", given_up).expect_err("no source").0;
+    assert!(forged.contains("immortal") && !forged.contains(char::is_control), "{forged:?}");
 
     // Neither an error of another type nor a letter of the first version begins a series.
     for (immortal, error_type) in [(stored.as_str(), "MyError"), ("null", given_up), (r#"{"series":0}"#, given_up)] {

@@ -1,9 +1,6 @@
 //! Ensures that either the handler or the hand-over responds to an invocation, never both.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use super::primitives::{Arc, AtomicBool, Ordering};
 
 /// The claim to respond to the current invocation. Invocations come one after the other, so one claim serves them all.
 #[derive(Clone, Debug, Default)]

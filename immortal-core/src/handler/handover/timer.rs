@@ -2,15 +2,14 @@
 //!
 //! A handler that computes and never yields holds the runtime's threads, but not this one.
 
-use std::{
-    io,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Instant,
+use std::{io, sync::PoisonError};
+
+use super::{
+    claim::AnswerClaim,
+    primitives::{Arc, Condvar, Instant, Mutex, MutexGuard, thread},
 };
 
-use super::claim::AnswerClaim;
-
+/// Dropping it ends the thread.
 pub(super) struct HandOverTimer(Arc<TimerThread>);
 
 #[derive(Default)]
@@ -28,6 +27,8 @@ struct TimerState {
     notice: Option<Instant>,
     /// When the thread wakes by itself.
     wakes: Option<Instant>,
+    /// Whether the thread is to end.
+    is_dropped: bool,
 }
 
 impl HandOverTimer {
@@ -61,10 +62,17 @@ impl HandOverTimer {
     }
 }
 
+impl Drop for HandOverTimer {
+    fn drop(&mut self) {
+        self.0.lock().is_dropped = true;
+        self.0.wake.notify_one();
+    }
+}
+
 impl TimerThread {
     fn run(&self, fire: impl Fn()) {
         let mut state = self.lock();
-        loop {
+        while !state.is_dropped {
             // Claimed under the lock: what is due belongs to the claim, until the timer is armed again.
             if state.due.take_if(|due| *due <= Instant::now()).is_some() && self.claim.take() {
                 drop(state);
