@@ -110,7 +110,7 @@ pub(crate) async fn measure_flood(program: &Path, records: usize, instances: usi
 fn evaluate(entries: &[JournalEntry], records: usize) -> Result<FloodResult> {
     let begin = entries.iter().find(|entry| matches!(entry.kind, EntryKind::Started { .. }));
     let mut tasks = HashMap::new();
-    let (mut begun, mut dispatcher_seconds) = (HashMap::new(), 0.0);
+    let (mut invocations, mut dispatcher_seconds) = (HashMap::new(), 0.0);
     let (mut calls, mut throttled, mut end) = (0_u32, 0_u32, Duration::ZERO);
     for entry in entries {
         match (&entry.source, &entry.kind) {
@@ -125,10 +125,10 @@ fn evaluate(entries: &[JournalEntry], records: usize) -> Result<FloodResult> {
                 }
             }
             (EntrySource::Lambda { request_id, .. }, EntryKind::Started { .. }) => {
-                begun.insert(request_id.as_str(), entry.at);
+                invocations.insert(request_id.as_str(), entry.at);
             }
             (EntrySource::Lambda { request_id, .. }, EntryKind::Answered { .. }) => {
-                let begin = begun.get(request_id.as_str()).copied().unwrap_or(entry.at);
+                let begin = invocations.get(request_id.as_str()).copied().unwrap_or(entry.at);
                 dispatcher_seconds += entry.at.saturating_sub(begin).as_secs_f64();
             }
             _ => {}

@@ -23,9 +23,9 @@ pub(crate) const BUCKET: &str = "events";
 const RESULTS: &str = "results";
 const RUNNER: &str = "runner";
 
-/// How much faster the services' clock runs: three minutes without capacity last three seconds. Planned waits, visibility
+/// How much faster the services' clock runs: three minutes without capacity last nine seconds. Planned waits, visibility
 /// timeouts and the life of tokens and presigned URLs go by that clock; timeouts of processes by the machine's.
-pub(crate) const CLOCK_SPEED: u32 = 60;
+pub(crate) const CLOCK_SPEED: u32 = 20;
 /// What the emulator itself waits for: two minutes between a notice and an interruption.
 const TIME_SCALE: f64 = 0.1;
 /// Long enough for a batch of ten whose calls are throttled.

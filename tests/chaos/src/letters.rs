@@ -50,10 +50,10 @@ pub(crate) fn by_request(emulator: &Emulator) -> HashMap<String, Vec<RestingLett
 fn read(emulator: &Emulator, message: &Message) -> Option<(String, RestingLetter)> {
     let body: LetterBody = serde_json::from_str(&message.body).ok()?;
     let event = match &body.immortal.event_object {
-        None => sha256(body.request_payload.get()),
+        None => Some(sha256(body.request_payload.get())),
         Some(uri) => {
             let key = uri.strip_prefix("s3://")?.strip_prefix(BUCKET)?.strip_prefix('/')?;
-            sha256(std::str::from_utf8(&emulator.object(BUCKET, key)?).ok()?)
+            emulator.object(BUCKET, key).map(sha256)
         }
     };
     let series = body.immortal.series.checked_sub(1)?;
@@ -61,7 +61,7 @@ fn read(emulator: &Emulator, message: &Message) -> Option<(String, RestingLetter
 }
 
 /// The SHA-256 of an event, in hex.
-pub(crate) fn sha256(event: &str) -> String {
+pub(crate) fn sha256(event: impl AsRef<[u8]>) -> String {
     Sha256::digest(event).iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing into a string can't fail.
         let _ = write!(hex, "{byte:02x}");

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most jobs that are on their way at once: those that wait don't keep the others.
-const MOST_ON_THEIR_WAY: usize = 300;
+const MOST_ON_THEIR_WAY: usize = 1000;
 /// How often the services' clock is moved.
 const CLOCK_STEP: Duration = Duration::from_millis(50);
 

@@ -16,8 +16,8 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600 / CLOCK_SPEED as u64 - 1);
 pub(crate) struct RestingLetter {
     /// The series that was given up.
     pub(crate) series: u32,
-    /// The SHA-256 of its event, in hex.
-    pub(crate) event: String,
+    /// The SHA-256 of its event, in hex; `None` if the object that holds it is gone, as it is once the job has succeeded.
+    pub(crate) event: Option<String>,
 }
 
 /// How a job ended.
@@ -60,14 +60,14 @@ pub(crate) struct JobVerdict {
 
 /// Judges a job by its history and its dead letters; `event` is the SHA-256 of what was sent.
 pub(crate) fn judge(job: &JobHistory, letters: &[RestingLetter], event: &str) -> Result<JobVerdict, Violation> {
-    if job.seen.iter().chain(letters.iter().map(|letter| &letter.event)).any(|seen| seen != event) {
+    if job.seen.iter().chain(letters.iter().filter_map(|letter| letter.event.as_ref())).any(|seen| seen != event) {
         return Err(Violation::EventChanged);
     }
     let twin_tasks = twin_tasks(&job.tasks)?;
     let ended = |end, twin_letters| Ok(JobVerdict { end, twin_letters, twin_tasks });
     let successful = job.tasks.iter().rfind(|task| task.exit_code == Some(0));
     match (job.answered, successful) {
-        (0, None) if letters.is_empty() => Err(Violation::Lost),
+        (0, None) if letters.iter().all(|letter| letter.event.is_none()) => Err(Violation::Lost),
         (0, None) => ended(JobEnd::DeadLetter, letters.len() - 1),
         (_, task) => {
             let series = task.map_or(0, |task| task.series);
@@ -123,35 +123,42 @@ mod tests {
     }
 
     fn letter(series: u32) -> RestingLetter {
-        RestingLetter { series, event: EVENT.to_owned() }
+        RestingLetter { series, event: Some(EVENT.to_owned()) }
     }
 
     fn judged(tasks: Vec<TaskSpan>, letters: &[RestingLetter]) -> Result<JobVerdict, Violation> {
         judge(&JobHistory { tasks, ..JobHistory::default() }, letters, EVENT)
     }
 
-    fn ended(end: JobEnd, twin_letters: usize) -> Result<JobVerdict, Violation> {
-        Ok(JobVerdict { end, twin_letters, twin_tasks: 0 })
+    fn ended(end: JobEnd, twin_letters: usize) -> JobVerdict {
+        JobVerdict { end, twin_letters, twin_tasks: 0 }
     }
 
     #[test]
     fn a_job_has_one_end() {
         let lambda = JobHistory { answered: 1, ..JobHistory::default() };
-        assert_eq!(judge(&lambda, &[], EVENT), ended(JobEnd::InLambda, 0));
+        assert_eq!(judge(&lambda, &[], EVENT), Ok(ended(JobEnd::InLambda, 0)));
         assert_eq!(judge(&lambda, &[letter(0)], EVENT), Err(Violation::TwoEnds));
         assert_eq!(judged(vec![], &[]), Err(Violation::Lost));
         assert_eq!(judged(vec![task(0, 1, 0, 1)], &[]), Err(Violation::Lost));
-        assert_eq!(judged(vec![task(0, 1, 0, 1), task(0, 2, 5, 0)], &[]), ended(JobEnd::OnFargate, 0));
-        assert_eq!(judged(vec![task(0, 1, 0, 1)], &[letter(0)]), ended(JobEnd::DeadLetter, 0));
+        assert_eq!(judged(vec![task(0, 1, 0, 1), task(0, 2, 5, 0)], &[]), Ok(ended(JobEnd::OnFargate, 0)));
+        assert_eq!(judged(vec![task(0, 1, 0, 1)], &[letter(0)]), Ok(ended(JobEnd::DeadLetter, 0)));
         assert_eq!(judged(vec![task(0, 1, 0, 0)], &[letter(0)]), Err(Violation::TwoEnds));
     }
 
     #[test]
     fn copies_of_a_letter_are_counted_apart() {
-        assert_eq!(judged(vec![task(0, 1, 0, 1)], &[letter(0), letter(0)]), ended(JobEnd::DeadLetter, 1));
+        assert_eq!(judged(vec![task(0, 1, 0, 1)], &[letter(0), letter(0)]), Ok(ended(JobEnd::DeadLetter, 1)));
         let redriven = vec![task(0, 1, 0, 1), task(1, 1, 5, 0)];
-        assert_eq!(judged(redriven.clone(), &[letter(0)]), ended(JobEnd::OnFargate, 1));
+        assert_eq!(judged(redriven.clone(), &[letter(0)]), Ok(ended(JobEnd::OnFargate, 1)));
         assert_eq!(judged(redriven, &[letter(1)]), Err(Violation::TwoEnds));
+    }
+
+    #[test]
+    fn a_letter_without_its_event_is_no_end() {
+        let empty = RestingLetter { event: None, ..letter(0) };
+        assert_eq!(judged(vec![task(0, 1, 0, 1)], std::slice::from_ref(&empty)), Err(Violation::Lost));
+        assert_eq!(judged(vec![task(0, 1, 0, 1), task(1, 1, 5, 0)], &[empty]), Ok(ended(JobEnd::OnFargate, 1)));
     }
 
     #[test]
@@ -179,9 +186,9 @@ mod tests {
     #[test]
     fn another_event_is_a_violation_wherever_it_is() {
         let seen = |seen: &str| JobHistory { answered: 1, seen: vec![seen.to_owned()], ..JobHistory::default() };
-        assert_eq!(judge(&seen(EVENT), &[], EVENT), ended(JobEnd::InLambda, 0));
+        assert_eq!(judge(&seen(EVENT), &[], EVENT), Ok(ended(JobEnd::InLambda, 0)));
         assert_eq!(judge(&seen("e2"), &[], EVENT), Err(Violation::EventChanged));
-        let changed = RestingLetter { event: "e2".to_owned(), ..letter(0) };
+        let changed = RestingLetter { event: Some("e2".to_owned()), ..letter(0) };
         assert_eq!(judged(vec![task(0, 1, 0, 1)], &[changed]), Err(Violation::EventChanged));
     }
 }
