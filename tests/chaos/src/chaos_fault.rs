@@ -122,7 +122,7 @@ pub(crate) fn outages() -> Vec<Outage> {
             operation: "RunTask",
             name: "no capacity for minutes",
             kind: FaultKind::Failures(CAPACITY),
-            lasts: Duration::from_mins(3) / CLOCK_SPEED,
+            lasts: Duration::from_mins(2) / CLOCK_SPEED,
         },
         denied("RunTask"),
         denied("DescribeTasks"),

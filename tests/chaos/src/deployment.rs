@@ -23,7 +23,7 @@ pub(crate) const BUCKET: &str = "events";
 const RESULTS: &str = "results";
 const RUNNER: &str = "runner";
 
-/// How much faster the services' clock runs: three minutes without capacity last nine seconds. Planned waits, visibility
+/// How much faster the services' clock runs: two minutes without capacity last six seconds. Planned waits, visibility
 /// timeouts and the life of tokens and presigned URLs go by that clock; timeouts of processes by the machine's.
 pub(crate) const CLOCK_SPEED: u32 = 20;
 /// What the emulator itself waits for: two minutes between a notice and an interruption.

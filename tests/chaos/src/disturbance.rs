@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Between two of what strikes at once.
-const PAUSE: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_millis(1500);
 /// How long an outage waits for the calls that it is to strike.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(8);
 
@@ -68,8 +68,8 @@ impl Disturbances {
         let mut lasted = *lasts;
         sleep(*lasts).await;
         while self.emulator.struck_calls(fault) < 2 && lasted < LONGEST_OUTAGE && !*ends.borrow() {
-            sleep(PAUSE).await;
-            lasted += PAUSE;
+            sleep(*lasts).await;
+            lasted += *lasts;
         }
         self.emulator.end_fault(fault);
         self.emulator.struck_calls(fault)
