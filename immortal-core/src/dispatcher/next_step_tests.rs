@@ -196,6 +196,22 @@ fn a_kill_for_memory_is_named() {
 }
 
 #[test]
+fn the_last_attempt_says_what_to_fix() {
+    let growing = MANIFEST.task_size(1024, 2048).memory_max(8192);
+    let table = [
+        (task(Some(1), EXITED, ""), &growing, "its log says why"),
+        (task(Some(137), EXITED, ""), &MANIFEST, "raise `memory`, or let it grow by `memory_max`"),
+        (task(Some(137), EXITED, ""), &growing, "raise `memory`, or `memory_max`"),
+    ];
+    for (task, manifest, fix) in table {
+        let NextStep::GiveUp(text) = next_step(&task, "runner", &order(3, 0), manifest) else {
+            panic!("{task:?} is the last")
+        };
+        assert!(text.contains(fix), "{text}");
+    }
+}
+
+#[test]
 fn memory_grows_after_a_kill_for_memory_and_only_then() {
     let manifest = MANIFEST.task_size(1024, 2048).memory_max(8192);
     let small = Some(TaskSize { cpu: 1024, memory: 2048 });
@@ -233,5 +249,19 @@ fn memory_grows_after_a_kill_for_memory_and_only_then() {
         assert_eq!(size_after(&stopped, &MANIFEST), None, "without `memory` the definition has the size");
         let without_growth = MANIFEST.task_size(1024, 2048);
         assert_eq!(size_after(&stopped, &without_growth), size.or(small), "without `memory_max` it stays");
+    }
+}
+
+#[test]
+fn what_the_platform_ended_was_interrupted() {
+    let table = [
+        (task(Some(143), "SpotInterruption", ""), true),
+        (task(None, "TaskFailedToStart", ""), true),
+        (task(Some(143), "", SPOT), true),
+        (task(Some(143), "UserInitiated", ""), false),
+        (task(Some(1), EXITED, ""), false),
+    ];
+    for (task, expected) in table {
+        assert_eq!(is_interrupted(&task), expected, "{task:?}");
     }
 }
