@@ -160,7 +160,7 @@ fn has_no_capacity(task: &Task) -> bool {
 fn given_up(task: &Task, container: &str, order: &Order, why: &str) -> String {
     let exit = task.exit_code(container);
     let exit = exit.map_or_else(|| "no exit code".to_owned(), |exit| format!("exit code {exit}"));
-    let code = task.stop_code.as_deref().unwrap_or("no stop code");
+    let code = task.stop_code.as_deref().unwrap_or("no stop code").escape_debug();
     let reason = task.stopped_reason.as_deref().map_or_else(|| "no reason given".to_owned(), shown);
     // Only a container's own reason names a kill for memory; the task's is then that an essential container exited.
     let of_container = |it: &TaskContainer| Some(format!("; {}: {}", shown(&it.name), shown(it.reason.as_deref()?)));

@@ -196,6 +196,14 @@ fn a_kill_for_memory_is_named() {
 }
 
 #[test]
+fn a_stop_code_begins_no_line_of_the_log() {
+    let NextStep::GiveUp(text) = next_step(&task(Some(1), "A\n\u{7f}B", ""), "runner", &order(3, 0), &MANIFEST) else {
+        panic!("it is the last")
+    };
+    assert!(text.contains(r"A\n\u{7f}B") && !text.contains(char::is_control), "{text}");
+}
+
+#[test]
 fn the_last_attempt_says_what_to_fix() {
     let growing = MANIFEST.task_size(1024, 2048).memory_max(8192);
     let table = [
