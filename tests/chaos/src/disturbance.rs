@@ -49,8 +49,10 @@ impl Disturbances {
             let outage = round % outages.len();
             counts.outages[outage].2 += self.strike(&outages[outage], &ends).await;
             sleep(PAUSE).await;
-            self.emulator.kill_sandboxes(DISPATCHER);
-            counts.kills += 1;
+            if round % 4 == 1 {
+                self.emulator.kill_sandboxes(DISPATCHER);
+                counts.kills += 1;
+            }
             counts.stops += self.stop_a_task(&mut random);
             if round % 4 == 3 {
                 let moved = self.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).unwrap_or_default();
