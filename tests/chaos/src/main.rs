@@ -35,7 +35,7 @@ struct ChaosArgs {
     /// Decides what each job is, and which of its calls fail.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many jobs.
+    /// How many jobs at least: more follow, up to as many again, while a fault has not struck yet.
     #[arg(long, default_value_t = 10_000)]
     jobs: u64,
 }
@@ -49,7 +49,7 @@ async fn main() -> Result<ExitCode> {
     let stripped = tempfile::tempdir()?;
     let programs = ChaosPrograms::build(stripped.path())?;
     let outcome = ChaosRun { seed, jobs }.run(&programs).await?;
-    tell(seed, jobs, &outcome);
+    tell(seed, &outcome);
     let rare = too_rare(&outcome.strikes, if jobs < 10_000 { 1 } else { 20 });
     for StrikeCount { operation, name, strikes } in &rare {
         eprintln!("error: a fault struck {strikes} times: {operation}, {name}; run more jobs");
@@ -68,14 +68,15 @@ async fn main() -> Result<ExitCode> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the counts are far below 2^52")]
-fn tell(seed: u64, jobs: u64, outcome: &ChaosOutcome) {
+fn tell(seed: u64, outcome: &ChaosOutcome) {
     let of = |end| outcome.ends.get(&end).copied().unwrap_or_default();
     let broken = |is: fn(&verdict::Violation) -> bool| outcome.violations.iter().filter(|(_, one)| is(one)).count();
     let lost = broken(|one| matches!(one, verdict::Violation::Lost));
     let changed = broken(|one| matches!(one, verdict::Violation::EventChanged));
     let doubled = outcome.violations.len() - lost - changed;
     println!(
-        "seed {seed}: {jobs} jobs in {:.0} s, by {} tasks; of {} calls, runs and deliveries {:.1} % were disturbed",
+        "seed {seed}: {} jobs in {:.0} s, by {} tasks; of {} calls, runs and deliveries {:.1} % were disturbed",
+        outcome.jobs,
         outcome.took.as_secs_f64(),
         outcome.tasks,
         outcome.counts.calls,

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use immortal_emulator::{Emulator, Fault, FaultCounts, FaultedCalls, InjectedFault, MessageAttribute};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     chaos_fault::{self, DISPATCHER},
@@ -24,6 +24,8 @@ use crate::{
 
 /// The most jobs that are on their way at once: those that wait don't keep the others.
 const MOST_ON_THEIR_WAY: usize = 1000;
+/// How long a run waits for the end of jobs before it judges them as they are.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// How often the services' clock is moved.
 const CLOCK_STEP: Duration = Duration::from_millis(50);
 
@@ -37,6 +39,7 @@ pub(crate) struct ChaosRun {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct ChaosOutcome {
+    pub(crate) jobs: usize,
     pub(crate) ends: HashMap<JobEnd, usize>,
     pub(crate) twin_letters: usize,
     pub(crate) twin_tasks: usize,
@@ -64,12 +67,14 @@ impl ChaosRun {
             Disturbances { emulator: Arc::clone(&emulator), histories: Arc::clone(&histories), seed: self.seed };
         let disturbing = tokio::spawn(async move { disturbances.run(is_calm).await });
 
-        let plans: Vec<JobPlan> = (0..self.jobs).map(|number| JobPlan::new(self.seed, number)).collect();
-        let requests = self.send_all(&emulator, &plans, ends).await?;
+        let has_all_struck = || faults.iter().all(|(_, _, fault)| emulator.struck_calls(*fault) > 0);
+        let (plans, requests) = self.send_all(&emulator, has_all_struck, ends).await?;
         // Nobody stops or redrives anything, and nothing fails for a while; all else goes on.
         calm.send_replace(true);
         let disturbed = disturbing.await.context("the disturbances ended early")?;
-        emulator.wait_until_idle().await;
+        if timeout(LONGEST_WAIT, emulator.wait_until_idle()).await.is_err() {
+            eprintln!("jobs are still at work after {LONGEST_WAIT:?}; they are judged as they are");
+        }
         watching.abort();
         clock.abort();
 
@@ -83,23 +88,36 @@ impl ChaosRun {
         Ok(outcome)
     }
 
-    /// Sends every job's event, as fast as jobs come to their ends; their request ids.
+    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck.
+    /// The jobs and their request ids.
     async fn send_all(
         self,
         emulator: &Emulator,
-        plans: &[JobPlan],
+        has_all_struck: impl Fn() -> bool,
         mut ends: watch::Receiver<usize>,
-    ) -> Result<Vec<String>> {
-        let on_their_way = MOST_ON_THEIR_WAY.min(plans.len() / 5 + 1);
-        let mut requests = Vec::with_capacity(plans.len());
-        for (number, plan) in plans.iter().enumerate() {
-            ends.wait_for(|ended| number < ended + on_their_way).await.context("nothing follows the jobs")?;
-            requests.push(send(emulator, plan).await?);
+    ) -> Result<(Vec<JobPlan>, Vec<String>)> {
+        let jobs = usize::try_from(self.jobs)?;
+        let on_their_way = MOST_ON_THEIR_WAY.min(jobs / 5 + 1);
+        let (mut plans, mut requests) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
+        for number in 0..jobs * 2 {
+            let most = if number < jobs { on_their_way } else { 1 + on_their_way / 10 };
+            let has_room = ends.wait_for(|ended| number < ended + most);
+            let Ok(has_room) = timeout(LONGEST_WAIT, has_room).await else {
+                eprintln!("no job has ended for {LONGEST_WAIT:?}; those that were sent are judged");
+                break;
+            };
+            has_room.context("nothing follows the jobs")?;
+            if number >= jobs && has_all_struck() {
+                break;
+            }
+            let plan = JobPlan::new(self.seed, u64::try_from(number)?);
+            requests.push(send(emulator, &plan).await?);
+            plans.push(plan);
             if (number + 1) % 1000 == 0 {
-                eprintln!("{} of {} jobs", number + 1, plans.len());
+                eprintln!("{} of {jobs} jobs", number + 1);
             }
         }
-        Ok(requests)
+        Ok((plans, requests))
     }
 }
 
@@ -187,5 +205,16 @@ fn judge_all(
         strikes.push(StrikeCount { operation: "the handler", name, strikes: strikes_of });
     }
     let counts = emulator.fault_counts();
-    ChaosOutcome { ends, twin_letters, twin_tasks, tasks: histories.tasks, violations, strikes, counts, took, emulator }
+    ChaosOutcome {
+        jobs: plans.len(),
+        ends,
+        twin_letters,
+        twin_tasks,
+        tasks: histories.tasks,
+        violations,
+        strikes,
+        counts,
+        took,
+        emulator,
+    }
 }
