@@ -13,15 +13,15 @@ type AttemptIndex = usize;
 
 /// The one object of the job, and whose value it holds: who takes over keeps another's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct StoredObject {
+struct SearchedObject {
     stamp: SaveStamp,
     value: SaveStamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct PutRequest {
+struct SearchedPut {
     from: AttemptIndex,
-    object: StoredObject,
+    object: SearchedObject,
     condition: PutCondition,
 }
 
@@ -30,7 +30,7 @@ enum AttemptState {
     /// It reads the object.
     Opening,
     /// It writes another's value again, in its own name.
-    TakingOver(PutRequest),
+    TakingOver(SearchedPut),
     /// It saves next under this condition.
     Open(PutCondition),
     Saving(PendingSave),
@@ -39,7 +39,7 @@ enum AttemptState {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct ModelAttempt {
+struct SearchedAttempt {
     writer: ProgressWriter,
     sequence: u64,
     saves_left: u32,
@@ -59,7 +59,7 @@ enum RequestFate {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum SearchStep {
     Request(AttemptIndex, RequestFate),
     /// The nth of the delayed writes arrives.
     Arrives(usize),
@@ -69,10 +69,10 @@ enum Step {
 
 /// Everything that what follows depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct World {
-    attempts: Vec<ModelAttempt>,
-    object: Option<StoredObject>,
-    delayed: Vec<PutRequest>,
+struct SearchState {
+    attempts: Vec<SearchedAttempt>,
+    object: Option<SearchedObject>,
+    delayed: Vec<SearchedPut>,
     faults_left: u32,
     is_ended: bool,
     /// The saves that have taken effect.
@@ -82,7 +82,7 @@ struct World {
 }
 
 /// The entity tag, which S3 makes of the content.
-fn tag(object: &StoredObject) -> String {
+fn tag(object: &SearchedObject) -> String {
     format!("{}/{}", object.stamp.writer.id, object.stamp.sequence)
 }
 
@@ -90,16 +90,16 @@ fn check(is_right: bool, what: &str) -> Result<(), String> {
     if is_right { Ok(()) } else { Err(what.to_owned()) }
 }
 
-impl ModelAttempt {
+impl SearchedAttempt {
     fn next_stamp(&mut self) -> SaveStamp {
         self.sequence += 1;
         SaveStamp { writer: self.writer.clone(), sequence: self.sequence }
     }
 }
 
-impl World {
+impl SearchState {
     fn new(ranks: &[(u32, u32)], saves_left: u32, faults_left: u32) -> Self {
-        let attempt = |(number, &(series, attempt)): (usize, &(u32, u32))| ModelAttempt {
+        let attempt = |(number, &(series, attempt)): (usize, &(u32, u32))| SearchedAttempt {
             writer: ProgressWriter { rank: AttemptRank { series, attempt }, id: format!("w{number}") },
             sequence: 0,
             saves_left,
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    fn steps(&self) -> Vec<Step> {
+    fn steps(&self) -> Vec<SearchStep> {
         use RequestFate::{AnswerLost, Answered, Delayed, GivenUp};
         let mut steps = Vec::new();
         for (index, attempt) in self.attempts.iter().enumerate() {
@@ -129,21 +129,21 @@ impl World {
             };
             // A read whose answer is lost changes nothing.
             let faults: &[_] = if is_put && self.faults_left > 0 { &[AnswerLost, Delayed, GivenUp] } else { &[] };
-            steps.extend([Answered].iter().chain(faults).map(|fate| Step::Request(index, *fate)));
+            steps.extend([Answered].iter().chain(faults).map(|fate| SearchStep::Request(index, *fate)));
         }
-        steps.extend((0..self.delayed.len()).map(Step::Arrives));
-        steps.extend((!self.is_ended).then_some(Step::JobEnds));
+        steps.extend((0..self.delayed.len()).map(SearchStep::Arrives));
+        steps.extend((!self.is_ended).then_some(SearchStep::JobEnds));
         steps
     }
 
-    fn step(&mut self, step: Step) -> Result<(), String> {
+    fn step(&mut self, step: SearchStep) -> Result<(), String> {
         match step {
-            Step::Request(index, fate) => self.request(index, fate),
-            Step::Arrives(nth) => {
+            SearchStep::Request(index, fate) => self.request(index, fate),
+            SearchStep::Arrives(nth) => {
                 let put = self.delayed.remove(nth);
                 self.put(&put).map(drop)
             }
-            Step::JobEnds => {
+            SearchStep::JobEnds => {
                 (self.object, self.is_ended) = (None, true);
                 Ok(())
             }
@@ -183,8 +183,8 @@ impl World {
             (OpenStep::Superseded(by), _) => self.superseded(index, by)?,
             (OpenStep::TakeOver, Some(found)) => {
                 let condition = PutCondition::Matches(tag(&found));
-                let object = StoredObject { stamp: attempt.next_stamp(), value: found.value };
-                AttemptState::TakingOver(PutRequest { from: index, object, condition })
+                let object = SearchedObject { stamp: attempt.next_stamp(), value: found.value };
+                AttemptState::TakingOver(SearchedPut { from: index, object, condition })
             }
             (_, Some(found)) => AttemptState::Open(PutCondition::Matches(tag(&found))),
             (_, None) => AttemptState::Open(PutCondition::IsNew),
@@ -196,8 +196,8 @@ impl World {
         let begun_under = save.condition().clone();
         let end = match save.next() {
             NextRequest::Put => {
-                let object = StoredObject { stamp: save.stamp.clone(), value: save.stamp.clone() };
-                match self.send(&PutRequest { from: index, object, condition: begun_under.clone() }, fate)? {
+                let object = SearchedObject { stamp: save.stamp.clone(), value: save.stamp.clone() };
+                match self.send(&SearchedPut { from: index, object, condition: begun_under.clone() }, fate)? {
                     Some(answer) => save.put(answer),
                     None => None,
                 }
@@ -238,7 +238,7 @@ impl World {
     }
 
     /// Sends a write; `None` where there is no answer.
-    fn send(&mut self, put: &PutRequest, fate: RequestFate) -> Result<Option<PutAnswer>, String> {
+    fn send(&mut self, put: &SearchedPut, fate: RequestFate) -> Result<Option<PutAnswer>, String> {
         match fate {
             RequestFate::Answered => self.put(put).map(Some),
             RequestFate::AnswerLost => self.put(put).map(|_| None),
@@ -250,7 +250,7 @@ impl World {
     }
 
     /// S3: writes where the condition holds. Whoever writes is the only owner from then on.
-    fn put(&mut self, put: &PutRequest) -> Result<PutAnswer, String> {
+    fn put(&mut self, put: &SearchedPut) -> Result<PutAnswer, String> {
         match (&put.condition, self.object.as_ref().map(tag)) {
             (PutCondition::IsNew, Some(_)) => return Ok(PutAnswer::Refused),
             (PutCondition::Matches(_), None) => return Ok(PutAnswer::Missing),
@@ -295,16 +295,16 @@ impl World {
 }
 
 /// The worlds that were visited, each with the place of the one before it and the step between them.
-type VisitedWorlds = Vec<(Rc<World>, Option<(usize, Step)>)>;
+type VisitedWorlds = Vec<(Rc<SearchState>, Option<(usize, SearchStep)>)>;
 
 /// Visits every world that can be reached, nearest first, and returns how many there are.
-fn search(first: World) -> usize {
+fn search(first: SearchState) -> usize {
     let mut worlds: VisitedWorlds = vec![(Rc::new(first), None)];
     let mut known: HashSet<_> = [Rc::clone(&worlds[0].0)].into();
     let mut at = 0;
     while let Some((world, _)) = worlds.get(at).cloned() {
         for step in world.steps() {
-            let mut next = World::clone(&world);
+            let mut next = SearchState::clone(&world);
             let stepped = next.step(step);
             let next = Rc::new(next);
             let is_new = known.insert(Rc::clone(&next));
@@ -322,7 +322,7 @@ fn search(first: World) -> usize {
 }
 
 /// The shortest history that ends with a step from a world.
-fn history(worlds: &VisitedWorlds, mut at: usize, last: Step) -> Vec<Step> {
+fn history(worlds: &VisitedWorlds, mut at: usize, last: SearchStep) -> Vec<SearchStep> {
     let mut steps = vec![last];
     while let Some((before, step)) = worlds[at].1 {
         steps.push(step);
@@ -342,7 +342,7 @@ fn no_history_breaks_the_fence() {
         (vec![(0, 0), (0, 1), (1, 1)], 1, 2),
     ];
     for (ranks, saves, faults) in table {
-        let states = search(World::new(&ranks, saves, faults));
+        let states = search(SearchState::new(&ranks, saves, faults));
         println!("attempts {ranks:?}, {saves} saves each, {faults} faults: {states} states");
     }
 }

@@ -1,6 +1,9 @@
 //! What happened to each job, as the emulator's journal tells it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use immortal_emulator::{EntryKind, EntrySource, JournalEntry};
 
@@ -39,8 +42,8 @@ impl JobHistory {
 #[derive(Debug, Default)]
 pub(crate) struct JobHistories {
     jobs: HashMap<String, JobHistory>,
-    /// The job of each task at work.
-    running: HashMap<String, String>,
+    /// The tasks at work.
+    running: HashSet<String>,
     /// How many times a letter came to the dead-letter queue.
     pub(crate) letters: usize,
     /// How many tasks `RunTask` created.
@@ -84,7 +87,7 @@ impl JobHistories {
         match what {
             EntryKind::TaskCreated { series, attempt } => {
                 self.tasks += 1;
-                self.running.insert(arn.to_owned(), request.to_owned());
+                self.running.insert(arn.to_owned());
                 job.tasks.push(TaskSpan {
                     arn: arn.to_owned(),
                     series: *series,
@@ -113,7 +116,7 @@ impl JobHistories {
 
     /// The tasks at work.
     pub(crate) fn running(&self) -> impl Iterator<Item = &str> {
-        self.running.keys().map(String::as_str)
+        self.running.iter().map(String::as_str)
     }
 
     /// The history of a job; empty if nothing was heard of it.

@@ -21,7 +21,7 @@ struct TimerThread {
 
 #[derive(Default)]
 struct TimerState {
-    /// When the current invocation is handed over, if it is unclaimed by then.
+    /// When the current invocation is handed over, unless it is claimed before.
     due: Option<Instant>,
     /// When the handler is notified of this, if it asks.
     notice: Option<Instant>,
