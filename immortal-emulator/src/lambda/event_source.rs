@@ -1,6 +1,6 @@
 //! Event source mappings: a function is invoked with batches of a queue's messages, with `ReportBatchItemFailures`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{event_source_mapping::EventSourceMapping, invoke::prepare_invocation, service::LambdaService};
 use crate::{
@@ -15,18 +15,33 @@ use tokio::sync::Semaphore;
 
 /// Lambda starts with five pollers:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
-const POLLERS: usize = 5;
+const FIRST_POLLERS: usize = 5;
+/// While all are busy, up to 300 a minute are added (the same page).
+const POLLER_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Polls for as long as the emulator runs, and the mapping is on.
+/// Polls for as long as the emulator runs, and the mapping is on. There are at most as many pollers as the function may have
+/// sandboxes; unlike Lambda's, they do not become fewer.
 pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, mapping: EventSourceMapping) {
     let EventSourceMapping { queue, function, batch_size, enabled, .. } = mapping;
-    let pollers = Arc::new(Semaphore::new(POLLERS));
+    let pollers = Arc::new(Semaphore::new(FIRST_POLLERS));
+    let (mut count, mut last_added) = (FIRST_POLLERS, lambda.platform.now());
+    let most = lambda.platform.options.concurrency;
     let mut enabled = enabled.subscribe();
     loop {
         if enabled.wait_for(|enabled| *enabled).await.is_err() {
             return;
         }
-        let Ok(poller) = Arc::clone(&pollers).acquire_owned().await else { return };
+        let poller = tokio::select! {
+            biased;
+            poller = Arc::clone(&pollers).acquire_owned() => poller,
+            // All are busy.
+            () = lambda.platform.clock.sleep_until(last_added + POLLER_INTERVAL), if count < most => {
+                pollers.add_permits(1);
+                (count, last_added) = (count + 1, lambda.platform.now());
+                continue;
+            }
+        };
+        let Ok(poller) = poller else { return };
         let mut changed = std::pin::pin!(lambda.sqs.changed());
         changed.as_mut().enable();
         let batch = lambda.sqs.receive(&queue, batch_size, ReceiveVisibility::Held);

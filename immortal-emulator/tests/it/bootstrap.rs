@@ -68,6 +68,9 @@ async fn handler(event: LambdaEvent<Value>) -> Result<Value, Error> {
         }
         _ if payload["Records"].is_array() => {
             let records = payload["Records"].as_array().cloned().unwrap_or_default();
+            if records.iter().any(|record| record["body"] == "hang") {
+                std::future::pending::<()>().await;
+            }
             let back =
                 records.iter().filter(|record| record["body"].as_str().is_some_and(|body| body.contains("poison")));
             let mut back: Vec<_> = back.map(|record| json!({ "itemIdentifier": record["messageId"] })).collect();

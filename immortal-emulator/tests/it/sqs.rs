@@ -77,6 +77,22 @@ async fn each_record_of_a_batch_is_deleted_or_returned() {
 }
 
 #[tokio::test]
+async fn pollers_are_added_while_all_are_busy() {
+    let emulator = start().await;
+    for _ in 0..8 {
+        send(&emulator, "failures", "hang");
+    }
+    emulator.map_queue("failures", "ingestDlq", 1).expect("mapped");
+    let mut invocations = 0;
+    wait_for(&emulator, |entry| {
+        invocations += usize::from(matches!(&entry.kind, EntryKind::Log { line, .. } if line.starts_with("saw ")));
+        (invocations == 8).then_some(())
+    })
+    .await;
+    assert!(!emulator.journal().iter().any(|entry| matches!(entry.kind, EntryKind::Failed { .. })), "all hang");
+}
+
+#[tokio::test]
 async fn a_redrive_sends_new_messages() {
     let emulator = start().await;
     let old = emulator.send_message("failures", "poison", BTreeMap::new()).expect("sent");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use immortal_emulator::{FaultKind, StopCode};
+use immortal_emulator::{Fault, FaultKind, FaultedCalls, StopCode};
 
 use crate::deployment::CLOCK_SPEED;
 
@@ -31,6 +31,9 @@ const DISTURBED: f64 = 0.3;
 const RARE: [&str; 5] = ["DescribeTasks", "ListTasks", "PutObject", "GetObject", "ChangeMessageVisibility"];
 const DISTURBED_OF_RARE: f64 = 0.5;
 
+/// With more jobs a kill of the dispatchers is rarer, so that a run has about as many.
+const JOBS_WITH_MOST_KILLS: f64 = 2500.0;
+
 const CAPACITY: &str =
     "Capacity is unavailable at this time. Please try again later or in a different availability zone";
 const SLOW: Duration = Duration::from_millis(150);
@@ -55,8 +58,8 @@ fn of_call(operation: &'static str) -> [ChaosFault; 6] {
     ]
 }
 
-/// All faults that strike at random.
-pub(crate) fn all() -> Vec<ChaosFault> {
+/// All faults that strike at random in a run of so many jobs.
+pub(crate) fn all(jobs: u64) -> Vec<ChaosFault> {
     let calls = [
         "RunTask",
         "DescribeTasks",
@@ -69,15 +72,17 @@ pub(crate) fn all() -> Vec<ChaosFault> {
         "SendMessage",
     ];
     let mut faults: Vec<_> = calls.into_iter().flat_map(of_call).collect();
-    // Few: it kills all dispatchers, and a batch whose dispatcher is killed comes again as a whole. Where that happens more
-    // often than a batch takes, nothing gets on.
-    let killed = |operation, name| ChaosFault {
-        weight: 0.08,
-        ..fault(operation, name, FaultKind::SandboxesGone(DISPATCHER.to_owned()))
+    // Few: it kills all dispatchers, and what they had comes again after its visibility timeout. Where that happens more often
+    // than a batch takes, nothing gets on.
+    #[expect(clippy::cast_precision_loss, reason = "the number of jobs is far below 2^52")]
+    let rarer = (JOBS_WITH_MOST_KILLS / jobs as f64).min(1.0);
+    let killed = |operation, weight| ChaosFault {
+        weight: weight * rarer,
+        ..fault(operation, "dispatcher killed before its answer", FaultKind::SandboxesGone(DISPATCHER.to_owned()))
     };
     faults.extend([
-        killed("RunTask", "dispatcher killed before its answer"),
-        killed("SendMessage", "dispatcher killed before its answer"),
+        killed("RunTask", 0.08),
+        killed("SendMessage", 0.12),
         fault("ChangeMessageVisibility", "throttled", FaultKind::Throttle),
         fault("ChangeMessageVisibility", "500", FaultKind::Status(500)),
         fault("ChangeMessageVisibility", "reset before", FaultKind::ResetBefore),
@@ -112,6 +117,12 @@ pub(crate) fn all() -> Vec<ChaosFault> {
         interruptions.map(|(name, stop_code)| fault("Task", name, FaultKind::Interrupt { after: SOON, stop_code })),
     );
     faults
+}
+
+/// Interrupts this many tasks of a job.
+pub(crate) fn interruptions(times: u32) -> Fault {
+    let kind = FaultKind::Interrupt { after: SOON, stop_code: StopCode::SpotInterruption };
+    Fault { operation: "Task", kind, calls: FaultedCalls::Next(times) }
 }
 
 /// What fails for a while, one after the other.
@@ -157,7 +168,7 @@ mod tests {
 
     #[test]
     fn each_operation_is_disturbed_in_its_part_of_the_calls() {
-        let faults = all();
+        let faults = all(500);
         let probabilities = probabilities(&faults);
         for operation in ["RunTask", "Task", "Message", "DeleteMessage", "ListTasks"] {
             let undisturbed: f64 = faults
@@ -173,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_a_name_of_its_own() {
-        let mut names: Vec<_> = all().iter().map(|fault| (fault.operation, fault.name)).collect();
+        let mut names: Vec<_> = all(500).iter().map(|fault| (fault.operation, fault.name)).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

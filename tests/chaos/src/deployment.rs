@@ -29,15 +29,21 @@ pub(crate) const CLOCK_SPEED: u32 = 20;
 /// What the emulator itself waits for: two minutes between a notice and an interruption.
 const TIME_SCALE: f64 = 0.1;
 /// Long enough for a batch of ten whose calls are throttled.
-const DISPATCHER_TIMEOUT: Duration = Duration::from_secs(20);
+const DISPATCHER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts the emulator with everything but the mapping of the failure queue.
 pub(crate) async fn start(seed: u64, programs: &ChaosPrograms) -> Result<Emulator> {
-    let options = EmulatorOptions { seed, time_scale: TIME_SCALE, run_task_rate: None, ..EmulatorOptions::default() };
+    let options = EmulatorOptions {
+        seed,
+        time_scale: TIME_SCALE,
+        run_task_rate: None,
+        concurrency: 25,
+        ..EmulatorOptions::default()
+    };
     let emulator = Emulator::start(options).await?;
     let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
     let failures = emulator.create_queue(Queue {
-        visibility_timeout: Duration::from_mins(6),
+        visibility_timeout: Duration::from_mins(3),
         redrive: Some(RedrivePolicy { dead_letter_queue: DEAD_LETTERS.into(), max_receive_count: 1000 }),
         ..Queue::new(FAILURES)
     });

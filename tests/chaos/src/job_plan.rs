@@ -45,6 +45,11 @@ pub(crate) enum FailureRoute {
     Message(u32),
 }
 
+/// How many jobs there are for one whose tasks are interrupted again and again.
+const JOBS_PER_INTERRUPTED: u32 = 16;
+/// How often in a row: after the second interruption, the next task waits for its time in the queue.
+const INTERRUPTIONS_IN_A_ROW: u32 = 4;
+
 /// A job to be done.
 #[derive(Clone, Debug)]
 pub(crate) struct JobPlan {
@@ -54,6 +59,8 @@ pub(crate) struct JobPlan {
     pub(crate) request_id: String,
     /// How attempt 0, 1, … end; those beyond the list, and those of later series, succeed.
     pub(crate) ends: Vec<HandlerEnd>,
+    /// How many of its tasks are interrupted, one after the other, as where capacity comes and goes.
+    pub(crate) interruptions: u32,
 }
 
 impl JobPlan {
@@ -96,6 +103,7 @@ impl JobPlan {
             2 => "compressible ".repeat(PADDING_FOR_GZIP / 13),
             _ => String::new(),
         };
+        let interruptions = if random.u32(..JOBS_PER_INTERRUPTED) == 0 { INTERRUPTIONS_IN_A_ROW } else { 0 };
         let letters: String = ends.iter().map(|end| end.letter()).collect();
         let mut event = format!(r#"{{"ends":"{letters}", "job":{number},"number":1.50e3,"text":"é\u00e9\n𝄞""#);
         if !padding.is_empty() {
@@ -103,7 +111,7 @@ impl JobPlan {
             let _ = write!(event, r#","padding":"{padding}""#);
         }
         event.push('}');
-        Self { event, route, request_id: format!("chaos-{seed}-{number}"), ends }
+        Self { event, route, request_id: format!("chaos-{seed}-{number}"), ends, interruptions }
     }
 }
 

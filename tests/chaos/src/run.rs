@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most jobs that are on their way at once: with more, a record is dispatched so late that no planned wait is left.
-const MOST_ON_THEIR_WAY: usize = 150;
+const MOST_ON_THEIR_WAY: usize = 400;
 /// How long a run waits for the end of jobs before it judges them as they are.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// How often the services' clock is moved.
@@ -52,10 +52,18 @@ pub(crate) struct ChaosOutcome {
     pub(crate) emulator: Arc<Emulator>,
 }
 
+/// A job that was sent.
+struct SentJob {
+    plan: JobPlan,
+    request: String,
+    /// The fault that interrupts its tasks.
+    interruptions: Option<InjectedFault>,
+}
+
 impl ChaosRun {
     pub(crate) async fn run(self, programs: &ChaosPrograms) -> Result<ChaosOutcome> {
         let emulator = Arc::new(deployment::start(self.seed, programs).await?);
-        let faults = inject(&emulator);
+        let faults = inject(&emulator, self.jobs);
         emulator.map_queue(FAILURES, DISPATCHER, 10)?;
         let begin = Instant::now();
         let clock = tokio::spawn(move_clock(Arc::clone(&emulator)));
@@ -68,7 +76,7 @@ impl ChaosRun {
         let disturbing = tokio::spawn(async move { disturbances.run(is_calm).await });
 
         let has_all_struck = || faults.iter().all(|(_, _, fault)| emulator.struck_calls(*fault) > 0);
-        let (plans, requests) = self.send_all(&emulator, has_all_struck, ends).await?;
+        let sent = self.send_all(&emulator, has_all_struck, ends).await?;
         // Nobody stops or redrives anything, and nothing fails for a while; all else goes on.
         calm.send_replace(true);
         let disturbed = disturbing.await.context("the disturbances ended early")?;
@@ -83,22 +91,22 @@ impl ChaosRun {
             .iter()
             .map(|(operation, name, fault)| StrikeCount { operation, name, strikes: emulator.struck_calls(*fault) })
             .collect();
+        let in_a_row = sent.iter().filter_map(|job| job.interruptions).map(|fault| emulator.struck_calls(fault)).sum();
+        strikes.push(StrikeCount { operation: "Task", name: "interrupted again and again", strikes: in_a_row });
         strikes.extend(disturbed.rows());
-        let outcome = judge_all(emulator, &plans, &requests, strikes, took);
-        Ok(outcome)
+        Ok(judge_all(emulator, &sent, strikes, took))
     }
 
     /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck.
-    /// The jobs and their request ids.
     async fn send_all(
         self,
         emulator: &Emulator,
         has_all_struck: impl Fn() -> bool,
         mut ends: watch::Receiver<usize>,
-    ) -> Result<(Vec<JobPlan>, Vec<String>)> {
+    ) -> Result<Vec<SentJob>> {
         let jobs = usize::try_from(self.jobs)?;
-        let on_their_way = MOST_ON_THEIR_WAY.min(jobs / 5 + 1);
-        let (mut plans, mut requests) = (Vec::with_capacity(jobs), Vec::with_capacity(jobs));
+        let on_their_way = MOST_ON_THEIR_WAY.min(jobs / 4 + 1);
+        let mut sent = Vec::with_capacity(jobs);
         for number in 0..jobs * 2 {
             let most = if number < jobs { on_their_way } else { 1 + on_their_way / 10 };
             let has_room = ends.wait_for(|ended| number < ended + most);
@@ -111,18 +119,20 @@ impl ChaosRun {
                 break;
             }
             let plan = JobPlan::new(self.seed, u64::try_from(number)?);
-            requests.push(send(emulator, &plan).await?);
-            plans.push(plan);
+            let request = send(emulator, &plan).await?;
+            let interruptions = (plan.interruptions > 0)
+                .then(|| emulator.inject_for(&request, chaos_fault::interruptions(plan.interruptions)));
+            sent.push(SentJob { plan, request, interruptions });
             if (number + 1) % 1000 == 0 {
                 eprintln!("{} of {jobs} jobs", number + 1);
             }
         }
-        Ok((plans, requests))
+        Ok(sent)
     }
 }
 
-fn inject(emulator: &Emulator) -> Vec<(&'static str, &'static str, InjectedFault)> {
-    let faults = chaos_fault::all();
+fn inject(emulator: &Emulator, jobs: u64) -> Vec<(&'static str, &'static str, InjectedFault)> {
+    let faults = chaos_fault::all(jobs);
     let probabilities = chaos_fault::probabilities(&faults);
     let inject = |(fault, probability): (chaos_fault::ChaosFault, f64)| {
         let calls = FaultedCalls::Probability(probability);
@@ -166,19 +176,13 @@ async fn follow(emulator: Arc<Emulator>, histories: Arc<Mutex<JobHistories>>, en
     never.await;
 }
 
-fn judge_all(
-    emulator: Arc<Emulator>,
-    plans: &[JobPlan],
-    requests: &[String],
-    strikes: Vec<StrikeCount>,
-    took: Duration,
-) -> ChaosOutcome {
+fn judge_all(emulator: Arc<Emulator>, sent: &[SentJob], strikes: Vec<StrikeCount>, took: Duration) -> ChaosOutcome {
     let mut histories = JobHistories::default();
     emulator.journal().iter().for_each(|entry| histories.add(entry));
     let letters = letters::by_request(&emulator);
     let (mut twin_letters, mut twin_tasks) = (0, 0);
     let (mut ends, mut violations, mut handlers) = (HashMap::new(), Vec::new(), HashMap::new());
-    for (plan, request) in plans.iter().zip(requests) {
+    for SentJob { plan, request, .. } in sent {
         let history = histories.of(request);
         let of_job = letters.get(request).map(Vec::as_slice).unwrap_or_default();
         match judge(&history, of_job, &letters::sha256(&plan.event)) {
@@ -206,7 +210,7 @@ fn judge_all(
     }
     let counts = emulator.fault_counts();
     ChaosOutcome {
-        jobs: plans.len(),
+        jobs: sent.len(),
         ends,
         twin_letters,
         twin_tasks,
