@@ -242,10 +242,33 @@ mod tests {
     }
 
     #[test]
+    fn the_line_of_an_error_says_whether_anything_is_to_be_mended() {
+        let table = [
+            (refused(503, "ServerException", ""), "this passes by itself"),
+            (refused(400, "AccessDeniedException", ""), "allow the dispatcher s3:PutObject"),
+            (Err(AwsError::unsent(std::fmt::Error)), "check the region and the credentials"),
+            (Err(AwsError::timed_out(std::time::Duration::from_millis(750))), "check the dispatcher's way there"),
+        ];
+        for (answer, hint) in table {
+            let line = error_line("PutObject", &answer.expect_err("an error"), &config());
+            assert!(line.starts_with("PutObject was ") && line.contains(hint), "{line}");
+        }
+    }
+
+    #[test]
     fn too_long_is_told_from_other_bad_parameters() {
-        let said = "Container Overrides length must be at most 8192";
-        assert!(matches!(judged(refused(400, "InvalidParameterException", said)), RunTaskOutcome::OverridesTooLong(_)));
-        let other = refused(400, "InvalidParameterException", "Override for container named x is not valid");
-        assert!(matches!(judged(other), RunTaskOutcome::BackToQueue(_)));
+        let table = [
+            ("InvalidParameterException", "Container Overrides length must be at most 8192", true),
+            ("InvalidParameterException", "Overrides must have at most 8192 characters", true),
+            ("InvalidParameterException", "Overrides length is too large", true),
+            ("InvalidParameterException", "Override for container named x is not valid", false),
+            ("InvalidParameterException", "Overrides are not valid", false),
+            ("InvalidParameterException", "startedBy length must be at most 128", false),
+            ("ClientException", "Container Overrides length must be at most 8192", false),
+        ];
+        for (code, said, is_it) in table {
+            let outcome = judged(refused(400, code, said));
+            assert_eq!(matches!(outcome, RunTaskOutcome::OverridesTooLong(_)), is_it, "{said}: {outcome:?}");
+        }
     }
 }

@@ -135,6 +135,8 @@ mod tests {
             ("2024-02-12T10:45:49.661Z  Task timed out after 30.01 seconds", FailureCause::Time),
             ("Task timed out after 3 seconds", FailureCause::Time),
             ("Task timed out after lunch", FailureCause::Handler),
+            ("Task timed out after  seconds", FailureCause::Handler),
+            ("Task timed out after 3 tries", FailureCause::Handler),
             ("RequestId: 1-2 Error: Runtime exited with error: signal: killed", FailureCause::Memory),
             ("Runtime.OutOfMemory", FailureCause::Memory),
             ("RequestId: 1-2 Error: Runtime exited with error: exit status 101", FailureCause::Crash),

@@ -82,7 +82,7 @@ pub(crate) fn all(jobs: u64) -> Vec<ChaosFault> {
     };
     faults.extend([
         killed("RunTask", 0.08),
-        killed("SendMessage", 0.12),
+        killed("SendMessage", 0.2),
         fault("ChangeMessageVisibility", "throttled", FaultKind::Throttle),
         fault("ChangeMessageVisibility", "500", FaultKind::Status(500)),
         fault("ChangeMessageVisibility", "reset before", FaultKind::ResetBefore),
@@ -119,10 +119,10 @@ pub(crate) fn all(jobs: u64) -> Vec<ChaosFault> {
     faults
 }
 
-/// Interrupts this many tasks of a job.
-pub(crate) fn interruptions(times: u32) -> Fault {
+/// Interrupts the first tasks of a job; one that another fault strikes is among them.
+pub(crate) fn interruptions(tasks: u32) -> impl Iterator<Item = Fault> {
     let kind = FaultKind::Interrupt { after: SOON, stop_code: StopCode::SpotInterruption };
-    Fault { operation: "Task", kind, calls: FaultedCalls::Next(times) }
+    (1..=tasks).map(move |task| Fault { operation: "Task", kind: kind.clone(), calls: FaultedCalls::Nth(task) })
 }
 
 /// What fails for a while, one after the other.

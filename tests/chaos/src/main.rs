@@ -25,7 +25,7 @@ use immortal_emulator::EntrySource;
 use crate::{
     programs::ChaosPrograms,
     run::{ChaosOutcome, ChaosRun},
-    strike_table::{StrikeCount, too_rare},
+    strike_table::{StrikeCount, least_strikes, too_rare},
     verdict::JobEnd,
 };
 
@@ -35,7 +35,7 @@ struct ChaosArgs {
     /// Decides what each job is, and which of its calls fail.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many jobs at least: more follow, up to as many again, while a fault has not struck yet.
+    /// How many jobs at least: more follow, up to as many again, while a fault has struck too rarely.
     #[arg(long, default_value_t = 10_000)]
     jobs: u64,
 }
@@ -50,7 +50,7 @@ async fn main() -> Result<ExitCode> {
     let programs = ChaosPrograms::build(stripped.path())?;
     let outcome = ChaosRun { seed, jobs }.run(&programs).await?;
     tell(seed, &outcome);
-    let rare = too_rare(&outcome.strikes, if jobs < 10_000 { 1 } else { 20 });
+    let rare = too_rare(&outcome.strikes, least_strikes(jobs));
     for StrikeCount { operation, name, strikes } in &rare {
         eprintln!("error: a fault struck {strikes} times: {operation}, {name}; run more jobs");
     }

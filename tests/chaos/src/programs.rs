@@ -24,6 +24,12 @@ impl ChaosPrograms {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).args(["build", "--quiet"]);
         cargo.args(["--bin", "chaos_handler", "--bin", "chaos_dispatcher", "--bin", "chaos_runner"]);
+        // Build scripts that watch what `cargo run` says of this package would run again, and their dependents be rebuilt.
+        for (name, _) in env::vars_os() {
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {
+                cargo.env_remove(name);
+            }
+        }
         if cfg!(debug_assertions) {
             // With a test among the targets Cargo unifies features as for `cargo test`, and builds no dependency twice.
             cargo.args(["--test", "it"]);

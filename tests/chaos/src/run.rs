@@ -18,14 +18,15 @@ use crate::{
     job_plan::{FailureRoute, HandlerEnd, JobPlan},
     letters,
     programs::ChaosPrograms,
-    strike_table::StrikeCount,
+    strike_table::{self, StrikeCount},
     verdict::{JobEnd, Violation, judge},
 };
 
 /// The most jobs that are on their way at once: with more, a record is dispatched so late that no planned wait is left.
 const MOST_ON_THEIR_WAY: usize = 400;
-/// How long a run waits for the end of jobs before it judges them as they are.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// How long a run waits for the end of jobs before it judges them as they are: after the fifth interruption of a job, each
+/// further one costs it 45 seconds.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// How often the services' clock is moved.
 const CLOCK_STEP: Duration = Duration::from_millis(50);
 
@@ -56,8 +57,8 @@ pub(crate) struct ChaosOutcome {
 struct SentJob {
     plan: JobPlan,
     request: String,
-    /// The fault that interrupts its tasks.
-    interruptions: Option<InjectedFault>,
+    /// The faults that interrupt its tasks.
+    interruptions: Vec<InjectedFault>,
 }
 
 impl ChaosRun {
@@ -75,7 +76,8 @@ impl ChaosRun {
             Disturbances { emulator: Arc::clone(&emulator), histories: Arc::clone(&histories), seed: self.seed };
         let disturbing = tokio::spawn(async move { disturbances.run(is_calm).await });
 
-        let has_all_struck = || faults.iter().all(|(_, _, fault)| emulator.struck_calls(*fault) > 0);
+        let least = strike_table::least_strikes(self.jobs);
+        let has_all_struck = || faults.iter().all(|(_, _, fault)| emulator.struck_calls(*fault) >= least);
         let sent = self.send_all(&emulator, has_all_struck, ends).await?;
         // Nobody stops or redrives anything, and nothing fails for a while; all else goes on.
         calm.send_replace(true);
@@ -91,13 +93,13 @@ impl ChaosRun {
             .iter()
             .map(|(operation, name, fault)| StrikeCount { operation, name, strikes: emulator.struck_calls(*fault) })
             .collect();
-        let in_a_row = sent.iter().filter_map(|job| job.interruptions).map(|fault| emulator.struck_calls(fault)).sum();
+        let in_a_row = sent.iter().flat_map(|job| &job.interruptions).map(|fault| emulator.struck_calls(*fault)).sum();
         strikes.push(StrikeCount { operation: "Task", name: "interrupted again and again", strikes: in_a_row });
         strikes.extend(disturbed.rows());
         Ok(judge_all(emulator, &sent, strikes, took))
     }
 
-    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck.
+    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck often enough.
     async fn send_all(
         self,
         emulator: &Emulator,
@@ -120,8 +122,8 @@ impl ChaosRun {
             }
             let plan = JobPlan::new(self.seed, u64::try_from(number)?);
             let request = send(emulator, &plan).await?;
-            let interruptions = (plan.interruptions > 0)
-                .then(|| emulator.inject_for(&request, chaos_fault::interruptions(plan.interruptions)));
+            let interruptions = chaos_fault::interruptions(plan.interruptions);
+            let interruptions = interruptions.map(|fault| emulator.inject_for(&request, fault)).collect();
             sent.push(SentJob { plan, request, interruptions });
             if (number + 1) % 1000 == 0 {
                 eprintln!("{} of {jobs} jobs", number + 1);

@@ -29,6 +29,11 @@ pub(crate) fn table(counts: &[StrikeCount]) -> String {
     table
 }
 
+/// How often each fault has to strike in a run of so many jobs.
+pub(crate) fn least_strikes(jobs: u64) -> u64 {
+    if jobs < 10_000 { 1 } else { 20 }
+}
+
 /// The faults that struck less often than they have to.
 pub(crate) fn too_rare(counts: &[StrikeCount], least: u64) -> Vec<StrikeCount> {
     counts.iter().filter(|count| count.strikes < least).copied().collect()

@@ -166,6 +166,24 @@ fn a_record_of_what_never_ran_has_the_arns_version() {
 }
 
 #[test]
+fn a_record_says_when_it_failed() {
+    let table = [
+        (r#""2026-11-27T10:00:00.250Z""#, Some(1_795_773_600_250)),
+        (r#""1970-01-01T00:00:00.001Z""#, Some(1)),
+        (r#""1970-01-01T00:00:00.000Z""#, None),
+        (r#""1969-12-31T23:59:59.000Z""#, None),
+        (r#""yesterday""#, None),
+        ("null", None),
+    ];
+    for (timestamp, expected) in table {
+        let failure = record(&format!(
+            r#"{{"timestamp":{timestamp},"requestContext":{{"requestId":"r-1","functionArn":"{PRIMARY}:7","condition":"EventAgeExceeded"}},"requestPayload":1}}"#
+        ));
+        assert_eq!(failure.expect("a failure").failed_at, expected, "{timestamp}");
+    }
+}
+
+#[test]
 fn what_lacks_something_is_refused_with_what() {
     let table = [
         (r#"{"requestContext":{"functionArn":"x"},"requestPayload":1}"#, "requestId"),
@@ -181,7 +199,8 @@ fn what_lacks_something_is_refused_with_what() {
 #[test]
 fn an_event_is_never_shown() {
     let failure = from_dead_letter(r#"{"secret":1}"#, "r-1", "", &functions()).expect("a failure");
-    assert!(!format!("{failure:?}").contains("secret"));
+    let shown = format!("{failure:?}");
+    assert!(shown.contains("r-1") && !shown.contains("secret"), "{shown}");
 }
 
 #[test]
@@ -214,6 +233,7 @@ fn a_redriven_dead_letter_begins_the_next_series_with_the_same_context() {
     // Neither an error of another type nor a letter of the first version begins a series.
     for (immortal, error_type) in [(stored.as_str(), "MyError"), ("null", given_up), (r#"{"series":0}"#, given_up)] {
         let failure = letter(immortal, "5", error_type).expect("a failure");
-        assert_eq!((failure.event, failure.series), (inline("5"), 0), "{immortal} {error_type}");
+        let expected = (inline("5"), 0, FailureCause::Handler);
+        assert_eq!((failure.event, failure.series, failure.cause), expected, "{immortal} {error_type}");
     }
 }
