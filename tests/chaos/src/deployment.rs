@@ -33,13 +33,7 @@ const DISPATCHER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts the emulator with everything but the mapping of the failure queue.
 pub(crate) async fn start(seed: u64, programs: &ChaosPrograms) -> Result<Emulator> {
-    let options = EmulatorOptions {
-        seed,
-        time_scale: TIME_SCALE,
-        run_task_rate: None,
-        concurrency: 25,
-        ..EmulatorOptions::default()
-    };
+    let options = EmulatorOptions { seed, time_scale: TIME_SCALE, run_task_rate: None, concurrency: 25 };
     let emulator = Emulator::start(options).await?;
     let dead_letters = emulator.create_queue(Queue::new(DEAD_LETTERS));
     let failures = emulator.create_queue(Queue {

@@ -56,6 +56,7 @@ impl Disturbances {
             counts.stops += self.stop_a_task(&mut random);
             if round % 4 == 3 {
                 let moved = self.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).unwrap_or_default();
+                self.histories.lock().unwrap_or_else(PoisonError::into_inner).add_redrive(moved);
                 counts.redriven += u64::try_from(moved).unwrap_or_default();
             }
             round += 1;

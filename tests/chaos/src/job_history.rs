@@ -44,8 +44,8 @@ pub(crate) struct JobHistories {
     jobs: HashMap<String, JobHistory>,
     /// The tasks at work.
     running: HashSet<String>,
-    /// How many times a letter came to the dead-letter queue.
-    pub(crate) letters: usize,
+    /// The dead letters at rest, with their copies.
+    letters: usize,
     /// How many tasks `RunTask` created.
     pub(crate) tasks: usize,
     done: usize,
@@ -109,7 +109,12 @@ impl JobHistories {
         self.done += usize::from(!was_done && job.is_done());
     }
 
-    /// About how many jobs have come to an end, for the pace: a letter that is redriven counts too.
+    /// That so many dead letters were redriven.
+    pub(crate) fn add_redrive(&mut self, letters: usize) {
+        self.letters = self.letters.saturating_sub(letters);
+    }
+
+    /// About how many jobs have come to an end, for the pace: a copy of a letter counts too.
     pub(crate) fn ended(&self) -> usize {
         self.done + self.letters
     }

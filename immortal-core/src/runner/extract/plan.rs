@@ -177,4 +177,14 @@ mod tests {
         let plan = plan(entries).expect("sound");
         assert_eq!(plan.files.iter().map(|file| file.index).collect::<Vec<_>>(), [1]);
     }
+
+    #[test]
+    fn the_root_is_there_already_and_no_file() {
+        let root = plan(vec![entry("./", EntryKind::Directory), entry("f", EntryKind::File)]).expect("sound");
+        assert!(root.directories.is_empty() && root.files.len() == 1, "{root:?}");
+        for kind in [EntryKind::File, EntryKind::Link] {
+            let result = plan(vec![entry(".", kind)]);
+            assert!(matches!(result, Err(ExtractError::Outside(_))), "{result:?}");
+        }
+    }
 }
