@@ -31,9 +31,6 @@ const DISTURBED: f64 = 0.3;
 const RARE: [&str; 5] = ["DescribeTasks", "ListTasks", "PutObject", "GetObject", "ChangeMessageVisibility"];
 const DISTURBED_OF_RARE: f64 = 0.5;
 
-/// With more jobs a kill of the dispatchers is rarer, so that a run has about as many.
-const JOBS_WITH_MOST_KILLS: f64 = 2500.0;
-
 const CAPACITY: &str =
     "Capacity is unavailable at this time. Please try again later or in a different availability zone";
 const SLOW: Duration = Duration::from_millis(150);
@@ -58,8 +55,8 @@ fn of_call(operation: &'static str) -> [ChaosFault; 6] {
     ]
 }
 
-/// All faults that strike at random in a run of so many jobs.
-pub(crate) fn all(jobs: u64) -> Vec<ChaosFault> {
+/// All faults that strike at random.
+pub(crate) fn all() -> Vec<ChaosFault> {
     let calls = [
         "RunTask",
         "DescribeTasks",
@@ -74,15 +71,13 @@ pub(crate) fn all(jobs: u64) -> Vec<ChaosFault> {
     let mut faults: Vec<_> = calls.into_iter().flat_map(of_call).collect();
     // Few: it kills all dispatchers, and what they had comes again after its visibility timeout. Where that happens more often
     // than a batch takes, nothing gets on.
-    #[expect(clippy::cast_precision_loss, reason = "the number of jobs is far below 2^52")]
-    let rarer = (JOBS_WITH_MOST_KILLS / jobs as f64).min(1.0);
     let killed = |operation, weight| ChaosFault {
-        weight: weight * rarer,
+        weight,
         ..fault(operation, "dispatcher killed before its answer", FaultKind::SandboxesGone(DISPATCHER.to_owned()))
     };
     faults.extend([
-        killed("RunTask", 0.08),
-        killed("SendMessage", 0.2),
+        killed("RunTask", 0.02),
+        killed("SendMessage", 0.05),
         fault("ChangeMessageVisibility", "throttled", FaultKind::Throttle),
         fault("ChangeMessageVisibility", "500", FaultKind::Status(500)),
         fault("ChangeMessageVisibility", "reset before", FaultKind::ResetBefore),
@@ -168,7 +163,7 @@ mod tests {
 
     #[test]
     fn each_operation_is_disturbed_in_its_part_of_the_calls() {
-        let faults = all(500);
+        let faults = all();
         let probabilities = probabilities(&faults);
         for operation in ["RunTask", "Task", "Message", "DeleteMessage", "ListTasks"] {
             let undisturbed: f64 = faults
@@ -184,7 +179,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_a_name_of_its_own() {
-        let mut names: Vec<_> = all(500).iter().map(|fault| (fault.operation, fault.name)).collect();
+        let mut names: Vec<_> = all().iter().map(|fault| (fault.operation, fault.name)).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

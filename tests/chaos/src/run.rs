@@ -64,7 +64,7 @@ struct SentJob {
 impl ChaosRun {
     pub(crate) async fn run(self, programs: &ChaosPrograms) -> Result<ChaosOutcome> {
         let emulator = Arc::new(deployment::start(self.seed, programs).await?);
-        let faults = inject(&emulator, self.jobs);
+        let faults = inject(&emulator);
         emulator.map_queue(FAILURES, DISPATCHER, 10)?;
         let begin = Instant::now();
         let clock = tokio::spawn(move_clock(Arc::clone(&emulator)));
@@ -133,8 +133,8 @@ impl ChaosRun {
     }
 }
 
-fn inject(emulator: &Emulator, jobs: u64) -> Vec<(&'static str, &'static str, InjectedFault)> {
-    let faults = chaos_fault::all(jobs);
+fn inject(emulator: &Emulator) -> Vec<(&'static str, &'static str, InjectedFault)> {
+    let faults = chaos_fault::all();
     let probabilities = chaos_fault::probabilities(&faults);
     let inject = |(fault, probability): (chaos_fault::ChaosFault, f64)| {
         let calls = FaultedCalls::Probability(probability);
