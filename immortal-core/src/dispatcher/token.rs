@@ -74,6 +74,12 @@ mod tests {
     }
 
     #[test]
+    fn only_a_stopped_task_is_an_origin_with_a_task() {
+        assert_eq!(TokenOrigin::Task("arn:task".into()).task(), Some("arn:task"));
+        assert_eq!(invocation(INGEST, "r-1", 1, 0).task(), None);
+    }
+
+    #[test]
     fn what_differs_has_another_token() {
         let task = TokenOrigin::Task("arn:aws:ecs:eu-central-1:111111111111:task/default/1".into());
         let tokens = [
