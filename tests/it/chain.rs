@@ -304,7 +304,7 @@ impl Chain {
         self.with_timeout(wait, &format!("no task of {request} waits")).await
     }
 
-    /// Waits until this many tasks of this request have stopped, and returns how many were started by then.
+    /// Waits until this many tasks of this request have stopped, and returns how many were started before that.
     pub(crate) async fn wait_for_stopped_tasks(&self, request: &str, expected: usize) -> usize {
         let mut stopped = 0;
         let wait = self.emulator.wait_for(|entry| {

@@ -132,7 +132,7 @@ fn check(chain: &Chain, request: &str, redrives: u32) -> Result<(), String> {
                 series += u32::from(attempt <= last);
                 let is_next = attempt > last || attempt == 1 && series <= redrives;
                 if !is_next || done > 0 {
-                    return Err(format!("attempt {attempt} begins after attempt {last}, done {done} times by then"));
+                    return Err(format!("attempt {attempt} begins after attempt {last} and {done} ends of the job"));
                 }
                 last = attempt;
             }

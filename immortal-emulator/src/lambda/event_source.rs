@@ -19,8 +19,8 @@ const FIRST_POLLERS: usize = 5;
 /// While all are busy, up to 300 a minute are added (the same page).
 const POLLER_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Polls for as long as the emulator runs, and the mapping is on. There are at most as many pollers as the function may have
-/// sandboxes; unlike Lambda's, they do not become fewer.
+/// Polls for as long as the emulator runs, and the mapping is on. Pollers are added up to the most sandboxes that
+/// the function may have; unlike Lambda's, they do not become fewer.
 pub(crate) async fn poll_queue(lambda: Arc<LambdaService>, mapping: EventSourceMapping) {
     let EventSourceMapping { queue, function, batch_size, enabled, .. } = mapping;
     let pollers = Arc::new(Semaphore::new(FIRST_POLLERS));

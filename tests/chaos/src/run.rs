@@ -22,7 +22,8 @@ use crate::{
     verdict::{JobEnd, Violation, judge},
 };
 
-/// The most jobs that are on their way at once: with more, a record is dispatched so late that no planned wait is left.
+/// The most jobs that are on their way at once: with many more, records are dispatched after the waits that are planned for
+/// them.
 const MOST_ON_THEIR_WAY: usize = 400;
 /// How long a run waits for the end of jobs before it judges them as they are: after the fifth interruption of a job, each
 /// further one costs it 45 seconds.
@@ -99,7 +100,8 @@ impl ChaosRun {
         Ok(judge_all(emulator, &sent, strikes, took))
     }
 
-    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck often enough.
+    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck
+    /// often enough.
     async fn send_all(
         self,
         emulator: &Emulator,
