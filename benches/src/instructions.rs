@@ -12,7 +12,7 @@ use crate::{
     table::{FigureRow, RatioBound, median},
 };
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 3;
 /// The warm invocations of the shorter of two runs; the longer has twice as many.
 const WARM_INVOCATIONS: u64 = 1_000;
 
