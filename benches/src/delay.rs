@@ -17,6 +17,8 @@ use crate::{
 };
 
 const FAILURES: usize = 200;
+/// Between two failures: the dispatcher sends 20 calls a second, and the wait for that is another figure's.
+const GAP: Duration = Duration::from_millis(100);
 const QUEUE: &str = "failures";
 const PRIMARY: &str = "hello";
 
@@ -45,6 +47,7 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
     emulator.map_queue(QUEUE, DISPATCHER, 10)?;
     let mut ours = Vec::with_capacity(FAILURES);
     for number in 0..=FAILURES {
+        tokio::time::sleep(GAP).await;
         let taken = fail_once(&emulator).await? * 1e3;
         // The first starts both functions, and opens the connections.
         if number > 0 {

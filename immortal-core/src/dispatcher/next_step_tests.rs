@@ -142,6 +142,11 @@ fn a_containers_name_is_no_line_of_its_own() {
 }
 
 #[test]
+fn a_job_begins_on_spot_where_its_function_asks_for_it() {
+    assert_eq!([true, false].map(|spot| begins_on_spot(&Manifest { spot, ..MANIFEST })), [true, false]);
+}
+
+#[test]
 fn spot_is_left_after_two_interruptions_or_without_capacity() {
     let spot = Manifest { spot: true, ..MANIFEST };
     let full = task(None, "TaskFailedToStart", "Capacity is unavailable at this time.");
@@ -150,6 +155,9 @@ fn spot_is_left_after_two_interruptions_or_without_capacity() {
         (&taken, (1, 0), &spot, true),
         (&taken, (2, 1), &spot, false),
         (&full, (1, 0), &spot, false),
+        // Neither word alone says that there is no capacity.
+        (&task(None, "TaskFailedToStart", "CannotPullContainerError"), (1, 0), &spot, true),
+        (&task(Some(143), "SpotInterruption", "Spot capacity is needed"), (1, 0), &spot, true),
         (&task(Some(1), EXITED, ""), (1, 0), &spot, true),
         (&taken, (1, 0), &MANIFEST, false),
     ];
