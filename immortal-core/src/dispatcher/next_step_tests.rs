@@ -155,7 +155,7 @@ fn spot_is_left_after_two_interruptions_or_without_capacity() {
         (&taken, (1, 0), &spot, true),
         (&taken, (2, 1), &spot, false),
         (&full, (1, 0), &spot, false),
-        // Neither word alone says that there is no capacity.
+        // Neither code nor reason alone says that there is no capacity.
         (&task(None, "TaskFailedToStart", "CannotPullContainerError"), (1, 0), &spot, true),
         (&task(Some(143), "SpotInterruption", "Spot capacity is needed"), (1, 0), &spot, true),
         (&task(Some(1), EXITED, ""), (1, 0), &spot, true),
