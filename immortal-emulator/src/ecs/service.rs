@@ -87,7 +87,7 @@ impl EcsService {
         tasks.iter().find(|task| task.cluster == cluster && (task.arn == named || task.id() == id)).cloned()
     }
 
-    pub(super) fn task_by_id(&self, id: &str) -> Option<Arc<EcsTask>> {
+    pub(crate) fn task_by_id(&self, id: &str) -> Option<Arc<EcsTask>> {
         lock(&self.tasks).iter().find(|task| task.id() == id).cloned()
     }
 

@@ -1,7 +1,7 @@
 //! How tests make the emulator fail.
 
 use super::Emulator;
-use crate::platform::{Fault, FaultCounts, InjectedFault};
+use crate::platform::{Fault, FaultCounts, FaultScope, InjectedFault};
 
 impl Emulator {
     /// Makes calls fail.
@@ -10,19 +10,29 @@ impl Emulator {
     ///
     /// If the emulator has no such operation: the fault would never take effect.
     pub fn inject(&self, fault: Fault) -> InjectedFault {
-        self.platform.faults.inject(fault, None)
+        self.platform.faults.inject(fault, FaultScope::Everything)
     }
 
     /// Makes calls fail that concern the event of one invocation: `RunTask` and `ListTasks` with this `startedBy`,
-    /// `Task` and `TaskStateChange` of such a task, `Message` sent by Lambda or a rule about it, `SendMessage` with this id in the attribute `RequestID` or
-    /// `ImmortalRequestId`, `DeleteMessage` and `ChangeMessageVisibility` of a message that Lambda or a rule sent about
-    /// the event.
+    /// `DescribeTasks` whose first task has it, `Task` and `TaskStateChange` of such a task, the operations of S3 on an
+    /// object of the job, `Message` sent by Lambda or a rule about it, `SendMessage` with this id in the attribute
+    /// `RequestID` or `ImmortalRequestId` or as the `requestContext.requestId` of its body, `DeleteMessage` and
+    /// `ChangeMessageVisibility` of a message that Lambda or a rule sent about the event.
     ///
     /// # Panics
     ///
     /// If the emulator has no such operation: the fault would never take effect.
     pub fn inject_for(&self, request_id: &str, fault: Fault) -> InjectedFault {
-        self.platform.faults.inject(fault, Some(request_id.to_owned()))
+        self.platform.faults.inject(fault, FaultScope::Request(request_id.to_owned()))
+    }
+
+    /// Makes calls fail that concern one queue: `Message`, and every operation of SQS whose request has its URL.
+    ///
+    /// # Panics
+    ///
+    /// If the emulator has no such operation: the fault would never take effect.
+    pub fn inject_for_queue(&self, queue: &str, fault: Fault) -> InjectedFault {
+        self.platform.faults.inject(fault, FaultScope::Queue(queue.to_owned()))
     }
 
     /// Ends one fault; what it did stays counted.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::rule::{RuleTarget, TaskRule};
 use crate::{
     lambda::{LambdaService, accept_event},
-    platform::{ACCOUNT, FaultKind, Platform, REGION, lock},
+    platform::{ACCOUNT, FaultKind, FaultSubject, Platform, REGION, lock},
     sqs::SqsService,
 };
 
@@ -52,7 +52,8 @@ impl TaskEvents {
     pub(crate) fn publish(&self, change: &TaskChange<'_>) {
         let rules = lock(&self.rules).clone();
         for rule in rules.iter().filter(|rule| matches(rule, change)) {
-            let fault = self.platform.faults.fault_for_call("TaskStateChange", change.started_by);
+            let subject = FaultSubject::of_request(change.started_by);
+            let fault = self.platform.faults.fault_for_call("TaskStateChange", subject);
             let mut event = self.event(change);
             let (mut times, mut delay) = (1, Duration::ZERO);
             match fault {

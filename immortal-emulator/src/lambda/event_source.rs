@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{event_source_mapping::EventSourceMapping, invoke::prepare_invocation, service::LambdaService};
 use crate::{
-    platform::{REGION, arn},
+    platform::{FaultSubject, REGION, arn},
     sqs::{MessageAttribute, ReceiveVisibility, ReceivedMessage, attributes_digest, body_digest, system_attributes},
 };
 use bytes::Bytes;
@@ -76,7 +76,8 @@ async fn handle_batch(lambda: &LambdaService, queue: &str, function: &str, batch
         if failed.include(&received.message.id) {
             lambda.sqs.release(queue, received);
         } else {
-            let fault = lambda.platform.faults.fault_for_call("DeleteMessage", received.request_id.as_deref());
+            let subject = FaultSubject { request_id: received.request_id.as_deref(), queue: Some(queue) };
+            let fault = lambda.platform.faults.fault_for_call("DeleteMessage", subject);
             lambda.sqs.delete(queue, &received.receipt, fault.as_ref());
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     api_error::{ApiError, ServiceKind, denied, render, throttled, unavailable},
+    fault_script::FaultSubject,
     faults::FaultKind,
     journal::{EntryKind, EntrySource},
     response::{CallOutcome, ConnectionReset, request_id, respond},
@@ -22,15 +23,15 @@ pub(crate) async fn answer<F>(
 where
     F: Future<Output = Result<CallOutcome, ApiError>>,
 {
-    answer_about(platform, service, operation, None, act).await
+    answer_about(platform, service, operation, FaultSubject::default(), act).await
 }
 
-/// Answers a call that concerns the event of this request.
+/// Answers a call about this request or this queue.
 pub(crate) async fn answer_about<F>(
     platform: &Platform,
     service: ServiceKind,
     operation: &str,
-    request_id: Option<&str>,
+    subject: FaultSubject<'_>,
     act: impl FnOnce(Option<FaultKind>) -> F,
 ) -> Response
 where
@@ -39,7 +40,7 @@ where
     let mut noted = CallRecord::begin(platform, service, operation);
     let failure = |error: ApiError| render(service, &error, &platform.ids.uuid());
     let failed = |error: ApiError| Ok(failure(error));
-    let outcome = match platform.faults.fault_for_call(operation, request_id) {
+    let outcome = match platform.faults.fault_for_call(operation, subject) {
         Some(FaultKind::Throttle) => failed(throttled(service)),
         Some(FaultKind::Status(status)) => failed(unavailable(service, status)),
         Some(FaultKind::Error { status, code, message }) => failed(ApiError::new(status, code, message)),

@@ -7,15 +7,7 @@ use super::stop_code::StopCode;
 /// A fault: which calls of which operation fail, and how.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The operation by its AWS name, as in [`EntryKind::Called`](crate::EntryKind::Called): `RunTask`,
-    /// `DescribeTasks`, `DescribeTaskDefinition`, `ListTasks`, `StopTask`, `GetFunction`,
-    /// `GetFunctionConfiguration`, `GetFunctionEventInvokeConfig`, `GetEventSourceMapping`, `ListEventSourceMappings`,
-    /// `UpdateEventSourceMapping`, `Publish`, `PutEvents`, `GetLayerVersion`, `GetLayerVersionByArn`, `Invoke`,
-    /// `GetObject`, `HeadObject`, `PutObject`, `DeleteObject`, `SendMessage`, `ReceiveMessage`, `DeleteMessage`,
-    /// `ChangeMessageVisibility`, `ChangeMessageVisibilityBatch`, `GetQueueUrl`, `GetQueueAttributes`,
-    /// `StartMessageMoveTask`, `ListMessageMoveTasks`. `Download` is a request
-    /// to a presigned URL, `Task` the run of a task that `RunTask` created, `TaskStateChange` the delivery of an event
-    /// about it, `Message` the arrival of a message in a queue.
+    /// One of [`Fault::OPERATIONS`].
     pub operation: &'static str,
     /// How it fails.
     pub kind: FaultKind,
@@ -23,44 +15,48 @@ pub struct Fault {
     pub calls: FaultedCalls,
 }
 
-/// The operations that can fail. A fault with any other name would never take effect.
-pub(super) const OPERATIONS: [&str; 33] = [
-    "RunTask",
-    "DescribeTasks",
-    "DescribeTaskDefinition",
-    "ListTasks",
-    "StopTask",
-    "GetFunction",
-    "GetFunctionConfiguration",
-    "GetFunctionEventInvokeConfig",
-    "GetEventSourceMapping",
-    "ListEventSourceMappings",
-    "UpdateEventSourceMapping",
-    "Publish",
-    "PutEvents",
-    "GetLayerVersion",
-    "GetLayerVersionByArn",
-    "Invoke",
-    "GetObject",
-    "HeadObject",
-    "PutObject",
-    "DeleteObject",
-    "SendMessage",
-    "ReceiveMessage",
-    "DeleteMessage",
-    "ChangeMessageVisibility",
-    "ChangeMessageVisibilityBatch",
-    "GetQueueUrl",
-    "GetQueueAttributes",
-    "StartMessageMoveTask",
-    "ListMessageMoveTasks",
-    "Download",
-    "Task",
-    "TaskStateChange",
-    "Message",
-];
+impl Fault {
+    /// The operations that can fail, by their AWS names as in [`EntryKind::Called`](crate::EntryKind::Called). The last four
+    /// are no API calls: a request to a presigned URL, the run of a task that `RunTask` created, the delivery of an event
+    /// about one, the arrival of a message in a queue.
+    pub const OPERATIONS: [&str; 33] = [
+        "RunTask",
+        "DescribeTasks",
+        "DescribeTaskDefinition",
+        "ListTasks",
+        "StopTask",
+        "GetFunction",
+        "GetFunctionConfiguration",
+        "GetFunctionEventInvokeConfig",
+        "GetEventSourceMapping",
+        "ListEventSourceMappings",
+        "UpdateEventSourceMapping",
+        "Publish",
+        "PutEvents",
+        "GetLayerVersion",
+        "GetLayerVersionByArn",
+        "Invoke",
+        "GetObject",
+        "HeadObject",
+        "PutObject",
+        "DeleteObject",
+        "SendMessage",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "GetQueueUrl",
+        "GetQueueAttributes",
+        "StartMessageMoveTask",
+        "ListMessageMoveTasks",
+        "Download",
+        "Task",
+        "TaskStateChange",
+        "Message",
+    ];
+}
 
-/// Which calls a fault affects, counted from its injection. If several faults affect a call, the first one applies.
+/// Which calls a fault strikes, counted from its injection. If several faults could strike a call, the first one does.
 #[derive(Clone, Copy, Debug)]
 pub enum FaultedCalls {
     /// This many calls from now on.
@@ -68,7 +64,8 @@ pub enum FaultedCalls {
     /// Only the nth, from 1.
     Nth(u32),
     /// Each call with this probability. The emulator's seed determines which: of the calls about one request by their
-    /// number among them, so that what happens to other requests changes nothing.
+    /// number among them, so that what happens to other requests changes nothing; of the calls about none, by their number
+    /// among all of those, and so by the order in which they arrive.
     Probability(f64),
     /// Every call.
     All,

@@ -28,6 +28,7 @@ pub(crate) use self::{
     api_call::{answer, answer_about, json_response, parse_json},
     api_error::{ApiError, ServiceKind, require_signature},
     byte_range::ByteRange,
+    fault_script::{FaultScope, FaultSubject},
     form::{form_parameters, query_parameter},
     ids::{arn, hex},
     locking::lock,

@@ -18,8 +18,8 @@ use md5::{Digest as _, Md5};
 use super::condition::{WriteCondition, no_such_key};
 use super::{chunked, condition};
 use crate::platform::{
-    ApiError, ByteRange, CallOutcome, Platform, ServiceKind, answer_about, hex, lock, request_id, require_signature,
-    respond,
+    ApiError, ByteRange, CallOutcome, FaultSubject, Platform, ServiceKind, answer_about, hex, lock, request_id,
+    require_signature, respond,
 };
 
 const CHECKSUM: &str = "x-amz-checksum-crc32";
@@ -83,7 +83,7 @@ pub(super) async fn get_object(
     headers: HeaderMap,
 ) -> Response {
     let operation = if method == Method::HEAD { "HeadObject" } else { "GetObject" };
-    answer_about(&s3.platform, ServiceKind::S3, operation, request_of(&key), async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, operation, subject_of(&key), async |_| {
         require_signature(&headers)?;
         condition::refuse_conditions(&headers)?;
         s3.check_bucket(&bucket)?;
@@ -105,7 +105,7 @@ pub(super) async fn put_object(
     request: Request<Body>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    answer_about(&s3.platform, ServiceKind::S3, "PutObject", request_of(&key), async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, "PutObject", subject_of(&key), async |_| {
         require_signature(&head.headers)?;
         s3.check_bucket(&bucket)?;
         let body = axum::body::to_bytes(body, 1 << 30).await;
@@ -134,7 +134,7 @@ pub(super) async fn delete_object(
     Path((bucket, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    answer_about(&s3.platform, ServiceKind::S3, "DeleteObject", request_of(&key), async |_| {
+    answer_about(&s3.platform, ServiceKind::S3, "DeleteObject", subject_of(&key), async |_| {
         require_signature(&headers)?;
         condition::refuse_conditions(&headers)?;
         s3.check_bucket(&bucket)?;
@@ -147,8 +147,8 @@ pub(super) async fn delete_object(
 }
 
 /// The request that an object of a job is about: `immortal/<function>/<request id>/…`.
-fn request_of(key: &str) -> Option<&str> {
-    key.strip_prefix("immortal/")?.split('/').nth(1)
+fn subject_of(key: &str) -> FaultSubject<'_> {
+    FaultSubject::of_request(key.strip_prefix("immortal/").and_then(|rest| rest.split('/').nth(1)))
 }
 
 fn with_request_id(platform: &Platform, mut response: Response) -> CallOutcome {

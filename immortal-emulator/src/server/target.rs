@@ -14,22 +14,27 @@ use super::ServedServices;
 use crate::{
     ecs::{self, EcsService},
     eventbridge::{self, EventBuses},
-    platform::{ApiError, ServiceKind, answer_about, require_signature},
+    platform::{ApiError, FaultSubject, ServiceKind, answer_about, require_signature},
     sns::{self, SnsService},
     sqs::{self, SqsService},
 };
 use serde::Deserialize;
 
-/// The members of a request that tell which event a call concerns.
+/// The members of a request that tell which event and which queue a call concerns.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct CallSubject {
+struct RequestSubject {
     #[serde(rename = "startedBy")]
     started_by: Option<String>,
     #[serde(rename = "ReceiptHandle")]
     receipt: Option<String>,
     #[serde(rename = "MessageAttributes")]
     attributes: BTreeMap<String, StringAttribute>,
+    #[serde(rename = "QueueUrl")]
+    queue_url: Option<String>,
+    #[serde(rename = "MessageBody")]
+    message_body: Option<String>,
+    tasks: Vec<String>,
 }
 
 /// The attributes with a request id: Lambda's, and that of a dead letter.
@@ -41,12 +46,33 @@ struct StringAttribute {
     value: Option<String>,
 }
 
-impl CallSubject {
-    fn request_id(self, sqs: &SqsService) -> Option<String> {
-        let Self { started_by, receipt, mut attributes } = self;
-        started_by
-            .or_else(|| REQUEST_IDS.iter().find_map(|name| attributes.remove(*name)?.value))
-            .or_else(|| sqs.request_id_of(&receipt?))
+/// The record of an invocation, as the body of a message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InvocationRecord {
+    request_context: RecordContext,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordContext {
+    request_id: String,
+}
+
+impl RequestSubject {
+    fn queue(&self) -> Option<&str> {
+        self.queue_url.as_deref()?.rsplit('/').next()
+    }
+
+    fn request_id(&self, ecs: &EcsService, sqs: &SqsService) -> Option<String> {
+        let of_attributes = || REQUEST_IDS.iter().find_map(|name| self.attributes.get(*name)?.value.clone());
+        let of_record = || {
+            let record: InvocationRecord = serde_json::from_str(self.message_body.as_deref()?).ok()?;
+            Some(record.request_context.request_id)
+        };
+        let of_task = || ecs.task_by_id(self.tasks.first()?.rsplit('/').next()?)?.started_by.clone();
+        let of_receipt = || sqs.request_id_of(self.receipt.as_deref()?);
+        self.started_by.clone().or_else(of_attributes).or_else(of_record).or_else(of_task).or_else(of_receipt)
     }
 }
 
@@ -80,9 +106,11 @@ pub(super) async fn call(
         _ => (ServiceKind::Ecs, target),
     };
     let body = axum::body::to_bytes(body, 2 << 20).await;
-    let subject = body.as_ref().ok().and_then(|body| serde_json::from_slice::<CallSubject>(body).ok());
-    let request_id = subject.and_then(|subject| subject.request_id(&sqs));
-    answer_about(&sqs.platform, service, operation, request_id.as_deref(), async |fault| {
+    let subject: Option<RequestSubject> = body.as_ref().ok().and_then(|body| serde_json::from_slice(body).ok());
+    let subject = subject.unwrap_or_default();
+    let request_id = subject.request_id(&ecs, &sqs);
+    let subject = FaultSubject { request_id: request_id.as_deref(), queue: subject.queue() };
+    answer_about(&sqs.platform, service, operation, subject, async |fault| {
         require_signature(&head.headers)?;
         let body = body.map_err(|_| ApiError::new(413, "RequestEntityTooLarge", "the request is larger than 2 MiB"))?;
         match service {

@@ -14,7 +14,7 @@ use super::{
     queue::{Message, MessageAttribute, Queue},
     redrive::MoveTask,
 };
-use crate::platform::{ActivityGuard, EntryKind, EntrySource, FaultKind, Platform, arn, lock};
+use crate::platform::{ActivityGuard, EntryKind, EntrySource, FaultKind, FaultSubject, Platform, arn, lock};
 
 #[derive(Debug)]
 pub(crate) struct SqsService {
@@ -133,7 +133,8 @@ impl SqsService {
         let sent = u64::try_from(self.platform.now().as_millisecond()).unwrap_or_default();
         let message = Message { id: id.clone(), body, attributes, receive_count: 0, sent, source: None };
         let request_id = request_id.map(str::to_owned);
-        let fault = self.platform.faults.fault_for_call("Message", request_id.as_deref());
+        let subject = FaultSubject { request_id: request_id.as_deref(), queue: Some(name) };
+        let fault = self.platform.faults.fault_for_call("Message", subject);
         let delay = if let Some(FaultKind::Delayed(delay)) = fault { delay } else { Duration::ZERO };
         let mut queues = lock(&self.queues);
         let stored = queues.get_mut(name)?;
