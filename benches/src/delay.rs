@@ -1,23 +1,23 @@
 //! How long a failure takes from Lambda into a task: from the end of the invocation to the answer of `RunTask`.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use immortal_emulator::{
     Emulator, EmulatorOptions, EntryKind, EntrySource, FailureTarget, Fault, FaultKind, FaultedCalls, Function, Queue,
 };
-use serde_json::json;
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
-    dispatcher::{DISPATCHER, SIGNED, dispatcher_environment},
+    curl,
+    dispatcher::{DISPATCHER, function_environment},
     programs::ReleasePrograms,
     sizes::zip_of,
     table::{FigureRow, RatioBound, median},
 };
 
 const FAILURES: usize = 200;
-/// Between two failures: the dispatcher sends 20 calls a second, and the wait for that is another figure's.
+/// The time between two failures. The dispatcher sends 20 calls a second; waiting for that is part of another figure.
 const GAP: Duration = Duration::from_millis(100);
 const QUEUE: &str = "failures";
 const PRIMARY: &str = "hello";
@@ -32,11 +32,9 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
     });
     let failures = emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
     let zip = zip_of(&[("bootstrap", std::fs::read(programs.all()?)?)])?;
-    let own = dispatcher_environment(&emulator).into_iter();
-    let of_function = own.filter(|(name, _)| name == "AWS_ENDPOINT_URL" || name.starts_with("IMMORTAL_")).collect();
     emulator.deploy(Function {
         timeout: Duration::from_mins(1),
-        environment: of_function,
+        environment: function_environment(&emulator),
         ..Function::new(DISPATCHER, zip.clone())
     })?;
     emulator.deploy(Function {
@@ -54,7 +52,7 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
             ours.push(taken);
         }
     }
-    let raw = raw_calls(&emulator).await?;
+    let raw = curl::transfer_times(curl::run_task(&emulator, FAILURES + 1)).await?;
     emulator.shutdown().await;
     Ok(vec![FigureRow::new(
         "failure in Lambda → RunTask answered, warm dispatcher",
@@ -81,32 +79,5 @@ async fn fail_once(emulator: &Emulator) -> Result<f64> {
     let (status, at) = timeout(Duration::from_mins(1), called).await.context("no task was started")?;
     ensure!(status == 200, "RunTask was answered with {status}");
     emulator.wait_until_idle().await;
-    Ok(at.saturating_sub(failed.context("it was set")?).as_secs_f64())
-}
-
-/// Milliseconds of single `RunTask` calls over one connection.
-async fn raw_calls(emulator: &Emulator) -> Result<Vec<f64>> {
-    let body = json!({
-        "taskDefinition": "runner", "launchType": "FARGATE",
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}},
-    });
-    let output = Command::new("curl")
-        .args(["--silent", "--fail", "--output", "/dev/null", "--write-out", "%{time_total}\n"])
-        .args(["--header", "x-amz-target: AmazonEC2ContainerServiceV20141113.RunTask"])
-        .args(["--header", SIGNED, "--data", &body.to_string()])
-        .arg(format!("{}/?[0-{FAILURES}]", emulator.endpoint()))
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .context("curl must be installed")?;
-    curl_times(&output)
-}
-
-/// The milliseconds that curl wrote, without those of the first transfer, which opens the connection.
-pub(crate) fn curl_times(output: &std::process::Output) -> Result<Vec<f64>> {
-    ensure!(output.status.success(), "a call failed: {}", output.status);
-    let seconds = std::str::from_utf8(&output.stdout)?.lines().skip(1).map(str::parse::<f64>);
-    let times: Vec<f64> = seconds.map(|seconds| Ok(seconds? * 1e3)).collect::<Result<_>>()?;
-    ensure!(!times.is_empty(), "curl wrote no times");
-    Ok(times)
+    Ok(at.saturating_sub(failed.context("the invocation never failed")?).as_secs_f64())
 }

@@ -1,6 +1,7 @@
 //! The dispatcher: a thousand failures against a throttled `RunTask`, and a batch of ten against a single record.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     process::Stdio,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::{
+    curl,
     flood::{LATENCY, RATE, measure_flood},
     function::FunctionProcess,
     programs::ReleasePrograms,
@@ -27,21 +29,21 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
     let program = programs.all()?;
     let mut rows = vec![measure_emulator().await?];
     let (mut shares, mut throttled) = ([vec![], vec![]], [vec![], vec![]]);
-    let instances = [2, 5];
+    let sandboxes = [2, 5];
     for round in 1..=ROUNDS {
-        for (number, instances) in instances.into_iter().enumerate() {
-            let run = measure_flood(program, RECORDS, instances).await?;
-            eprintln!("round {round} of {ROUNDS}, {instances} instances: {run:.3?}");
+        for (number, sandboxes) in sandboxes.into_iter().enumerate() {
+            let run = measure_flood(program, RECORDS, sandboxes).await?;
+            eprintln!("round {round} of {ROUNDS}, {sandboxes} sandboxes of the dispatcher: {run:.3?}");
             shares[number].push(run.share);
             throttled[number].push(run.throttled);
         }
     }
     for (number, bound) in [(0, 0.95), (1, 0.95)] {
-        let instances = instances[number];
-        let figure = format!("dispatcher, {RECORDS} records, {instances} instances: share of the throttle's limit");
+        let run = format!("{RECORDS} failures, {} sandboxes of the dispatcher", sandboxes[number]);
+        let figure = format!("{run}: share of the throttle's limit");
         let share = median(shares[number].clone());
         rows.push(FigureRow::new(&figure, (share * RATE, "tasks/s"), (RATE, "tasks/s"), RatioBound::AtLeast(bound)));
-        let figure = format!("dispatcher, {RECORDS} records, {instances} instances: calls that were throttled");
+        let figure = format!("{run}: calls that were throttled");
         let throttled = median(throttled[number].clone());
         rows.push(FigureRow::new(
             &figure,
@@ -59,31 +61,17 @@ async fn measure_emulator() -> Result<FigureRow> {
     const CALLS: usize = 2_000;
     let emulator = Emulator::start(EmulatorOptions { run_task_rate: None, ..EmulatorOptions::default() }).await?;
     dispatcher_environment(&emulator);
-    let body = json!({
-        "taskDefinition": "runner", "launchType": "FARGATE",
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}},
-    });
+    let mut calls = curl::run_task(&emulator, CALLS);
+    // With `--parallel`, curl shows its progress in spite of `--silent`.
+    calls.args(["--parallel", "--parallel-max", "10"]).stderr(Stdio::null());
     let begin = Instant::now();
-    let curl = Command::new("curl")
-        .args(["--silent", "--fail", "--parallel", "--parallel-max", "10", "--output", "/dev/null"])
-        .args(["--header", "x-amz-target: AmazonEC2ContainerServiceV20141113.RunTask"])
-        .args(["--header", SIGNED, "--data", &body.to_string()])
-        .arg(format!("{}/?[1-{CALLS}]", emulator.endpoint()))
-        // curl shows its progress in spite of `--silent`.
-        .stderr(Stdio::null())
-        .status()
-        .await
-        .context("curl must be installed")?;
+    let curl = calls.status().await.context("curl must be installed")?;
     ensure!(curl.success(), "a RunTask call failed: {curl}");
     let rate = CALLS as f64 / begin.elapsed().as_secs_f64();
     emulator.shutdown().await;
     let figure = "the emulator's own rate, well above the throttle";
     Ok(FigureRow::new(figure, (rate, "tasks/s"), (RATE, "tasks/s, the throttle"), RatioBound::AtLeast(5.0)))
 }
-
-/// A header that the emulator accepts as a signature.
-pub(crate) const SIGNED: &str =
-    "authorization: AWS4-HMAC-SHA256 Credential=figures/20261123/eu-central-1/any/aws4_request";
 
 /// Measures an invocation with ten records and one with a single record, when no call is throttled.
 async fn measure_batch(program: &Path) -> Result<FigureRow> {
@@ -142,6 +130,12 @@ pub(crate) fn dispatcher_environment(emulator: &Emulator) -> Vec<(String, String
     ];
     variables.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables
+}
+
+/// The dispatcher's variables as those of its function: Lambda sets the others.
+pub(crate) fn function_environment(emulator: &Emulator) -> BTreeMap<String, String> {
+    let variables = dispatcher_environment(emulator).into_iter();
+    variables.filter(|(name, _)| name == "AWS_ENDPOINT_URL" || name.starts_with("IMMORTAL_")).collect()
 }
 
 pub(crate) fn request_id(number: usize) -> String {

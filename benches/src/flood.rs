@@ -14,7 +14,7 @@ use immortal_emulator::{
 use tokio::time::timeout;
 
 use crate::{
-    dispatcher::{DISPATCHER, dispatcher_environment, request_id},
+    dispatcher::{DISPATCHER, function_environment, request_id},
     programs::ReleasePrograms,
     sizes::zip_of,
     table::{FigureRow, RatioBound},
@@ -26,12 +26,12 @@ pub(crate) const LATENCY: Duration = Duration::from_millis(50);
 const QUEUE: &str = "failures";
 const RECORDS: usize = 10_000;
 /// As the template's mapping has it.
-const INSTANCES: usize = 2;
+const SANDBOXES: usize = 2;
 
 /// Ten thousand failures: a figure of its own, since it takes more than eight minutes.
 pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>> {
-    let run = measure_flood(programs.all()?, RECORDS, INSTANCES).await?;
-    let figure = |what: &str| format!("{RECORDS} failures, {INSTANCES} dispatchers: {what}");
+    let run = measure_flood(programs.all()?, RECORDS, SANDBOXES).await?;
+    let figure = |what: &str| format!("{RECORDS} failures, {SANDBOXES} sandboxes of the dispatcher: {what}");
     Ok(vec![
         FigureRow::new(
             &figure("share of the throttle's limit"),
@@ -46,7 +46,7 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
             RatioBound::AtMost(0.2),
         ),
         FigureRow::new(
-            &figure("time of the dispatchers"),
+            &figure("time of all sandboxes"),
             (run.dispatcher_seconds, "s"),
             (run.least_seconds, "s, the shortest that the throttle allows"),
             RatioBound::AtMost(2.2),
@@ -67,19 +67,15 @@ pub(crate) struct FloodResult {
     pub(crate) least_seconds: f64,
 }
 
-/// Queues these failures, and lets so many instances of the dispatcher start their tasks.
-pub(crate) async fn measure_flood(program: &Path, records: usize, instances: usize) -> Result<FloodResult> {
-    let emulator = Emulator::start(EmulatorOptions { concurrency: instances, ..EmulatorOptions::default() }).await?;
+/// Queues these failures, and lets at most this many sandboxes of the dispatcher start their tasks.
+pub(crate) async fn measure_flood(program: &Path, records: usize, sandboxes: usize) -> Result<FloodResult> {
+    let emulator = Emulator::start(EmulatorOptions { concurrency: sandboxes, ..EmulatorOptions::default() }).await?;
     emulator.inject(Fault { operation: "RunTask", kind: FaultKind::Delayed(LATENCY), calls: FaultedCalls::All });
     emulator.create_queue(Queue { visibility_timeout: Duration::from_mins(6), ..Queue::new(QUEUE) });
-    let mut environment: BTreeMap<_, _> = dispatcher_environment(&emulator).into_iter().collect();
-    for reserved in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-        environment.remove(reserved);
-    }
     emulator.deploy(immortal_emulator::Function {
         // As in the template that `cargo immortal template` writes.
         timeout: Duration::from_mins(1),
-        environment,
+        environment: function_environment(&emulator),
         ..immortal_emulator::Function::new(DISPATCHER, zip_of(&[("bootstrap", std::fs::read(program)?)])?)
     })?;
     for number in 0..records {

@@ -69,7 +69,7 @@ async fn count_instructions(program: &Path, invocations: u64) -> Result<f64> {
         function.child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("the process has already ended")?;
     kill_process(id, Signal::TERM)?;
     let mut output = String::new();
-    function.child.stderr.take().context("it was piped")?.read_to_string(&mut output).await?;
+    function.child.stderr.take().context("the child has no such pipe")?.read_to_string(&mut output).await?;
     function.child.wait().await?;
     let collected = output.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
     let collected: f64 = collected.with_context(|| format!("callgrind printed no count:\n{output}"))?;

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "counts of calls and bytes are far below 2^52")]
 
 mod build;
+mod curl;
 mod delay;
 mod dispatcher;
 mod flood;

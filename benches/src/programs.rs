@@ -71,7 +71,7 @@ fn build_once<'a>(cell: &'a OnceCell<PathBuf>, package: &str, bin: &str, feature
         fs::copy(&built, &kept)?;
         let _ = cell.set(kept);
     }
-    cell.get().map(PathBuf::as_path).context("it was just set")
+    cell.get().map(PathBuf::as_path).context("the build left no program")
 }
 
 /// A release build of one binary; `configure` adds arguments and variables to the cargo command.
@@ -84,7 +84,7 @@ pub(crate) fn build(package: &str, bin: &str, configure: impl FnOnce(&mut Comman
         .stdout(Stdio::piped());
     configure(&mut command);
     let mut cargo = command.spawn()?;
-    let stdout = BufReader::new(cargo.stdout.take().context("it was piped")?);
+    let stdout = BufReader::new(cargo.stdout.take().context("the child has no such pipe")?);
     let mut executable = None;
     for message in Message::parse_stream(stdout) {
         if let Message::CompilerArtifact(artifact) = message?

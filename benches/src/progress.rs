@@ -1,12 +1,11 @@
 //! A save of progress against one raw PUT of the same bytes.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use immortal_emulator::{Emulator, EmulatorOptions};
 use tokio::process::Command;
 
 use crate::{
-    delay::curl_times,
-    dispatcher::SIGNED,
+    curl,
     function::FunctionProcess,
     programs::ReleasePrograms,
     table::{FigureRow, RatioBound, median},
@@ -47,12 +46,8 @@ pub(crate) async fn measure(programs: &ReleasePrograms) -> Result<Vec<FigureRow>
 
 /// Milliseconds of single PUTs over one connection.
 async fn raw_puts(emulator: &Emulator, text: &str) -> Result<Vec<f64>> {
-    let output = Command::new("curl")
-        .args(["--silent", "--fail", "--output", "/dev/null", "--write-out", "%{time_total}\n"])
-        .args(["--request", "PUT", "--header", SIGNED, "--data-binary", text])
-        .arg(format!("{}/{BUCKET}/raw[0-{SAVES}]", emulator.endpoint()))
-        .output()
-        .await
-        .context("curl must be installed")?;
-    curl_times(&output)
+    let mut put = curl::signed();
+    put.args(["--output", "/dev/null", "--request", "PUT", "--data-binary", text]);
+    put.arg(format!("{}/{BUCKET}/raw[0-{SAVES}]", emulator.endpoint()));
+    curl::transfer_times(put).await
 }

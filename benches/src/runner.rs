@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    dispatcher::SIGNED,
+    curl,
     function::{EVENT, FunctionProcess},
     programs::ReleasePrograms,
     sizes::zip_of,
@@ -139,8 +139,8 @@ impl RunnerBench {
     /// A new presigned URL of the code.
     async fn presigned_url(&self) -> Result<String> {
         let url = format!("{}/2015-03-31/functions/{NAME}", self.emulator.endpoint());
-        let curl = Command::new("curl").args(["-sSf", "--header", SIGNED, &url]).output().await?;
-        let function: Value = serde_json::from_slice(&curl.stdout).context("GetFunction returned no valid JSON")?;
+        let output = curl::signed().arg(&url).output().await?;
+        let function: Value = serde_json::from_slice(&output.stdout).context("GetFunction returned no valid JSON")?;
         Ok(function["Code"]["Location"].as_str().context("GetFunction returned no code location")?.to_owned())
     }
 }
