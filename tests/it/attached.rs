@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     binaries::{binary, package},
+    chain::function_environment,
     stack::{StackTemplate, text},
 };
 
@@ -30,10 +31,9 @@ const PARAMETERS: [(&str, &str); 7] = [
 
 /// The function as its owner deployed it, with Lambda's own two retries and no destination.
 fn owners_function(emulator: &Emulator) -> Function {
-    let endpoint = emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
     let function = Function {
         timeout: Duration::from_secs(1),
-        environment: endpoint.collect(),
+        environment: function_environment(emulator),
         ..Function::new(FUNCTION, package(FUNCTION))
     };
     emulator.deploy(function.clone()).expect("a sound function");

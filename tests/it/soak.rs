@@ -12,15 +12,15 @@ use tokio::sync::broadcast;
 use crate::chain::{Chain, ChainSetup, SCRIPTED_TASK};
 use process_usage::{ProcessUsage, children, median};
 
-/// How often a figure is taken.
+/// Into how many parts a run is divided; the usage is recorded after each.
 const SAMPLES: usize = 10;
 
-/// A number from the environment, by which CI runs less of it.
+/// A number from the environment: CI sets a smaller one.
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |number| number.parse().expect("a number of invocations or tasks"))
 }
 
-/// What a process used at the start and at each tenth.
+/// What a process used at the start, and after each tenth of a run.
 struct UsageHistory {
     what: &'static str,
     usages: Vec<ProcessUsage>,
@@ -31,7 +31,7 @@ impl UsageHistory {
         Self { what, usages: Vec::new() }
     }
 
-    fn take(&mut self, pid: u32, done: usize) {
+    fn record(&mut self, pid: u32, done: usize) {
         let usage = ProcessUsage::of(pid);
         let ProcessUsage { threads, descriptors, memory } = usage;
         println!("{}, after {done}: {threads} threads, {descriptors} descriptors, {memory} KiB", self.what);
@@ -41,9 +41,9 @@ impl UsageHistory {
     /// Fails if the median of the second half is above that of the first: by more than two threads or descriptors, or by
     /// more memory than this, in KiB.
     ///
-    /// A client may have another connection open at that moment, and a pool another thread. One that each invocation or
-    /// each hand-over leaves behind is there ten times or more. The first figure is left out: caches and pools fill with
-    /// the first tenth.
+    /// That margin is for one more connection of a client, or one more thread of a pool. If each invocation or each
+    /// hand-over left one behind, there would be ten more at least. The usage at the start is left out, because caches
+    /// and pools fill during the first tenth.
     fn assert_no_growth(&self, memory: impl Fn(u64) -> u64) {
         let (first, second) = self.usages[1..].split_at((self.usages.len() - 1) / 2);
         let halves = |figure: fn(&ProcessUsage) -> u64| [first, second].map(|half| median(half.iter().map(figure)));
@@ -93,14 +93,15 @@ async fn one_sandbox_handles_thousands_of_invocations_and_hand_overs() {
     let phases = [("answered invocations", None), ("invocations, each tenth handed over", Some(BETWEEN_HAND_OVERS))];
     for (what, hand_over) in phases {
         let mut history = UsageHistory::new(what);
-        history.take(sandbox, 0);
+        history.record(sandbox, 0);
         for done in 1..=half {
-            // In the middle between two figures, which so are of a process that has served as many invocations.
+            // In the middle of each ten invocations. The usage is recorded after a multiple of ten, so that the process,
+            // which is new after a hand-over, has always served as many invocations by then.
             let hangs = hand_over.is_some_and(|each| done % each == each / 2);
             let event = if hangs { r#"{"lambda":"hang"}"# } else { r#"{"lambda":"succeed"}"# };
             assert_eq!(invoke(&chain, &mut entries, event).await, !hangs);
             if done % (half / SAMPLES) == 0 {
-                history.take(sandbox, done);
+                history.record(sandbox, done);
             }
         }
         // The noise was 2 % at most. A leak of 2 KiB an invocation is more than 5 %, with a thousand of them. A function
@@ -123,18 +124,18 @@ async fn one_emulator_runs_hundreds_of_tasks() {
     let setup = ChainSetup::new("killed");
     let options = EmulatorOptions { concurrency: 1, run_task_rate: None, ..setup.options };
     let chain = ChainSetup { task: Some(SCRIPTED_TASK), options, ..setup }.start().await;
-    let mut of_emulator = UsageHistory::new("the emulator's tasks");
-    let mut of_dispatcher = UsageHistory::new("the dispatcher's tasks");
+    let mut emulator_usage = UsageHistory::new("the emulator's tasks");
+    let mut dispatcher_usage = UsageHistory::new("the dispatcher's tasks");
     let mut sandboxes = BTreeSet::new();
     for sample in 0..=SAMPLES {
         for number in 0..batch * usize::from(sample > 0) {
             chain.send_failure(&format!("request-{sample}-{number}"), r#"{"ends":"0"}"#, "no such table");
         }
         chain.wait_until_idle().await;
-        of_emulator.take(std::process::id(), sample * batch);
+        emulator_usage.record(std::process::id(), sample * batch);
         for sandbox in children() {
             sandboxes.insert(sandbox);
-            of_dispatcher.take(sandbox, sample * batch);
+            dispatcher_usage.record(sandbox, sample * batch);
         }
     }
     for number in 0..batch {
@@ -142,6 +143,6 @@ async fn one_emulator_runs_hundreds_of_tasks() {
     }
     assert_eq!(sandboxes.len(), 1, "the dispatcher's sandbox is the only process that stays");
     let tasks_of_half = u64::try_from(batch * SAMPLES / 2).expect("small");
-    of_emulator.assert_no_growth(|_| tasks_of_half * KEPT_OF_A_TASK);
-    of_dispatcher.assert_no_growth(|before| before / 20);
+    emulator_usage.assert_no_growth(|_| tasks_of_half * KEPT_OF_A_TASK);
+    dispatcher_usage.assert_no_growth(|before| before / 20);
 }
