@@ -1,7 +1,13 @@
-//! Unpacks arbitrary bytes as two layers: nothing may be written outside the directory.
+//! Unpacks arbitrary bytes as two layers: nothing may be written outside the directory, and no more than the budget has.
 #![no_main]
 
-use std::{fs, io::Write, path::Path, sync::atomic::AtomicBool};
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Once, atomic::AtomicBool},
+};
 
 use extract::{UnpackBudget, extract};
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +20,15 @@ mod extract;
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_ENTRIES: u64 = 64;
 
+/// Paths and links of the seeds and the dictionary lead here. Nothing of it may change.
+const OUTSIDE: &str = "/tmp/immortal-fuzz-outside";
+const SENTINEL: &str = "/tmp/immortal-fuzz-outside/sentinel";
+const SENTINEL_MODE: u32 = 0o640;
+
+static PREPARED: Once = Once::new();
+
 fuzz_target!(|bytes: &[u8]| {
+    PREPARED.call_once(prepare_outside);
     let outer = tempfile::tempdir().expect("a directory");
     let root = outer.path().join("a/b/c/root");
     let budget = UnpackBudget::new(MAX_BYTES, MAX_ENTRIES);
@@ -26,6 +40,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut written = WrittenSize::default();
     check_written(outer.path(), &root, &mut written);
     assert!(written.bytes <= MAX_BYTES, "{} bytes were written", written.bytes);
+    assert!(written.entries <= MAX_ENTRIES, "{} entries were written", written.entries);
+    check_outside();
     // The modes of unpacked entries may prevent the removal of the directory.
     let _ = std::process::Command::new("chmod").args(["-R", "u+rwX"]).arg(outer.path()).status();
 });
@@ -40,9 +56,29 @@ fn layers(bytes: &[u8]) -> [&[u8]; 2] {
     }
 }
 
+/// Creates it again, since an earlier run may have broken the property.
+fn prepare_outside() {
+    match fs::remove_dir_all(OUTSIDE) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        removed => removed.expect("our own directory"),
+    }
+    fs::create_dir(OUTSIDE).expect("a directory");
+    fs::write(SENTINEL, "unchanged").expect("a file");
+    fs::set_permissions(SENTINEL, fs::Permissions::from_mode(SENTINEL_MODE)).expect("our own file");
+}
+
+fn check_outside() {
+    let entries: Vec<_> = fs::read_dir(OUTSIDE).expect("it is still there").flatten().map(|one| one.path()).collect();
+    assert_eq!(entries, [Path::new(SENTINEL)]);
+    let metadata = fs::symlink_metadata(SENTINEL).expect("just listed");
+    assert!(metadata.is_file() && metadata.permissions().mode() & 0o7777 == SENTINEL_MODE, "{metadata:?}");
+    assert_eq!(fs::read(SENTINEL).expect("our own file"), b"unchanged");
+}
+
 #[derive(Default)]
 struct WrittenSize {
     bytes: u64,
+    entries: u64,
 }
 
 fn check_written(directory: &Path, root: &Path, written: &mut WrittenSize) {
@@ -52,6 +88,7 @@ fn check_written(directory: &Path, root: &Path, written: &mut WrittenSize) {
         let on_the_way = root.starts_with(&path) || path.starts_with(root);
         assert!(on_the_way, "{path:?} lies outside");
         let metadata = fs::symlink_metadata(&path).expect("just listed");
+        written.entries += u64::from(path.starts_with(root) && path != root);
         // Links may point anywhere, and aren't followed.
         if metadata.is_symlink() {
             written.bytes += metadata.len();

@@ -20,7 +20,7 @@ use crate::{
 pub fn check(bytes: &[u8]) {
     let Ok(event) = str::from_utf8(bytes) else { return };
     let attributes = r#"{"RequestID":{"dataType":"String","stringValue":"r-1"}}"#;
-    let failed = failure(&message(event, attributes));
+    let failed = single_failure(&message(event, attributes));
     let Some(bare) = json(event) else {
         assert!(failed.is_none(), "an event is JSON");
         return;
@@ -30,23 +30,23 @@ pub fn check(bytes: &[u8]) {
         r#"{{"Records":[{{"EventSource":"aws:sns","Sns":{{"Message":{},"MessageAttributes":{{"RequestID":{{"Value":"r-1"}}}}}}}}]}}"#,
         quoted(event)
     );
-    assert_event(failure(&topic), event, 0);
+    assert_event(single_failure(&topic), event, 0);
     let record = destination_record(bare);
     let notification =
         format!(r#"{{"Type":"Notification","TopicArn":"t","MessageAttributes":{{}},"Message":{}}}"#, quoted(&record));
     let of_bus = format!(r#"{{"source":"lambda","detail-type":"d","detail":{record}}}"#);
     let pipe = format!("[{}]", sqs_record(&record, "{}"));
     for payload in [&record, &notification, &of_bus, &pipe] {
-        assert_event(failure(payload), bare, 0);
+        assert_event(single_failure(payload), bare, 0);
     }
     for body in [&record, &notification, &of_bus] {
-        assert_event(failure(&message(body, "{}")), bare, 0);
+        assert_event(single_failure(&message(body, "{}")), bare, 0);
     }
-    as_a_job(bare, failure(&record).expect("it was one"));
+    check_job_forms(bare, single_failure(&record).expect("it was one"));
 }
 
 /// From the failure into a task, and from its description or from a dead letter back.
-fn as_a_job(event: &str, failure: InvocationFailure) {
+fn check_job_forms(event: &str, failure: InvocationFailure) {
     let job = GivenUpJob {
         context: &failure.context,
         event: GivenUpEvent::Text(serde_json::from_str::<&RawValue>(event).expect("JSON")),
@@ -57,7 +57,7 @@ fn as_a_job(event: &str, failure: InvocationFailure) {
         reason: "all attempts are used",
     };
     let letter = DeadLetter::of_job(&job, "2026-11-26T00:00:00.000Z");
-    assert_event(self::failure(&message(&letter.body, "{}")), event, 1);
+    assert_event(single_failure(&message(&letter.body, "{}")), event, 1);
 
     let order = Order {
         event: (),
@@ -97,7 +97,7 @@ fn assert_event(failure: Option<InvocationFailure>, expected: &str, series: u32)
 }
 
 /// The one failure in a payload.
-fn failure(payload: &str) -> Option<InvocationFailure> {
+fn single_failure(payload: &str) -> Option<InvocationFailure> {
     let mut records = readings(payload, &[]).into_iter().flatten();
     let (first, second) = (records.next(), records.next());
     assert!(second.is_none(), "there is one record");

@@ -8,14 +8,14 @@ const LONGEST: usize = 1000;
 
 pub fn check(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
-    of_anyone(text);
+    check_foreign_message(text);
     if let Ok(context) = serde_json::from_str(text) {
-        of_hand_over(context);
+        check_own_message(context);
     }
 }
 
 /// A message that anyone may have written, of the request `r-1`.
-fn of_anyone(text: &str) {
+fn check_foreign_message(text: &str) {
     for error_type in [None, Some(""), Some(HANDED_OVER), Some("MyError")] {
         let Some(context) = handed_over::context(error_type, text, "r-1") else { continue };
         assert_eq!(context.aws_request_id, "r-1");
@@ -27,7 +27,7 @@ fn of_anyone(text: &str) {
 }
 
 /// A context that a hand-over reports.
-fn of_hand_over(context: Context) {
+fn check_own_message(context: Context) {
     let json = |context: &Context| serde_json::to_string(context).expect("plain data");
     let message = message::write(context.clone());
     for error_type in [None, Some(HANDED_OVER)] {

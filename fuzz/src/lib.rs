@@ -1,4 +1,4 @@
-//! What immortal reads of what others write, each with the properties that hold for any input.
+//! External input that immortal reads, with the properties that hold for any of it.
 //!
 //! The sources are `immortal-core`'s own, at the same paths. Only those without a call are compiled, because with the
 //! AWS SDK the build would take many minutes; the modules named `check` and those after `// Properties` are this

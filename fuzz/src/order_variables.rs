@@ -21,8 +21,8 @@ pub fn check(bytes: &[u8]) {
     };
     assert_eq!(lookup(&given)(name).as_ref(), Some(event), "the event is what the variable holds");
     let written = order.to_variables(&order.event);
-    let lent: Vec<_> = written.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let again = Order::from_variables(lookup(&lent)).expect("an order that was read can be written");
+    let borrowed: Vec<_> = written.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let again = Order::from_variables(lookup(&borrowed)).expect("an order that was read can be written");
     assert_eq!(again.to_variables(&again.event), written);
     if let EventForm::Gzip(text) = &order.event
         && let Ok(event) = gunzip(text)
