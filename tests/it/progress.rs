@@ -102,6 +102,16 @@ async fn in_lambda_saving_survives_s3_errors_and_success_deletes_the_progress() 
 }
 
 #[tokio::test]
+async fn an_event_is_not_handed_over_while_the_progress_of_its_finished_handler_is_deleted() {
+    let chain = setup().start().await;
+    let late = FaultKind::Delayed(Duration::from_mins(1));
+    chain.emulator.inject(Fault { operation: "DeleteObject", kind: late, calls: FaultedCalls::All });
+    let request = chain.invoke(r#"{"steps":2}"#).await;
+    assert_eq!(chain.wait_for_outcome(&request).await, EventOutcome::Lambda(json!(2)), "{}", chain.journal_text());
+    assert_eq!(chain.emulator.object(BUCKET, &key(&request)), None);
+}
+
+#[tokio::test]
 async fn a_kill_during_a_save_loses_at_most_that_step() {
     // Whether the write took effect before the kill.
     for (kind, steps) in

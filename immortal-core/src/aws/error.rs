@@ -158,7 +158,12 @@ impl ServiceError {
     /// Source of the codes: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>.
     #[must_use]
     pub fn retry_reason(&self) -> Option<RetryReason> {
-        const THROTTLES: [&str; 8] = [
+        // SNS and SQS pass on the throttling of KMS under names of their own (`botocore:sns`, `botocore:sqs`).
+        const THROTTLES: [&str; 12] = [
+            "KMS.ThrottlingException",
+            "KMSThrottling",
+            "KMSThrottlingException",
+            "KmsThrottled",
             "RequestLimitExceeded",
             "RequestThrottled",
             "RequestThrottledException",

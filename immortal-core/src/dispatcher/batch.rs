@@ -59,7 +59,17 @@ pub(super) struct RecordScope {
 impl RecordScope {
     /// How long ago the record's message was sent; nothing without a queue.
     pub(super) fn age(&self) -> Duration {
-        self.since(self.message.as_ref().and_then(|message| message.sent))
+        self.since(self.sent())
+    }
+
+    /// How many times the record's message was received, this time included; 1 without a queue.
+    pub(super) fn receives(&self) -> u32 {
+        self.message.as_ref().map_or(1, |message| message.receive_count)
+    }
+
+    /// When the record's message was sent, in Unix milliseconds.
+    pub(super) fn sent(&self) -> Option<i64> {
+        self.message.as_ref()?.sent
     }
 
     /// How long ago a moment was, in Unix milliseconds; nothing for one that isn't known, or is still to come.
@@ -79,7 +89,7 @@ impl RecordScope {
 
     /// What the record is about, as far as it is counted.
     fn subject(&self, read: &Result<RecordContent, RefusedRecord>) -> RecordSubject {
-        let sent = self.message.as_ref().and_then(|message| message.sent);
+        let sent = self.sent();
         match read {
             Ok(RecordContent::Failure(failure)) => RecordSubject::Failure {
                 cause: failure.cause,

@@ -14,12 +14,21 @@ use super::{
     task::Task,
     unfinished::{RecordEnd, RecordResult, UnfinishedRecord},
 };
-use crate::{aws, order::Order};
+use crate::{aws, context::Context, function::FunctionArn, order::Order};
 
 /// A record that can't start for this long after it was sent is given up: SQS drops it after 14 days.
 ///
 /// Source: `botocore:sqs:CreateQueueRequest`, `MessageRetentionPeriod`.
 const OLDEST_RECORD: Duration = Duration::from_hours(12 * 24);
+
+/// A record that was received this often is given up: after 1,000 receives at most, SQS moves it without a reason.
+///
+/// Source: `botocore:sqs:CreateQueueRequest`, `RedrivePolicy`, and
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue.html>.
+const MOST_RECEIVES: u32 = 990;
+
+/// A record that was received more often is tried again each 15 minutes only, so that its receives last for ten days.
+const FREQUENT_RECEIVES: u32 = 50;
 
 /// The longest visibility timeout that is set at once.
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
@@ -35,14 +44,14 @@ impl Dispatcher {
         task: Option<&Task>,
         why: &str,
     ) -> UnfinishedRecord {
-        let context = &order.context;
+        let context = &named(&order.context, &scope.functions.primary);
         let request_id = &context.aws_request_id;
         let mut reason = format!("gave up on request {request_id} of {}: {why}", scope.functions.primary.name);
         if let Some(log) = self.log_of(scope, task).await {
             reason.push_str(&log);
         }
         reason.push_str(
-            "; then redrive the dead-letter queue to the failure queue, which begins a new series of attempts",
+            "; to run it again, redrive the dead-letter queue to the failure queue, which begins a new series of attempts",
         );
         warn!(request_id, attempt = order.attempt, decision = "given up", "{reason}");
         let job = |event| GivenUpJob {
@@ -101,7 +110,7 @@ impl Dispatcher {
     ) -> RecordResult {
         match result {
             Err(UnfinishedRecord::Returned(why) | UnfinishedRecord::Waiting { why, .. })
-                if scope.age() > OLDEST_RECORD =>
+                if has_waited_too_long(scope) =>
             {
                 Err(self.give_up(scope, order, attempts, None, &format!("it waited too long: {why}")).await)
             }
@@ -113,12 +122,15 @@ impl Dispatcher {
     pub(super) async fn settle(&self, scope: &RecordScope, unfinished: UnfinishedRecord) -> Result<RecordEnd, String> {
         match unfinished {
             UnfinishedRecord::GivenUp(letter) => self.bury(scope, &letter).await,
-            UnfinishedRecord::Returned(why) if scope.age() > OLDEST_RECORD => {
+            UnfinishedRecord::Returned(why) if has_waited_too_long(scope) => {
                 let why = format!("it waited too long: {why}");
                 self.bury(scope, &scope.as_it_came(&why, "")).await
             }
             UnfinishedRecord::Returned(why) => {
                 scope.note_returned();
+                if scope.receives() > FREQUENT_RECEIVES {
+                    self.wait_in_queue(scope, LONGEST_DELAY).await;
+                }
                 Err(why)
             }
             UnfinishedRecord::Waiting { delay, why } => {
@@ -157,6 +169,21 @@ impl Dispatcher {
             warn!("{error}; the record waits for the queue's visibility timeout instead");
         }
     }
+}
+
+/// Whether a record that can't start yet would soon be lost, or be moved without a reason.
+fn has_waited_too_long(scope: &RecordScope) -> bool {
+    scope.age() > OLDEST_RECORD || scope.receives() >= MOST_RECEIVES
+}
+
+/// A context with a function's ARN, without which its dead letter could not be redriven: the article's dispatcher gives
+/// the name alone.
+fn named(context: &Context, primary: &FunctionArn) -> Context {
+    let mut context = context.clone();
+    if context.invoked_function_arn.is_empty() {
+        context.invoked_function_arn = primary.to_string();
+    }
+    context
 }
 
 fn given_up(letter: DeadLetter) -> UnfinishedRecord {

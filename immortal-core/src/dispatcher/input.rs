@@ -102,14 +102,24 @@ const DEEPEST: u32 = 32;
 pub(crate) fn read(payload: &str, functions: &KnownFunctions) -> DispatcherInput {
     let records: Vec<_> = shape::records_of(payload).unwrap_or_default().into_iter().map(JsonObject::read).collect();
     if !records.iter().flatten().any(shape::is_message) {
-        return DispatcherInput::Single(each(value(payload, functions, RecordWrapping::default())));
+        return DispatcherInput::Single(reading(value(payload, functions, RecordWrapping::default())));
     }
     let wrapping = RecordWrapping { channel: EventChannel::Queue, depth: 0 };
     let messages = records.into_iter().map(|read| {
         let message = read.as_ref().and_then(QueueMessage::read);
-        (message, record(read, functions, wrapping))
+        (message, reading(Ok(record(read, functions, wrapping))))
     });
     DispatcherInput::Batch(messages.collect())
+}
+
+/// What a message or a payload is, as one thing or several. The dead letter of a refused one is all of it, so that one
+/// refusal stands for all.
+fn reading(read: Result<RecordReading, RefusedRecord>) -> RecordReading {
+    let mut is_refused = false;
+    let is_first = |one: &Result<_, _>| one.is_ok() || !std::mem::replace(&mut is_refused, true);
+    let mut all = each(read);
+    all.retain(is_first);
+    all
 }
 
 /// What is refused as a whole is one thing that is refused.

@@ -24,7 +24,8 @@ pub(crate) struct LaunchHistory {
     pub(crate) is_repeated: bool,
     /// The series of the job.
     pub(crate) series: u32,
-    /// Whether the task goes to Spot first, and so may have been started under another token on Fargate.
+    /// Whether the task goes to Spot first. Another delivery of the failure may have started it on Fargate, under another
+    /// token.
     pub(crate) spot: bool,
     /// Whether the number of tasks has a bound, so that records wait, maybe for longer than their tokens live.
     pub(crate) has_task_limit: bool,
@@ -45,9 +46,9 @@ impl LaunchHistory {
     /// What must be asked before `RunTask`.
     #[must_use]
     pub(crate) fn lookup(&self) -> TaskLookup {
-        if self.is_repeated && (self.spot || self.has_task_limit) {
+        if self.spot || (self.is_repeated && self.has_task_limit) {
             TaskLookup::All
-        } else if self.spot || self.series > 0 || self.age > SHORTEST_TOKEN_LIFE {
+        } else if self.series > 0 || self.age > SHORTEST_TOKEN_LIFE {
             TaskLookup::Running
         } else {
             TaskLookup::None
@@ -99,7 +100,7 @@ mod tests {
             (0, false, 1, false, false, TaskLookup::Running),
             (0, true, 0, false, false, TaskLookup::None),
             (0, true, 0, true, false, TaskLookup::All),
-            (0, false, 0, true, false, TaskLookup::Running),
+            (0, false, 0, true, false, TaskLookup::All),
             (0, false, 0, false, true, TaskLookup::None),
             (0, true, 0, false, true, TaskLookup::All),
             (61, true, 3, true, true, TaskLookup::All),

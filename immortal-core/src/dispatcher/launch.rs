@@ -78,7 +78,7 @@ impl Dispatcher {
         let order = &plan.order;
         let history = LaunchHistory {
             age: plan.age,
-            is_repeated: scope.message.as_ref().is_some_and(|message| message.receive_count > 1),
+            is_repeated: scope.receives() > 1,
             series: order.series,
             spot: plan.spot,
             has_task_limit: self.config.max_tasks.is_some(),

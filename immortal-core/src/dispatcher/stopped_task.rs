@@ -71,7 +71,8 @@ impl Dispatcher {
         next: &NextAttempt,
     ) -> RecordResult {
         let request_id = order.context.aws_request_id.as_str();
-        let stopped_for = scope.since(task.stopped_at);
+        // An event whose time can't be read came soon after the stop, so its message's counts.
+        let stopped_for = scope.since(task.stopped_at.or(scope.sent()));
         let left = next.delay.saturating_sub(stopped_for);
         if !left.is_zero() {
             let why = format!(

@@ -50,8 +50,9 @@ impl HandlerFailure {
             path if path == "." => String::new(),
             path => format!("{path}: "),
         };
+        let why = without_value(&error.inner().to_string());
         // A `DeadLetterConfig` passes on the message alone, by whose beginning the dispatcher knows the type.
-        let message = format!("{UNREADABLE_EVENT}: the event can't be read as `{wanted}`: {place}{}", error.inner());
+        let message = format!("{UNREADABLE_EVENT}: the event can't be read as `{wanted}`: {place}{why}");
         Self::of_json(UNREADABLE_EVENT, message)
     }
 
@@ -63,6 +64,21 @@ impl HandlerFailure {
     fn of_json(error_type: &str, message: String) -> Self {
         let diagnostic = bounded(Diagnostic { error_type: error_type.to_owned(), error_message: message });
         Self { shown: diagnostic.error_message.clone(), diagnostic }
+    }
+}
+
+/// The message of a JSON error without the event's value that it quotes, since the message is logged: `invalid type:
+/// string "secret", expected u64` becomes `invalid type: string, expected u64`.
+fn without_value(message: &str) -> String {
+    let is_quoting = ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|it| message.starts_with(it));
+    // A string may hold the separator, and what is expected holds no value.
+    let parts = if is_quoting { message.rsplit_once(", expected ") } else { None };
+    match parts {
+        Some((found, expected)) => {
+            let kind = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{kind}, expected {expected}")
+        }
+        None => message.to_owned(),
     }
 }
 
@@ -137,6 +153,35 @@ mod tests {
                 let length = length_in_json(&told);
                 assert!((LONGEST_MESSAGE - 16..=LONGEST_MESSAGE).contains(&length), "{unit:?}: {length}");
             }
+        }
+    }
+
+    #[test]
+    fn what_cant_be_read_is_described_and_not_quoted() {
+        #[derive(Debug, serde::Deserialize)]
+        enum Size {
+            #[serde(rename = "small")]
+            Small,
+        }
+        let table = [
+            (
+                serde_json::from_str::<u64>("\"se\\\"cret, expected \"").expect_err("a text"),
+                "invalid type: string, expected u64",
+            ),
+            (serde_json::from_str::<u8>("4711").expect_err("too large"), "invalid value: integer, expected u8"),
+            (
+                serde_json::from_str::<bool>("47.11").expect_err("a number"),
+                "invalid type: floating point, expected a boolean",
+            ),
+            (serde_json::from_str::<u8>("true").expect_err("a boolean"), "invalid type: boolean, expected u8"),
+            (serde_json::from_str::<Size>("\"secret\"").expect_err("another"), "unknown variant, expected `small`"),
+            (serde_json::from_str::<[u8; 1]>("[1").expect_err("cut"), "EOF while parsing a list"),
+            (serde_json::from_str::<u8>("[1]").expect_err("a list"), "invalid type: sequence, expected u8"),
+        ];
+        for (error, expected) in table {
+            let why = without_value(&error.to_string());
+            assert!(why.starts_with(expected) && why.contains(" at line 1 column "), "{why}");
+            assert!(!why.contains("47") && !why.contains("cret"), "{why}");
         }
     }
 

@@ -106,9 +106,10 @@ where
     E: Into<Error> + Send + Debug,
 {
     let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
-    #[cfg(feature = "progress")]
-    let service = crate::progress::FinishingService(service);
     let guarded = GuardedService::new(service, handover.clone());
+    // Around the guard: what deletes the progress has the claim, so that no event is handed over without its progress.
+    #[cfg(feature = "progress")]
+    let guarded = crate::progress::FinishingService(guarded);
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
         handover.note(&invocation);
         bytes.move_from(&mut invocation);

@@ -18,11 +18,8 @@ use crate::aws::{
 };
 
 /// How long to try, and how long one call may take: values may be large.
-const PATIENCE: Duration = Duration::from_mins(2);
+const RETRY_FOR: Duration = Duration::from_mins(2);
 const LONGEST_CALL: Duration = Duration::from_secs(30);
-
-/// How long a response is delayed by the deletion of its progress.
-const DELETE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The content of the object.
 #[derive(Serialize, Deserialize)]
@@ -52,12 +49,12 @@ impl ProgressStore {
 
     /// Reads the present object and its entity tag.
     pub(super) async fn get(&self) -> Result<Option<(SavedProgress, String)>, ProgressError> {
-        self.read(WorkDeadline::after(PATIENCE, LONGEST_CALL)).await
+        self.read(WorkDeadline::after(RETRY_FOR, LONGEST_CALL)).await
     }
 
     /// Writes a value if the fence permits it, and returns the object's entity tag.
     pub(super) async fn save(&self, saved: &SavedProgress, condition: PutCondition) -> Result<String, ProgressError> {
-        let (json, deadline) = (self.json(saved)?, WorkDeadline::after(PATIENCE, LONGEST_CALL));
+        let (json, deadline) = (self.json(saved)?, WorkDeadline::after(RETRY_FOR, LONGEST_CALL));
         let mut pending = PendingSave::new(saved.stamp.clone(), condition);
         loop {
             let end = match pending.next() {
@@ -81,7 +78,7 @@ impl ProgressStore {
         saved: &SavedProgress,
         condition: &PutCondition,
     ) -> Result<Option<String>, ProgressError> {
-        let deadline = WorkDeadline::after(PATIENCE, LONGEST_CALL);
+        let deadline = WorkDeadline::after(RETRY_FOR, LONGEST_CALL);
         match self.put(&self.json(saved)?, condition, deadline).await? {
             PutAnswer::Written(tag) => Ok(Some(tag)),
             PutAnswer::Refused => Ok(None),
@@ -89,11 +86,11 @@ impl ProgressStore {
         }
     }
 
-    /// Deletes the object; succeeds if it does not exist.
-    pub(super) async fn delete(&self) -> Result<(), ProgressError> {
+    /// Deletes the object within this time; succeeds if it does not exist.
+    pub(super) async fn delete(&self, timeout: Duration) -> Result<(), ProgressError> {
         let ProgressPlace { bucket, key, .. } = &self.place;
         let delete = |bound| within(bound, self.objects.delete(bucket, key));
-        let deadline = WorkDeadline::after(DELETE_PATIENCE, DELETE_PATIENCE);
+        let deadline = WorkDeadline::after(timeout, timeout);
         let deleted = with_retries(deadline, delete, |error, _| error.retry_reason().is_some()).await;
         deleted.map_err(|end| self.ended("DeleteObject", end))
     }

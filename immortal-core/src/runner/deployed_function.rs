@@ -36,6 +36,8 @@ pub(super) struct DeployedFunction {
     pub(super) is_image: bool,
     pub(super) is_durable: bool,
     pub(super) has_file_system: bool,
+    /// The id of the VPC that the function is in.
+    pub(super) vpc: Option<String>,
     /// `x86_64` or `arm64`.
     pub(super) architectures: Vec<String>,
     /// The ARNs of the layers' versions, in order.

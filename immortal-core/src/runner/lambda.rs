@@ -99,6 +99,7 @@ fn plain(answer: GetFunctionOutput) -> Option<DeployedFunction> {
         is_durable: configuration.durable_config.is_some(),
         has_file_system: configuration.file_system_configs.is_some_and(|configs| !configs.is_empty()),
         architectures: architectures.map(|architecture| architecture.as_str().to_owned()).collect(),
+        vpc: configuration.vpc_config.and_then(|vpc| vpc.vpc_id).filter(|id| !id.is_empty()),
         layers: configuration.layers.into_iter().flatten().filter_map(|layer| layer.arn).collect(),
         package: location
             .zip(configuration.code_sha256)
@@ -122,7 +123,7 @@ impl From<FunctionCodeLocationError> for DecryptionError {
 mod tests {
     use aws_sdk_lambda::types::{
         Architecture, DurableConfig, EnvironmentResponse, FileSystemConfig, FunctionCodeLocation,
-        FunctionConfiguration, Layer, Runtime,
+        FunctionConfiguration, Layer, Runtime, VpcConfigResponse,
     };
 
     use super::*;
@@ -146,6 +147,7 @@ mod tests {
             .architectures(Architecture::Arm64)
             .set_file_system_configs(Some(vec![]))
             .layers(Layer::builder().arn("l").build())
+            .vpc_config(VpcConfigResponse::builder().vpc_id("vpc-1").build())
             .code_sha256("h");
         let code = FunctionCodeLocation::builder().location("https://bucket/zip").build();
         let function = plain(answer(configuration.build(), code)).expect("a configuration");
@@ -158,6 +160,7 @@ mod tests {
         assert_eq!((package.location.0.as_str(), package.sha256.as_str()), ("https://bucket/zip", "h"));
         assert!(!function.is_image && !function.is_durable && !function.has_file_system);
         assert_eq!(function.architectures, ["arm64"]);
+        assert_eq!(function.vpc.as_deref(), Some("vpc-1"));
     }
 
     #[test]
@@ -168,11 +171,14 @@ mod tests {
             .package_type(PackageType::Image)
             .durable_config(DurableConfig::builder().execution_timeout(9).build())
             .file_system_configs(file_system)
-            .environment(EnvironmentResponse::builder().error(error).build());
+            .environment(EnvironmentResponse::builder().error(error).build())
+            // A function outside any VPC, as GetFunction shows it.
+            .vpc_config(VpcConfigResponse::builder().vpc_id("").build());
         let error = FunctionCodeLocationError::builder().error_code("AccessDeniedException").message("key").build();
         let code = FunctionCodeLocation::builder().image_uri("i").source_kms_key_arn("k").error(error).build();
         let function = plain(answer(configuration.build(), code)).expect("a configuration");
         assert!(function.is_image && function.is_durable && function.has_file_system && function.package.is_none());
+        assert_eq!(function.vpc, None);
         let text = |error: Option<DecryptionError>| error.map(|error| error.to_string());
         assert_eq!(text(function.variables_error).as_deref(), Some("AccessDenied: kms"));
         assert_eq!(text(function.code_error).as_deref(), Some("AccessDeniedException: key"));

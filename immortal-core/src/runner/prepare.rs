@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     aws::{AwsClients, error_chain},
+    names::env,
     order::Order,
 };
 
@@ -114,7 +115,7 @@ async fn unpack(what: &str, zip: File, root: &Path, budget: &Arc<UnpackBudget>) 
     }
 }
 
-/// Logs in one line which settings of the function are ignored here.
+/// Logs which settings of the function are ignored here.
 fn ignored(function: &DeployedFunction, config: &RunnerConfig) {
     let mut ignored = Vec::new();
     if let Ok(extensions) = fs::read_dir(config.layer_root.join("extensions")) {
@@ -126,5 +127,14 @@ fn ignored(function: &DeployedFunction, config: &RunnerConfig) {
     }
     if !ignored.is_empty() {
         tracing::warn!("function {} has settings that are ignored here: {}", function.name, ignored.join(", "));
+    }
+    // Which VPC the task is in can't be asked here: ECS's metadata has only addresses.
+    if let Some(vpc) = &function.vpc {
+        tracing::info!(
+            "function {} is in {vpc}; what the handler reaches only there, it reaches here only if the dispatcher's {} are \
+             of that VPC",
+            function.name,
+            env::SUBNETS
+        );
     }
 }

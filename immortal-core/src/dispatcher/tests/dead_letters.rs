@@ -72,6 +72,41 @@ async fn a_job_without_attempts_left_is_a_dead_letter_and_its_redrive_is_a_serie
 }
 
 #[tokio::test]
+async fn an_order_that_names_the_function_only_by_its_name_is_redriven_too() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[QUEUE], Manifest { attempts: 1, ..manifest() }).await;
+    invoke(&dispatcher, &one("1")).await.expect("attempt 1");
+    let mut event = stopped(&last(&service), FIRST, Some(1), "EssentialContainerExited");
+    // As the article's dispatcher orders it.
+    let context = json!({ "awsRequestId": "r-1", "functionName": "ingest" });
+    for variable in event["detail"]["overrides"]["containerOverrides"][0]["environment"].as_array_mut().expect("a list")
+    {
+        if variable["name"] == "AWS_LAMBDA_FUNCTION_CONTEXT" {
+            variable["value"] = json!(context.to_string());
+        }
+    }
+    invoke(&dispatcher, &event.to_string()).await.expect("given up");
+    let letter = &letters(&service)[0];
+    assert_eq!(body(letter)["requestContext"]["functionArn"], json!(format!("{PRIMARY}:$LATEST")));
+
+    service.all_are("STOPPED");
+    invoke(&dispatcher, &redriven(letter, "m-2")).await.expect("an answer");
+    assert_eq!(letters(&service).len(), 1, "it is not refused");
+    assert_eq!(variable(&last(&service), "IMMORTAL_SERIES").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_is_one_dead_letter() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[QUEUE], manifest()).await;
+    let list = json!({ "Records": [{ "eventSource": "aws:s3", "s3": {} }, { "eventSource": "aws:s3", "s3": {} }] });
+    let queued = batch(&[json!({ "messageId": "m-2", "eventSource": "aws:sqs", "body": list.to_string() })]);
+    assert!(named(&invoke(&dispatcher, &queued).await.expect("an answer")).is_empty());
+    let [letter] = &letters(&service)[..] else { panic!("one letter: {:?}", letters(&service)) };
+    assert_eq!(letter["MessageBody"], json!(list.to_string()));
+}
+
+#[tokio::test]
 async fn what_is_given_up_at_once_never_circles() {
     let killed = Manifest { on: DispatchOn::Killed, ..manifest() };
     let own_error = one("1");

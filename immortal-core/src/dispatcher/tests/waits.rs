@@ -75,6 +75,42 @@ async fn a_record_of_twelve_days_is_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn a_record_that_sqs_would_soon_move_is_a_dead_letter_and_one_that_fails_often_waits_longer() {
+    let service = Service::start().await;
+    let variables = [("IMMORTAL_DEAD_LETTER_QUEUE", "http://sqs.invalid/111111111111/dead")];
+    let dispatcher = service.dispatcher(&variables, manifest()).await;
+    let denied = super::service::ServiceFault::Refuse(400, "AccessDeniedException", "no");
+    let table =
+        [(1, vec!["m-1"], 0), (50, vec!["m-1"], 0), (51, vec!["m-1"], 1), (989, vec!["m-1"], 2), (990, vec![], 2)];
+    for (receives, back, delays) in table {
+        service.with(|state| state.faults = vec![denied.clone()]);
+        let mut record = message("m-1", "r-1", "1", NOW);
+        record["attributes"]["ApproximateReceiveCount"] = json!(receives.to_string());
+        let response = invoke(&dispatcher, &batch(&[record])).await.expect("an answer");
+        assert_eq!(named(&response), back, "{receives}");
+        service.with(|state| assert_eq!(state.delays.len(), delays, "{receives}"));
+    }
+    service.with(|state| {
+        assert!(state.delays.iter().all(|(_, seconds)| *seconds == 900), "{:?}", state.delays);
+        let letter = state.letters[0]["MessageBody"].as_str().expect("a body");
+        assert!(letter.contains("waited too long") && letter.contains(r#""series":1"#), "{letter}");
+    });
+}
+
+#[tokio::test]
+async fn a_stop_at_an_unreadable_time_counts_from_its_message() {
+    let service = Service::start().await;
+    let dispatcher = service.dispatcher(&[], manifest()).await;
+    invoke(&dispatcher, &batch(&[message("m-1", "r-1", "1", NOW)])).await.expect("attempt 1");
+    let mut event = interrupted(&last(&service), 5);
+    event["detail"]["stoppedAt"] = json!("yesterday");
+    let record = queued(&event, 1);
+    let due = NOW + 900_000;
+    assert_eq!(named(&invoke_at(&dispatcher, &record, due - 1).await.expect("an answer")), ["m-2"]);
+    assert!(named(&invoke_at(&dispatcher, &record, due).await.expect("an answer")).is_empty());
+}
+
+#[tokio::test]
 async fn a_late_twin_of_a_job_at_work_starts_nothing() {
     let service = Service::start().await;
     let dispatcher = service.dispatcher(&[], manifest()).await;
@@ -103,11 +139,12 @@ async fn a_spot_record_that_comes_again_finds_the_task_that_fargate_took() {
     service.with(|state| state.faults = vec![super::service::ServiceFault::Say(full)]);
     let mut record = message("m-1", "r-1", "1", NOW);
     invoke(&dispatcher, &batch(&[record.clone()])).await.expect("started on FARGATE");
-    record["attributes"]["ApproximateReceiveCount"] = json!("2");
-    for status in ["PENDING", "STOPPED"] {
+    for (status, receives) in [("PENDING", "2"), ("STOPPED", "2"), ("STOPPED", "1")] {
         service.all_are(status);
+        // The first receive is that of another message with the same failure.
+        record["attributes"]["ApproximateReceiveCount"] = json!(receives);
         assert!(named(&invoke(&dispatcher, &batch(&[record.clone()])).await.expect("an answer")).is_empty());
-        service.with(|state| assert_eq!(state.tasks.len(), 1, "{status}"));
+        service.with(|state| assert_eq!(state.tasks.len(), 1, "{status}, received {receives} times"));
     }
 }
 
