@@ -53,7 +53,7 @@ pub(crate) fn package_path(target: &Path, candidate: &PackageCandidate) -> PathB
 
 impl BuildArtifact {
     /// What `cargo lambda build` made of this binary, zipped or not; `None` if it wasn't asked to yet.
-    pub(crate) fn of_lambda(target: &Path, candidate: &PackageCandidate) -> Result<Option<Self>, CommandError> {
+    pub(crate) fn from_lambda(target: &Path, candidate: &PackageCandidate) -> Result<Option<Self>, CommandError> {
         let zip = package_path(target, candidate);
         let plain = zip.with_extension("");
         for path in [zip, plain] {
@@ -189,14 +189,14 @@ mod tests {
     fn a_program_is_found_zipped_or_plain() {
         let hello = example("hello", "hello");
         let target = tempfile::tempdir().expect("a temporary directory");
-        assert!(BuildArtifact::of_lambda(target.path(), &hello).expect("nothing is no failure").is_none());
+        assert!(BuildArtifact::from_lambda(target.path(), &hello).expect("nothing is no failure").is_none());
 
         let program = program::tests::elf(62, true, &[]);
         let plain = target.path().join("plain");
         write(&plain, &program).expect("writes");
         let zip = crate::binary::package(&plain).expect("packs");
         write(&package_path(target.path(), &hello), &zip).expect("writes");
-        let artifact = BuildArtifact::of_lambda(target.path(), &hello).expect("readable").expect("there");
+        let artifact = BuildArtifact::from_lambda(target.path(), &hello).expect("readable").expect("there");
         assert_eq!((artifact.bytes, artifact.program.architecture), (program, CpuArchitecture::X86_64));
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("bootstrap");
         for (contents, expected) in
-            [(b"PK\x03\x04".as_slice(), "holds no bootstrap"), (b"#!/bin/sh\n", "is no Linux program")]
+            [(b"PK\x03\x04".as_slice(), "holds no bootstrap"), (b"#!/bin/sh\n", "is not a Linux executable")]
         {
             write(&path, contents).expect("writes");
             let failure = BuildArtifact::read(path.clone()).expect_err("no program").to_string();

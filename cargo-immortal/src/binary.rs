@@ -38,7 +38,7 @@ pub(crate) async fn build(
         command.arg("--release");
     } else {
         // With the debug information of an AWS client, a program is larger than Lambda takes. Left out when it is linked,
-        // so that nothing else is built anew.
+        // so that nothing else is built again.
         command.args(["--", "-C", "strip=debuginfo"]);
     }
     forget_own_variables(&mut command);

@@ -24,7 +24,7 @@ const VARIABLE: &str = "IMMORTAL_SESSION";
 /// How often nothing must be found before all is over: a process that is about to replace itself shows neither its own
 /// environment nor that of the program to come.
 const LOOKS: u32 = 3;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A directory that holds all temporary files, and the process that outlives this one if it is killed.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(crate) fn reap(args: &SessionArgs) -> Result<ExitCode, CommandError> {
             }
             let _ = kill_process(pid, Signal::KILL);
         }
-        std::thread::sleep(BETWEEN_LOOKS);
+        std::thread::sleep(POLL_INTERVAL);
     }
     fs::remove_dir_all(&args.directory).map_err(failed)?;
     Ok(ExitCode::SUCCESS)

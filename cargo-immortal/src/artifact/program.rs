@@ -73,7 +73,7 @@ impl BuiltProgram {
             Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
         };
         let at = |at: usize, length: usize| number(at, length).and_then(|number| usize::try_from(number).ok());
-        let not_one = || "is no Linux program".to_owned();
+        let not_one = || "is not a Linux executable".to_owned();
         if !bytes.starts_with(b"\x7fELF\x02\x01") {
             return Err(not_one());
         }
@@ -135,8 +135,8 @@ pub(crate) mod tests {
             (elf(62, false, &["GLIBC_2.36"]), needs(X86_64, false, None)),
             (elf(243, true, &[]), Err("is for a machine that Lambda doesn't have".to_owned())),
             (b"\x7fELF\x02\x01".to_vec(), Err("is for a machine that Lambda doesn't have".to_owned())),
-            (b"\xcf\xfa\xed\xfe".to_vec(), Err("is no Linux program".to_owned())),
-            (Vec::new(), Err("is no Linux program".to_owned())),
+            (b"\xcf\xfa\xed\xfe".to_vec(), Err("is not a Linux executable".to_owned())),
+            (Vec::new(), Err("is not a Linux executable".to_owned())),
         ];
         for (bytes, expected) in table {
             assert_eq!(BuiltProgram::read(&bytes), expected);

@@ -41,7 +41,7 @@ pub(crate) struct DescribedTask {
     pub(crate) exit_code: Option<i64>,
     /// What ECS says of that container's end.
     pub(crate) container_reason: Option<String>,
-    /// What that container was told.
+    /// The variables that the task overrides of that container.
     pub(crate) environment: BTreeMap<String, String>,
 }
 
@@ -140,8 +140,8 @@ fn described(task: Task, container: &str) -> DescribedTask {
     let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or_default();
     let ours = task.containers.unwrap_or_default().into_iter().find(|one| one.name.as_deref() == Some(container));
     let overrides = task.overrides.and_then(|overrides| overrides.container_overrides).unwrap_or_default();
-    let told = overrides.into_iter().find(|one| one.name.as_deref() == Some(container));
-    let environment = told.and_then(|told| told.environment).unwrap_or_default();
+    let container_override = overrides.into_iter().find(|one| one.name.as_deref() == Some(container));
+    let environment = container_override.and_then(|one| one.environment).unwrap_or_default();
     DescribedTask {
         arn: task.task_arn.unwrap_or_default(),
         family: family(&task.task_definition_arn.unwrap_or_default()).to_owned(),

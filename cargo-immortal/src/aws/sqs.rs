@@ -58,7 +58,7 @@ impl MessageAttributes {
     }
 
     #[cfg(test)]
-    pub(crate) fn of_texts(texts: &[(&str, &str)]) -> Self {
+    pub(crate) fn from_texts(texts: &[(&str, &str)]) -> Self {
         let value = |text: &str| {
             MessageAttributeValue::builder().data_type("String").string_value(text).build().expect("it has a type")
         };

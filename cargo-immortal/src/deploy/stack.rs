@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Between two looks at what CloudFormation does, which takes minutes.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A stack to deploy.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ async fn ready(aws: &AwsConnection, stack: &str, id: &str) -> Result<ChangeSetDe
         if !matches!(change_set.status.as_str(), "CREATE_PENDING" | "CREATE_IN_PROGRESS") {
             return Ok(change_set);
         }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -100,7 +100,7 @@ async fn watch(aws: &AwsConnection, stack: &str, mut last: Option<String>) -> Re
         match end(stack, &seen) {
             Some((_, true)) => return Ok(()),
             Some((status, false)) => return Err(CommandError::Failed(failure(stack, status, &causes(&seen)))),
-            None => tokio::time::sleep(BETWEEN_LOOKS).await,
+            None => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }

@@ -98,7 +98,7 @@ pub(crate) async fn find(
     stack: Option<String>,
     aws: &AwsConnection,
 ) -> Result<Deployment, CommandError> {
-    let mut parts = DeploymentParts::of_args(args)?;
+    let mut parts = DeploymentParts::from_args(args)?;
     if let Some(stack) = &stack {
         parts = parts.or(of_stack(stack, aws).await?);
     }
@@ -107,7 +107,7 @@ pub(crate) async fn find(
     }
     if let Some(dispatcher) = parts.dispatcher.clone() {
         let configuration = aws.function_details(&dispatcher, None).await?;
-        parts = parts.or(DeploymentParts::of_dispatcher(&configuration));
+        parts = parts.or(DeploymentParts::from_dispatcher(&configuration));
         if parts.mapping.is_none() || parts.failure_queue.is_none() {
             let mappings = aws.queue_mappings(Some(&dispatcher), None).await?;
             parts = parts.with_mapping(&mappings);
@@ -115,7 +115,7 @@ pub(crate) async fn find(
     }
     if let Some(function) = parts.function.clone() {
         let configuration = aws.function_details(&function, parts.qualifier.as_deref()).await?;
-        parts = parts.or(DeploymentParts::of_primary(&configuration));
+        parts = parts.or(DeploymentParts::from_primary(&configuration));
     }
     let queues = parts.queues(stack.as_deref()).map_err(CommandError::WrongUse)?;
     let failure_queue = QueueAddress::find(queues.failure, aws).await?;
@@ -163,7 +163,7 @@ fn several(stack: &str, names: &[String]) -> CommandError {
 
 /// The dispatcher of a function that is named alone: of its name, or behind the queue that its failures go to.
 async fn of_function(args: &PartArgs, aws: &AwsConnection) -> Result<DeploymentParts, CommandError> {
-    let named = DeploymentParts::of_args(args)?;
+    let named = DeploymentParts::from_args(args)?;
     let Some(function) = &named.function else { return Ok(DeploymentParts::default()) };
     let suffixed = format!("{function}{}", immortal_core::names::DISPATCHER_SUFFIX);
     match aws.function_details(&suffixed, None).await {
@@ -180,5 +180,5 @@ async fn of_function(args: &PartArgs, aws: &AwsConnection) -> Result<DeploymentP
         return Ok(DeploymentParts::default());
     };
     let mappings = aws.queue_mappings(None, Some(&queue)).await?;
-    Ok(DeploymentParts { failure_queue: Some(queue), ..DeploymentParts::of_mappings(&mappings) })
+    Ok(DeploymentParts { failure_queue: Some(queue), ..DeploymentParts::from_mappings(&mappings) })
 }

@@ -80,7 +80,7 @@ pub(super) struct NamedQueues<'a> {
 
 impl DeploymentParts {
     /// What the user named.
-    pub(super) fn of_args(args: &PartArgs) -> Result<Self, CommandError> {
+    pub(super) fn from_args(args: &PartArgs) -> Result<Self, CommandError> {
         let PartArgs {
             function,
             dispatcher,
@@ -109,7 +109,7 @@ impl DeploymentParts {
     }
 
     /// What the dispatcher's own configuration says.
-    pub(super) fn of_dispatcher(dispatcher: &FunctionDetails) -> Self {
+    pub(super) fn from_dispatcher(dispatcher: &FunctionDetails) -> Self {
         let variable = |name: &str| dispatcher.variables.get(name).filter(|value| !value.is_empty()).cloned();
         let own_name = || dispatcher.name.strip_suffix(DISPATCHER_SUFFIX).map(str::to_owned);
         let primary = variable(env::FUNCTION).or_else(own_name).and_then(|name| name.parse::<FunctionName>().ok());
@@ -131,7 +131,7 @@ impl DeploymentParts {
     }
 
     /// What the primary's configuration says.
-    pub(super) fn of_primary(primary: &FunctionDetails) -> Self {
+    pub(super) fn from_primary(primary: &FunctionDetails) -> Self {
         Self {
             architecture: Some(primary.architecture.clone()),
             function_logs: Some(primary.log_group.clone()),
@@ -140,7 +140,7 @@ impl DeploymentParts {
     }
 
     /// The dispatcher behind a queue, where there is one.
-    pub(super) fn of_mappings(mappings: &[MappingSettings]) -> Self {
+    pub(super) fn from_mappings(mappings: &[MappingSettings]) -> Self {
         let [mapping] = mappings else { return Self::default() };
         let dispatcher = mapping.function_arn.parse::<FunctionName>().ok().map(|function| function.name);
         Self { dispatcher, mapping: Some(mapping.uuid.clone()), ..Self::default() }

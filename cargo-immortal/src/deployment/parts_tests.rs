@@ -45,7 +45,7 @@ fn the_dispatcher_leads_to_all_parts() {
         ("IMMORTAL_EVENT_BUCKET", "events"),
     ]);
     let parts = DeploymentParts { dispatcher: text("helloDlq"), ..DeploymentParts::default() };
-    let parts = parts.or(DeploymentParts::of_dispatcher(&configuration)).with_mapping(&[mapping("m-1", "failures")]);
+    let parts = parts.or(DeploymentParts::from_dispatcher(&configuration)).with_mapping(&[mapping("m-1", "failures")]);
     let queues = parts.queues(None).expect("all is known");
     assert_eq!((queues.failure, queues.dead_letters), (queue("failures").arn.as_str(), Some("https://sqs/dead")));
     let deployment = parts.complete(None, queue("failures"), Some(queue("dead"))).expect("all is known");
@@ -60,7 +60,7 @@ fn the_dispatcher_leads_to_all_parts() {
 #[test]
 fn the_articles_dispatcher_has_less_to_say() {
     let configuration = dispatcher(&[("RUNNER", "immortal:3"), ("SUBNET", "subnet-1")]);
-    let parts = DeploymentParts::of_dispatcher(&configuration);
+    let parts = DeploymentParts::from_dispatcher(&configuration);
     assert_eq!((parts.function.as_deref(), parts.cluster.as_deref()), (Some("hello"), Some("default")));
     assert_eq!(parts.container.as_deref(), Some("immortal"));
 }
@@ -73,16 +73,16 @@ fn flags_override_what_is_derived() {
         failure_queue: text("mine"),
         ..PartArgs::default()
     };
-    let derived = DeploymentParts::of_dispatcher(&dispatcher(&[
+    let derived = DeploymentParts::from_dispatcher(&dispatcher(&[
         ("IMMORTAL_FUNCTION", "hello:live"),
         ("IMMORTAL_CLUSTER", "jobs"),
         ("IMMORTAL_RUNNER", "hello"),
     ]));
-    let parts = DeploymentParts::of_args(&args).expect("a name").or(derived);
+    let parts = DeploymentParts::from_args(&args).expect("a name").or(derived);
     assert_eq!((parts.function.as_deref(), parts.qualifier.as_deref()), (Some("hello"), Some("7")));
     assert_eq!((parts.cluster.as_deref(), parts.task_definition.as_deref()), (Some("other"), Some("hello")));
     let wrong = PartArgs { function: text("a b"), ..PartArgs::default() };
-    assert!(DeploymentParts::of_args(&wrong).is_err());
+    assert!(DeploymentParts::from_args(&wrong).is_err());
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn read_stdin() -> Result<Bytes, CommandError> {
 fn trigger(file: Bytes, sqs: bool) -> Result<LocalTrigger, String> {
     let text = text(file)?;
     if sqs {
-        SourceMessage::of_event(&text).map(LocalTrigger::Queue)
+        SourceMessage::from_event(&text).map(LocalTrigger::Queue)
     } else {
         event(text).map(LocalTrigger::Invocation)
     }

@@ -14,7 +14,7 @@ pub(crate) fn last_words(outcome: &JobOutcome, plan: &LocalPlan, at: Duration, d
         if let Some(error) = last_error(outcome) {
             let _ = writeln!(words, "{error}");
         }
-        words.push_str(&way_back(plan, *tasks, dead));
+        words.push_str(&redrive_instructions(plan, *tasks, dead));
     }
     words
 }
@@ -44,7 +44,7 @@ pub(crate) fn last_error(outcome: &JobOutcome) -> Option<String> {
     }
 }
 
-fn way_back(plan: &LocalPlan, tasks: u32, dead: &[Message]) -> String {
+fn redrive_instructions(plan: &LocalPlan, tasks: u32, dead: &[Message]) -> String {
     let mut words = String::new();
     for message in dead {
         let _ = writeln!(words, "  message {}, {} bytes", message.id, message.body.len());
@@ -53,7 +53,7 @@ fn way_back(plan: &LocalPlan, tasks: u32, dead: &[Message]) -> String {
         }
     }
     if let Some(flags) = redrive_flags(plan, tasks) {
-        let _ = writeln!(words, "here, where the queues end with this command, {flags} shows it redriven");
+        let _ = writeln!(words, "this command's queues are gone now; run it again with {flags} to see the redrive");
     }
     let arn = |queue: &str| format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
     let _ = writeln!(
@@ -129,7 +129,7 @@ mod tests {
                     gave up on request r-1 of ingest: attempt 3 of task t ended with exit code 137: that was the last of 3 attempts
                     its log: group /aws/ecs/ingest, stream task/ingest-runner/t
                     then redrive it
-                here, where the queues end with this command, --kill-attempts 3 --redrive shows it redriven
+                this command's queues are gone now; run it again with --kill-attempts 3 --redrive to see the redrive
                 on AWS, this redrives it, which begins a new series of attempts:
                   aws sqs start-message-move-task --source-arn arn:aws:sqs:eu-central-1:123456789012:ingest-dead-letters --destination-arn arn:aws:sqs:eu-central-1:123456789012:ingest-failures
             "#]],

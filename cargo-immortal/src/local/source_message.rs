@@ -37,7 +37,7 @@ struct SqsAttribute {
 
 impl SourceMessage {
     /// The message that an SQS event holds, or a message whose body is the whole file; else what is wrong with it.
-    pub(crate) fn of_event(event: &[u8]) -> Result<Self, String> {
+    pub(crate) fn from_event(event: &[u8]) -> Result<Self, String> {
         if !is_sqs_event(event) {
             let body = std::str::from_utf8(event).map_err(|error| format!("is not valid UTF-8: {error}"))?;
             return Ok(Self { body: body.to_owned(), attributes: BTreeMap::new() });
@@ -85,7 +85,8 @@ mod tests {
     fn the_message_is_that_of_the_event_or_the_file() {
         let record = r#"{"messageId":"m","eventSource":"aws:sqs","body":"hello","messageAttributes":{
             "Kind":{"dataType":"String","stringValue":"video"},"Key":{"dataType":"Binary","binaryValue":"Bw=="}}}"#;
-        let message = SourceMessage::of_event(format!(r#"{{"Records":[{record}]}}"#).as_bytes()).expect("one message");
+        let message =
+            SourceMessage::from_event(format!(r#"{{"Records":[{record}]}}"#).as_bytes()).expect("one message");
         let attributes = [("Key", MessageAttribute::binary([7])), ("Kind", MessageAttribute::text("video"))];
         let expected = SourceMessage {
             body: "hello".to_owned(),
@@ -93,9 +94,9 @@ mod tests {
         };
         assert_eq!(message, expected);
         let without = br#"{"Records":[{"eventSource":"aws:sqs","body":"hello","messageAttributes":null}]}"#;
-        assert_eq!(SourceMessage::of_event(without).expect("one message").attributes.len(), 0);
+        assert_eq!(SourceMessage::from_event(without).expect("one message").attributes.len(), 0);
         for body in [r#"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, "not JSON\n", "1", ""] {
-            let message = SourceMessage::of_event(body.as_bytes()).expect("one message");
+            let message = SourceMessage::from_event(body.as_bytes()).expect("one message");
             assert_eq!((message.body.as_str(), message.attributes.len()), (body, 0));
         }
     }
@@ -103,15 +104,16 @@ mod tests {
     #[test]
     fn what_is_not_one_message_is_refused() {
         let record = r#"{"eventSource":"aws:sqs","body":""}"#;
-        let two = SourceMessage::of_event(format!(r#"{{"Records":[{record},{record}]}}"#).as_bytes());
+        let two = SourceMessage::from_event(format!(r#"{{"Records":[{record},{record}]}}"#).as_bytes());
         assert_eq!(two, Err("holds 2 messages, and --sqs follows one: leave one in it".to_owned()));
-        let none = SourceMessage::of_event(br#"{"Records":[]}"#).expect_err("it holds none");
+        let none = SourceMessage::from_event(br#"{"Records":[]}"#).expect_err("it holds none");
         assert!(none.starts_with("holds 0 messages"), "{none}");
-        let without_body = SourceMessage::of_event(br#"{"Records":[{"eventSource":"aws:sqs"}]}"#).expect_err("no body");
+        let without_body =
+            SourceMessage::from_event(br#"{"Records":[{"eventSource":"aws:sqs"}]}"#).expect_err("no body");
         assert!(
             without_body.starts_with("is an event of SQS that can't be read: missing field `body`"),
             "{without_body}"
         );
-        assert!(SourceMessage::of_event(b"\xff").expect_err("not text").starts_with("is not valid UTF-8"));
+        assert!(SourceMessage::from_event(b"\xff").expect_err("not text").starts_with("is not valid UTF-8"));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    letter::{self, Letter, LetterEvent},
+    letter::{self, DeadLetterSummary, LetterEvent},
     letters,
     span::span,
 };
@@ -40,7 +40,7 @@ pub(crate) struct DeadArgs {
 #[serde(rename_all = "camelCase")]
 struct DeadReport<'a> {
     function: &'a str,
-    letters: Vec<&'a Letter>,
+    letters: Vec<&'a DeadLetterSummary>,
     /// Whether there may be more than are shown.
     is_cut: bool,
 }
@@ -87,7 +87,7 @@ async fn print_event(aws: &AwsConnection, message: &ReceivedMessage) -> Result<(
         LetterEvent::Object(uri) => {
             let object = uri.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
             let (bucket, key) = object.ok_or_else(|| {
-                CommandError::Failed(format!("the dead letter names the object {uri:?}, which is none"))
+                CommandError::Failed(format!("the dead letter names {uri:?}, which is not an s3:// URI"))
             })?;
             aws.object(bucket, key).await?
         }
@@ -97,7 +97,7 @@ async fn print_event(aws: &AwsConnection, message: &ReceivedMessage) -> Result<(
     Ok(())
 }
 
-fn lines(function: &str, letters: &[&Letter], is_cut: bool) -> Vec<String> {
+fn lines(function: &str, letters: &[&DeadLetterSummary], is_cut: bool) -> Vec<String> {
     if letters.is_empty() {
         return vec![format!("{function} has given nothing up")];
     }
@@ -138,7 +138,11 @@ mod tests {
             r#"{"immortal":{"series":2}}"#,
             &[("ImmortalReason", "refused"), ("ImmortalRequestId", "r-2"), ("ImmortalAttempts", "1")],
         );
-        let letters = [Letter::of(&first, now), Letter::of(&second, now), Letter::of(&message("?", &[]), now)];
+        let letters = [
+            DeadLetterSummary::of(&first, now),
+            DeadLetterSummary::of(&second, now),
+            DeadLetterSummary::of(&message("?", &[]), now),
+        ];
         let letters: Vec<_> = letters.iter().collect();
         expect![[r"
             r-1: given up 1h 5m ago, after 3 attempts on Fargate

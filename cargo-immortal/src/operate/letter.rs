@@ -11,7 +11,7 @@ use crate::aws::ReceivedMessage;
 /// A dead letter, without its event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetterSummary {
     pub(crate) request_id: Option<String>,
     /// The series that was given up.
     pub(crate) series: u32,
@@ -36,7 +36,7 @@ pub(crate) enum LetterEvent {
     Object(String),
 }
 
-impl Letter {
+impl DeadLetterSummary {
     pub(crate) fn of(message: &ReceivedMessage, now: Timestamp) -> Self {
         let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
         let attribute = |name: &str| message.attributes.text(name).map(str::to_owned);
@@ -134,12 +134,12 @@ pub(crate) mod tests {
             receipt: "x".to_owned(),
             body: body.to_owned(),
             sent: Some("2026-11-26T11:00:00Z".parse().expect("a moment")),
-            attributes: MessageAttributes::of_texts(attributes),
+            attributes: MessageAttributes::from_texts(attributes),
         }
     }
 
-    fn letter(body: &str, attributes: &[(&str, &str)]) -> Letter {
-        Letter::of(&message(body, attributes), "2026-11-26T12:00:00Z".parse().expect("a moment"))
+    fn letter(body: &str, attributes: &[(&str, &str)]) -> DeadLetterSummary {
+        DeadLetterSummary::of(&message(body, attributes), "2026-11-26T12:00:00Z".parse().expect("a moment"))
     }
 
     const GIVEN_UP_BODY: &str = r#"{"requestContext":{"requestId":"r-1"},"requestPayload":{"n": 1.0},

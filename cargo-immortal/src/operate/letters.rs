@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::letter::Letter;
+use super::letter::DeadLetterSummary;
 use crate::{
     aws::{AwsConnection, CallError, ReceivedMessage},
     deployment::{Deployment, QueueAddress},
@@ -19,7 +19,7 @@ const MOST: usize = 1_000;
 /// What was found, each with the message that holds it.
 #[derive(Debug, Default)]
 pub(crate) struct FoundLetters {
-    pub(crate) letters: Vec<(Letter, ReceivedMessage)>,
+    pub(crate) letters: Vec<(DeadLetterSummary, ReceivedMessage)>,
     /// Whether there may be more than were looked at.
     pub(crate) is_cut: bool,
 }
@@ -39,7 +39,7 @@ async fn receive(
     aws: &AwsConnection,
     queue: &QueueAddress,
     now: Timestamp,
-    is_enough: impl Fn(&Letter) -> bool,
+    is_enough: impl Fn(&DeadLetterSummary) -> bool,
     found: &mut FoundLetters,
 ) -> Result<(), CallError> {
     let mut seen = BTreeSet::new();
@@ -51,7 +51,7 @@ async fn receive(
         let mut enough = false;
         for message in messages {
             if seen.insert(message.id.clone()) {
-                let letter = Letter::of(&message, now);
+                let letter = DeadLetterSummary::of(&message, now);
                 enough |= is_enough(&letter);
                 found.letters.push((letter, message));
             }
@@ -68,7 +68,7 @@ async fn release(
     aws: &AwsConnection,
     queue: &QueueAddress,
     found: &FoundLetters,
-    is_done: impl Fn(&Letter) -> bool,
+    is_done: impl Fn(&DeadLetterSummary) -> bool,
 ) -> Result<(), CallError> {
     let messages: Vec<_> =
         found.letters.iter().filter(|(letter, _)| !is_done(letter)).map(|(_, message)| message).collect();
@@ -92,9 +92,9 @@ pub(crate) async fn take<F: Future<Output = Result<(), CallError>>>(
     queue: &QueueAddress,
     request_id: &str,
     act: impl Fn(ReceivedMessage) -> F,
-) -> Result<Vec<Letter>, CallError> {
+) -> Result<Vec<DeadLetterSummary>, CallError> {
     let mut found = FoundLetters::default();
-    let is_it = |letter: &Letter| letter.is_about(request_id);
+    let is_it = |letter: &DeadLetterSummary| letter.is_about(request_id);
     let received = receive(aws, queue, Timestamp::now(), is_it, &mut found).await;
     let mut taken = BTreeSet::new();
     let mut acted = received;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How often SQS is asked how far it is, and for how long at most: it goes on without this command.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_LOOK: Duration = Duration::from_mins(5);
 
 /// What to run again.
@@ -92,7 +92,7 @@ async fn all(aws: &AwsConnection, deployment: &Deployment, queue: &QueueAddress)
                 tell(format_args!("{moved} are moved, and SQS goes on with the others by itself"));
                 return Ok(moved);
             }
-            MoveState::UnderWay(_) => sleep(BETWEEN_LOOKS).await,
+            MoveState::UnderWay(_) => sleep(POLL_INTERVAL).await,
         }
     }
 }

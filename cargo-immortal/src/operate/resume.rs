@@ -15,7 +15,7 @@ use crate::{
 
 /// How long Lambda may take to switch a mapping, and how often it is asked.
 const LONGEST_SWITCH: Duration = Duration::from_mins(3);
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to go on with.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ pub(super) async fn wait_for(
                 LONGEST_SWITCH.as_secs()
             )));
         }
-        sleep(BETWEEN_LOOKS).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn dockerfile(plan: &RunnerPlan) -> String {
         r#"# Written by `cargo immortal runner`.
 #
 # The runner in Fargate, made of {name}'s package. It fetches a function's code when a task starts: this one image serves any
-# function, and any version of its code. Build it anew for a new version of immortal-lambda or of the base image.
+# function, and any version of its code. Build it again for a new version of immortal-lambda or of the base image.
 FROM {platform}{base}
 
 # The authorities that AWS's certificates are signed by, whatever the base has.

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     artifact::may_write(&output.join("Dockerfile"), force)?;
 
     let artifacts = if binary.is_empty() {
-        BuildArtifact::of_lambda(&target, &candidate)?.into_iter().collect()
+        BuildArtifact::from_lambda(&target, &candidate)?.into_iter().collect()
     } else {
         binary.into_iter().map(BuildArtifact::read).collect::<Result<Vec<_>, _>>()?
     };

@@ -103,9 +103,9 @@ pub(crate) fn plan(
     let package = &candidate.package;
     for RunnerOffer { path, program, immortal, runner } in offers {
         let path = shown(path);
-        let anew = build_command(candidate, program.architecture);
+        let rebuild = build_command(candidate, program.architecture);
         if !immortal {
-            return Err(format!("{path} is no immortal function; put #[immortal] on its handler, then: {anew}"));
+            return Err(format!("{path} is not an immortal function; put #[immortal] on its handler, then: {rebuild}"));
         }
         if !runner {
             return Err(without_role(Role::Runner, &path, candidate, program.architecture, "--binary"));
@@ -113,7 +113,7 @@ pub(crate) fn plan(
         if asked.is_some_and(|asked| asked != program.architecture) {
             let asked = asked.unwrap_or(program.architecture);
             return Err(format!(
-                "{path} is for {}, and not for {asked}; build it anew: {}",
+                "{path} is for {}, and not for {asked}; build it again: {}",
                 program.architecture,
                 build_command(candidate, asked)
             ));
@@ -133,7 +133,7 @@ pub(crate) fn plan(
             (BaseImage::Lambda, Some(glibc)) if glibc > LAMBDA_GLIBC => {
                 return Err(format!(
                     "{path} needs glibc 2.{glibc}, and neither {base} nor Lambda itself has a newer one than \
-                     2.{LAMBDA_GLIBC}; build it for them: {anew}"
+                     2.{LAMBDA_GLIBC}; build it for them: {rebuild}"
                 ));
             }
             _ => (),
@@ -206,7 +206,7 @@ mod tests {
                 BaseImage::Lambda,
                 Some(Arm64),
                 vec![lambda(X86_64)],
-                format!("is for x86_64, and not for arm64; build it anew: {build} --arm64 -p hello"),
+                format!("is for x86_64, and not for arm64; build it again: {build} --arm64 -p hello"),
             ),
             (
                 BaseImage::Scratch,
@@ -221,7 +221,7 @@ mod tests {
                 BaseImage::Lambda,
                 None,
                 vec![foreign],
-                format!("is no immortal function; put #[immortal] on its handler, then: {build}"),
+                format!("is not an immortal function; put #[immortal] on its handler, then: {build}"),
             ),
             (
                 BaseImage::Lambda,

@@ -63,7 +63,7 @@ impl ZipPackages {
                 && program.architecture != wanted
             {
                 return Err(format!(
-                    "{} is for {}, and not for {wanted}; build it anew: {}",
+                    "{} is for {}, and not for {wanted}; build it again: {}",
                     shown(path),
                     program.architecture,
                     command(candidate, wanted)
@@ -145,14 +145,16 @@ mod tests {
                 Some(Arm64),
                 primary(X86_64),
                 None,
-                Err(format!("primary.zip is for x86_64, and not for arm64; build it anew: {command} --arm64 -p hello")),
+                Err(format!(
+                    "primary.zip is for x86_64, and not for arm64; build it again: {command} --arm64 -p hello"
+                )),
             ),
             (
                 None,
                 primary(X86_64),
                 dispatcher(Arm64),
                 Err(format!(
-                    "dispatcher.zip is for arm64, and not for x86_64; build it anew: {}",
+                    "dispatcher.zip is for arm64, and not for x86_64; build it again: {}",
                     build_roles_command(&hello, X86_64)
                 )),
             ),

@@ -24,11 +24,11 @@ fn greet(package: &str, event: &str, code: i32) -> (String, String) {
     let path = directory.path().join("event.json");
     fs::write(&path, event).expect("a small file");
     let path = path.to_str().expect("a plain path");
-    told(immortal(&["local", "-p", package, "--event", path]).output().expect("the command runs"), code)
+    checked_output(immortal(&["local", "-p", package, "--event", path]).output().expect("the command runs"), code)
 }
 
 /// What a command wrote to its standard output, and to its standard error.
-pub(super) fn told(Output { status, stdout, stderr }: Output, code: i32) -> (String, String) {
+pub(super) fn checked_output(Output { status, stdout, stderr }: Output, code: i32) -> (String, String) {
     let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert_eq!(status.code(), Some(code), "{stdout}{stderr}");
     (stdout, stderr)
@@ -47,7 +47,7 @@ fn an_event_comes_from_standard_input_too() {
     let mut command = immortal(&["local", "-p", "hello", "--event", "-"]);
     let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command runs");
     running.stdin.take().expect("piped").write_all(br#"{"name":"Ada"}"#).expect("it reads");
-    let (result, _) = told(running.wait_with_output().expect("it ends"), 0);
+    let (result, _) = checked_output(running.wait_with_output().expect("it ends"), 0);
     assert_eq!(result, "{\"message\":\"Hello, Ada!\"}\n");
 }
 
@@ -65,7 +65,7 @@ fn without_the_hand_over_lambda_kills_it_and_nothing_warns() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
     let flags = ["--no-hand-over", "--timeout", "1s", "--env", "RESAMPLES=10000"];
-    let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
+    let (_, shown) = checked_output(immortal(&chain).args(flags).output().expect("the command runs"), 0);
     assert!(shown.contains("killed at its timeout of 1 s") && !shown.contains("hands the event over"), "{shown}");
     assert!(!shown.contains("AWS_LAMBDA_MAX_CONCURRENCY"), "{shown}");
     // What the dispatcher writes is one line of the screen each.
@@ -104,7 +104,7 @@ fn interrupted_twice(flags: &[&str], code: i32) -> String {
     let command = commands.find(|line| line.contains("--interruptions 2")).expect("the README shows it");
     let words = ["local"].into_iter().chain(command.split(' ')).chain(["--env", "RESAMPLES=10000"]);
     let words: Vec<_> = words.chain(flags.iter().copied()).collect();
-    told(immortal(&words).output().expect("the command runs"), code).1
+    checked_output(immortal(&words).output().expect("the command runs"), code).1
 }
 
 /// When the first line with this text was written, in seconds.
@@ -169,7 +169,7 @@ fn redriven_it_is_done_by_the_next_series() {
     let put = "s3://wildlife/strikes/birdstrikes.csv=examples/ingest/data/birdstrikes.csv";
     let chain = ["local", "-p", "ingest", "--event", "examples/ingest/event.json", "--put", put];
     let flags = ["--kill-attempts", "3", "--redrive", "--env", "RESAMPLES=10000"];
-    let (_, shown) = told(immortal(&chain).args(flags).output().expect("the command runs"), 0);
+    let (_, shown) = checked_output(immortal(&chain).args(flags).output().expect("the command runs"), 0);
     let story = [
         "Fargate, attempt 3 ",
         "the event rests here: gave up on request ",
@@ -271,7 +271,8 @@ fn left(directory: &Path) -> usize {
 fn a_message_dies_in_lambda_and_is_handled_on_fargate_by_way_of_its_queues_redrive_policy() {
     let picture = "s3://photos/launches/rocket 1.jpg=examples/thumbnails/data/rocket.jpg";
     let chain = ["local", "-p", "thumbnails", "--sqs", "--event", "examples/thumbnails/event.json", "--put", picture];
-    let (result, shown) = told(immortal(&chain).args(["--timeout", "1s"]).output().expect("the command runs"), 0);
+    let (result, shown) =
+        checked_output(immortal(&chain).args(["--timeout", "1s"]).output().expect("the command runs"), 0);
     assert_eq!(result, "{\"batchItemFailures\":[]}\n");
     let steps = [
         "SQS thumbnails-messages       holds the message ",

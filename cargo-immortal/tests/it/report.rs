@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{
-    lives::{begin_with, immortal, signal, told},
+    lives::{begin_with, checked_output, immortal, signal},
     wrong_use::{one_line, package, refused},
 };
 
@@ -12,7 +12,7 @@ fn greet(directory: &Path, name: &str, flags: &[&str], code: i32) -> String {
     fs::write(&event, format!(r#"{{"name":"{name}"}}"#)).expect("a small file");
     let mut command = immortal(&["local", "-p", "hello", "--event"]);
     let output = command.arg(event).arg("--report").arg(&page).args(flags).output().expect("the command runs");
-    let (_, shown) = told(output, code);
+    let (_, shown) = checked_output(output, code);
     assert!(shown.contains(&format!("\nreport: {}\n", page.display())), "{shown}");
     fs::read_to_string(page).expect("the page is there")
 }
@@ -79,7 +79,7 @@ fn a_page_that_cannot_be_written_in_the_end_is_an_error_that_names_it() {
     let event = tempfile::NamedTempFile::new().expect("a temporary file");
     fs::write(&event, r#"{"name":"Ada"}"#).expect("a small file");
     let mut command = immortal(&["local", "-p", "hello", "--report", "/dev/full", "--event"]);
-    let (result, shown) = told(command.arg(event.path()).output().expect("the command runs"), 1);
+    let (result, shown) = checked_output(command.arg(event.path()).output().expect("the command runs"), 1);
     assert_eq!(result, "{\"message\":\"Hello, Ada!\"}\n", "the result is not lost");
     let message = "error: the report can't be written to /dev/full: No space left on device (os error 28)";
     assert!(shown.lines().any(|line| line == message), "{shown}");

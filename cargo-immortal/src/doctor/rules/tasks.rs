@@ -65,23 +65,24 @@ fn shape(state: &DeployedState, definition: &TaskDefinitionSettings) -> DoctorFi
 fn stop_timeout(definition: &TaskDefinitionSettings) -> DoctorFinding {
     const CHECK: &str = "stop timeout";
     let own = definition.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT);
-    let told = definition.variables.get(env::STOP_TIMEOUT).map_or(Ok(DEFAULT_STOP_TIMEOUT), |text| text.parse::<u32>());
+    let runner_timeout =
+        definition.variables.get(env::STOP_TIMEOUT).map_or(Ok(DEFAULT_STOP_TIMEOUT), |text| text.parse::<u32>());
     let fix = || format!("set {} of the container to {own}, its stopTimeout", env::STOP_TIMEOUT);
-    match told {
+    match runner_timeout {
         Err(_) => DoctorFinding::fault(CHECK, format!("{} is not a number of seconds", env::STOP_TIMEOUT), fix()),
-        Ok(told) if told > own => DoctorFinding::fault(
+        Ok(runner_timeout) if runner_timeout > own => DoctorFinding::fault(
             CHECK,
             format!(
-                "the runner counts on {told} s after SIGTERM, and ECS kills it after {own} s: a handler that saves its progress is cut off"
+                "the runner counts on {runner_timeout} s after SIGTERM, and ECS kills it after {own} s: a handler that saves its progress is cut off"
             ),
             fix(),
         ),
-        Ok(told) if told < own => DoctorFinding::warning(
+        Ok(runner_timeout) if runner_timeout < own => DoctorFinding::warning(
             CHECK,
-            format!("ECS waits {own} s after SIGTERM, and the runner ends its handler after {told} s"),
+            format!("ECS waits {own} s after SIGTERM, and the runner ends its handler after {runner_timeout} s"),
             fix(),
         ),
-        Ok(told) => DoctorFinding::ok(CHECK, format!("a handler has {told} s after SIGTERM")),
+        Ok(runner_timeout) => DoctorFinding::ok(CHECK, format!("a handler has {runner_timeout} s after SIGTERM")),
     }
 }
 
@@ -224,11 +225,13 @@ mod tests {
             (Some(120), None, "warning", "ends its handler after 30 s"),
             (Some(120), Some("2m"), "fault", "not a number"),
         ];
-        for (own, told, level, words) in table {
+        for (own, runner_timeout, level, words) in table {
             let state = with(|it| {
                 it.stop_timeout = own;
-                it.variables =
-                    told.map(|told| ("IMMORTAL_STOP_TIMEOUT".to_owned(), told.to_owned())).into_iter().collect();
+                it.variables = runner_timeout
+                    .map(|text| ("IMMORTAL_STOP_TIMEOUT".to_owned(), text.to_owned()))
+                    .into_iter()
+                    .collect();
             });
             check_at(&state, 1, level, words);
         }

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How often what is new is asked for: `GetLogEvents` allows 10 calls a second for each account.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How much of the time before is looked through again for streams that are new: lines come late.
 const OVERLAP: Duration = Duration::from_mins(5);
 
@@ -128,7 +128,7 @@ pub(crate) async fn run(args: LogsArgs) -> Result<ExitCode, CommandError> {
             break;
         }
         since = looked_at.checked_sub(OVERLAP).ok();
-        sleep(BETWEEN_LOOKS).await;
+        sleep(POLL_INTERVAL).await;
     }
     if shown == 0 { Err(CommandError::Failed(nothing(&logs))) } else { Ok(ExitCode::SUCCESS) }
 }

@@ -1,7 +1,7 @@
 # Written by `cargo immortal runner`.
 #
 # The runner in Fargate, made of hello's package. It fetches a function's code when a task starts: this one image serves any
-# function, and any version of its code. Build it anew for a new version of immortal-lambda or of the base image.
+# function, and any version of its code. Build it again for a new version of immortal-lambda or of the base image.
 FROM --platform=linux/arm64 public.ecr.aws/lambda/provided:al2023
 
 # The authorities that AWS's certificates are signed by, whatever the base has.

@@ -193,7 +193,7 @@ async fn a_redrive_that_cannot_be_sent_loses_nothing() {
 async fn a_nested_stack_is_found_in_the_one_around_it() {
     use super::{
         canned::{CannedService, stack},
-        deployed::told,
+        deployed::output_text,
     };
 
     let deployed = Deployed::start().await;
@@ -210,7 +210,7 @@ async fn a_nested_stack_is_found_in_the_one_around_it() {
     let mut command = deployed.command(&["jobs", "--stack", "around", "--json"]);
     command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", nested.endpoint());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
-    let (code, stdout, stderr) = told(output);
+    let (code, stdout, stderr) = output_text(output);
     assert_eq!(code, 0, "{stderr}");
     let overview = json(&stdout);
     // The mapping is not in this stack: the dispatcher leads to it, and to the queues.

@@ -20,7 +20,7 @@ use super::canned::{CannedService, figure, stack};
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// How long anything may take before a test says that it hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Stands in for the runner's image: fails as long as the handler is broken, hangs if the event says so, and does its work once
 /// it is fixed. It writes what it is about to do.
@@ -58,9 +58,8 @@ impl Deployed {
         let broken = directory.path().join("broken").to_string_lossy().into_owned();
         task.environment.insert("BROKEN".to_owned(), broken);
         let task = emulator.register_task_definition(task);
-        let endpoint = || emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
         emulator.deploy(primary("hello", &emulator)).expect("a sound function");
-        let mut environment: BTreeMap<_, _> = endpoint().collect();
+        let mut environment = function_environment(&emulator);
         let dead_letters_url = format!("{}/{ACCOUNT}/hello-dead-letters", emulator.endpoint());
         let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:hello");
         let variables = [
@@ -118,7 +117,7 @@ impl Deployed {
 
     /// Waits for something, and says what happened instead where it doesn't come.
     pub(crate) async fn until<T>(&self, what: &str, pick: impl FnMut(&JournalEntry) -> Option<T>) -> T {
-        let waited = tokio::time::timeout(PATIENCE, self.emulator.wait_for(pick)).await;
+        let waited = tokio::time::timeout(TEST_TIMEOUT, self.emulator.wait_for(pick)).await;
         waited.unwrap_or_else(|_| panic!("{what} never came:\n{:#?}", self.emulator.journal()))
     }
 
@@ -165,17 +164,21 @@ impl Deployed {
     /// Runs it to its end: the exit code, and what it wrote to standard output and standard error.
     pub(crate) async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = self.command(arguments);
-        told(tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs"))
+        output_text(tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs"))
     }
 }
 
+/// What a function needs to call the emulator; Lambda sets the other variables.
+fn function_environment(emulator: &Emulator) -> BTreeMap<String, String> {
+    emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL").collect()
+}
+
 fn primary(name: &str, emulator: &Emulator) -> Function {
-    let environment = emulator.environment().into_iter().filter(|(name, _)| name == "AWS_ENDPOINT_URL");
     let failures = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:hello-failures");
     Function {
         on_failure: Some(FailureTarget::OnFailure(failures)),
         retries: 0,
-        environment: environment.collect(),
+        environment: function_environment(emulator),
         ..Function::new(name, package())
     }
 }
@@ -196,7 +199,7 @@ pub(crate) fn plain_command(arguments: &[&str]) -> Command {
     command
 }
 
-pub(crate) fn told(output: Output) -> (i32, String, String) {
+pub(crate) fn output_text(output: Output) -> (i32, String, String) {
     let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     (output.status.code().expect("it was not killed"), stdout, stderr)
 }

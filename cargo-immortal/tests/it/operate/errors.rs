@@ -4,7 +4,7 @@ use immortal_emulator::{Fault, FaultKind, FaultedCalls};
 
 use super::{
     canned::{CannedService, xml_error},
-    deployed::{Deployed, plain_command, told},
+    deployed::{Deployed, output_text, plain_command},
 };
 
 /// The one line that was said, by a command that ended with this code and did nothing.
@@ -18,13 +18,13 @@ fn only_line((code, stdout, stderr): (i32, String, String), expected: i32) -> St
 #[test]
 fn without_a_region_or_credentials() {
     let mut command = plain_command(&["jobs", "--function", "hello"]);
-    let line = only_line(told(command.output().expect("it runs")), 2);
+    let line = only_line(output_text(command.output().expect("it runs")), 2);
     assert_eq!(line, "error: no AWS region is configured; give --region, or set AWS_REGION");
     let mut command = plain_command(&["jobs", "--function", "hello", "--profile", "work"]);
-    let line = only_line(told(command.output().expect("it runs")), 2);
+    let line = only_line(output_text(command.output().expect("it runs")), 2);
     assert!(line.starts_with("error: the profile \"work\" has no region, or is not there; "), "{line}");
     let mut command = plain_command(&["jobs", "--function", "hello", "--region", "eu-central-1"]);
-    let line = only_line(told(command.output().expect("it runs")), 1);
+    let line = only_line(output_text(command.output().expect("it runs")), 1);
     let expected = "error: there are no valid AWS credentials for lambda:GetFunctionConfiguration; log in, ";
     assert!(line.starts_with(expected), "{line}");
 }
@@ -35,14 +35,14 @@ async fn a_stack_that_is_not_there_or_has_nothing_of_ours() {
     let missing = CannedService::start(|_, _| xml_error(400, "ValidationError", "Stack with id nope does not exist"));
     let mut command = deployed.command(&["jobs", "--stack", "nope"]);
     command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", missing.endpoint());
-    let line = only_line(told(command.output().expect("it runs")), 1);
+    let line = only_line(output_text(command.output().expect("it runs")), 1);
     let expected = "error: the stack nope is not there (cloudformation:ListStackResources); check its name, the region and \
                     the profile: ";
     assert!(line.starts_with(expected), "{line}");
     let empty = CannedService::start(|_, _| super::canned::stack(&[]));
     let mut command = deployed.command(&["jobs", "--stack", "other"]);
     command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", empty.endpoint());
-    let line = only_line(told(command.output().expect("it runs")), 2);
+    let line = only_line(output_text(command.output().expect("it runs")), 2);
     assert!(
         line.starts_with("error: the stack other in eu-central-1 has no dispatcher of `cargo immortal template` in it"),
         "{line}"
@@ -86,7 +86,7 @@ async fn who_may_not_ask_cloudwatch_may_pause() {
     let mut command = deployed.command(&["pause"]);
     command.env("AWS_ENDPOINT_URL_CLOUDWATCH", denied.endpoint());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
-    let (code, stdout, stderr) = told(output);
+    let (code, stdout, stderr) = output_text(output);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.starts_with("hello is paused"), "{stdout}");
     assert!(stderr.contains("denied: cloudwatch:GetMetricStatistics on the queue hello-failures"), "{stderr}");
@@ -110,7 +110,7 @@ async fn nobody_answers() {
     let mut command = deployed.command(&["jobs", "--function", "hello"]);
     command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
-    let line = only_line(told(output), 1);
+    let line = only_line(output_text(output), 1);
     assert!(line.starts_with("error: AWS did not answer lambda:GetFunctionConfiguration on the function "), "{line}");
 }
 
