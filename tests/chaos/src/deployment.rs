@@ -14,13 +14,14 @@ use immortal_emulator::{
 };
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::{chaos_fault::DISPATCHER, programs::ChaosPrograms};
+use crate::programs::ChaosPrograms;
 
 pub(crate) const PRIMARY: &str = "chaos";
+pub(crate) const DISPATCHER: &str = "chaosDlq";
 pub(crate) const FAILURES: &str = "failures";
 pub(crate) const DEAD_LETTERS: &str = "dead-letters";
 pub(crate) const BUCKET: &str = "events";
-const RESULTS: &str = "results";
+pub(crate) const RESULTS: &str = "results";
 const RUNNER: &str = "runner";
 
 /// How much faster the services' clock runs: two minutes without capacity last six seconds. Planned waits, visibility
@@ -44,7 +45,8 @@ pub(crate) async fn start(seed: u64, programs: &ChaosPrograms) -> Result<Emulato
     let results = emulator.create_queue(Queue::new(RESULTS));
     emulator.create_bucket(BUCKET);
 
-    let mut runner = TaskDefinition::new(RUNNER, [programs.runner.to_str().context("the program's path is not text")?]);
+    let mut runner =
+        TaskDefinition::new(RUNNER, [programs.runner.to_str().context("the path of the runner is not UTF-8")?]);
     runner.environment.extend(
         [("IMMORTAL_ROLE", "runner"), ("IMMORTAL_STALL_TIMEOUT", "1"), ("IMMORTAL_EVENT_BUCKET", BUCKET)]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),

@@ -1,16 +1,16 @@
-//! What strikes in the course of time: outages, kills of dispatchers, and people who stop tasks and redrive dead letters.
+//! What strikes in the course of time: outages, kills of the dispatcher, and people who stop tasks and redrive dead letters.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use immortal_emulator::{Emulator, Fault, FaultedCalls, StopCode};
+use immortal_emulator::{Emulator, FaultedCalls, StopCode};
 use tokio::{sync::watch::Receiver, time::sleep};
 
 use crate::{
-    chaos_fault::{DISPATCHER, Outage, outages},
-    deployment::{DEAD_LETTERS, FAILURES},
+    chaos_fault::{Outage, outages},
+    deployment::{DEAD_LETTERS, DISPATCHER, FAILURES},
     job_history::JobHistories,
     strike_table::StrikeCount,
 };
@@ -19,6 +19,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(1500);
 /// How long an outage waits for the calls that it is to strike.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(8);
+/// How many calls it waits for.
+const LEAST_STRIKES: u64 = 3;
 
 /// What people and the course of time do to the jobs of a run.
 #[derive(Debug)]
@@ -31,23 +33,24 @@ pub(crate) struct Disturbances {
 /// How often each has struck.
 #[derive(Debug, Default)]
 pub(crate) struct DisturbanceCounts {
-    outages: Vec<(&'static str, &'static str, u64)>,
+    outages: Vec<StrikeCount>,
     kills: u64,
     stops: u64,
     redriven: u64,
 }
 
 impl Disturbances {
-    /// Goes on until it is dropped or told to end.
-    pub(crate) async fn run(&self, ends: Receiver<bool>) -> DisturbanceCounts {
+    /// Goes on until it is told to stop.
+    pub(crate) async fn run(&self, stop: Receiver<bool>) -> DisturbanceCounts {
         let mut counts = DisturbanceCounts::default();
         let mut random = fastrand::Rng::with_seed(self.seed);
         let outages = outages();
-        counts.outages = outages.iter().map(|outage| (outage.operation, outage.name, 0)).collect();
+        let row = |outage: &Outage| StrikeCount { operation: outage.target.name, name: outage.name, strikes: 0 };
+        counts.outages = outages.iter().map(row).collect();
         let mut round = 0;
-        while !*ends.borrow() {
+        while !*stop.borrow() {
             let outage = round % outages.len();
-            counts.outages[outage].2 += self.strike(&outages[outage], &ends).await;
+            counts.outages[outage].strikes += self.strike(&outages[outage], &stop).await;
             sleep(PAUSE).await;
             if round % 4 == 1 {
                 self.emulator.kill_sandboxes(DISPATCHER);
@@ -65,12 +68,12 @@ impl Disturbances {
     }
 
     /// An outage goes on until it has struck, as long as there are jobs.
-    async fn strike(&self, outage: &Outage, ends: &Receiver<bool>) -> u64 {
-        let Outage { operation, kind, lasts, .. } = outage;
-        let fault = self.emulator.inject(Fault { operation, kind: kind.clone(), calls: FaultedCalls::All });
+    async fn strike(&self, outage: &Outage, stop: &Receiver<bool>) -> u64 {
+        let Outage { target, kind, lasts, .. } = outage;
+        let fault = target.inject(&self.emulator, kind.clone(), FaultedCalls::All);
         let mut lasted = *lasts;
         sleep(*lasts).await;
-        while self.emulator.struck_calls(fault) < 2 && lasted < LONGEST_OUTAGE && !*ends.borrow() {
+        while self.emulator.struck_calls(fault) < LEAST_STRIKES && lasted < LONGEST_OUTAGE && !*stop.borrow() {
             sleep(*lasts).await;
             lasted += *lasts;
         }
@@ -85,19 +88,18 @@ impl Disturbances {
             let running: Vec<_> = histories.running().collect();
             random.choice(running).map(str::to_owned)
         };
-        let stopped = task.is_some_and(|task| self.emulator.interrupt(&task, StopCode::UserInitiated).is_ok());
-        u64::from(stopped)
+        let is_stopped = task.is_some_and(|task| self.emulator.interrupt(&task, StopCode::UserInitiated).is_ok());
+        u64::from(is_stopped)
     }
 }
 
 impl DisturbanceCounts {
     /// The rows of the table.
-    pub(crate) fn rows(&self) -> Vec<StrikeCount> {
+    pub(crate) fn rows(self) -> Vec<StrikeCount> {
         let row = |operation, name, strikes| StrikeCount { operation, name, strikes };
-        let mut rows: Vec<_> =
-            self.outages.iter().map(|(operation, name, strikes)| row(operation, name, *strikes)).collect();
+        let mut rows = self.outages;
         rows.extend([
-            row("dispatchers", "killed at any point", self.kills),
+            row("sandboxes of the dispatcher", "killed at any point", self.kills),
             row("people", "stop a task", self.stops),
             row("people", "redrive a dead letter", self.redriven),
         ]);

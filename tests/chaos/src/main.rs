@@ -1,18 +1,21 @@
 //! `cargo chaos [--seed N] [--jobs N]`: the real dispatcher and real tasks on the emulator, with faults in a third of all
-//! steps. Exits with 1 if a job is lost, doubled or changed, or if a fault never struck, of 10,000
-//! jobs and more less than 20 times.
+//! steps. Exits with 1 if a job is lost, doubled or changed, if the run is incomplete, or if a fault struck too rarely: never,
+//! or fewer than 20 times in a run of at least 10,000 jobs.
 //!
-//! The seed decides what each job is and which of its calls fail. When dispatchers are killed, what fails for a while, and
-//! which tasks people stop depends on time.
+//! The seed decides what each job is, how its attempts end, and which of the calls, tasks and deliveries that concern it a
+//! fault strikes: the first, the second and so on of each operation. Everything else depends on time, and so differs
+//! between two runs of one seed: how often a job calls, how its calls and those of others interleave, when sandboxes of the
+//! dispatcher are killed, what fails for a while, and which tasks people stop.
 
 mod chaos_fault;
 mod deployment;
 mod disturbance;
 mod job_history;
 mod job_plan;
-mod letters;
 mod programs;
+mod resting_messages;
 mod run;
+mod run_problem;
 mod strike_table;
 mod verdict;
 
@@ -26,7 +29,7 @@ use crate::{
     programs::ChaosPrograms,
     run::{ChaosOutcome, ChaosRun},
     strike_table::{StrikeCount, least_strikes, too_rare},
-    verdict::JobEnd,
+    verdict::{JobEnd, Violation},
 };
 
 /// Thousands of jobs at once, with faults in everything that they need.
@@ -40,8 +43,8 @@ struct ChaosArgs {
     jobs: u64,
 }
 
-/// How many violations are told with what happened to the job.
-const TOLD: usize = 3;
+/// How many violations are printed with their job's journal.
+const PRINTED_JOURNALS: usize = 3;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -49,18 +52,21 @@ async fn main() -> Result<ExitCode> {
     let stripped = tempfile::tempdir()?;
     let programs = ChaosPrograms::build(stripped.path())?;
     let outcome = ChaosRun { seed, jobs }.run(&programs).await?;
-    tell(seed, &outcome);
+    print_summary(seed, &outcome);
     let rare = too_rare(&outcome.strikes, least_strikes(jobs));
     for StrikeCount { operation, name, strikes } in &rare {
         eprintln!("error: a fault struck {strikes} times: {operation}, {name}; run more jobs");
     }
+    for problem in &outcome.problems {
+        eprintln!("error: {problem}");
+    }
     for (request, violation) in &outcome.violations {
         eprintln!("error: request {request}: {violation:?}");
     }
-    for (request, _) in outcome.violations.iter().take(TOLD) {
-        tell_story(&outcome, request);
+    for (request, _) in outcome.violations.iter().take(PRINTED_JOURNALS) {
+        print_journal_of(&outcome, request);
     }
-    if outcome.violations.is_empty() && rare.is_empty() {
+    if outcome.violations.is_empty() && outcome.problems.is_empty() && rare.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("run it again with: cargo chaos --seed {seed} --jobs {jobs}");
@@ -68,11 +74,11 @@ async fn main() -> Result<ExitCode> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the counts are far below 2^52")]
-fn tell(seed: u64, outcome: &ChaosOutcome) {
-    let of = |end| outcome.ends.get(&end).copied().unwrap_or_default();
-    let broken = |is: fn(&verdict::Violation) -> bool| outcome.violations.iter().filter(|(_, one)| is(one)).count();
-    let lost = broken(|one| matches!(one, verdict::Violation::Lost));
-    let changed = broken(|one| matches!(one, verdict::Violation::EventChanged));
+fn print_summary(seed: u64, outcome: &ChaosOutcome) {
+    let count_of = |end| outcome.job_ends.get(&end).copied().unwrap_or_default();
+    let count_violations = |is: fn(&Violation) -> bool| outcome.violations.iter().filter(|(_, one)| is(one)).count();
+    let lost = count_violations(|one| matches!(one, Violation::Lost));
+    let changed = count_violations(|one| matches!(one, Violation::EventChanged | Violation::EventUnseen));
     let doubled = outcome.violations.len() - lost - changed;
     println!(
         "seed {seed}: {} jobs in {:.0} s, by {} tasks; of {} calls, runs and deliveries {:.1} % were disturbed",
@@ -83,18 +89,19 @@ fn tell(seed: u64, outcome: &ChaosOutcome) {
         100.0 * outcome.counts.struck as f64 / outcome.counts.calls as f64,
     );
     println!(
-        "done in Lambda {}, done on Fargate {}, dead letters {}; lost {lost}, doubled {doubled}, changed {changed}; twins after their token's life {}, copies of dead letters {}\n",
-        of(JobEnd::InLambda),
-        of(JobEnd::OnFargate),
-        of(JobEnd::DeadLetter),
-        outcome.twin_tasks,
-        outcome.twin_letters,
+        "done in Lambda {}, done on Fargate {}, dead letters {}; lost {lost}, doubled {doubled}, changed {changed}; \
+         duplicate tasks after their token's life {}, duplicate dead letters {}\n",
+        count_of(JobEnd::InLambda),
+        count_of(JobEnd::OnFargate),
+        count_of(JobEnd::DeadLetter),
+        outcome.duplicate_tasks,
+        outcome.duplicate_letters,
     );
     print!("{}", strike_table::table(&outcome.strikes));
 }
 
 /// What happened to a request, without log lines.
-fn tell_story(outcome: &ChaosOutcome, request: &str) {
+fn print_journal_of(outcome: &ChaosOutcome, request: &str) {
     eprintln!("\nrequest {request}:");
     for entry in outcome.emulator.journal() {
         let is_about = match &entry.source {

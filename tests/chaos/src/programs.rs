@@ -20,7 +20,7 @@ impl ChaosPrograms {
     /// Builds them, without their debug information: each task downloads and unpacks the function's.
     pub(crate) fn build(stripped: &Path) -> Result<Self> {
         let ourselves = env::current_exe()?;
-        let directory = ourselves.parent().context("a program is in a directory")?;
+        let directory = ourselves.parent().context("the path of this program has no directory")?;
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).args(["build", "--quiet"]);
         cargo.args(["--bin", "chaos_handler", "--bin", "chaos_dispatcher", "--bin", "chaos_runner"]);
@@ -36,11 +36,11 @@ impl ChaosPrograms {
         } else {
             cargo.args(["--profile", "chaos", "--package", "fixtures", "--package", "chaos"]);
         }
-        ensure!(cargo.status().context("cargo can't be run")?.success(), "the functions can't be built");
+        ensure!(cargo.status().context("can't run cargo")?.success(), "cargo can't build the functions");
         let strip = |name: &str| -> Result<PathBuf> {
             let to = stripped.join(name);
             let done = Command::new("strip").arg("-o").arg(&to).arg(directory.join(name)).status();
-            ensure!(done.context("strip, of binutils, must be installed")?.success(), "{name} can't be stripped");
+            ensure!(done.context("can't run strip; install binutils")?.success(), "{name} can't be stripped");
             Ok(to)
         };
         let (handler, dispatcher, runner) =

@@ -1,23 +1,24 @@
 //! A run: all jobs through the chain, disturbed, and then judged.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
-use immortal_emulator::{Emulator, Fault, FaultCounts, FaultedCalls, InjectedFault, MessageAttribute};
+use immortal_emulator::{Emulator, FaultCounts, FaultedCalls, InjectedFault, MessageAttribute};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    chaos_fault::{self, DISPATCHER},
-    deployment::{self, CLOCK_SPEED, FAILURES, PRIMARY},
+    chaos_fault::{self, ChaosFault},
+    deployment::{self, CLOCK_SPEED, DISPATCHER, FAILURES, PRIMARY},
     disturbance::Disturbances,
-    job_history::JobHistories,
+    job_history::{AttemptPlace, JobHistories},
     job_plan::{FailureRoute, HandlerEnd, JobPlan},
-    letters,
     programs::ChaosPrograms,
+    resting_messages::{RestingMessages, sha256},
+    run_problem::{RunProblem, problems_of_run},
     strike_table::{self, StrikeCount},
     verdict::{JobEnd, Violation, judge},
 };
@@ -31,6 +32,15 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// How often the services' clock is moved.
 const CLOCK_STEP: Duration = Duration::from_millis(50);
 
+/// The handler's own failures, as the table of strikes names them.
+const HANDLER_FAILURES: [(HandlerEnd, &str); 5] = [
+    (HandlerEnd::Fail, "returns an error"),
+    (HandlerEnd::Refuse, "refuses the event"),
+    (HandlerEnd::LoseAnswer, "loses its answer"),
+    (HandlerEnd::Kill, "is killed"),
+    (HandlerEnd::Hang, "hangs"),
+];
+
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChaosRun {
@@ -42,10 +52,12 @@ pub(crate) struct ChaosRun {
 #[derive(Debug)]
 pub(crate) struct ChaosOutcome {
     pub(crate) jobs: usize,
-    pub(crate) ends: HashMap<JobEnd, usize>,
-    pub(crate) twin_letters: usize,
-    pub(crate) twin_tasks: usize,
+    pub(crate) job_ends: HashMap<JobEnd, usize>,
+    pub(crate) duplicate_letters: usize,
+    pub(crate) duplicate_tasks: usize,
     pub(crate) tasks: usize,
+    /// What makes the run incomplete.
+    pub(crate) problems: Vec<RunProblem>,
     /// The request id of each job that broke a rule, and the rule.
     pub(crate) violations: Vec<(String, Violation)>,
     pub(crate) strikes: Vec<StrikeCount>,
@@ -70,55 +82,51 @@ impl ChaosRun {
         let begin = Instant::now();
         let clock = tokio::spawn(move_clock(Arc::clone(&emulator)));
         let histories = Arc::new(Mutex::new(JobHistories::default()));
-        let (ended, ends) = watch::channel(0_usize);
-        let watching = tokio::spawn(follow(Arc::clone(&emulator), Arc::clone(&histories), ended));
-        let (calm, is_calm) = watch::channel(false);
+        let (ended, ended_jobs) = watch::channel(0_usize);
+        let watching = tokio::spawn(update_histories(Arc::clone(&emulator), Arc::clone(&histories), ended));
+        let (stop_sender, stop) = watch::channel(false);
         let disturbances =
             Disturbances { emulator: Arc::clone(&emulator), histories: Arc::clone(&histories), seed: self.seed };
-        let disturbing = tokio::spawn(async move { disturbances.run(is_calm).await });
+        let disturbing = tokio::spawn(async move { disturbances.run(stop).await });
 
         let least = strike_table::least_strikes(self.jobs);
-        let has_all_struck = || faults.iter().all(|(_, _, fault)| emulator.struck_calls(*fault) >= least);
-        let sent = self.send_all(&emulator, has_all_struck, ends).await?;
+        let strikes = |fault: &RandomFault| emulator.struck_calls(fault.injected);
+        let has_all_struck = || faults.iter().all(|fault| strikes(fault) >= least);
+        let sent = self.send_all(&emulator, has_all_struck, ended_jobs).await?;
         // Nobody stops or redrives anything, and nothing fails for a while; all else goes on.
-        calm.send_replace(true);
+        stop_sender.send_replace(true);
         let disturbed = disturbing.await.context("the disturbances ended early")?;
-        if timeout(LONGEST_WAIT, emulator.wait_until_idle()).await.is_err() {
-            eprintln!("jobs are still at work after {LONGEST_WAIT:?}; they are judged as they are");
-        }
+        let is_idle = timeout(LONGEST_WAIT, emulator.wait_until_idle()).await.is_ok();
         watching.abort();
         clock.abort();
 
         let took = begin.elapsed();
-        let mut strikes: Vec<_> = faults
-            .iter()
-            .map(|(operation, name, fault)| StrikeCount { operation, name, strikes: emulator.struck_calls(*fault) })
-            .collect();
+        let row = |fault: &RandomFault| StrikeCount { strikes: strikes(fault), ..fault.row };
+        let mut rows: Vec<_> = faults.iter().map(row).collect();
         let in_a_row = sent.iter().flat_map(|job| &job.interruptions).map(|fault| emulator.struck_calls(*fault)).sum();
-        strikes.push(StrikeCount { operation: "Task", name: "interrupted again and again", strikes: in_a_row });
-        strikes.extend(disturbed.rows());
-        Ok(judge_all(emulator, &sent, strikes, took))
+        rows.push(StrikeCount { operation: "Task", name: "interrupted again and again", strikes: in_a_row });
+        rows.extend(disturbed.rows());
+        let asked = usize::try_from(self.jobs)?;
+        Ok(judge_all(emulator, &sent, rows, took, |heard_of, sent| problems_of_run(is_idle, asked, sent, heard_of)))
     }
 
-    /// Sends every job's event, as fast as jobs come to their ends, and then more, one for one, until each fault has struck
-    /// often enough.
+    /// Sends every job's event, one for each job that ends, and then further ones until each fault has struck often enough.
     async fn send_all(
         self,
         emulator: &Emulator,
         has_all_struck: impl Fn() -> bool,
-        mut ends: watch::Receiver<usize>,
+        mut ended_jobs: watch::Receiver<usize>,
     ) -> Result<Vec<SentJob>> {
         let jobs = usize::try_from(self.jobs)?;
         let on_their_way = MOST_ON_THEIR_WAY.min(jobs / 4 + 1);
         let mut sent = Vec::with_capacity(jobs);
         for number in 0..jobs * 2 {
             let most = if number < jobs { on_their_way } else { 1 + on_their_way / 10 };
-            let has_room = ends.wait_for(|ended| number < ended + most);
+            let has_room = ended_jobs.wait_for(|ended| number < ended + most);
             let Ok(has_room) = timeout(LONGEST_WAIT, has_room).await else {
-                eprintln!("no job has ended for {LONGEST_WAIT:?}; those that were sent are judged");
                 break;
             };
-            has_room.context("nothing follows the jobs")?;
+            has_room.context("the task that follows the journal ended early")?;
             if number >= jobs && has_all_struck() {
                 break;
             }
@@ -135,13 +143,19 @@ impl ChaosRun {
     }
 }
 
-fn inject(emulator: &Emulator) -> Vec<(&'static str, &'static str, InjectedFault)> {
+/// A fault that strikes at random, injected.
+struct RandomFault {
+    injected: InjectedFault,
+    /// Its place in the table of strikes.
+    row: StrikeCount,
+}
+
+fn inject(emulator: &Emulator) -> Vec<RandomFault> {
     let faults = chaos_fault::all();
     let probabilities = chaos_fault::probabilities(&faults);
-    let inject = |(fault, probability): (chaos_fault::ChaosFault, f64)| {
-        let calls = FaultedCalls::Probability(probability);
-        let injected = emulator.inject(Fault { operation: fault.operation, kind: fault.kind, calls });
-        (fault.operation, fault.name, injected)
+    let inject = |(ChaosFault { target, name, kind, .. }, probability): (ChaosFault, f64)| RandomFault {
+        injected: target.inject(emulator, kind, FaultedCalls::Probability(probability)),
+        row: StrikeCount { operation: target.name, name, strikes: 0 },
     };
     faults.into_iter().zip(probabilities).map(inject).collect()
 }
@@ -170,7 +184,7 @@ async fn move_clock(emulator: Arc<Emulator>) {
 }
 
 /// Keeps the histories up to date.
-async fn follow(emulator: Arc<Emulator>, histories: Arc<Mutex<JobHistories>>, ended: watch::Sender<usize>) {
+async fn update_histories(emulator: Arc<Emulator>, histories: Arc<Mutex<JobHistories>>, ended: watch::Sender<usize>) {
     let never = emulator.wait_for(|entry| {
         let mut histories = histories.lock().unwrap_or_else(PoisonError::into_inner);
         histories.add(entry);
@@ -180,45 +194,49 @@ async fn follow(emulator: Arc<Emulator>, histories: Arc<Mutex<JobHistories>>, en
     never.await;
 }
 
-fn judge_all(emulator: Arc<Emulator>, sent: &[SentJob], strikes: Vec<StrikeCount>, took: Duration) -> ChaosOutcome {
+/// Judges each job, and the run by what was heard of which requests, and by those that were sent.
+fn judge_all(
+    emulator: Arc<Emulator>,
+    sent: &[SentJob],
+    mut strikes: Vec<StrikeCount>,
+    took: Duration,
+    problems: impl FnOnce(&mut dyn Iterator<Item = &str>, &HashSet<&str>) -> Vec<RunProblem>,
+) -> ChaosOutcome {
     let mut histories = JobHistories::default();
     emulator.journal().iter().for_each(|entry| histories.add(entry));
-    let letters = letters::by_request(&emulator);
-    let (mut twin_letters, mut twin_tasks) = (0, 0);
-    let (mut ends, mut violations, mut handlers) = (HashMap::new(), Vec::new(), HashMap::new());
+    let RestingMessages { letters, results, problems: mut found } = RestingMessages::read(&emulator);
+    let requests: HashSet<&str> = sent.iter().map(|job| job.request.as_str()).collect();
+    let mut heard_of = histories.requests().chain(letters.keys().chain(results.keys()).map(String::as_str));
+    found.extend(problems(&mut heard_of, &requests));
+
+    let (mut duplicate_letters, mut duplicate_tasks) = (0, 0);
+    let (mut job_ends, mut violations) = (HashMap::new(), Vec::new());
     for SentJob { plan, request, .. } in sent {
-        let history = histories.of(request);
-        let of_job = letters.get(request).map(Vec::as_slice).unwrap_or_default();
-        match judge(&history, of_job, &letters::sha256(&plan.event)) {
+        let letters = letters.get(request).map(Vec::as_slice).unwrap_or_default();
+        let results = results.get(request).map(Vec::as_slice).unwrap_or_default();
+        match judge(&histories.of(request), letters, results, &sha256(&plan.event)) {
             Ok(verdict) => {
-                *ends.entry(verdict.end).or_default() += 1;
-                twin_letters += verdict.twin_letters;
-                twin_tasks += verdict.twin_tasks;
+                *job_ends.entry(verdict.end).or_default() += 1;
+                duplicate_letters += verdict.duplicate_letters;
+                duplicate_tasks += verdict.duplicate_tasks;
             }
             Err(violation) => violations.push((request.clone(), violation)),
         }
-        // What the handler did in the attempts in which it had the event.
-        for end in plan.ends.iter().take(history.seen.len()) {
-            *handlers.entry(*end as usize).or_insert(0_u64) += 1;
-        }
     }
-    let mut strikes = strikes;
-    for (end, name) in [
-        (HandlerEnd::Fail, "returns an error"),
-        (HandlerEnd::LoseAnswer, "loses its answer"),
-        (HandlerEnd::Kill, "is killed"),
-        (HandlerEnd::Hang, "hangs"),
-    ] {
-        let strikes_of = handlers.get(&(end as usize)).copied().unwrap_or_default();
-        strikes.push(StrikeCount { operation: "the handler", name, strikes: strikes_of });
+    for (place, operation) in
+        [(AttemptPlace::Lambda, "the handler in Lambda"), (AttemptPlace::Fargate, "the handler on Fargate")]
+    {
+        let row = |(end, name)| StrikeCount { operation, name, strikes: histories.handler_ends(place, end) };
+        strikes.extend(HANDLER_FAILURES.map(row));
     }
     let counts = emulator.fault_counts();
     ChaosOutcome {
         jobs: sent.len(),
-        ends,
-        twin_letters,
-        twin_tasks,
+        job_ends,
+        duplicate_letters,
+        duplicate_tasks,
         tasks: histories.tasks,
+        problems: found,
         violations,
         strikes,
         counts,
