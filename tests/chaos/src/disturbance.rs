@@ -15,10 +15,10 @@ use crate::{
     strike_table::StrikeCount,
 };
 
-/// Between two of what strikes at once.
+/// The pause after each outage.
 const PAUSE: Duration = Duration::from_millis(1500);
-/// How long an outage waits for the calls that it is to strike.
-const LONGEST_OUTAGE: Duration = Duration::from_secs(8);
+/// How long an outage waits for the calls that it is to strike: few jobs change a record's visibility.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(20);
 /// How many calls it waits for.
 const LEAST_STRIKES: u64 = 3;
 
