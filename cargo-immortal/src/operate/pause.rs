@@ -57,7 +57,8 @@ pub(crate) async fn run(args: PauseArgs) -> Result<ExitCode, CommandError> {
     let queue = aws.queue_attributes(&deployment.failure_queue.url).await?;
     let now = Timestamp::now();
     // What matters is done; who may not ask CloudWatch is told the rest.
-    let oldest = aws.oldest_message_age(deployment.failure_queue.name(), now).await.unwrap_or_else(|error| {
+    let oldest = aws.oldest_message_age(deployment.failure_queue.name(), &deployment.function, now).await;
+    let oldest = oldest.unwrap_or_else(|error| {
         tell(format_args!("warning: how old the oldest message is can't be said: {}", CommandError::from(error)));
         None
     });

@@ -89,7 +89,10 @@ async fn who_may_not_ask_cloudwatch_may_pause() {
     let (code, stdout, stderr) = output_text(output);
     assert_eq!(code, 0, "{stderr}");
     assert!(stdout.starts_with("hello is paused"), "{stdout}");
-    assert!(stderr.contains("denied: cloudwatch:GetMetricStatistics on the queue hello-failures"), "{stderr}");
+    assert!(
+        stderr.contains("denied: cloudwatch:GetMetricStatistics on ApproximateAgeOfOldestMessage of hello-failures"),
+        "{stderr}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
