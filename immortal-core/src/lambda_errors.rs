@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::names::{env, header, path};
 
 /// The timeout of each step of a request; the Runtime API is on the same host.
-const PATIENCE: Duration = Duration::from_secs(5);
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The body of an error report to the Runtime API.
 ///
@@ -71,8 +71,8 @@ fn origin(api: &str) -> (&str, &str) {
 /// Sends a request and reads the answer's status.
 fn exchange(host: &str, request: &[u8]) -> io::Result<u16> {
     let mut stream = connect(host)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(STEP_TIMEOUT))?;
+    stream.set_read_timeout(Some(STEP_TIMEOUT))?;
     stream.write_all(request)?;
     let mut answer = Vec::new();
     let mut chunk = [0; 512];
@@ -91,7 +91,7 @@ fn connect(host: &str) -> io::Result<TcpStream> {
     let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
     let mut last = io::Error::other(format!("{host} is not a valid address"));
     for address in with_port.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+        match TcpStream::connect_timeout(&address, STEP_TIMEOUT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }

@@ -82,7 +82,7 @@ impl EventFormKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DoesNotFit {
     /// It would have to go through S3, and there is no bucket.
-    #[error("the event of {0} bytes doesn't fit into a task's overrides, gzipped neither; set IMMORTAL_EVENT_BUCKET")]
+    #[error("the event of {0} bytes doesn't fit into a task's overrides, even gzipped; set IMMORTAL_EVENT_BUCKET")]
     NoBucket(usize),
     /// The order is too long even without the event.
     #[error(

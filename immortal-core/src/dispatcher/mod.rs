@@ -89,7 +89,7 @@ pub async fn run_with_clock(manifest: &Manifest, clock: impl Fn() -> SystemTime 
             error!("{problems}");
             let diagnostic = Diagnostic { error_type: "Immortal.Configuration".to_owned(), error_message: problems };
             if let Err(unsent) = lambda_errors::init_error(&diagnostic) {
-                error!(error = %unsent, "Lambda couldn't be told");
+                error!(error = %unsent, "the configuration error couldn't be reported to Lambda");
             }
             return MISCONFIGURED;
         }

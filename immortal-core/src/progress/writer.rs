@@ -14,7 +14,7 @@ use crate::{aws::AwsClients, names::env, start::attempt, stderr};
 const METADATA: &str = "ECS_CONTAINER_METADATA_URI_V4";
 
 /// The timeout of the metadata endpoint, which is on the same host.
-const PATIENCE: Duration = Duration::from_secs(2);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// On Fargate the task's ARN, which says where to look; in Lambda, where a process has one invocation after the other,
 /// a random id each time.
@@ -39,7 +39,7 @@ struct TaskMetadata {
 
 async fn task_arn(aws: &AwsClients) -> Option<String> {
     let url = format!("{}/task", std::env::var(METADATA).ok()?);
-    let asked = tokio::time::timeout(PATIENCE, aws.http.get_text(&url)).await;
+    let asked = tokio::time::timeout(METADATA_TIMEOUT, aws.http.get_text(&url)).await;
     let problem = match asked.map(|answer| answer.map(|text| serde_json::from_str::<TaskMetadata>(&text))) {
         Ok(Ok(Ok(task))) => return Some(task.arn),
         Ok(Ok(Err(error))) => error.to_string(),

@@ -43,7 +43,7 @@ pub(super) struct AttemptOutcome {
     pub(super) max_memory_mb: Option<u64>,
     /// When the task got SIGTERM, if it did.
     #[cfg_attr(not(feature = "destinations"), expect(dead_code, reason = "only a result's delivery asks"))]
-    pub(super) told_at: Option<Instant>,
+    pub(super) stopping_since: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) enum AttemptEnd {
 /// Why an attempt is ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CutShort {
-    Told,
+    Stopped,
     Limit,
     NeverAsked,
 }
@@ -78,7 +78,7 @@ pub(super) async fn run(
     let mut answer = std::pin::pin!(api.invoke(invocation));
     let mut cut = None;
     let mut start_by = Some(Instant::now() + bounds.start_timeout);
-    let (mut terminate_at, mut kill_at, mut told_at) = (None, None, None);
+    let (mut terminate_at, mut kill_at, mut stopping_since) = (None, None, None);
     let (mut samples, mut looks) = (every(Duration::from_secs(1)), every(CHECK_INTERVAL));
     let mut max_memory_mb = None;
     let end = loop {
@@ -105,17 +105,17 @@ pub(super) async fn run(
                     child.terminate();
                 }
             }
-            () = stop.told(), if cut.is_none() => {
-                cut = Some(CutShort::Told);
+            () = stop.received(), if cut.is_none() => {
+                cut = Some(CutShort::Stopped);
                 let now = Instant::now();
-                told_at = Some(now);
+                stopping_since = Some(now);
                 terminate_at = Some(now + bounds.stop_timeout.saturating_sub(TERMINATION_MARGIN));
                 kill_at = Some(now + bounds.stop_timeout.saturating_sub(GRACE));
                 tracing::warn!("the task is being stopped; the handler has until shortly before the stop timeout to respond");
                 child.ask_to_stop();
                 looks.reset_after(SECOND_CHECK_DELAY);
             }
-            _ = looks.tick(), if cut == Some(CutShort::Told) => child.ask_to_stop(),
+            _ = looks.tick(), if cut == Some(CutShort::Stopped) => child.ask_to_stop(),
             () = at(bounds.limit), if cut.is_none() => {
                 cut = Some(CutShort::Limit);
                 kill_at = Some(Instant::now() + GRACE);
@@ -145,7 +145,7 @@ pub(super) async fn run(
         Some(EventSource::Sqs) => of_message(end, &request_id),
         None => end,
     };
-    AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb, told_at }
+    AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb, stopping_since }
 }
 
 /// Reads a response as the mapping of the message's queue would; the message's id is the request's.
@@ -171,7 +171,7 @@ fn exit(end: &AttemptEnd, cut: Option<CutShort>) -> RunnerExit {
         (AttemptEnd::Answered(InvocationAnswer::InitError(_)) | AttemptEnd::MessageFailed { .. }, _) => {
             RunnerExit::HandlerFailed
         }
-        (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Told)) => {
+        (AttemptEnd::Answered(InvocationAnswer::Missing(_)) | AttemptEnd::Exited(_), Some(CutShort::Stopped)) => {
             RunnerExit::Stopped
         }
         (AttemptEnd::Exited(ProcessEnd::Signal(signal)), None) => RunnerExit::Killed(*signal),

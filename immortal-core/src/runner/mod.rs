@@ -107,7 +107,7 @@ async fn run_order(
     let limit = order.limit.map(|seconds| begun + Duration::from_secs(seconds));
     let prepared = tokio::select! {
         biased;
-        () = stop.told() => {
+        () = stop.received() => {
             tracing::warn!("the task was stopped before request {} ran", order.context.aws_request_id);
             return Ok(RunnerExit::Stopped);
         }
@@ -151,7 +151,7 @@ async fn invoke(
         tokio::select! {
             () = delivery => {}
             // The work is done, and must not be repeated because its result is late.
-            () = stop.nearly_over(outcome.told_at, config.stop_timeout) => tracing::error!(
+            () = stop.nearly_over(outcome.stopping_since, config.stop_timeout) => tracing::error!(
                 "the result of request {} is not delivered: the task is being stopped, and its time is over; the result is above",
                 order.context.aws_request_id
             ),

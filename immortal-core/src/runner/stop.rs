@@ -24,20 +24,20 @@ impl StopSignal {
     /// Waits until the time that a task has once it is told to stop is nearly over: until it is told, where it wasn't
     /// before.
     #[cfg(feature = "destinations")]
-    pub(super) async fn nearly_over(&mut self, told_at: Option<Instant>, stop_timeout: Duration) {
+    pub(super) async fn nearly_over(&mut self, stopping_since: Option<Instant>, stop_timeout: Duration) {
         // Leaves time for the last log line and the end of the process.
         const LAST_MOMENT: Duration = Duration::from_secs(1);
-        let told_at = if let Some(told_at) = told_at {
-            told_at
+        let stopping_since = if let Some(stopping_since) = stopping_since {
+            stopping_since
         } else {
-            self.told().await;
+            self.received().await;
             Instant::now()
         };
-        tokio::time::sleep_until(told_at + stop_timeout.saturating_sub(LAST_MOMENT)).await;
+        tokio::time::sleep_until(stopping_since + stop_timeout.saturating_sub(LAST_MOMENT)).await;
     }
 
     /// Waits for the next signal.
-    pub(super) async fn told(&mut self) {
+    pub(super) async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

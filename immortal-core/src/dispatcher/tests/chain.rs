@@ -190,36 +190,6 @@ async fn one_failure_is_one_task_in_whichever_shape_and_however_often() {
 }
 
 #[tokio::test]
-async fn too_long_is_one_rung_down() {
-    let service = Service::start().await;
-    let said =
-        ServiceFault::Refuse(400, "InvalidParameterException", "Container Overrides length must be at most 8192");
-    service.with(|state| state.faults = vec![said.clone(), said.clone()]);
-    let dispatcher = service.dispatcher(&[("IMMORTAL_EVENT_BUCKET", "events")], manifest()).await;
-    assert!(named(&invoke(&dispatcher, &one(" {\"a\" : 1} ")).await.expect("an answer")).is_empty());
-    let uri = variable(&last(&service), "IMMORTAL_EVENT_S3").expect("it is in S3");
-    let path = uri.strip_prefix("s3:/").expect("an address").to_owned();
-    service.with(|state| {
-        assert_eq!((state.calls.len(), state.tasks.len()), (3, 1));
-        assert_eq!(state.objects[&path], b" {\"a\" : 1} ", "the event as it came");
-        state.faults = vec![said.clone(), said];
-    });
-    assert_eq!(back(&service, &batch(&[message("m-2", "r-2", "1", NOW)])).await, ["m-2"], "there is no bucket");
-}
-
-#[tokio::test]
-async fn no_event_is_in_an_order_that_may_be_read() {
-    let service = Service::start().await;
-    let variables = [("IMMORTAL_EVENT_BUCKET", "events"), ("IMMORTAL_INLINE_EVENTS", "false")];
-    let dispatcher = service.dispatcher(&variables, manifest()).await;
-    assert!(named(&invoke(&dispatcher, &one("{\"secret\":1}")).await.expect("an answer")).is_empty());
-    service.with(|state| {
-        assert!(!state.calls[0].contains("secret"), "{}", state.calls[0]);
-        assert_eq!(state.objects.len(), 1);
-    });
-}
-
-#[tokio::test]
 async fn without_spot_capacity_it_is_fargate() {
     let service = Service::start().await;
     service.with(|state| {

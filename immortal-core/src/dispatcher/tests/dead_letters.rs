@@ -215,7 +215,7 @@ async fn a_finished_job_leaves_no_event_behind() {
     invoke(&dispatcher, &without_order.to_string()).await.expect("done");
     service.with(|state| assert!(state.objects.is_empty()));
 
-    // Its late twin, hours after that: ECS has forgotten the token, and the event's object tells that the job is done.
+    // Its late duplicate, hours after that: ECS has forgotten the token, and the event's object tells that the job is done.
     let mut late = stopped(&call, FIRST, Some(1), "EssentialContainerExited");
     late["detail"]["stoppedAt"] = json!("2023-11-14T20:13:20Z");
     invoke(&dispatcher, &late.to_string()).await.expect("nothing to do");

@@ -111,7 +111,7 @@ async fn a_stop_at_an_unreadable_time_counts_from_its_message() {
 }
 
 #[tokio::test]
-async fn a_late_twin_of_a_job_at_work_starts_nothing() {
+async fn a_late_duplicate_of_a_job_at_work_starts_nothing() {
     let service = Service::start().await;
     let dispatcher = service.dispatcher(&[], manifest()).await;
     let record = batch(&[message("m-1", "r-1", "1", NOW)]);

@@ -57,7 +57,7 @@ impl CodeDownloader {
     {
         match self.download(package).await {
             Err(RangeError::Expired(status)) => {
-                tracing::warn!("the address of {what} is refused with {status}; requesting a new one");
+                tracing::warn!("the presigned URL of {what} was refused with {status}; requesting a new one");
                 self.download(&again().await?).await
             }
             done => done,
@@ -71,7 +71,7 @@ impl CodeDownloader {
                 RunnerError::Internal(format!("{what} can't be downloaded: {why}"))
             }
             RangeError::Expired(status) => RunnerError::Transient(format!(
-                "{what} can't be downloaded: its address, just made, is refused with {status}; \
+                "{what} can't be downloaded: its presigned URL was refused with {status} although it is new; \
                  check the task's route to S3, and the policy of its VPC endpoint"
             )),
             RangeError::Again(reason) => RunnerError::Transient(format!("{what} can't be downloaded: {reason}")),
