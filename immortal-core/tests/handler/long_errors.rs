@@ -33,11 +33,16 @@ async fn end(event: LambdaEvent<End>) -> Result<(), Diagnostic> {
 fn expect_short_errors(api: &RuntimeApi) {
     let unreadable = json!("x".repeat(LONG));
     let unreadable_by_its_path = json!({ "x".repeat(LONG): 1 });
-    let events = [json!("fail"), json!("failbytype"), json!("panic"), unreadable, unreadable_by_its_path];
-    for (number, event) in (1..).zip(events) {
-        api.expect_next(&event);
+    let events = [json!("fail"), json!("failbytype"), json!("panic"), unreadable.clone(), unreadable_by_its_path];
+    for (number, event) in (1..).zip(&events) {
+        api.expect_next(event);
         let error = api.expect_post(&format!("/2018-06-01/runtime/invocation/r-{number}/error"));
-        assert_bounded(&error.body);
+        // What can't be read is not quoted, so that only its path may be long.
+        if *event == unreadable {
+            assert!(error.body.to_string().len() < 1000, "{}", error.body);
+        } else {
+            assert_bounded(&error.body);
+        }
     }
 }
 
