@@ -2,10 +2,11 @@
 //! steps. Exits with 1 if a job is lost, doubled or changed, if the run is incomplete, or if a fault struck too rarely: never,
 //! or fewer than 20 times in a run of at least 10,000 jobs.
 //!
-//! The seed decides what each job is, how its attempts end, and which of the calls, tasks and deliveries that concern it a
-//! fault strikes: the first, the second and so on of each operation. Everything else depends on time, and so differs
-//! between two runs of one seed: how often a job calls, how its calls and those of others interleave, when sandboxes of the
-//! dispatcher are killed, what fails for a while, and which tasks people stop.
+//! A seed repeats the jobs and not the run. It decides what each job is, how its attempts end, and for each operation
+//! which of the calls, tasks and deliveries that name the job a fault strikes: the first, the second and so on. Those that
+//! name none (`GetFunction`, `GetFunctionEventInvokeConfig`, `DescribeTaskDefinition`, downloads, messages that are sent
+//! through the API or redriven) are numbered in the order in which they arrive, which depends on time. So do how often a job
+//! calls, when sandboxes of the dispatcher are killed, what fails for a while, and which tasks people stop.
 
 mod chaos_fault;
 mod deployment;
@@ -35,7 +36,7 @@ use crate::{
 /// Thousands of jobs at once, with faults in everything that they need.
 #[derive(Debug, Parser)]
 struct ChaosArgs {
-    /// Decides what each job is, and which of its calls fail.
+    /// Decides what each job is, and which of the calls that name it fail.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many jobs at least: more follow, up to as many again, while a fault has struck too rarely.
@@ -69,7 +70,7 @@ async fn main() -> Result<ExitCode> {
     if outcome.violations.is_empty() && outcome.problems.is_empty() && rare.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("run it again with: cargo chaos --seed {seed} --jobs {jobs}");
+    eprintln!("run the same jobs again with: cargo chaos --seed {seed} --jobs {jobs}");
     Ok(ExitCode::FAILURE)
 }
 
