@@ -6,7 +6,10 @@ use std::{
 };
 
 use immortal_emulator::{Emulator, FaultedCalls, StopCode};
-use tokio::{sync::watch::Receiver, time::sleep};
+use tokio::{
+    sync::watch::{Receiver, Sender},
+    time::sleep,
+};
 
 use crate::{
     chaos_fault::{Outage, outages},
@@ -21,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(1500);
 const LONGEST_OUTAGE: Duration = Duration::from_secs(20);
 /// How many calls it waits for.
 const LEAST_STRIKES: u64 = 3;
+/// How many outages there are for one kill and one redrive. It doesn't divide the number of outages, so that each of them
+/// meets both.
+const ROUND: usize = 5;
 
 /// What people and the course of time do to the jobs of a run.
 #[derive(Debug)]
@@ -31,7 +37,7 @@ pub(crate) struct Disturbances {
 }
 
 /// How often each has struck.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct DisturbanceCounts {
     outages: Vec<StrikeCount>,
     kills: u64,
@@ -40,31 +46,29 @@ pub(crate) struct DisturbanceCounts {
 }
 
 impl Disturbances {
-    /// Goes on until it is told to stop.
-    pub(crate) async fn run(&self, stop: Receiver<bool>) -> DisturbanceCounts {
-        let mut counts = DisturbanceCounts::default();
+    /// Goes on until it is told to stop, and keeps the counts up to date.
+    pub(crate) async fn run(&self, stop: Receiver<bool>, counts: Sender<DisturbanceCounts>) {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let outages = outages();
-        let row = |outage: &Outage| StrikeCount { operation: outage.target.name, name: outage.name, strikes: 0 };
-        counts.outages = outages.iter().map(row).collect();
         let mut round = 0;
         while !*stop.borrow() {
             let outage = round % outages.len();
-            counts.outages[outage].strikes += self.strike(&outages[outage], &stop).await;
+            let strikes = self.strike(&outages[outage], &stop).await;
+            counts.send_modify(|counts| counts.outages[outage].strikes += strikes);
             sleep(PAUSE).await;
-            if round % 4 == 1 {
+            if round % ROUND == 3 {
                 self.emulator.kill_sandboxes(DISPATCHER);
-                counts.kills += 1;
+                counts.send_modify(|counts| counts.kills += 1);
             }
-            counts.stops += self.stop_a_task(&mut random);
-            if round % 4 == 3 {
+            let stops = self.stop_a_task(&mut random);
+            counts.send_modify(|counts| counts.stops += stops);
+            if round % ROUND == 1 {
                 let moved = self.emulator.redrive(DEAD_LETTERS, Some(FAILURES)).unwrap_or_default();
                 self.histories.lock().unwrap_or_else(PoisonError::into_inner).add_redrive(moved);
-                counts.redriven += u64::try_from(moved).unwrap_or_default();
+                counts.send_modify(|counts| counts.redriven += u64::try_from(moved).unwrap_or_default());
             }
             round += 1;
         }
-        counts
     }
 
     /// An outage goes on until it has struck, as long as there are jobs.
@@ -94,10 +98,16 @@ impl Disturbances {
 }
 
 impl DisturbanceCounts {
+    /// Before any of them has struck.
+    pub(crate) fn new() -> Self {
+        let row = |outage: Outage| StrikeCount { operation: outage.target.name, name: outage.name, strikes: 0 };
+        Self { outages: outages().into_iter().map(row).collect(), kills: 0, stops: 0, redriven: 0 }
+    }
+
     /// The rows of the table.
-    pub(crate) fn rows(self) -> Vec<StrikeCount> {
+    pub(crate) fn rows(&self) -> Vec<StrikeCount> {
         let row = |operation, name, strikes| StrikeCount { operation, name, strikes };
-        let mut rows = self.outages;
+        let mut rows = self.outages.clone();
         rows.extend([
             row("sandboxes of the dispatcher", "killed at any point", self.kills),
             row("people", "stop a task", self.stops),

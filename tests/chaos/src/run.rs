@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     chaos_fault::{self, ChaosFault},
     deployment::{self, CLOCK_SPEED, DISPATCHER, FAILURES, PRIMARY},
-    disturbance::Disturbances,
+    disturbance::{DisturbanceCounts, Disturbances},
     job_history::{AttemptPlace, JobHistories},
     job_plan::{FailureRoute, HandlerEnd, JobPlan},
     programs::ChaosPrograms,
@@ -87,15 +87,19 @@ impl ChaosRun {
         let (stop_sender, stop) = watch::channel(false);
         let disturbances =
             Disturbances { emulator: Arc::clone(&emulator), histories: Arc::clone(&histories), seed: self.seed };
-        let disturbing = tokio::spawn(async move { disturbances.run(stop).await });
+        let (count_sender, disturbed) = watch::channel(DisturbanceCounts::new());
+        let disturbing = tokio::spawn(async move { disturbances.run(stop, count_sender).await });
 
         let least = strike_table::least_strikes(self.jobs);
         let strikes = |fault: &RandomFault| emulator.struck_calls(fault.injected);
-        let has_all_struck = || faults.iter().all(|fault| strikes(fault) >= least);
+        let has_all_struck = || {
+            let is_rare = |fault| strikes(fault) < least;
+            !faults.iter().any(is_rare) && strike_table::too_rare(&disturbed.borrow().rows(), least).is_empty()
+        };
         let sent = self.send_all(&emulator, has_all_struck, ended_jobs).await?;
         // Nobody stops or redrives anything, and nothing fails for a while; all else goes on.
         stop_sender.send_replace(true);
-        let disturbed = disturbing.await.context("the disturbances ended early")?;
+        disturbing.await.context("the disturbances failed")?;
         let is_idle = timeout(LONGEST_WAIT, emulator.wait_until_idle()).await.is_ok();
         watching.abort();
         clock.abort();
@@ -105,7 +109,7 @@ impl ChaosRun {
         let mut rows: Vec<_> = faults.iter().map(row).collect();
         let in_a_row = sent.iter().flat_map(|job| &job.interruptions).map(|fault| emulator.struck_calls(*fault)).sum();
         rows.push(StrikeCount { operation: "Task", name: "interrupted again and again", strikes: in_a_row });
-        rows.extend(disturbed.rows());
+        rows.extend(disturbed.borrow().rows());
         let asked = usize::try_from(self.jobs)?;
         Ok(judge_all(emulator, &sent, rows, took, |heard_of, sent| problems_of_run(is_idle, asked, sent, heard_of)))
     }
