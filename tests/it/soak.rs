@@ -95,8 +95,8 @@ async fn one_sandbox_handles_thousands_of_invocations_and_hand_overs() {
         let mut history = UsageHistory::new(what);
         history.record(sandbox, 0);
         for done in 1..=half {
-            // In the middle of each ten invocations. The usage is recorded after a multiple of ten, so that the process,
-            // which is new after a hand-over, has always served as many invocations by then.
+            // A hand-over begins a new process. Half-way between two measurements, so that each process that is measured has
+            // served the same number of invocations.
             let hangs = hand_over.is_some_and(|each| done % each == each / 2);
             let event = if hangs { r#"{"lambda":"hang"}"# } else { r#"{"lambda":"succeed"}"# };
             assert_eq!(invoke(&chain, &mut entries, event).await, !hangs);

@@ -23,8 +23,7 @@ const OLDEST_RECORD: Duration = Duration::from_hours(12 * 24);
 
 /// A record that was received this often is given up: after 1,000 receives at most, SQS moves it without a reason.
 ///
-/// Source: `botocore:sqs:CreateQueueRequest`, `RedrivePolicy`, and
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue.html>.
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue.html>.
 const MOST_RECEIVES: u32 = 990;
 
 /// A record that was received more often is tried again each 15 minutes only, so that its receives last for ten days.
@@ -44,7 +43,7 @@ impl Dispatcher {
         task: Option<&Task>,
         why: &str,
     ) -> UnfinishedRecord {
-        let context = &named(&order.context, &scope.functions.primary);
+        let context = &with_function_arn(&order.context, &scope.functions.primary);
         let request_id = &context.aws_request_id;
         let mut reason = format!("gave up on request {request_id} of {}: {why}", scope.functions.primary.name);
         if let Some(log) = self.log_of(scope, task).await {
@@ -178,7 +177,7 @@ fn has_waited_too_long(scope: &RecordScope) -> bool {
 
 /// A context with a function's ARN, without which its dead letter could not be redriven: the article's dispatcher gives
 /// the name alone.
-fn named(context: &Context, primary: &FunctionArn) -> Context {
+fn with_function_arn(context: &Context, primary: &FunctionArn) -> Context {
     let mut context = context.clone();
     if context.invoked_function_arn.is_empty() {
         context.invoked_function_arn = primary.to_string();

@@ -186,6 +186,16 @@ mod tests {
     }
 
     #[test]
+    fn a_long_path_to_what_cant_be_read_is_cut() {
+        let event = format!(r#"{{"{}":"text"}}"#, "x".repeat(800_000));
+        let mut json = serde_json::Deserializer::from_str(&event);
+        let read = serde_path_to_error::deserialize::<_, std::collections::BTreeMap<String, u8>>(&mut json);
+        let failure = HandlerFailure::unreadable_event(&read.expect_err("it is a text"), "Sizes");
+        let message = failure.diagnostic.error_message;
+        assert!(message.len() <= LONGEST_MESSAGE && message.contains("… (cut here: it has "), "{}", message.len());
+    }
+
+    #[test]
     fn type_and_message_are_both_bounded() {
         let long = "é".repeat(800_000);
         let told = bounded(Diagnostic { error_type: long.clone(), error_message: long });

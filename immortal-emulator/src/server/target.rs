@@ -49,7 +49,7 @@ struct StringAttribute {
 /// The record of an invocation, as the body of a message.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InvocationRecord {
+struct DestinationMessage {
     request_context: RecordContext,
 }
 
@@ -67,7 +67,7 @@ impl RequestSubject {
     fn request_id(&self, ecs: &EcsService, sqs: &SqsService) -> Option<String> {
         let of_attributes = || REQUEST_IDS.iter().find_map(|name| self.attributes.get(*name)?.value.clone());
         let of_record = || {
-            let record: InvocationRecord = serde_json::from_str(self.message_body.as_deref()?).ok()?;
+            let record: DestinationMessage = serde_json::from_str(self.message_body.as_deref()?).ok()?;
             Some(record.request_context.request_id)
         };
         let of_task = || ecs.task_by_id(self.tasks.first()?.rsplit('/').next()?)?.started_by.clone();

@@ -1,4 +1,4 @@
-//! The programs that run as functions and tasks, built in the profile of this one.
+//! The programs that run as functions and tasks, built in the same profile as this program.
 
 use std::{
     env,
