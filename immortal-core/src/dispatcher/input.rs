@@ -49,7 +49,7 @@ pub(crate) struct QueueMessage {
 /// Leaves out the body, which contains an event.
 impl std::fmt::Debug for QueueMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Message({}, received {} times)", self.id, self.receive_count)
+        write!(f, "QueueMessage({}, received {} times)", self.id, self.receive_count)
     }
 }
 

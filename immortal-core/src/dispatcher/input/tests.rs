@@ -299,9 +299,9 @@ fn a_message_brings_its_time() {
         panic!("a batch")
     };
     let (message, _) = &records[0];
-    assert_eq!(message.as_ref().and_then(|message| message.sent), Some(1_700_000_000_000));
-    let record = message.as_ref().map(|message| message.id.as_str());
-    assert_eq!(record, Some("m"));
+    let message = message.as_ref().expect("it has a name");
+    assert_eq!((message.id.as_str(), message.sent), ("m", Some(1_700_000_000_000)));
+    assert_eq!(format!("{message:?}"), "QueueMessage(m, received 1 times)", "without its event");
 }
 
 #[test]
