@@ -7,7 +7,7 @@ use crate::{
     binary::{self, LinkedRoles},
     describe::describe,
     failure::CommandError,
-    output::say,
+    output::print_line,
     package,
     value::EnvVariable,
 };
@@ -27,6 +27,6 @@ pub(crate) async fn run(args: ManifestArgs) -> Result<ExitCode, CommandError> {
     let executable = binary::build(&candidate, LinkedRoles::Declared, args.selection.release).await?;
     let manifest = describe(&executable, &shown(&executable), &args.env).await?;
     let unprintable = |error| CommandError::Failed(format!("the manifest can't be printed: {error}"));
-    say(serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
+    print_line(serde_json::to_string_pretty(&manifest).map_err(unprintable)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,11 @@ use std::{
 };
 
 /// Writes a line. Where the other end is closed, as in `… | head`, what was to be done is done all the same.
-pub(crate) fn say(line: impl Display) {
+pub(crate) fn print_line(line: impl Display) {
     let _ = writeln!(stdout(), "{line}");
 }
 
 /// Writes a line to standard error, likewise.
-pub(crate) fn tell(line: impl Display) {
+pub(crate) fn print_status(line: impl Display) {
     let _ = writeln!(stderr(), "{line}");
 }

@@ -56,7 +56,7 @@ fn check_job_forms(event: &str, failure: InvocationFailure) {
         task: Some("arn:task"),
         reason: "all attempts are used",
     };
-    let letter = DeadLetter::of_job(&job, "2026-11-26T00:00:00.000Z");
+    let letter = DeadLetter::from_job(&job, "2026-11-26T00:00:00.000Z");
     assert_event(single_failure(&message(&letter.body, "{}")), event, 1);
 
     let order = Order {

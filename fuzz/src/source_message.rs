@@ -66,12 +66,12 @@ fn event_of(payload: &str) -> Option<String> {
 
 fn check_response(response: &str) {
     let batch = ["a", "b", "m"];
-    let named = match BatchFailures::of_response(response.as_bytes(), &batch) {
+    let named = match BatchFailures::from_response(response.as_bytes(), &batch) {
         BatchFailures::All => return assert!(batch.iter().all(|id| BatchFailures::All.include(id))),
         BatchFailures::Named(named) => named,
     };
     assert!(named.iter().all(|id| batch.contains(&id.as_str())), "{named:?}");
     let list: Vec<_> = named.iter().map(|id| serde_json::json!({ "itemIdentifier": id })).collect();
     let written = serde_json::json!({ "batchItemFailures": list }).to_string();
-    assert_eq!(BatchFailures::of_response(written.as_bytes(), &batch), BatchFailures::Named(named));
+    assert_eq!(BatchFailures::from_response(written.as_bytes(), &batch), BatchFailures::Named(named));
 }

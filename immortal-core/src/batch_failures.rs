@@ -22,7 +22,7 @@ impl BatchFailures {
     /// Source:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
     #[must_use]
-    pub fn of_response(response: &[u8], batch: &[&str]) -> Self {
+    pub fn from_response(response: &[u8], batch: &[&str]) -> Self {
         let none = || Self::Named(BTreeSet::new());
         if response.is_empty() {
             return none();
@@ -81,7 +81,7 @@ mod tests {
             ("done", BatchFailures::All),
         ];
         for (response, expected) in table {
-            let failures = BatchFailures::of_response(response.as_bytes(), &["a", "b"]);
+            let failures = BatchFailures::from_response(response.as_bytes(), &["a", "b"]);
             assert_eq!(failures, expected, "{response}");
             let holds_a = expected == BatchFailures::All || response.contains(r#":"a""#);
             assert_eq!((failures.include("a"), failures.include("c")), (holds_a, expected == BatchFailures::All));

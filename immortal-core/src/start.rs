@@ -32,7 +32,7 @@ use crate::{
 const WRONG_USE: u8 = 2;
 
 /// The manifest of a function whose `main` has no attribute.
-const DEFAULTS: &Manifest = &Manifest::of_main("", "");
+const DEFAULTS: &Manifest = &Manifest::from_main("", "");
 
 /// What `#[immortal]` expands to: runs the handler, or another role.
 ///
@@ -48,7 +48,7 @@ where
     H: Fn(V) -> F + 'static,
     F: Future<Output = O> + 'static,
 {
-    begin(manifest, Box::new(move || Box::pin(async move { Ok(json_handler::of_function(handler)) })))
+    begin(manifest, Box::new(move || Box::pin(async move { Ok(json_handler::from_function(handler)) })))
 }
 
 /// What `#[immortal(init = …)]` expands to: as [`main`], with state that is made once, in the handler role only.
@@ -109,7 +109,7 @@ fn begin(manifest: &Manifest, start: json_handler::HandlerStart) -> ExitCode {
         Err(code) => return code,
     };
     ExitCode::from(match pick() {
-        Ok(Role::Handler) => handler::role(manifest, start, &runtime, log::of_handler),
+        Ok(Role::Handler) => handler::role(manifest, start, &runtime, log::init_handler),
         other => runtime.block_on(other_role(other, manifest)),
     })
 }
@@ -142,7 +142,7 @@ async fn other_role(role: Result<Role, NoRole>, manifest: &Manifest) -> u8 {
 
 #[cfg(feature = "dispatcher")]
 async fn dispatcher(manifest: &Manifest) -> u8 {
-    log::of_dispatcher();
+    log::init_dispatcher();
     // Boxed, so that the handler role's future doesn't get this one's size.
     Box::pin(crate::dispatcher::run(manifest)).await
 }
@@ -155,7 +155,7 @@ async fn dispatcher(_: &Manifest) -> u8 {
 
 #[cfg(feature = "runner")]
 async fn runner(manifest: &Manifest) -> u8 {
-    log::of_runner();
+    log::init_runner();
     Box::pin(crate::runner::run(manifest)).await
 }
 

@@ -18,7 +18,7 @@ impl TaskEnd {
     /// platform. Stops of Spot tasks and of tasks on a host under maintenance are reported under other codes too, or under
     /// none, and are known by AWS's own sentences.
     #[must_use]
-    pub fn of(stop_code: Option<&str>, stopped_reason: Option<&str>) -> Self {
+    pub fn from_stop(stop_code: Option<&str>, stopped_reason: Option<&str>) -> Self {
         let reason = stopped_reason.unwrap_or_default().to_ascii_lowercase();
         let is_of_platform = reason.contains("spot task was interrupted")
             || reason.contains("performing maintenance on the underlying infrastructure");

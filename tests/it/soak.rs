@@ -32,7 +32,7 @@ impl UsageHistory {
     }
 
     fn record(&mut self, pid: u32, done: usize) {
-        let usage = ProcessUsage::of(pid);
+        let usage = ProcessUsage::read(pid);
         let ProcessUsage { threads, descriptors, memory } = usage;
         println!("{}, after {done}: {threads} threads, {descriptors} descriptors, {memory} KiB", self.what);
         self.usages.push(usage);

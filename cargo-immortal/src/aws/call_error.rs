@@ -69,7 +69,7 @@ fn no_region(profile: Option<&str>) -> String {
 
 impl CallError {
     /// Why a call failed that needs this IAM action, and was about this resource.
-    pub(crate) fn of(action: &'static str, resource: &str, error: impl Into<AwsError>) -> Self {
+    pub(crate) fn new(action: &'static str, resource: &str, error: impl Into<AwsError>) -> Self {
         let (source, resource) = (error.into(), resource.to_owned());
         if source.lacks_credentials() {
             return Self::NoCredentials { action, source };

@@ -4,7 +4,7 @@ use super::*;
 
 fn refused(status: u16, code: &str, message: &str) -> CallError {
     let error = ServiceError { status, code: code.to_owned(), message: message.to_owned(), resource_ids: Vec::new() };
-    CallError::of("lambda:GetFunction", "the function hello", AwsError::Refused(error))
+    CallError::new("lambda:GetFunction", "the function hello", AwsError::Refused(error))
 }
 
 fn line(error: CallError) -> String {
@@ -25,7 +25,7 @@ fn each_says_in_one_line_what_to_do() {
         refused(404, "ResourceNotFoundException", "Function not found"),
         refused(400, "ValidationError", "Stack with id hello does not exist"),
         refused(400, "ValidationError", "1 validation error detected"),
-        CallError::of("sqs:SendMessage", "the queue jobs", AwsError::Unanswered(std::sync::Arc::new(std::fmt::Error))),
+        CallError::new("sqs:SendMessage", "the queue jobs", AwsError::Unanswered(std::sync::Arc::new(std::fmt::Error))),
         CallError::NoRegion { profile: None },
         CallError::NoRegion { profile: Some("work".to_owned()) },
     ];

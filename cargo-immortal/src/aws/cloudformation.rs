@@ -24,7 +24,7 @@ impl AwsConnection {
         let mut pages = self.cloudformation().list_stack_resources().stack_name(stack).into_paginator().items().send();
         let mut resources = Vec::new();
         while let Some(summary) = pages.next().await {
-            let failed = |error| CallError::of("cloudformation:ListStackResources", &resource, error);
+            let failed = |error| CallError::new("cloudformation:ListStackResources", &resource, error);
             let summary = summary.map_err(failed)?;
             let is_gone = summary.resource_status() == Some(&ResourceStatus::DeleteComplete);
             if let (false, Some(logical_id), Some(kind), Some(physical_id)) =

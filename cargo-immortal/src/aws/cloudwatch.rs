@@ -63,8 +63,9 @@ impl AwsConnection {
             .period(PERIOD)
             .statistics(Statistic::Maximum);
         let output = call.send().await;
-        let output = output
-            .map_err(|error| CallError::of("cloudwatch:GetMetricStatistics", &format!("{metric} of {value}"), error))?;
+        let output = output.map_err(|error| {
+            CallError::new("cloudwatch:GetMetricStatistics", &format!("{metric} of {value}"), error)
+        })?;
         let points = output.datapoints.unwrap_or_default();
         let figures = points.iter().filter_map(|point| Some((point.timestamp?.secs(), point.maximum?)));
         let latest = figures.max_by_key(|(at, _)| *at);

@@ -38,7 +38,7 @@ impl AwsConnection {
     pub(crate) async fn has_bucket(&self, bucket: PackageBucket<'_>) -> Result<bool, CallError> {
         let call = self.package_store().head_bucket().bucket(bucket.name);
         let output = call.set_expected_bucket_owner(bucket.expected_owner()).send().await;
-        match output.map_err(|error| CallError::of("s3:ListBucket", &bucket.shown(), error)) {
+        match output.map_err(|error| CallError::new("s3:ListBucket", &bucket.shown(), error)) {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -55,13 +55,13 @@ impl AwsConnection {
         });
         let call = self.package_store().create_bucket().bucket(bucket.name);
         let output = call.set_create_bucket_configuration(location).send().await;
-        output.map_err(|error| CallError::of("s3:CreateBucket", &bucket.shown(), error))?;
+        output.map_err(|error| CallError::new("s3:CreateBucket", &bucket.shown(), error))?;
         let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).block_public_policy(true);
         let block = block.ignore_public_acls(true).restrict_public_buckets(true).build();
         let call = self.package_store().put_public_access_block().bucket(bucket.name);
         let call = call.public_access_block_configuration(block);
         let output = call.set_expected_bucket_owner(bucket.expected_owner()).send().await;
-        output.map_err(|error| CallError::of("s3:PutBucketPublicAccessBlock", &bucket.shown(), error))?;
+        output.map_err(|error| CallError::new("s3:PutBucketPublicAccessBlock", &bucket.shown(), error))?;
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl AwsConnection {
     pub(crate) async fn has_object(&self, bucket: PackageBucket<'_>, key: &str) -> Result<bool, CallError> {
         let call = self.package_store().head_object().bucket(bucket.name).key(key);
         let output = call.set_expected_bucket_owner(bucket.expected_owner()).send().await;
-        match output.map_err(|error| CallError::of("s3:GetObject", &bucket.shown(), error)) {
+        match output.map_err(|error| CallError::new("s3:GetObject", &bucket.shown(), error)) {
             Ok(_) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
@@ -86,7 +86,7 @@ impl AwsConnection {
         let call = self.package_store().put_object().bucket(bucket.name).key(key).body(ByteStream::from(contents));
         let call = call.checksum_algorithm(ChecksumAlgorithm::Sha256);
         let output = call.set_expected_bucket_owner(bucket.expected_owner()).send().await;
-        output.map_err(|error| CallError::of("s3:PutObject", &bucket.shown(), error))?;
+        output.map_err(|error| CallError::new("s3:PutObject", &bucket.shown(), error))?;
         Ok(())
     }
 }

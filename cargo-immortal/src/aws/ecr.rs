@@ -29,7 +29,7 @@ impl AwsConnection {
     /// The address of a repository of this account; `None` where there is none.
     pub(crate) async fn repository_address(&self, repository: &str) -> Result<Option<String>, CallError> {
         let output = self.ecr().describe_repositories().repository_names(repository).send().await;
-        let failed = |error| CallError::of("ecr:DescribeRepositories", &format!("the repository {repository}"), error);
+        let failed = |error| CallError::new("ecr:DescribeRepositories", &format!("the repository {repository}"), error);
         match output.map_err(failed) {
             Ok(output) => {
                 let repository = output.repositories.unwrap_or_default().into_iter().next();
@@ -43,7 +43,7 @@ impl AwsConnection {
     /// Makes a repository; returns its address.
     pub(crate) async fn create_repository(&self, repository: &str) -> Result<String, CallError> {
         let output = self.ecr().create_repository().repository_name(repository).send().await;
-        let failed = |error| CallError::of("ecr:CreateRepository", &format!("the repository {repository}"), error);
+        let failed = |error| CallError::new("ecr:CreateRepository", &format!("the repository {repository}"), error);
         let address = output.map_err(failed)?.repository.and_then(|repository| repository.repository_uri);
         Ok(address.unwrap_or_default())
     }
@@ -62,7 +62,7 @@ impl AwsConnection {
                 let is_gone = error.as_service_error().is_some_and(|error| {
                     error.is_image_not_found_exception() || error.is_repository_not_found_exception()
                 });
-                let failed = || CallError::of("ecr:DescribeImages", &format!("the repository {repository}"), error);
+                let failed = || CallError::new("ecr:DescribeImages", &format!("the repository {repository}"), error);
                 if is_gone { Ok(false) } else { Err(failed()) }
             }
         }
@@ -75,7 +75,7 @@ impl AwsConnection {
     pub(crate) async fn registry_login(&self) -> Result<RegistryLogin, CallError> {
         const ACTION: &str = "ecr:GetAuthorizationToken";
         let output = self.ecr().get_authorization_token().send().await;
-        let output = output.map_err(|error| CallError::of(ACTION, "the registry", error))?;
+        let output = output.map_err(|error| CallError::new(ACTION, "the registry", error))?;
         let token = output.authorization_data.unwrap_or_default().into_iter().next();
         let token = token.and_then(|data| data.authorization_token).unwrap_or_default();
         let text = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();

@@ -79,8 +79,8 @@ impl AwsConnection {
         let mut tasks = Vec::new();
         for some in arns.chunks(DESCRIBED_AT_ONCE) {
             let output = self.ecs().describe_tasks().cluster(cluster).set_tasks(Some(some.to_vec())).send().await;
-            let output =
-                output.map_err(|error| CallError::of("ecs:DescribeTasks", &format!("the cluster {cluster}"), error))?;
+            let output = output
+                .map_err(|error| CallError::new("ecs:DescribeTasks", &format!("the cluster {cluster}"), error))?;
             tasks.extend(output.tasks.unwrap_or_default().into_iter().map(|task| described(task, container)));
         }
         Ok(tasks)
@@ -100,7 +100,7 @@ impl AwsConnection {
         let mut pages = call.into_paginator().items().send();
         let mut arns = Vec::new();
         while let Some(arn) = pages.next().await {
-            let failed = |error| CallError::of("ecs:ListTasks", &format!("the cluster {cluster}"), error);
+            let failed = |error| CallError::new("ecs:ListTasks", &format!("the cluster {cluster}"), error);
             arns.push(arn.map_err(failed)?);
         }
         Ok(arns)
@@ -109,7 +109,7 @@ impl AwsConnection {
     /// Tells a task to stop, as a person does it.
     pub(crate) async fn stop_task(&self, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
         let output = self.ecs().stop_task().cluster(cluster).task(task).reason(reason).send().await;
-        output.map_err(|error| CallError::of("ecs:StopTask", &format!("the task {task}"), error))?;
+        output.map_err(|error| CallError::new("ecs:StopTask", &format!("the task {task}"), error))?;
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl AwsConnection {
     ) -> Result<Option<ContainerLog>, CallError> {
         let output = self.ecs().describe_task_definition().task_definition(task_definition).send().await;
         let output = output.map_err(|error| {
-            CallError::of("ecs:DescribeTaskDefinition", &format!("the task definition {task_definition}"), error)
+            CallError::new("ecs:DescribeTaskDefinition", &format!("the task definition {task_definition}"), error)
         })?;
         let containers = output.task_definition.and_then(|it| it.container_definitions).unwrap_or_default();
         let ours = containers.into_iter().find(|one| one.name.as_deref() == Some(container));

@@ -39,15 +39,16 @@ impl AwsConnection {
     pub(crate) async fn mapping_state(&self, uuid: &str) -> Result<MappingState, CallError> {
         let output = self.lambda().get_event_source_mapping().uuid(uuid).send().await;
         let output = output
-            .map_err(|error| CallError::of("lambda:GetEventSourceMapping", &format!("the mapping {uuid}"), error))?;
+            .map_err(|error| CallError::new("lambda:GetEventSourceMapping", &format!("the mapping {uuid}"), error))?;
         Ok(MappingState(output.state.unwrap_or_default()))
     }
 
     /// Lets a mapping poll its queue, or no longer. Lambda needs a while for it.
     pub(crate) async fn switch_mapping(&self, uuid: &str, enabled: bool) -> Result<(), CallError> {
         let output = self.lambda().update_event_source_mapping().uuid(uuid).enabled(enabled).send().await;
-        output
-            .map_err(|error| CallError::of("lambda:UpdateEventSourceMapping", &format!("the mapping {uuid}"), error))?;
+        output.map_err(|error| {
+            CallError::new("lambda:UpdateEventSourceMapping", &format!("the mapping {uuid}"), error)
+        })?;
         Ok(())
     }
 }

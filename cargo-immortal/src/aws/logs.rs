@@ -41,7 +41,7 @@ impl AwsConnection {
         let mut pages = call.into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
-            let failed = |error| CallError::of("logs:FilterLogEvents", &format!("the log group {group}"), error);
+            let failed = |error| CallError::new("logs:FilterLogEvents", &format!("the log group {group}"), error);
             match page.map_err(failed) {
                 Ok(page) => events.extend(page.events.unwrap_or_default().into_iter().filter_map(|event| {
                     let (stream, at) = (event.log_stream_name?, event.timestamp?);
@@ -65,7 +65,7 @@ impl AwsConnection {
         let call = self.logs().get_log_events().log_group_name(group).log_stream_name(stream).start_from_head(true);
         let output = call.start_time(from).set_next_token(after.map(str::to_owned)).send().await;
         let output =
-            output.map_err(|error| CallError::of("logs:GetLogEvents", &format!("the log stream {stream}"), error))?;
+            output.map_err(|error| CallError::new("logs:GetLogEvents", &format!("the log stream {stream}"), error))?;
         let event = |event: aws_sdk_cloudwatchlogs::types::OutputLogEvent| {
             Some(LogEvent {
                 stream: stream.to_owned(),

@@ -10,9 +10,9 @@ impl AwsConnection {
     pub(crate) async fn object(&self, bucket: &str, key: &str) -> Result<Vec<u8>, CallError> {
         let resource = format!("s3://{bucket}/{key}");
         let output = Box::pin(Client::new(&self.config).get_object().bucket(bucket).key(key).send()).await;
-        let output = output.map_err(|error| CallError::of("s3:GetObject", &resource, error))?;
+        let output = output.map_err(|error| CallError::new("s3:GetObject", &resource, error))?;
         let bytes = output.body.collect().await.map_err(|error| {
-            CallError::of("s3:GetObject", &resource, AwsError::Unanswered(std::sync::Arc::new(error)))
+            CallError::new("s3:GetObject", &resource, AwsError::Unanswered(std::sync::Arc::new(error)))
         })?;
         Ok(bytes.to_vec())
     }

@@ -90,7 +90,7 @@ impl AwsConnection {
     pub(crate) async fn queue_url(&self, name: &str, account: Option<&str>) -> Result<String, CallError> {
         let call = self.sqs().get_queue_url().queue_name(name);
         let output = call.set_queue_owner_aws_account_id(account.map(str::to_owned)).send().await;
-        let output = output.map_err(|error| CallError::of("sqs:GetQueueUrl", &format!("the queue {name}"), error))?;
+        let output = output.map_err(|error| CallError::new("sqs:GetQueueUrl", &format!("the queue {name}"), error))?;
         Ok(output.queue_url.unwrap_or_default())
     }
 
@@ -100,7 +100,7 @@ impl AwsConnection {
         let call = self.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let output = call.send().await;
         let output =
-            output.map_err(|error| CallError::of("sqs:GetQueueAttributes", &format!("the queue {name}"), error))?;
+            output.map_err(|error| CallError::new("sqs:GetQueueAttributes", &format!("the queue {name}"), error))?;
         let attributes: HashMap<_, _> = output.attributes.unwrap_or_default();
         let text = |name: QueueAttributeName| attributes.get(&name).cloned().unwrap_or_default();
         let number = |name| text(name).parse().unwrap_or_default();
@@ -185,7 +185,7 @@ impl AwsConnection {
 
 /// Queues are named by the end of their URL or ARN.
 fn failed(action: &'static str, queue: &str, error: impl Into<AwsError>) -> CallError {
-    CallError::of(action, &format!("the queue {}", queue.rsplit(['/', ':']).next().unwrap_or(queue)), error)
+    CallError::new(action, &format!("the queue {}", queue.rsplit(['/', ':']).next().unwrap_or(queue)), error)
 }
 
 fn unsent(action: &'static str, queue: &str, error: BuildError) -> CallError {

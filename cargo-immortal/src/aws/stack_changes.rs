@@ -67,7 +67,7 @@ impl AwsConnection {
     /// A stack, by its name or ID; `None` where there is none.
     pub(crate) async fn stack(&self, stack: &str) -> Result<Option<StackDescription>, CallError> {
         let output = self.cloudformation().describe_stacks().stack_name(stack).send().await;
-        let output = match output.map_err(|error| CallError::of("cloudformation:DescribeStacks", &named(stack), error))
+        let output = match output.map_err(|error| CallError::new("cloudformation:DescribeStacks", &named(stack), error))
         {
             Ok(output) => output,
             Err(error) if error.is_not_found() => return Ok(None),
@@ -96,7 +96,7 @@ impl AwsConnection {
     pub(crate) async fn stack_template(&self, stack: &str) -> Result<String, CallError> {
         let call = self.cloudformation().get_template().stack_name(stack).template_stage(TemplateStage::Original);
         let output = call.send().await;
-        let output = output.map_err(|error| CallError::of("cloudformation:GetTemplate", &named(stack), error))?;
+        let output = output.map_err(|error| CallError::new("cloudformation:GetTemplate", &named(stack), error))?;
         Ok(output.template_body.unwrap_or_default())
     }
 
@@ -115,7 +115,7 @@ impl AwsConnection {
         let call = call.change_set_type(kind).capabilities(Capability::CapabilityIam).template_body(template);
         let call = call.set_parameters(Some(parameters.into_iter().map(parameter).collect()));
         let output = call.send().await;
-        let output = output.map_err(|error| CallError::of("cloudformation:CreateChangeSet", &named(stack), error))?;
+        let output = output.map_err(|error| CallError::new("cloudformation:CreateChangeSet", &named(stack), error))?;
         Ok(output.id.unwrap_or_else(|| name.to_owned()))
     }
 
@@ -127,7 +127,7 @@ impl AwsConnection {
             let call = self.cloudformation().describe_change_set().stack_name(stack).change_set_name(id);
             let output = call.set_next_token(next).send().await;
             let output =
-                output.map_err(|error| CallError::of("cloudformation:DescribeChangeSet", &named(stack), error))?;
+                output.map_err(|error| CallError::new("cloudformation:DescribeChangeSet", &named(stack), error))?;
             description.status = output.status.map(|status| status.as_str().to_owned()).unwrap_or_default();
             description.reason = output.status_reason.unwrap_or_default();
             let changes = output.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change);
@@ -143,7 +143,7 @@ impl AwsConnection {
     pub(crate) async fn delete_change_set(&self, stack: &str, id: &str) -> Result<(), CallError> {
         let call = self.cloudformation().delete_change_set().stack_name(stack).change_set_name(id);
         let output = call.send().await;
-        output.map_err(|error| CallError::of("cloudformation:DeleteChangeSet", &named(stack), error))?;
+        output.map_err(|error| CallError::new("cloudformation:DeleteChangeSet", &named(stack), error))?;
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl AwsConnection {
     pub(crate) async fn execute_change_set(&self, stack: &str, id: &str) -> Result<(), CallError> {
         let call = self.cloudformation().execute_change_set().stack_name(stack).change_set_name(id);
         let output = call.send().await;
-        output.map_err(|error| CallError::of("cloudformation:ExecuteChangeSet", &named(stack), error))?;
+        output.map_err(|error| CallError::new("cloudformation:ExecuteChangeSet", &named(stack), error))?;
         Ok(())
     }
 
@@ -161,7 +161,7 @@ impl AwsConnection {
         let mut events = Vec::new();
         // CloudFormation tells the newest first.
         'pages: while let Some(page) = pages.next().await {
-            let failed = |error| CallError::of("cloudformation:DescribeStackEvents", &named(stack), error);
+            let failed = |error| CallError::new("cloudformation:DescribeStackEvents", &named(stack), error);
             for event in page.map_err(failed)?.stack_events.unwrap_or_default() {
                 if event.event_id.as_deref() == after && after.is_some() {
                     break 'pages;

@@ -31,7 +31,7 @@ use crate::{
     artifact::{self, shown},
     aws::AwsConnection,
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
     package::{self, PackageCandidate},
     runner::RunnerContext,
     template::ZipPackages,
@@ -60,9 +60,9 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, CommandError> {
     if args.plan {
         let steps = plan::plan(&survey.state(&aws).await?);
         if args.json {
-            say(serde_json::json!({ "stack": survey.stack_name, "steps": steps }));
+            print_line(serde_json::json!({ "stack": survey.stack_name, "steps": steps }));
         } else {
-            steps.iter().for_each(say);
+            steps.iter().for_each(print_line);
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, CommandError> {
     let packages = survey.packages()?;
     let (template, note) = survey.template(&packages).await?;
     if let Some(note) = note {
-        tell(format_args!("note: {note}"));
+        print_status(format_args!("note: {note}"));
     }
     // The build may have changed the lock file.
     survey.image = survey.find_image(&aws).await?;
@@ -89,11 +89,11 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, CommandError> {
         let code = objects.iter().map(|(_, S3Location { bucket, key })| format!("s3://{bucket}/{key}")).collect();
         let outputs = stack.outputs.into_iter().collect();
         let report = DeployReport { stack: name, outcome, image: &image, code, outputs };
-        say(serde_json::to_string(&report).map_err(|error| CommandError::Failed(error.to_string()))?);
+        print_line(serde_json::to_string(&report).map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
         let width = stack.outputs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, value) in &stack.outputs {
-            say(format_args!("{name:<width$}  {value}"));
+            print_line(format_args!("{name:<width$}  {value}"));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -103,10 +103,10 @@ async fn build(survey: &DeploySurvey<'_>) -> Result<(), CommandError> {
     for zip in &survey.zips {
         let path = shown(&zip.path);
         if let Some(why) = &zip.stale {
-            tell(format_args!("package   build {path}, since {why}: {}", zip.command.join(" ")));
+            print_status(format_args!("package   build {path}, since {why}: {}", zip.command.join(" ")));
             tool::build(&zip.command).await?;
         } else {
-            tell(format_args!("package   {path} is there"));
+            print_status(format_args!("package   {path} is there"));
         }
     }
     Ok(())
@@ -121,7 +121,7 @@ async fn provide_image(
 ) -> Result<String, CommandError> {
     let state = &survey.image;
     if let ImageChoice::Named(image) | ImageChoice::Kept(image) = &state.choice {
-        tell(format_args!("image     {image}, as chosen"));
+        print_status(format_args!("image     {image}, as chosen"));
         return Ok(image.clone());
     }
     let Some(tag) = &state.tag else {
@@ -131,19 +131,19 @@ async fn provide_image(
     };
     let image = format!("{}/{}:{tag}", survey.registry, state.repository);
     if state.is_pushed {
-        tell(format_args!("image     {image} is there"));
+        print_status(format_args!("image     {image} is there"));
         return Ok(image);
     }
     let Some(program) = packages.with_roles() else {
         return Err(CommandError::WrongUse("there is no program to make the runner's image of".to_owned()));
     };
     let directory = survey.target.join("immortal").join(&survey.candidate.name).join("deploy").join("runner");
-    RunnerContext::of(&survey.candidate, args.base.clone(), None, vec![program])?.write(&directory)?;
-    tell(format_args!("image     build and push {image}"));
+    RunnerContext::plan(&survey.candidate, args.base.clone(), None, vec![program])?.write(&directory)?;
+    print_status(format_args!("image     build and push {image}"));
     let platform = format!("linux/{}", program.program.architecture.docker());
     tool::build_image(&image, &platform, &directory).await?;
     if !state.has_repository {
-        tell(format_args!("image     make the ECR repository {}", state.repository));
+        print_status(format_args!("image     make the ECR repository {}", state.repository));
         aws.create_repository(&state.repository).await?;
     }
     tool::log_in(&survey.registry, &aws.registry_login().await?).await?;
@@ -159,7 +159,7 @@ async fn upload(
 ) -> Result<Vec<(Option<String>, S3Location)>, CommandError> {
     let bucket = survey.bucket.package_bucket();
     if !survey.bucket.is_there {
-        tell(format_args!("code      make the bucket {}", bucket.name));
+        print_status(format_args!("code      make the bucket {}", bucket.name));
         aws.create_bucket(bucket).await?;
     }
     let mut objects = Vec::new();
@@ -168,9 +168,9 @@ async fn upload(
         let location = survey.location(&contents);
         let object = format!("s3://{}/{}", location.bucket, location.key);
         if aws.has_object(bucket, &location.key).await? {
-            tell(format_args!("code      {object} is there"));
+            print_status(format_args!("code      {object} is there"));
         } else {
-            tell(format_args!("code      upload {} as {object}", shown(&zip.path)));
+            print_status(format_args!("code      upload {} as {object}", shown(&zip.path)));
             aws.put_object(bucket, &location.key, contents).await?;
         }
         objects.push((zip.in_template.clone(), location));

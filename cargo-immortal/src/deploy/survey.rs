@@ -55,7 +55,7 @@ impl<'a> DeploySurvey<'a> {
         aws: &AwsConnection,
     ) -> Result<Self, CommandError> {
         let target = artifact::target_directory()?;
-        let workspace = WorkspaceFiles::of(&candidate)?;
+        let workspace = WorkspaceFiles::locate(&candidate)?;
         let template = args.template.as_deref().map(read_template).transpose()?;
         let zips = zips(args, &candidate, &target, &workspace, template.as_ref())?;
         let stack_name = stack_name(args, &candidate);

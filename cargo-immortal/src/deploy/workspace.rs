@@ -28,7 +28,7 @@ pub(super) struct WorkspaceFiles {
 }
 
 impl WorkspaceFiles {
-    pub(super) fn of(candidate: &PackageCandidate) -> Result<Self, CommandError> {
+    pub(super) fn locate(candidate: &PackageCandidate) -> Result<Self, CommandError> {
         let metadata = MetadataCommand::new().no_deps().exec();
         let unknown = |error| CommandError::WrongUse(format!("cargo can't say what is in this workspace: {error}"));
         Ok(Self::read(&metadata.map_err(unknown)?, candidate))
@@ -77,7 +77,7 @@ mod tests {
     fn a_workspace_with_the_framework_in_it() {
         let selection = PackageSelection { package: Some("hello".into()), ..PackageSelection::default() };
         let hello = find(&selection).expect("an example of this workspace");
-        let files = WorkspaceFiles::of(&hello).expect("this workspace");
+        let files = WorkspaceFiles::locate(&hello).expect("this workspace");
         let names: Vec<_> = files.build_files.iter().filter(|path| path.exists()).collect();
         assert_eq!(names.len(), 3, "{names:?}");
         assert!(files.build_files[2].ends_with("examples/hello/Cargo.toml"), "{names:?}");

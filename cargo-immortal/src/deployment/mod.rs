@@ -100,10 +100,10 @@ pub(crate) async fn find(
 ) -> Result<Deployment, CommandError> {
     let mut parts = DeploymentParts::from_args(args)?;
     if let Some(stack) = &stack {
-        parts = parts.or(of_stack(stack, aws).await?);
+        parts = parts.or(stack_parts(stack, aws).await?);
     }
     if parts.dispatcher.is_none() {
-        parts = parts.or(of_function(args, aws).await?);
+        parts = parts.or(function_parts(args, aws).await?);
     }
     if let Some(dispatcher) = parts.dispatcher.clone() {
         let configuration = aws.function_details(&dispatcher, None).await?;
@@ -127,7 +127,7 @@ pub(crate) async fn find(
 }
 
 /// What the template's resources say, in the stack itself or in the one nested stack that has them.
-async fn of_stack(stack: &str, aws: &AwsConnection) -> Result<DeploymentParts, CommandError> {
+async fn stack_parts(stack: &str, aws: &AwsConnection) -> Result<DeploymentParts, CommandError> {
     let resources = aws.stack_resources(stack).await?;
     let nested = match stack::search(&resources) {
         StackSearch::Found(parts) => return Ok(*parts),
@@ -162,7 +162,7 @@ fn several(stack: &str, names: &[String]) -> CommandError {
 }
 
 /// The dispatcher of a function that is named alone: of its name, or behind the queue that its failures go to.
-async fn of_function(args: &PartArgs, aws: &AwsConnection) -> Result<DeploymentParts, CommandError> {
+async fn function_parts(args: &PartArgs, aws: &AwsConnection) -> Result<DeploymentParts, CommandError> {
     let named = DeploymentParts::from_args(args)?;
     let Some(function) = &named.function else { return Ok(DeploymentParts::default()) };
     let suffixed = format!("{function}{}", immortal_core::names::DISPATCHER_SUFFIX);

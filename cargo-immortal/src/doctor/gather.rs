@@ -30,33 +30,33 @@ pub(super) async fn gather(aws: &AwsConnection, deployment: Deployment) -> Deplo
         dispatcher_version(aws, &deployment),
     );
     let dead_letter_queue = match &deployment.dead_letter_queue {
-        Some(queue) => Some(ObservedPart::of(aws.queue_settings(&queue.url).await.map(Some))),
+        Some(queue) => Some(ObservedPart::from_answer(aws.queue_settings(&queue.url).await.map(Some))),
         None => None,
     };
-    let dispatcher_details = ObservedPart::of(dispatcher_details.map(Some));
+    let dispatcher_details = ObservedPart::from_answer(dispatcher_details.map(Some));
     let mut state = DeployedState {
-        function: ObservedPart::of(primary.map(Some)),
-        invoke: ObservedPart::of(invoke),
-        dispatcher_mappings: ObservedPart::of(dispatcher_mappings.map(Some)),
-        function_mappings: ObservedPart::of(function_mappings.map(Some)),
-        failure_queue: ObservedPart::of(failures.map(Some)),
+        function: ObservedPart::from_answer(primary.map(Some)),
+        invoke: ObservedPart::from_answer(invoke),
+        dispatcher_mappings: ObservedPart::from_answer(dispatcher_mappings.map(Some)),
+        function_mappings: ObservedPart::from_answer(function_mappings.map(Some)),
+        failure_queue: ObservedPart::from_answer(failures.map(Some)),
         dead_letter_queue,
         source_queues: BTreeMap::new(),
-        rules: ObservedPart::of(rules.map(Some)),
-        task_definition: ObservedPart::of(definition.map(Some)),
-        cluster: ObservedPart::of(cluster),
+        rules: ObservedPart::from_answer(rules.map(Some)),
+        task_definition: ObservedPart::from_answer(definition.map(Some)),
+        cluster: ObservedPart::from_answer(cluster),
         image: ImagePresence::Elsewhere,
         dispatcher_version: version,
         log_groups: BTreeMap::new(),
         permissions: Vec::new(),
-        stopped_tasks: ObservedPart::of(stopped_tasks.map(Some)),
+        stopped_tasks: ObservedPart::from_answer(stopped_tasks.map(Some)),
         dispatcher: dispatcher_details,
         deployment,
     };
     state.source_queues = source_queues(aws, &state).await;
     state.image = image(aws, &state).await;
     for group in log_groups(&state) {
-        let settings = ObservedPart::of(aws.log_group_settings(&group).await);
+        let settings = ObservedPart::from_answer(aws.log_group_settings(&group).await);
         state.log_groups.insert(group, settings);
     }
     state.permissions = permissions(aws, &state).await;
@@ -94,7 +94,7 @@ async fn source_queues(aws: &AwsConnection, state: &DeployedState) -> BTreeMap<S
     let mut queues = BTreeMap::new();
     for arn in arns {
         let settings = queue_by_arn(aws, &arn).await;
-        queues.insert(arn, ObservedPart::of(settings.map(Some)));
+        queues.insert(arn, ObservedPart::from_answer(settings.map(Some)));
     }
     queues
 }
@@ -124,7 +124,7 @@ async fn image(aws: &AwsConnection, state: &DeployedState) -> ImagePresence {
         return ImagePresence::Elsewhere;
     };
     let is_there = aws.has_image(repository, reference).await;
-    ImagePresence::InRegistry(ObservedPart::of(is_there.map(|is_there| is_there.then_some(()))))
+    ImagePresence::InRegistry(ObservedPart::from_answer(is_there.map(|is_there| is_there.then_some(()))))
 }
 
 fn log_groups(state: &DeployedState) -> BTreeSet<String> {
@@ -141,7 +141,7 @@ async fn permissions(aws: &AwsConnection, state: &DeployedState) -> Vec<RolePerm
     for (whose, simulated) in wanted_permissions(&subject(state)) {
         let decisions = match &refusal {
             Some(why) => ObservedPart::Unknown(String::clone(why)),
-            None => ObservedPart::of(aws.simulate(&simulated).await.map(Some)),
+            None => ObservedPart::from_answer(aws.simulate(&simulated).await.map(Some)),
         };
         if let ObservedPart::Unknown(why) = &decisions {
             refusal = Some(why.clone());

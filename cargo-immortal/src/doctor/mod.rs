@@ -13,7 +13,7 @@ use self::finding::{DoctorFinding, FindingLevel, summary};
 use crate::{
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
 };
 
 /// What to check.
@@ -39,10 +39,10 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
     let findings = rules::findings(&state);
     if args.json {
         let report = DoctorReport { function: &state.deployment.function, findings: &findings };
-        say(serde_json::to_string_pretty(&report).map_err(|error| CommandError::Failed(error.to_string()))?);
+        print_line(serde_json::to_string_pretty(&report).map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
-        findings.iter().for_each(say);
-        tell(summary(&findings));
+        findings.iter().for_each(print_line);
+        print_status(summary(&findings));
     }
     let has_fault = findings.iter().any(|finding| finding.level == FindingLevel::Fault);
     Ok(if has_fault { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -24,7 +24,7 @@ pub(super) enum ObservedPart<T> {
 
 impl<T> ObservedPart<T> {
     /// What AWS answered, where nothing is an answer too.
-    pub(super) fn of(answer: Result<Option<T>, CallError>) -> Self {
+    pub(super) fn from_answer(answer: Result<Option<T>, CallError>) -> Self {
         match answer {
             Ok(Some(known)) => Self::Known(known),
             Ok(None) => Self::Missing,

@@ -29,7 +29,7 @@ pub(crate) fn set_up(
         emulator.create_queue(queue);
         emulator.map_queue(&plan.source_queue, &plan.primary, 1)?;
     }
-    emulator.deploy(plan.dispatcher(code.of_dispatcher().zip.clone(), &environment, task_definition))?;
+    emulator.deploy(plan.dispatcher(code.dispatcher_zip().zip.clone(), &environment, task_definition))?;
     emulator.map_queue(&plan.failure_queue, &plan.dispatcher, 10)?;
     emulator.put_task_rule(plan.task_rule(failure_queue));
     for fault in plan.faults() {

@@ -57,7 +57,7 @@ impl DeployedCode {
     }
 
     /// What dispatcher and runner run.
-    pub(super) fn of_dispatcher(&self) -> &CodeZip {
+    pub(super) fn dispatcher_zip(&self) -> &CodeZip {
         self.dispatcher.as_ref().unwrap_or(&self.primary)
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     failure::CommandError,
-    output::tell,
+    output::print_status,
     report::{JobReport, JobStep, ReportFile, ReportedEnding, ReportedEvent, ReportedLetter},
 };
 
@@ -61,7 +61,7 @@ impl LocalReport {
     fn write(&mut self) -> Result<(), CommandError> {
         let Some(file) = self.file.take() else { return Ok(()) };
         file.write(&self.report)?;
-        tell(format_args!("report: {}", file.path().display()));
+        print_status(format_args!("report: {}", file.path().display()));
         Ok(())
     }
 }
@@ -73,7 +73,7 @@ impl Drop for LocalReport {
             return;
         }
         if let Err(error) = self.write() {
-            tell(format_args!("error: {error}"));
+            print_status(format_args!("error: {error}"));
         }
     }
 }

@@ -30,7 +30,7 @@ use self::{
     source_message::SourceMessage,
     timeline::JobTimeline,
 };
-use crate::{container, failure::CommandError, output::say, package, report::ReportFile};
+use crate::{container, failure::CommandError, output::print_line, package, report::ReportFile};
 
 pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let inputs = LocalInputs::read(&args)?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let code = DeployedCode::get(&args, &candidate).await?;
     let ourselves = std::env::current_exe()
         .map_err(|error| CommandError::Failed(format!("the path of this command is unknown: {error}")))?;
-    let plan = LocalPlan::resolve(&args, &candidate, &code.manifest, &code.of_dispatcher().executable, &ourselves);
+    let plan = LocalPlan::resolve(&args, &candidate, &code.manifest, &code.dispatcher_zip().executable, &ourselves);
 
     let screen = TerminalScreen::new();
     screen.line(&plan.heading());
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: LocalArgs) -> Result<ExitCode, CommandError> {
     let (at, dead) = (timeline.since_begin(at), dead_letters());
     screen.line(last_words(&outcome, &plan, at, &dead).trim_end());
     if let JobOutcome::Handled { answer, .. } = &outcome {
-        say(String::from_utf8_lossy(answer).trim_end());
+        print_line(String::from_utf8_lossy(answer).trim_end());
     }
     emulator.shutdown().await;
     report.end(reported_ending(&outcome, &plan, at, &dead))?;

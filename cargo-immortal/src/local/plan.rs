@@ -82,7 +82,7 @@ enum FailurePath {
 }
 
 impl FailurePath {
-    fn of(args: &LocalArgs) -> Self {
+    fn from_args(args: &LocalArgs) -> Self {
         match (args.sqs, args.dead_letter_config) {
             (true, _) => Self::SourceQueue,
             (false, true) => Self::DeadLetterConfig,
@@ -136,7 +136,7 @@ impl LocalPlan {
             timeout: args.timeout,
             memory: args.memory,
             retries: args.retries,
-            failure_path: FailurePath::of(args),
+            failure_path: FailurePath::from_args(args),
             variables,
             // As the template has it.
             size: manifest.cpu.zip(manifest.memory).unwrap_or_else(|| task_size::with_memory(2 * args.memory)),

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    output::tell,
+    output::print_status,
     report::{JobStep, StepKind},
 };
 
@@ -43,8 +43,8 @@ impl TerminalScreen {
 
     pub(crate) fn line(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.suspend(|| tell(text)),
-            None => tell(text),
+            Some(spinner) => spinner.suspend(|| print_status(text)),
+            None => print_status(text),
         }
     }
 

@@ -73,7 +73,7 @@ impl JobTimeline {
     fn step(&mut self, entry: &JournalEntry, dead_letters: DeadLetters<'_>) -> Option<JobStep> {
         self.begin.get_or_insert(entry.at);
         if let EntrySource::Task { arn, .. } = &entry.source {
-            self.tasks.note(arn, &entry.kind);
+            self.tasks.record_entry(arn, &entry.kind);
         }
         let (place, span) = (self.place(entry), span(entry));
         self.follow(&place, span);

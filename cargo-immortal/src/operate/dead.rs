@@ -17,7 +17,7 @@ use crate::{
     aws::{AwsConnection, ReceivedMessage},
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
 };
 
 /// What to show.
@@ -48,7 +48,7 @@ struct DeadReport<'a> {
 pub(crate) async fn run(args: DeadArgs) -> Result<ExitCode, CommandError> {
     let (aws, deployment) = args.deployment.open().await?;
     let queue = letters::queue(&deployment)?;
-    let mut found = letters::look(&aws, queue).await?;
+    let mut found = letters::find_all(&aws, queue).await?;
     if let Some(request_id) = &args.request_id {
         found.letters.retain(|(letter, _)| letter.is_about(request_id));
     }
@@ -62,11 +62,11 @@ pub(crate) async fn run(args: DeadArgs) -> Result<ExitCode, CommandError> {
         print_event(&aws, latest).await?;
     } else if args.json {
         let report = DeadReport { function, letters, is_cut: found.is_cut };
-        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+        print_line(serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
-        lines(function, &letters, found.is_cut).iter().for_each(say);
+        lines(function, &letters, found.is_cut).iter().for_each(print_line);
         if !letters.is_empty() {
-            tell("(while they were read, others could not receive them)");
+            print_status("(while they were read, others could not receive them)");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -139,9 +139,9 @@ mod tests {
             &[("ImmortalReason", "refused"), ("ImmortalRequestId", "r-2"), ("ImmortalAttempts", "1")],
         );
         let letters = [
-            DeadLetterSummary::of(&first, now),
-            DeadLetterSummary::of(&second, now),
-            DeadLetterSummary::of(&message("?", &[]), now),
+            DeadLetterSummary::from_message(&first, now),
+            DeadLetterSummary::from_message(&second, now),
+            DeadLetterSummary::from_message(&message("?", &[]), now),
         ];
         let letters: Vec<_> = letters.iter().collect();
         expect![[r"

@@ -37,7 +37,7 @@ pub(crate) enum LetterEvent {
 }
 
 impl DeadLetterSummary {
-    pub(crate) fn of(message: &ReceivedMessage, now: Timestamp) -> Self {
+    pub(crate) fn from_message(message: &ReceivedMessage, now: Timestamp) -> Self {
         let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
         let attribute = |name: &str| message.attributes.text(name).map(str::to_owned);
         let series = body["immortal"]["series"].as_u64().and_then(|next| u32::try_from(next).ok());
@@ -86,10 +86,12 @@ fn request_id(message: &ReceivedMessage, body: &Value) -> Option<String> {
     // Ours, then Lambda's `DeadLetterConfig`, then its failure record, then a stopped task's event.
     let attributes = ["ImmortalRequestId", "RequestID"];
     let attribute = attributes.iter().find_map(|name| message.attributes.text(name)).map(str::to_owned);
-    attribute.or_else(|| text(&body["requestContext"]["requestId"])).or_else(|| of_stopped_task(&body["detail"]))
+    attribute
+        .or_else(|| text(&body["requestContext"]["requestId"]))
+        .or_else(|| stopped_task_request_id(&body["detail"]))
 }
 
-fn of_stopped_task(detail: &Value) -> Option<String> {
+fn stopped_task_request_id(detail: &Value) -> Option<String> {
     let overrides = detail["overrides"]["containerOverrides"].as_array().into_iter().flatten();
     let variables = overrides.filter_map(|one| one["environment"].as_array()).flatten();
     let mut contexts = variables.filter(|variable| variable["name"] == env::CONTEXT);
@@ -139,7 +141,7 @@ pub(crate) mod tests {
     }
 
     fn letter(body: &str, attributes: &[(&str, &str)]) -> DeadLetterSummary {
-        DeadLetterSummary::of(&message(body, attributes), "2026-11-26T12:00:00Z".parse().expect("a moment"))
+        DeadLetterSummary::from_message(&message(body, attributes), "2026-11-26T12:00:00Z".parse().expect("a moment"))
     }
 
     const GIVEN_UP_BODY: &str = r#"{"requestContext":{"requestId":"r-1"},"requestPayload":{"n": 1.0},

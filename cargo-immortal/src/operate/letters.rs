@@ -51,7 +51,7 @@ async fn receive(
         let mut enough = false;
         for message in messages {
             if seen.insert(message.id.clone()) {
-                let letter = DeadLetterSummary::of(&message, now);
+                let letter = DeadLetterSummary::from_message(&message, now);
                 enough |= is_enough(&letter);
                 found.letters.push((letter, message));
             }
@@ -76,7 +76,7 @@ async fn release(
 }
 
 /// All letters, in the order in which they were given up, shown again to others whatever happens.
-pub(crate) async fn look(aws: &AwsConnection, queue: &QueueAddress) -> Result<FoundLetters, CallError> {
+pub(crate) async fn find_all(aws: &AwsConnection, queue: &QueueAddress) -> Result<FoundLetters, CallError> {
     let mut found = FoundLetters::default();
     let received = receive(aws, queue, Timestamp::now(), |_| false, &mut found).await;
     let released = release(aws, queue, &found, |_| false).await;

@@ -13,7 +13,7 @@ use crate::{
     aws::{MappingState, QueueAttributes},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
 };
 
 /// What to pause.
@@ -59,14 +59,17 @@ pub(crate) async fn run(args: PauseArgs) -> Result<ExitCode, CommandError> {
     // What matters is done; who may not ask CloudWatch is told the rest.
     let oldest = aws.oldest_message_age(deployment.failure_queue.name(), &deployment.function, now).await;
     let oldest = oldest.unwrap_or_else(|error| {
-        tell(format_args!("warning: how old the oldest message is can't be said: {}", CommandError::from(error)));
+        print_status(format_args!(
+            "warning: how old the oldest message is can't be said: {}",
+            CommandError::from(error)
+        ));
         None
     });
     let report = PauseReport::new(&deployment.function, was_paused, &queue, oldest, now);
     if args.json {
-        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+        print_line(serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
-        report.lines().iter().for_each(say);
+        report.lines().iter().for_each(print_line);
     }
     Ok(ExitCode::SUCCESS)
 }

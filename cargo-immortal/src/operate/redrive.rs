@@ -10,7 +10,7 @@ use crate::{
     aws::{AwsConnection, MoveProgress},
     deployment::{Deployment, DeploymentArgs, QueueAddress},
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
 };
 
 /// How often SQS is asked how far it is, and for how long at most: it goes on without this command.
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: RedriveArgs) -> Result<ExitCode, CommandError> {
     let function = &deployment.function;
     let redriven = if let Some(request_id) = &args.request_id {
         args.confirm.ask(&format!("Run the event of {request_id} again, from attempt 1 of a new series?"))?;
-        tell("(while it is looked for, others cannot receive the dead letters)");
+        print_status("(while it is looked for, others cannot receive the dead letters)");
         one(&aws, &deployment, queue, request_id).await?
     } else {
         match aws.queue_attributes(&queue.url).await?.waiting {
@@ -57,9 +57,9 @@ pub(crate) async fn run(args: RedriveArgs) -> Result<ExitCode, CommandError> {
         None => false,
     };
     if args.json {
-        say(format_args!("{:#}", json!({ "function": function, "redriven": redriven, "paused": is_paused })));
+        print_line(format_args!("{:#}", json!({ "function": function, "redriven": redriven, "paused": is_paused })));
     } else {
-        say(line(function, redriven, is_paused));
+        print_line(line(function, redriven, is_paused));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -86,10 +86,10 @@ async fn all(aws: &AwsConnection, deployment: &Deployment, queue: &QueueAddress)
     aws.start_move(&queue.arn, &deployment.failure_queue.arn).await?;
     let end = Instant::now() + LONGEST_LOOK;
     loop {
-        match judge(&aws.move_progress(&queue.arn).await?, queue.name())? {
+        match move_state(&aws.move_progress(&queue.arn).await?, queue.name())? {
             MoveState::Done(moved) => return Ok(moved),
             MoveState::UnderWay(moved) if Instant::now() >= end => {
-                tell(format_args!("{moved} are moved, and SQS goes on with the others by itself"));
+                print_status(format_args!("{moved} are moved, and SQS goes on with the others by itself"));
                 return Ok(moved);
             }
             MoveState::UnderWay(_) => sleep(POLL_INTERVAL).await,
@@ -104,7 +104,7 @@ enum MoveState {
     Done(u64),
 }
 
-fn judge(progress: &MoveProgress, queue: &str) -> Result<MoveState, CommandError> {
+fn move_state(progress: &MoveProgress, queue: &str) -> Result<MoveState, CommandError> {
     let MoveProgress { status, moved, failure } = progress;
     match status.as_str() {
         "COMPLETED" => Ok(MoveState::Done(*moved)),
@@ -143,10 +143,11 @@ mod tests {
             moved: 7,
             failure: failure.map(str::to_owned),
         };
-        assert_eq!(judge(&MoveProgress::default(), "dead").expect("it begins"), MoveState::UnderWay(0));
-        assert_eq!(judge(&progress("RUNNING", None), "dead").expect("it goes on"), MoveState::UnderWay(7));
-        assert_eq!(judge(&progress("COMPLETED", None), "dead").expect("it is over"), MoveState::Done(7));
-        let failed = judge(&progress("FAILED", Some("KMS.AccessDenied")), "dead").expect_err("it failed").to_string();
+        assert_eq!(move_state(&MoveProgress::default(), "dead").expect("it begins"), MoveState::UnderWay(0));
+        assert_eq!(move_state(&progress("RUNNING", None), "dead").expect("it goes on"), MoveState::UnderWay(7));
+        assert_eq!(move_state(&progress("COMPLETED", None), "dead").expect("it is over"), MoveState::Done(7));
+        let failed =
+            move_state(&progress("FAILED", Some("KMS.AccessDenied")), "dead").expect_err("it failed").to_string();
         assert!(failed.contains("moved 7 ") && failed.contains("FAILED: KMS.AccessDenied"), "{failed}");
     }
 

@@ -10,7 +10,7 @@ use crate::{
     aws::{AwsConnection, MappingState},
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::say,
+    output::print_line,
 };
 
 /// How long Lambda may take to switch a mapping, and how often it is asked.
@@ -40,9 +40,9 @@ pub(crate) async fn run(args: ResumeArgs) -> Result<ExitCode, CommandError> {
     let (function, waiting) = (&deployment.function, queue.waiting + queue.in_flight);
     if args.json {
         let report = json!({ "function": function, "paused": false, "wasPaused": was_paused, "waiting": waiting });
-        say(format_args!("{report:#}"));
+        print_line(format_args!("{report:#}"));
     } else {
-        say(line(function, was_paused, waiting));
+        print_line(line(function, was_paused, waiting));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::{
     aws::TaskSelection,
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
 };
 
 /// What the tasks' stop events say, and so the dead letters.
@@ -69,15 +69,15 @@ pub(crate) async fn run(args: StopArgs) -> Result<ExitCode, CommandError> {
         match aws.stop_task(&deployment.cluster, &job.task, REASON).await {
             Ok(()) => report.stopped.push(job.request_id.clone()),
             Err(error) => {
-                tell(format_args!("error: {}: {}", job.request_id, CommandError::from(error)));
+                print_status(format_args!("error: {}: {}", job.request_id, CommandError::from(error)));
                 report.failed.push(job.request_id.clone());
             }
         }
     }
     if args.json {
-        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+        print_line(serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
-        report.lines().iter().for_each(say);
+        report.lines().iter().for_each(print_line);
     }
     if report.failed.is_empty() { Ok(ExitCode::SUCCESS) } else { Ok(ExitCode::FAILURE) }
 }
@@ -89,9 +89,9 @@ fn nothing(function: &str, request_id: Option<&str>, jobs: &[Job], json: bool) -
     }
     if json {
         let report = StopReport { function: function.to_owned(), ..StopReport::default() };
-        say(serde_json::to_string_pretty(&report).unwrap_or_default());
+        print_line(serde_json::to_string_pretty(&report).unwrap_or_default());
     } else {
-        say(format_args!("{function} has no task at work"));
+        print_line(format_args!("{function} has no task at work"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use crate::{
     artifact::{self, BuildArtifact, CpuArchitecture},
     failure::CommandError,
     names,
-    output::say,
+    output::print_line,
     package::{self, PackageCandidate},
 };
 
@@ -62,12 +62,12 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     } else {
         binary.into_iter().map(BuildArtifact::read).collect::<Result<Vec<_>, _>>()?
     };
-    let context = RunnerContext::of(&candidate, base, arch, artifacts.iter().collect())?;
+    let context = RunnerContext::plan(&candidate, base, arch, artifacts.iter().collect())?;
     context.write(&output)?;
     let RunnerContext { plan, .. } = context;
 
     let output = artifact::shown(&output);
-    say(&output);
+    print_line(&output);
     if !is_there("docker") {
         eprintln!("note: there is no docker here; install it, or take podman in its place");
     }
@@ -84,7 +84,7 @@ pub(crate) struct RunnerContext<'a> {
 
 impl<'a> RunnerContext<'a> {
     /// The context of these programs, if they fit together and to the base.
-    pub(crate) fn of(
+    pub(crate) fn plan(
         candidate: &PackageCandidate,
         base: BaseImage,
         arch: Option<CpuArchitecture>,

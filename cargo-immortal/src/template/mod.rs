@@ -23,7 +23,7 @@ pub(crate) use self::{parameters::yaml as parameters_yaml, render::template as t
 use crate::{
     artifact::{self, CpuArchitecture},
     failure::CommandError,
-    output::say,
+    output::print_line,
     package, value,
 };
 
@@ -120,7 +120,7 @@ impl TemplateOptions {
             version: manifest.immortal.to_string(),
             architecture,
             primary: (!self.attach).then_some(primary),
-            task: TaskSettings::of(manifest, memory),
+            task: TaskSettings::from_manifest(manifest, memory),
             has_progress: self.progress,
         }
     }
@@ -151,7 +151,7 @@ pub(crate) async fn run(args: TemplateArgs) -> Result<ExitCode, CommandError> {
     artifact::write(&output, render::template(&plan).as_bytes())?;
 
     let output = artifact::shown(&output);
-    say(&output);
+    print_line(&output);
     if packages.primary.is_none() {
         eprintln!(
             "note: {} isn't there yet; next: {}",

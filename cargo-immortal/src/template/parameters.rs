@@ -232,7 +232,7 @@ pub(crate) const PARAMETERS: &[TemplateParameter] = &[
 ];
 
 /// The parameters of a template.
-pub(crate) fn of(owner: PrimaryOwner) -> impl Iterator<Item = &'static TemplateParameter> {
+pub(crate) fn for_owner(owner: PrimaryOwner) -> impl Iterator<Item = &'static TemplateParameter> {
     PARAMETERS.iter().filter(move |parameter| parameter.only.is_none_or(|only| only == owner))
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn of(owner: PrimaryOwner) -> impl Iterator<Item = &'static TemplateP
 pub(crate) fn yaml(owner: PrimaryOwner) -> String {
     let mut yaml = "Parameters:\n".to_owned();
     // Writing to a string can't fail.
-    for TemplateParameter { name, kind, description, values, default, .. } in of(owner) {
+    for TemplateParameter { name, kind, description, values, default, .. } in for_owner(owner) {
         let _ = write!(yaml, "  {name}:\n    Type: {kind}\n    Description: {description}\n");
         let _ = match values {
             AllowedValues::Any => Ok(()),
@@ -250,7 +250,7 @@ pub(crate) fn yaml(owner: PrimaryOwner) -> String {
         let _ = default.map_or(Ok(()), |default| writeln!(yaml, "    Default: {default}"));
     }
     yaml.push_str("\nConditions:\n");
-    for (name, condition) in of(owner).flat_map(|parameter| parameter.conditions) {
+    for (name, condition) in for_owner(owner).flat_map(|parameter| parameter.conditions) {
         let _ = writeln!(yaml, "  {name}: {condition}");
     }
     yaml

@@ -72,7 +72,7 @@ pub(crate) struct TaskSettings {
 
 impl TaskSettings {
     /// The attribute's size, or at least twice what the Lambda function has, with the least CPU that Fargate has for it.
-    pub(crate) fn of(manifest: &Manifest, lambda_memory: u32) -> Self {
+    pub(crate) fn from_manifest(manifest: &Manifest, lambda_memory: u32) -> Self {
         let size = manifest.cpu.zip(manifest.memory);
         let (cpu, memory) = size.unwrap_or_else(|| task_size::with_memory(2 * lambda_memory));
         Self { cpu, memory, storage: manifest.storage }
@@ -95,7 +95,7 @@ mod tests {
         ];
         for (manifest, lambda_memory, (cpu, memory, storage)) in table {
             let expected = TaskSettings { cpu, memory, storage };
-            assert_eq!(TaskSettings::of(&manifest, lambda_memory), expected, "{lambda_memory} MB");
+            assert_eq!(TaskSettings::from_manifest(&manifest, lambda_memory), expected, "{lambda_memory} MB");
         }
     }
 }

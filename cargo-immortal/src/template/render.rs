@@ -35,8 +35,8 @@ pub(crate) fn template(plan: &TemplatePlan) -> String {
         ("storage", storage.unwrap_or_default()),
         ("progress_bucket", if plan.has_progress { PROGRESS_BUCKET } else { "" }.to_owned()),
     ];
-    let of_primary = plan.primary.as_ref().map_or_else(attached, of_primary);
-    fill(&whole(plan), &[&values[..], &of_primary].concat())
+    let primary = plan.primary.as_ref().map_or_else(attached, primary_values);
+    fill(&whole(plan), &[&values[..], &primary].concat())
 }
 
 /// The parts in their order, and in them all that does not depend on the function.
@@ -185,7 +185,7 @@ fn attached() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn of_primary(primary: &PrimaryPlan) -> Vec<(&'static str, String)> {
+fn primary_values(primary: &PrimaryPlan) -> Vec<(&'static str, String)> {
     let (on_failure, dead_letter_config, lost_metric) = match primary.delivery {
         FailureDelivery::OnFailure => (ON_FAILURE, "", ON_FAILURE_METRIC),
         FailureDelivery::DeadLetterConfig => (NO_ON_FAILURE, DEAD_LETTER_CONFIG, "DeadLetterErrors"),

@@ -58,7 +58,7 @@ async fn ingest(event: LambdaEvent<S3Event>, s3: &Client) -> Result<Summary, Err
     println!("read {source}: {} bytes", csv.len());
 
     let resamples = std::env::var("RESAMPLES").ok().map(|text| text.parse()).transpose()?;
-    let fitted = tokio::task::spawn_blocking(move || FittedModel::of(&csv, resamples)).await?;
+    let fitted = tokio::task::spawn_blocking(move || FittedModel::fit(&csv, resamples)).await?;
     let model = Arc::new(fitted.map_err(|error| format!("{source} holds no strike reports to learn from: {error}"))?);
     let work = resample(&model, &event.context).await?;
     let report = model.report(&work);

@@ -74,7 +74,7 @@ mod bits {
 
 impl FittedModel {
     /// Fits the model to a file, to be resampled so often or as often as it takes.
-    pub(crate) fn of(csv: &[u8], resamples: Option<u32>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn fit(csv: &[u8], resamples: Option<u32>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let strikes = parse(csv)?;
         let estimate = fit(&strikes.rows, &strikes.damaged, &vec![1; strikes.rows.len()], [0.0; TERMS]);
         let estimate =
@@ -124,7 +124,7 @@ mod tests {
     const DATA: &[u8] = include_bytes!("../data/birdstrikes.csv");
 
     fn model(resamples: u32) -> FittedModel {
-        FittedModel::of(DATA, Some(resamples)).expect("the shipped data")
+        FittedModel::fit(DATA, Some(resamples)).expect("the shipped data")
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn another_object_is_refused_before_any_work() {
-        let error = FittedModel::of(b"a,b\n1,2\n", None).err().expect("other columns");
+        let error = FittedModel::fit(b"a,b\n1,2\n", None).err().expect("other columns");
         assert!(error.downcast_ref::<NoStrikes>().is_some(), "{error}");
     }
 }

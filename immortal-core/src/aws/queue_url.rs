@@ -13,7 +13,7 @@ pub(crate) struct QueueAddresses {
 }
 
 impl QueueAddresses {
-    pub(crate) async fn of(config: &SdkConfig) -> Self {
+    pub(crate) async fn from_config(config: &SdkConfig) -> Self {
         let params = Params::builder()
             .set_region(config.region().map(|region| region.as_ref().to_owned()))
             .set_endpoint(config.endpoint_url().map(str::to_owned));

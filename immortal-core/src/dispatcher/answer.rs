@@ -49,12 +49,12 @@ pub(crate) struct RetryableFailure {
 
 /// Interprets the response of `RunTask`.
 #[must_use]
-pub(crate) fn judge(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
+pub(crate) fn run_task_outcome(answer: Result<RunTaskOutput, AwsError>, config: &DispatcherConfig) -> RunTaskOutcome {
     match answer {
         Ok(RunTaskOutput { tasks, failures }) => match (tasks.into_iter().next(), failures.first()) {
             // With one task asked for, a task beside a failure is the one that was asked for.
             (Some(task), _) => RunTaskOutcome::Started(task),
-            (None, Some(failure)) => judge_failure(failure, config),
+            (None, Some(failure)) => failure_outcome(failure, config),
             (None, None) => again(RetryReason::Transient, "RunTask answered with neither a task nor a failure"),
         },
         Err(AwsError::Refused(refused)) if refused.code == "ConflictException" && !refused.resource_ids.is_empty() => {
@@ -75,7 +75,7 @@ pub(crate) fn error_line(call: &str, error: &AwsError, config: &DispatcherConfig
         AwsError::Refused(_) if error.retry_reason().is_some() => {
             "this passes by itself; a longer timeout of the dispatcher gives it more tries".to_owned()
         }
-        AwsError::Refused(refusal) => hint::of_refusal(call, refusal, config),
+        AwsError::Refused(refusal) => hint::for_refusal(call, refusal, config),
         AwsError::Unsent(_) => "check the region and the credentials of the Lambda function".to_owned(),
         AwsError::Unanswered(_) => {
             "check the dispatcher's way there (routes, endpoints, security groups); a longer timeout gives it more tries"
@@ -89,14 +89,14 @@ fn describe(call: &str, error: &AwsError) -> String {
     one_line(&format!("{call} was {}", error_chain(error)))
 }
 
-fn judge_failure(failure: &RunTaskFailure, config: &DispatcherConfig) -> RunTaskOutcome {
+fn failure_outcome(failure: &RunTaskFailure, config: &DispatcherConfig) -> RunTaskOutcome {
     let RunTaskFailure { arn, reason, detail } = failure;
     let of = if arn.is_empty() { String::new() } else { format!(" of {arn}") };
     let text = one_line(&format!("RunTask failed with {reason}{of}: {detail}"));
     if reason.starts_with("RESOURCE") || is_capacity(reason) || is_capacity(detail) {
         return again(RetryReason::NoCapacity, &text);
     }
-    RunTaskOutcome::BackToQueue(format!("{text}; {}", hint::of_failure(reason, config)))
+    RunTaskOutcome::BackToQueue(format!("{text}; {}", hint::for_failure(reason, config)))
 }
 
 /// The service's message: `TaskContainer Overrides length must be at most 8192`.
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn judged(answer: Result<RunTaskOutput, AwsError>) -> RunTaskOutcome {
-        judge(answer, &config())
+        run_task_outcome(answer, &config())
     }
 
     fn lack(answer: Result<RunTaskOutput, AwsError>) -> Option<RetryReason> {

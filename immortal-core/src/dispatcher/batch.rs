@@ -22,7 +22,7 @@ use super::{
     invocation_failure::{KnownFunctions, RefusedRecord},
     launch::TaskCount,
     next_step::is_interrupted,
-    response::{BatchFailed, BatchResponse, RecordOutcome, of_batch, of_single},
+    response::{BatchFailed, BatchResponse, RecordOutcome, batch_response, single_response},
     stopped_task::refused,
 };
 use crate::{
@@ -79,8 +79,8 @@ impl RecordScope {
     }
 
     /// The record as it came, as a dead letter.
-    pub(super) fn as_it_came(&self, reason: &str, request_id: &str) -> DeadLetter {
-        let letter = DeadLetter::of_record(&self.original, reason, request_id);
+    pub(super) fn as_received(&self, reason: &str, request_id: &str) -> DeadLetter {
+        let letter = DeadLetter::from_record(&self.original, reason, request_id);
         match &self.message {
             Some(message) => letter.with_attributes(&message.attributes),
             None => letter,
@@ -147,11 +147,11 @@ impl Dispatcher {
                 let id = |(scope, _): &(RecordScope, _)| scope.message.as_ref().map(|message| message.id.clone());
                 let ids: Vec<_> = records.iter().map(id).collect();
                 let outcomes = Arc::clone(&self).side_by_side(records).await;
-                of_batch(ids.into_iter().zip(outcomes).collect())
+                batch_response(ids.into_iter().zip(outcomes).collect())
             }
             DispatcherInput::Single(reading) => {
                 let records = reading.into_iter().map(|read| (scope.clone(), read)).collect();
-                of_single(Arc::clone(&self).side_by_side(records).await)
+                single_response(Arc::clone(&self).side_by_side(records).await)
             }
         };
         let oldest_returned = Duration::from_millis(oldest_returned.load(Ordering::Relaxed));
@@ -198,7 +198,7 @@ impl Dispatcher {
         };
         let elapsed = i64::try_from(scope.begun.elapsed().as_millis()).unwrap_or_default();
         let now = scope.now.saturating_add(elapsed);
-        self.print_metrics(now, &decision_metrics::of_decision(subject, end, now));
+        self.print_metrics(now, &decision_metrics::for_decision(subject, end, now));
         Ok(())
     }
 

@@ -104,7 +104,7 @@ struct ResponsePayload<'a> {
 impl DeadLetter {
     /// The dead letter of a job. `timestamp` is the time of day, as RFC 3339.
     #[must_use]
-    pub(crate) fn of_job(job: &GivenUpJob<'_>, timestamp: &str) -> Self {
+    pub(crate) fn from_job(job: &GivenUpJob<'_>, timestamp: &str) -> Self {
         let context = job.context;
         let (payload, object) = match job.event {
             GivenUpEvent::Text(event) => (Some(event), None),
@@ -125,7 +125,7 @@ impl DeadLetter {
 
     /// The dead letter of a refused record, with its unchanged body.
     #[must_use]
-    pub(crate) fn of_record(body: &str, reason: &str, request_id: &str) -> Self {
+    pub(crate) fn from_record(body: &str, reason: &str, request_id: &str) -> Self {
         let attributes = attributes(reason, request_id, None, None);
         Self { body: body.to_owned(), attributes, reason: one_line(reason) }
     }

@@ -11,7 +11,7 @@ const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// The end of an invocation's work, from Lambda's deadline and the time of day, both in Unix milliseconds.
 #[must_use]
-pub(super) fn of_invocation(deadline: u64, now: u64) -> WorkDeadline {
+pub(super) fn for_invocation(deadline: u64, now: u64) -> WorkDeadline {
     let (work, longest_call) = budget(deadline, now);
     WorkDeadline::after(work, longest_call)
 }

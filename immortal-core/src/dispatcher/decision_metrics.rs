@@ -17,7 +17,7 @@ pub(super) enum RecordSubject {
 }
 
 /// What a decision counts for; nothing for one that changes nothing, such as a record that was delivered again.
-pub(super) fn of_decision(subject: RecordSubject, end: RecordEnd, now: i64) -> Vec<Metric> {
+pub(super) fn for_decision(subject: RecordSubject, end: RecordEnd, now: i64) -> Vec<Metric> {
     if matches!(end, RecordEnd::Nothing | RecordEnd::StartedBefore) {
         return Vec::new();
     }
@@ -97,14 +97,14 @@ mod tests {
             (stop(false), RecordEnd::Nothing, vec![]),
             (RecordSubject::Refused, RecordEnd::GivenUp, vec![count("GivenUp")]),
         ] {
-            assert_eq!(of_decision(subject, end, now), expected, "{subject:?}, {end:?}");
+            assert_eq!(for_decision(subject, end, now), expected, "{subject:?}, {end:?}");
         }
     }
 
     #[test]
     fn a_clock_that_is_behind_gives_no_time() {
         let subject = RecordSubject::Failure { cause: FailureCause::Memory, failed_at: Some(1_001) };
-        let metrics = of_decision(subject, RecordEnd::Started, 1_000);
+        let metrics = for_decision(subject, RecordEnd::Started, 1_000);
         assert_eq!(metrics, [Metric::Count("MemoryFailures"), Metric::Count("TasksStarted")]);
     }
 }

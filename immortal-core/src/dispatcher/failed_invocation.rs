@@ -51,7 +51,7 @@ impl Dispatcher {
             age: scope.age(),
         };
         let result = self.launch(scope, &plan).await;
-        self.unless_too_old(scope, &plan.order, 0, result).await
+        self.give_up_if_too_old(scope, &plan.order, 0, result).await
     }
 }
 

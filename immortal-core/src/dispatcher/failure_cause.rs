@@ -42,7 +42,7 @@ impl FailureCause {
     /// What the primary writes itself begins the text; what Lambda writes stands anywhere in it, after a request id or
     /// a time that differ from one age of Lambda to the next.
     #[must_use]
-    pub(crate) fn of_text(text: &str) -> Self {
+    pub(crate) fn from_text(text: &str) -> Self {
         if begins_with(text, UNREADABLE_EVENT) {
             return Self::UnreadableEvent;
         }
@@ -61,17 +61,17 @@ impl FailureCause {
     /// A type decides alone, so that a handler's own error may speak of a time-out; only a panic has no type of its
     /// own, and what Lambda itself writes of a crash may have no type at all.
     #[must_use]
-    pub(crate) fn of_record(condition: &str, ran: bool, error_type: Option<&str>, message: &str) -> Self {
+    pub(crate) fn from_record(condition: &str, ran: bool, error_type: Option<&str>, message: &str) -> Self {
         if condition == "EventAgeExceeded" || !ran {
             return Self::NeverRan;
         }
         match error_type.unwrap_or_default() {
-            "" => Self::of_text(message),
+            "" => Self::from_text(message),
             HANDED_OVER | STOPPED => Self::Time,
             UNREADABLE_EVENT => Self::UnreadableEvent,
             SUPERSEDED => Self::Superseded,
             "Runtime.ExitError" if message.contains(KILLED) => Self::Memory,
-            panic if panic.contains(PANIC_TYPE) => Self::of_text(message),
+            panic if panic.contains(PANIC_TYPE) => Self::from_text(message),
             other => LAMBDA_TYPES.iter().find(|(name, _)| *name == other).map_or(Self::Handler, |(_, cause)| *cause),
         }
     }
@@ -157,7 +157,7 @@ mod tests {
             ("", FailureCause::Handler),
         ];
         for (text, expected) in table {
-            assert_eq!(FailureCause::of_text(text), expected, "{text}");
+            assert_eq!(FailureCause::from_text(text), expected, "{text}");
         }
     }
 
@@ -210,7 +210,7 @@ mod tests {
         ];
         for (condition, ran, error_type, message, expected) in table {
             assert_eq!(
-                FailureCause::of_record(condition, ran, error_type, message),
+                FailureCause::from_record(condition, ran, error_type, message),
                 expected,
                 "{error_type:?} {message}"
             );

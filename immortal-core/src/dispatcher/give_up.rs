@@ -64,25 +64,25 @@ impl Dispatcher {
         };
         let timestamp = aws::timestamp(scope.now);
         if let Some(uri) = order.event.object_uri() {
-            return given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(uri)), &timestamp));
+            return given_up(DeadLetter::from_job(&job(GivenUpEvent::Object(uri)), &timestamp));
         }
         let text = order.event.text().ok().flatten();
         let Some(event) = text.as_deref().and_then(|text| serde_json::from_str::<&RawValue>(text).ok()) else {
-            return given_up(scope.as_it_came(&reason, request_id));
+            return given_up(scope.as_received(&reason, request_id));
         };
-        let letter = DeadLetter::of_job(&job(GivenUpEvent::Text(event)), &timestamp);
+        let letter = DeadLetter::from_job(&job(GivenUpEvent::Text(event)), &timestamp);
         if letter.fits() {
             return given_up(letter);
         }
         // With what Lambda's record has beside it, the event is too large for a message.
         let key = event_key(scope, order, event.get());
         let Some(bucket) = self.config.transport.bucket() else {
-            return given_up(scope.as_it_came(&reason, request_id));
+            return given_up(scope.as_received(&reason, request_id));
         };
         match self.calls.put_event(bucket, &key, event.get(), scope.deadline).await {
             Ok(()) => {
                 let uri = format!("s3://{bucket}/{key}");
-                given_up(DeadLetter::of_job(&job(GivenUpEvent::Object(&uri)), &timestamp))
+                given_up(DeadLetter::from_job(&job(GivenUpEvent::Object(&uri)), &timestamp))
             }
             Err(error) => {
                 UnfinishedRecord::Returned(format!("{reason}; and its event can't be kept for that: {error}"))
@@ -100,7 +100,7 @@ impl Dispatcher {
     }
 
     /// Gives a job up whose record has waited for so long that SQS would soon drop it.
-    pub(super) async fn unless_too_old(
+    pub(super) async fn give_up_if_too_old(
         &self,
         scope: &RecordScope,
         order: &Order<JobEvent>,
@@ -120,10 +120,10 @@ impl Dispatcher {
     /// Settles a record that is unfinished: an error says why it goes back.
     pub(super) async fn settle(&self, scope: &RecordScope, unfinished: UnfinishedRecord) -> Result<RecordEnd, String> {
         match unfinished {
-            UnfinishedRecord::GivenUp(letter) => self.bury(scope, &letter).await,
+            UnfinishedRecord::GivenUp(letter) => self.send_dead_letter(scope, &letter).await,
             UnfinishedRecord::Returned(why) if has_waited_too_long(scope) => {
                 let why = format!("it waited too long: {why}");
-                self.bury(scope, &scope.as_it_came(&why, "")).await
+                self.send_dead_letter(scope, &scope.as_received(&why, "")).await
             }
             UnfinishedRecord::Returned(why) => {
                 scope.note_returned();
@@ -140,7 +140,7 @@ impl Dispatcher {
     }
 
     /// Sends a dead letter; only then is its record done.
-    async fn bury(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<RecordEnd, String> {
+    async fn send_dead_letter(&self, scope: &RecordScope, letter: &DeadLetter) -> Result<RecordEnd, String> {
         let Some(url) = &self.config.dead_letter_queue else {
             scope.note_returned();
             return Err(letter.reason.clone());

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// What to fix after a permanent error.
-pub(super) fn of_refusal(call: &str, refusal: &ServiceError, config: &DispatcherConfig) -> String {
+pub(super) fn for_refusal(call: &str, refusal: &ServiceError, config: &DispatcherConfig) -> String {
     match (call, refusal.code.as_str()) {
         (_, "AccessDenied" | "AccessDeniedException" | "AWS.SimpleQueueService.AccessDenied") => {
             denied(call, refusal, config)
@@ -142,7 +142,7 @@ fn bucket(config: &DispatcherConfig) -> &str {
 }
 
 /// What to fix after one of `RunTask`'s `failures`.
-pub(super) fn of_failure(reason: &str, config: &DispatcherConfig) -> String {
+pub(super) fn for_failure(reason: &str, config: &DispatcherConfig) -> String {
     match reason {
         "MISSING" | "INACTIVE" => format!(
             "IMMORTAL_CLUSTER is {:?} and IMMORTAL_RUNNER is {:?}: both must name what is there and active",

@@ -64,7 +64,7 @@ impl QueueMessage {
             queue: record.text("eventSourceARN"),
             receipt: record.text("receiptHandle").filter(|receipt| !receipt.is_empty()),
             original: record.text("body").unwrap_or_default().into(),
-            attributes: message_attribute::of_record(record),
+            attributes: message_attribute::from_record(record),
         })
     }
 }
@@ -146,12 +146,12 @@ impl RecordWrapping {
 
 /// What a value means, and where it wraps others, what each of them does.
 fn value(json: &str, functions: &KnownFunctions, wrapping: RecordWrapping) -> Result<RecordReading, RefusedRecord> {
-    meaning(shape::of_value(json), functions, wrapping)
+    meaning(shape::value_shape(json), functions, wrapping)
 }
 
 fn record(record: Option<JsonObject<'_>>, functions: &KnownFunctions, wrapping: RecordWrapping) -> RecordReading {
     each(match record {
-        Some(record) => meaning(shape::of_record(record, &functions.source_queues), functions, wrapping),
+        Some(record) => meaning(shape::record_shape(record, &functions.source_queues), functions, wrapping),
         None => Err(refused::not_an_object()),
     })
 }

@@ -150,7 +150,7 @@ pub(super) fn from_dead_letter(
     Ok(InvocationFailure {
         event: JobEvent::Text(event.to_owned()),
         context,
-        cause: FailureCause::of_text(message),
+        cause: FailureCause::from_text(message),
         series: 0,
         source: None,
         failed_at: None,
@@ -194,7 +194,7 @@ pub(super) fn from_record(
     };
     let cause = match redrive {
         Some(_) => FailureCause::Redriven,
-        None => FailureCause::of_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
+        None => FailureCause::from_record(&text("condition"), response.is_some(), error_type.as_deref(), &message),
     };
     // The time of a dead letter is when it was given up.
     let timestamp = record.text("timestamp").filter(|_| redrive.is_none());

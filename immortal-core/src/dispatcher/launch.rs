@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use tracing::{info, warn};
 
 use super::{
-    answer::{RetryReason, RunTaskOutcome, judge},
+    answer::{RetryReason, RunTaskOutcome, run_task_outcome},
     batch::{Dispatcher, RecordScope},
     calls::no_time,
     config::EventTransport,
@@ -144,7 +144,7 @@ impl Dispatcher {
             let Some(answer) = self.calls.run_task(&request, deadline).await else {
                 return Err(no_time("RunTask"));
             };
-            let again = match judge(answer, &self.config) {
+            let again = match run_task_outcome(answer, &self.config) {
                 RunTaskOutcome::Started(task) => {
                     info!(request_id, token, task, attempt = plan.order.attempt, form = ?kind, spot, decision = "started");
                     return Ok(());

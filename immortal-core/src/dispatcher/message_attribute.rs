@@ -60,7 +60,7 @@ impl MessageAttribute {
 }
 
 /// The attributes of a record, by name. One that can't be read is left out.
-pub(super) fn of_record(record: &JsonObject<'_>) -> Vec<MessageAttribute> {
+pub(super) fn from_record(record: &JsonObject<'_>) -> Vec<MessageAttribute> {
     let Some(attributes) = record.object("messageAttributes") else { return Vec::new() };
     let read = |(name, json): (_, &RawValue)| MessageAttribute::read(name, &JsonObject::read(json.get())?);
     let mut attributes: Vec<_> = attributes.members().filter_map(read).collect();
@@ -78,7 +78,7 @@ mod tests {
             r#"{"messageAttributes":{"b":{"dataType":"Binary.png","binaryValue":"AAH/"},"a":{"dataType":"String","stringValue":"x","binaryValue":null},
                 "n":{"dataType":"Number","stringValue":"1e2"},"t":{"stringValue":"x"},"empty":{"stringValue":""},"no value":{"dataType":"String"},"odd":7}}"#,
         );
-        let attributes = of_record(&record.expect("an object"));
+        let attributes = from_record(&record.expect("an object"));
         let expected = [
             MessageAttribute::text("a", "x".into()),
             MessageAttribute {

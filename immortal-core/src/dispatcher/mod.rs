@@ -102,11 +102,11 @@ pub async fn run_with_clock(manifest: &Manifest, clock: impl Fn() -> SystemTime 
     }
     let dispatcher = Arc::new(Dispatcher::new(config, manifest.clone(), &aws).await);
     let clock = Arc::new(clock);
-    let handler = json_handler::of_function(move |event: LambdaEvent<Box<RawValue>>| {
+    let handler = json_handler::from_function(move |event: LambdaEvent<Box<RawValue>>| {
         let (dispatcher, clock) = (Arc::clone(&dispatcher), Arc::clone(&clock));
         async move {
             let LambdaEvent { payload, context } = event;
-            let deadline = deadline::of_invocation(context.deadline, unix_milliseconds(SystemTime::now()));
+            let deadline = deadline::for_invocation(context.deadline, unix_milliseconds(SystemTime::now()));
             let now = i64::try_from(unix_milliseconds(clock())).unwrap_or(i64::MAX);
             let handled = dispatcher.handle(&payload, &context.invoked_function_arn, deadline, now).await;
             handled.map_err(|failed| Diagnostic {

@@ -142,7 +142,7 @@ pub(crate) fn next_order<E: Clone>(order: &Order<E>, next: &NextAttempt) -> Orde
 }
 
 fn task_end(task: &Task) -> TaskEnd {
-    TaskEnd::of(task.stop_code.as_deref(), task.stopped_reason.as_deref())
+    TaskEnd::from_stop(task.stop_code.as_deref(), task.stopped_reason.as_deref())
 }
 
 /// ECS names a kill for memory in the container's reason; the kernel's is exit code 137 alone.

@@ -26,7 +26,7 @@ pub(crate) struct BatchFailed(pub String);
 pub(crate) type RecordOutcome = Result<(), String>;
 
 /// The answer to a batch; each outcome goes with its message's id, and a message may have several.
-pub(crate) fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchResponse, BatchFailed> {
+pub(crate) fn batch_response(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result<BatchResponse, BatchFailed> {
     let mut response = BatchResponse::default();
     for (id, outcome) in outcomes {
         match (id, outcome) {
@@ -44,7 +44,7 @@ pub(crate) fn of_batch(outcomes: Vec<(Option<String>, RecordOutcome)>) -> Result
 }
 
 /// The answer where there is no queue: all is well, or the first reason why not.
-pub(crate) fn of_single(outcomes: Vec<RecordOutcome>) -> Result<BatchResponse, BatchFailed> {
+pub(crate) fn single_response(outcomes: Vec<RecordOutcome>) -> Result<BatchResponse, BatchFailed> {
     match outcomes.into_iter().find_map(Result::err) {
         Some(why) => Err(BatchFailed(why)),
         None => Ok(BatchResponse::default()),
@@ -63,17 +63,17 @@ mod tests {
             (Some("c".into()), Err("y".into())),
             (Some("c".into()), Err("z".into())),
         ];
-        let json = serde_json::to_string(&of_batch(outcomes).expect("all have names")).expect("plain data");
+        let json = serde_json::to_string(&batch_response(outcomes).expect("all have names")).expect("plain data");
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"b"},{"itemIdentifier":"c"}]}"#);
-        let well = of_batch(vec![(Some("a".into()), Ok(())), (None, Ok(()))]).expect("all is well");
+        let well = batch_response(vec![(Some("a".into()), Ok(())), (None, Ok(()))]).expect("all is well");
         assert_eq!(serde_json::to_string(&well).expect("plain data"), r#"{"batchItemFailures":[]}"#);
     }
 
     #[test]
     fn who_has_no_name_fails_the_invocation() {
         let outcomes = vec![(Some("a".into()), Ok(())), (None, Err("x".into()))];
-        assert!(of_batch(outcomes).expect_err("it can't be named").0.contains('x'));
-        assert_eq!(of_single(vec![Ok(()), Err("x".into())]), Err(BatchFailed("x".into())));
-        assert_eq!(of_single(vec![Ok(())]), Ok(BatchResponse::default()));
+        assert!(batch_response(outcomes).expect_err("it can't be named").0.contains('x'));
+        assert_eq!(single_response(vec![Ok(()), Err("x".into())]), Err(BatchFailed("x".into())));
+        assert_eq!(single_response(vec![Ok(())]), Ok(BatchResponse::default()));
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct SqsClient {
 
 impl SqsClient {
     pub(super) async fn new(aws: &AwsClients) -> Self {
-        Self { client: Client::new(&aws.config), addresses: QueueAddresses::of(&aws.config).await }
+        Self { client: Client::new(&aws.config), addresses: QueueAddresses::from_config(&aws.config).await }
     }
 
     /// Sends a dead letter to the queue of this URL.

@@ -58,7 +58,7 @@ impl Dispatcher {
             NextStep::GiveUp(why) => Err(self.give_up(scope, &restricted, order.attempt, Some(&task), &why).await),
             NextStep::Attempt(next) => {
                 let result = self.next_attempt(scope, &task, &restricted, &next).await;
-                self.unless_too_old(scope, &restricted, order.attempt, result).await
+                self.give_up_if_too_old(scope, &restricted, order.attempt, result).await
             }
         }
     }
@@ -184,5 +184,5 @@ impl Dispatcher {
 /// A refused record is kept unchanged.
 pub(super) fn refused(scope: &RecordScope, refusal: &RefusedRecord, request_id: &str) -> UnfinishedRecord {
     warn!(decision = "refused", "{refusal}");
-    UnfinishedRecord::GivenUp(Box::new(scope.as_it_came(&refusal.0, request_id)))
+    UnfinishedRecord::GivenUp(Box::new(scope.as_received(&refusal.0, request_id)))
 }

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::context::Context;
 
-    fn of(order: &Order, size: Option<TaskSize>) -> TaskOverrides {
+    fn overrides(order: &Order, size: Option<TaskSize>) -> TaskOverrides {
         TaskOverrides::new("runner", order, &order.event, size, None)
     }
 
@@ -189,13 +189,13 @@ mod tests {
 
     #[test]
     fn what_the_task_definition_says_is_left_to_it() {
-        let json = serde_json::to_string(&of(&order("1"), None));
+        let json = serde_json::to_string(&overrides(&order("1"), None));
         assert!(json.expect("plain data").ends_with(r#"{"name":"IMMORTAL_ATTEMPT","value":"1"}]}]}"#));
     }
 
     #[test]
     fn escaping_and_bytes_count() {
-        let length = |event: &str| of(&order(event), None).length();
+        let length = |event: &str| overrides(&order(event), None).length();
         let plain = length("0");
         for (event, more) in [("\"a\"", 4), ("\"\\\\\"", 7), ("\"ä\"", 5), ("\"😀\"", 7), ("\n0", 2)] {
             assert_eq!(length(event), plain + more, "{event:?}");
@@ -206,7 +206,7 @@ mod tests {
     fn what_fits_as_attempt_1_fits_as_the_last_one() {
         let overrides = |attempt, interruptions, memory, event: &str| {
             let size = TaskSize { cpu: memory / 4, memory };
-            of(&Order { attempt, interruptions, ..order(event) }, Some(size))
+            overrides(&Order { attempt, interruptions, ..order(event) }, Some(size))
         };
         let series = serde_json::to_string(&OrderVariable { name: env::SERIES, value: MOST_SERIES.to_string() });
         let series = series.expect("plain data").len() + 1;

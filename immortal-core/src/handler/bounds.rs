@@ -20,13 +20,13 @@ pub trait HandlerEvent {
     type Payload;
 
     /// The event as the handler takes it.
-    fn of(event: LambdaEvent<Self::Payload>) -> Self;
+    fn from_event(event: LambdaEvent<Self::Payload>) -> Self;
 }
 
 impl<T> HandlerEvent for LambdaEvent<T> {
     type Payload = T;
 
-    fn of(event: Self) -> Self {
+    fn from_event(event: Self) -> Self {
         event
     }
 }

@@ -40,7 +40,7 @@ impl From<HandlerFailure> for Diagnostic {
 }
 
 impl HandlerFailure {
-    pub(super) fn of_handler(error: impl HandlerError) -> Self {
+    pub(super) fn from_error(error: impl HandlerError) -> Self {
         let shown = format!("{error:?}");
         Self { shown, diagnostic: bounded(diagnostic_of(error)) }
     }
@@ -53,15 +53,15 @@ impl HandlerFailure {
         let why = without_value(&error.inner().to_string());
         // A `DeadLetterConfig` passes on the message alone, by whose beginning the dispatcher knows the type.
         let message = format!("{UNREADABLE_EVENT}: the event can't be read as `{wanted}`: {place}{why}");
-        Self::of_json(UNREADABLE_EVENT, message)
+        Self::from_parts(UNREADABLE_EVENT, message)
     }
 
     pub(super) fn unwritable_response(error: &serde_json::Error) -> Self {
         let message = format!("the handler's response can't be written as JSON: {error}");
-        Self::of_json("Immortal.UnwritableResponse", message)
+        Self::from_parts("Immortal.UnwritableResponse", message)
     }
 
-    fn of_json(error_type: &str, message: String) -> Self {
+    fn from_parts(error_type: &str, message: String) -> Self {
         let diagnostic = bounded(Diagnostic { error_type: error_type.to_owned(), error_message: message });
         Self { shown: diagnostic.error_message.clone(), diagnostic }
     }

@@ -44,17 +44,17 @@ struct ArmedHandOver {
 }
 
 /// The hand-over of the service that this process serves.
-static OF_PROCESS: OnceLock<HandOver> = OnceLock::new();
+static PROCESS_HANDOVER: OnceLock<HandOver> = OnceLock::new();
 
 /// When the handler of the current invocation is notified of its hand-over; `None` without a hand-over.
 pub(crate) fn stop_notice() -> Option<Instant> {
-    OF_PROCESS.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
+    PROCESS_HANDOVER.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
 }
 
 impl HandOver {
     /// Makes it the one that [`stop_notice`] asks.
-    pub(super) fn of_process(self) -> Self {
-        OF_PROCESS.get_or_init(|| self.clone());
+    pub(super) fn installed(self) -> Self {
+        PROCESS_HANDOVER.get_or_init(|| self.clone());
         self
     }
 
@@ -69,7 +69,7 @@ impl HandOver {
     }
 
     /// Stores the invocation that is about to start.
-    pub(super) fn note(&self, invocation: &LambdaInvocation) {
+    pub(super) fn store_invocation(&self, invocation: &LambdaInvocation) {
         if let Some(armed) = &self.0 {
             armed.pending().keep(invocation);
         }

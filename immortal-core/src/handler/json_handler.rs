@@ -22,7 +22,7 @@ pub(crate) type JsonHandler = Box<dyn Fn(&[u8], Context) -> HandlerAnswer>;
 /// Makes the handler and its state.
 pub(crate) type HandlerStart = Box<dyn FnOnce() -> BoxedFuture<Result<JsonHandler, Diagnostic>>>;
 
-pub(crate) fn of_function<V, H, F>(handler: H) -> JsonHandler
+pub(crate) fn from_function<V, H, F>(handler: H) -> JsonHandler
 where
     V: HandlerEvent<Payload: EventPayload>,
     H: Fn(V) -> F + 'static,
@@ -30,7 +30,7 @@ where
 {
     Box::new(move |event, context| match read(event) {
         Ok(payload) => {
-            let running = handler(V::of(LambdaEvent { payload, context }));
+            let running = handler(V::from_event(LambdaEvent { payload, context }));
             Box::pin(async move { answer(running.await.into_result()) })
         }
         Err(failed) => Box::pin(std::future::ready(Err(failed))),
@@ -47,7 +47,7 @@ where
 {
     Box::pin(async move {
         let state: &'static S = Box::leak(Box::new(init.make().await?));
-        Ok(of_function(move |event| given(event, state)))
+        Ok(from_function(move |event| given(event, state)))
     })
 }
 
@@ -62,7 +62,7 @@ fn answer<R: HandlerResponse, E: HandlerError>(outcome: Result<R, E>) -> Result<
         Ok(response) => {
             serde_json::value::to_raw_value(&response).map_err(|error| HandlerFailure::unwritable_response(&error))
         }
-        Err(error) => Err(HandlerFailure::of_handler(error)),
+        Err(error) => Err(HandlerFailure::from_error(error)),
     }
 }
 
@@ -89,27 +89,27 @@ mod tests {
 
     #[tokio::test]
     async fn json_goes_in_and_comes_out() {
-        let handler = of_function(total);
+        let handler = from_function(total);
         assert_eq!(ask(&handler, json!({"lines": [1, 2]})).await.expect("a good order"), "3");
     }
 
     #[tokio::test]
     async fn an_error_is_logged_as_itself_and_told_as_a_diagnostic() {
-        let failed = ask(&of_function(total), json!({"lines": []})).await.expect_err("an empty order");
+        let failed = ask(&from_function(total), json!({"lines": []})).await.expect_err("an empty order");
         assert_eq!(format!("{failed:?}"), r#""an empty order""#);
         assert_eq!(Diagnostic::from(failed).error_message, "an empty order");
     }
 
     #[tokio::test]
     async fn an_event_of_another_shape_says_where() {
-        let failed = ask(&of_function(total), json!({"lines": [1, "two"]})).await.expect_err("no order");
+        let failed = ask(&from_function(total), json!({"lines": [1, "two"]})).await.expect_err("no order");
         let message = Diagnostic::from(failed).error_message;
         assert!(message.contains("LineTotals`: lines[1]: invalid type"), "{message}");
     }
 
     #[tokio::test]
     async fn an_event_that_is_no_json_says_so() {
-        let failed = of_function(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
+        let failed = from_function(total)(br#"{"lines": ["#, Context::default()).await.expect_err("no JSON");
         let diagnostic = Diagnostic::from(failed);
         assert_eq!(diagnostic.error_type, "Immortal.UnreadableEvent");
         assert!(diagnostic.error_message.starts_with("Immortal.UnreadableEvent: "), "{}", diagnostic.error_message);

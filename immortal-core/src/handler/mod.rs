@@ -105,13 +105,13 @@ where
     D: Into<bytes::Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    let handover = HandOver::new(grace, |name| std::env::var(name).ok()).of_process();
+    let handover = HandOver::new(grace, |name| std::env::var(name).ok()).installed();
     let guarded = GuardedService::new(service, handover.clone());
     // Around the guard: what deletes the progress has the claim, so that no event is handed over without its progress.
     #[cfg(feature = "progress")]
     let guarded = crate::progress::FinishingService(guarded);
     let noting = MapRequestLayer::new(move |mut invocation: LambdaInvocation| {
-        handover.note(&invocation);
+        handover.store_invocation(&invocation);
         bytes.move_from(&mut invocation);
         invocation
     });

@@ -64,7 +64,7 @@ where
     type Future = Pin<Box<ServiceFuture<S::Future>>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), HandlerFailure>> {
-        self.inner.poll_ready(cx).map_err(HandlerFailure::of_handler)
+        self.inner.poll_ready(cx).map_err(HandlerFailure::from_error)
     }
 
     fn call(&mut self, LambdaEvent { context, .. }: LambdaEvent<SkippedPayload>) -> Self::Future {
@@ -92,7 +92,7 @@ impl<R, E: HandlerError, F: Future<Output = Result<R, E>>> Future for ServiceFut
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             RunningProjection::Service { future } => {
-                Poll::Ready(ready!(future.poll(cx)).map_err(HandlerFailure::of_handler))
+                Poll::Ready(ready!(future.poll(cx)).map_err(HandlerFailure::from_error))
             }
             RunningProjection::Unreadable { failure } => match failure.take() {
                 Some(failure) => Poll::Ready(Err(failure)),

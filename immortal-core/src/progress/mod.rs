@@ -54,8 +54,8 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
         let place = ProgressPlace { request_id, bucket, key };
         let aws = store::clients().await.map_err(|error| place.failed("GetObject", &error))?;
         let store = ProgressStore::new(place, aws);
-        let writer = writer::of_process(aws).await;
-        let progress = Self::of_writer(store, writer).await?;
+        let writer = writer::process_writer(aws).await;
+        let progress = Self::open_as(store, writer).await?;
         if attempt() == 0 {
             finish::opened(progress.store.clone());
         }
@@ -79,7 +79,7 @@ impl<T: Serialize + DeserializeOwned> Progress<T> {
         Ok(())
     }
 
-    async fn of_writer(store: ProgressStore, writer: ProgressWriter) -> Result<Self, ProgressError> {
+    async fn open_as(store: ProgressStore, writer: ProgressWriter) -> Result<Self, ProgressError> {
         loop {
             let found = store.get().await?;
             let step = open_step(&writer, found.as_ref().map(|(saved, _)| &saved.stamp));

@@ -18,7 +18,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// On Fargate the task's ARN, which says where to look; in Lambda, where a process has one invocation after the other,
 /// a random id each time.
-pub(super) async fn of_process(aws: &AwsClients) -> ProgressWriter {
+pub(super) async fn process_writer(aws: &AwsClients) -> ProgressWriter {
     static TASK: OnceCell<String> = OnceCell::const_new();
     let series = std::env::var(env::SERIES).ok().and_then(|series| series.parse().ok()).unwrap_or(0);
     let rank = AttemptRank { series, attempt: attempt() };

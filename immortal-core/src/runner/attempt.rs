@@ -142,16 +142,16 @@ pub(super) async fn run(
     let grace = kill_at.map_or(GRACE, |at| at.saturating_duration_since(Instant::now()).min(GRACE));
     child.end(grace).await;
     let end = match source {
-        Some(EventSource::Sqs) => of_message(end, &request_id),
+        Some(EventSource::Sqs) => message_end(end, &request_id),
         None => end,
     };
     AttemptOutcome { exit: exit(&end, cut), end, max_memory_mb, stopping_since }
 }
 
 /// Reads a response as the mapping of the message's queue would; the message's id is the request's.
-fn of_message(end: AttemptEnd, message_id: &str) -> AttemptEnd {
+fn message_end(end: AttemptEnd, message_id: &str) -> AttemptEnd {
     let AttemptEnd::Answered(InvocationAnswer::Response(response)) = end else { return end };
-    let failures = BatchFailures::of_response(&response.bytes, &[message_id]);
+    let failures = BatchFailures::from_response(&response.bytes, &[message_id]);
     if failures.include(message_id) {
         return AttemptEnd::MessageFailed { response, failures };
     }

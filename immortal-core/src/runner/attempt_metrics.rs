@@ -11,7 +11,7 @@ pub(super) fn function_name(context: &Context) -> String {
 }
 
 /// What an attempt that ends now, in Unix milliseconds, counts for. `ran` is how long its runner was at work.
-pub(super) fn of(order: &Order, exit: RunnerExit, ran: Duration, now: i64) -> Vec<Metric> {
+pub(super) fn for_attempt(order: &Order, exit: RunnerExit, ran: Duration, now: i64) -> Vec<Metric> {
     let mut metrics = vec![Metric::Count("Attempts"), Metric::Seconds("TaskSeconds", ran.as_secs())];
     if exit == RunnerExit::Succeeded {
         metrics.push(Metric::Count("Succeeded"));

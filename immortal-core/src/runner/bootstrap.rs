@@ -26,7 +26,7 @@ pub(super) fn find(config: &RunnerConfig, function: &DeployedFunction) -> Result
     };
     let refused = |why: &str| Err(RunnerError::Permanent(format!("{} of function {name} {why}", path.display())));
     if metadata.is_dir() {
-        let hint = instead(&config.task_root, function).unwrap_or_default();
+        let hint = bootstrap_hint(&config.task_root, function).unwrap_or_default();
         return refused(&format!("is a directory, and must be an executable file{hint}"));
     }
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
@@ -57,14 +57,14 @@ fn missing(config: &RunnerConfig, function: &DeployedFunction) -> String {
             );
         }
     }
-    let hint = instead(&config.task_root, function).unwrap_or_else(|| {
+    let hint = bootstrap_hint(&config.task_root, function).unwrap_or_else(|| {
         "; put the program there as bootstrap, with mode 755, as `cargo lambda build --output-format zip` does".into()
     });
     format!("function {name} has no bootstrap at the top of its zip, and its layers have none{hint}")
 }
 
 /// The file that is probably meant to be the program, and how to make it the bootstrap.
-fn instead(task_root: &Path, function: &DeployedFunction) -> Option<String> {
+fn bootstrap_hint(task_root: &Path, function: &DeployedFunction) -> Option<String> {
     let files = files_below(task_root);
     let names: Vec<_> = files.iter().filter_map(|path| path.strip_prefix(task_root).ok()?.to_str()).collect();
     // On Windows some tools write backslashes, which are no separators in a zip.

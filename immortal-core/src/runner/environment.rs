@@ -41,7 +41,7 @@ const DROPPED: &[&str] = &[
 pub(super) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// The complete environment of the child.
-pub(super) fn of_child(
+pub(super) fn child_environment(
     order: &Order,
     function: &DeployedFunction,
     identity: &FunctionIdentity,
@@ -185,10 +185,10 @@ mod tests {
 
     fn environment(order: &Order, function: &DeployedFunction, own: &[(&str, &str)]) -> BTreeMap<String, String> {
         let own = |name: &str| own.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        of_child(
+        child_environment(
             order,
             function,
-            &FunctionIdentity::of(order, function),
+            &FunctionIdentity::from_order(order, function),
             &config(),
             SocketAddr::from(([127, 0, 0, 1], 9001)),
             own,
@@ -300,8 +300,8 @@ mod tests {
     fn logs_and_traces_are_as_the_function_has_them() {
         let of = |function: &DeployedFunction| {
             let order = order(Context::default());
-            let identity = FunctionIdentity::of(&order, function);
-            of_child(&order, function, &identity, &config(), ([127, 0, 0, 1], 1).into(), |_| None)
+            let identity = FunctionIdentity::from_order(&order, function);
+            child_environment(&order, function, &identity, &config(), ([127, 0, 0, 1], 1).into(), |_| None)
         };
         let plain = of(&function(&[]));
         assert!(

@@ -17,7 +17,7 @@ pub(super) struct FunctionIdentity {
 
 impl FunctionIdentity {
     /// If both the context and `GetFunction` have a value, the context's is used.
-    pub(super) fn of(order: &Order, function: &DeployedFunction) -> Self {
+    pub(super) fn from_order(order: &Order, function: &DeployedFunction) -> Self {
         let context = &order.context;
         let first = |ours: &str, theirs: &str| if ours.is_empty() { theirs.to_owned() } else { ours.to_owned() };
         let name = first(&context.function_name, &function.name);
@@ -67,7 +67,7 @@ pub(super) mod tests {
     #[test]
     fn what_nobody_says_is_lambdas_default() {
         let unknown = Context { memory_limit_in_mb: "plenty".into(), ..Context::default() };
-        let identity = FunctionIdentity::of(&order(unknown), &DeployedFunction::default());
+        let identity = FunctionIdentity::from_order(&order(unknown), &DeployedFunction::default());
         assert_eq!((identity.version.as_str(), identity.memory_mb), ("$LATEST", 128));
     }
 
@@ -84,7 +84,7 @@ pub(super) mod tests {
         ] {
             let order = order(Context { function_version: context.into(), ..Context::default() });
             let function = DeployedFunction { version: function.into(), ..DeployedFunction::default() };
-            assert_eq!(FunctionIdentity::of(&order, &function).version, expected, "{context:?}");
+            assert_eq!(FunctionIdentity::from_order(&order, &function).version, expected, "{context:?}");
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn run(_manifest: &Manifest) -> u8 {
             let exit = ran.instrument(span).await;
             if config.has_metrics {
                 let now = aws::unix_now();
-                let metrics = attempt_metrics::of(&order, exit, begun.elapsed(), now);
+                let metrics = attempt_metrics::for_attempt(&order, exit, begun.elapsed(), now);
                 // Stdout is the handler's result, between Lambda's lines.
                 metrics::print(io::stderr().lock(), &attempt_metrics::function_name(&order.context), now, &metrics);
             }
@@ -138,11 +138,11 @@ async fn invoke(
         handler: identity.handler.clone(),
     });
     let own = |name: &str| environment.get(name);
-    let variables = environment::of_child(order, &function, &identity, config, api.address(), own);
-    let report = AttemptReport::begin(order, &identity, ReportFormat::of(&function));
+    let variables = environment::child_environment(order, &function, &identity, config, api.address(), own);
+    let report = AttemptReport::begin(order, &identity, ReportFormat::from_function(&function));
     let child =
         attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
-    let invocation = invocation::of(&order.context, &identity, event.clone());
+    let invocation = invocation::invocation(&order.context, &identity, event.clone());
     let outcome = attempt::run(&api, invocation, child, stop, limits, order.source).await;
     report.end(&outcome);
     #[cfg(feature = "destinations")]

@@ -46,7 +46,7 @@ pub(super) async fn prepare(order: &Order, config: &RunnerConfig) -> Result<Prep
     let event = event::read(&order.event, &aws);
     let code = code(order, config, &lambda, &downloader);
     let (event, (function, bootstrap)) = try_join!(event, code)?;
-    let identity = FunctionIdentity::of(order, &function);
+    let identity = FunctionIdentity::from_order(order, &function);
     Ok(PreparedAttempt {
         event,
         function,

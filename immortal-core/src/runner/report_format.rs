@@ -35,7 +35,7 @@ pub(super) struct InvocationReport<'a> {
 }
 
 impl ReportFormat {
-    pub(super) fn of(function: &DeployedFunction) -> Self {
+    pub(super) fn from_function(function: &DeployedFunction) -> Self {
         if function.has_json_logs() { Self::Json } else { Self::Text }
     }
 

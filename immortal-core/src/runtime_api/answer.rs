@@ -22,7 +22,7 @@ pub(super) enum ResponseMode {
 }
 
 impl ResponseMode {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         match headers.get(header::RESPONSE_MODE) {
             Some(mode) if mode.as_bytes().eq_ignore_ascii_case(b"streaming") => Self::Streaming,
             _ => Self::Buffered,

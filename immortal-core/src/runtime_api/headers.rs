@@ -11,7 +11,7 @@ use super::state::OfferedInvocation;
 use crate::names::header;
 
 /// The headers of an offered invocation; values that are not valid in a header are left out.
-pub(super) fn of(offer: &OfferedInvocation) -> HeaderMap {
+pub(super) fn for_offer(offer: &OfferedInvocation) -> HeaderMap {
     let invocation = &offer.invocation;
     let all = [
         (header::REQUEST_ID, Some(invocation.request_id.clone())),

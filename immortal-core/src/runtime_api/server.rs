@@ -148,14 +148,14 @@ impl<'a> WaitingRuntime<'a> {
 impl Drop for WaitingRuntime<'_> {
     fn drop(&mut self) {
         self.0.send_if_modified(|state| {
-            state.leave();
+            state.stop_waiting();
             false
         });
     }
 }
 
 fn invocation(offer: Arc<OfferedInvocation>, delivery: &EventDelivery) -> Response<ResponseBody> {
-    let headers = headers::of(&offer);
+    let headers = headers::for_offer(&offer);
     let mut response = Response::new(delivery.body(offer));
     *response.headers_mut() = headers;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -163,7 +163,7 @@ fn invocation(offer: Arc<OfferedInvocation>, delivery: &EventDelivery) -> Respon
 }
 
 async fn response(request_id: &str, request: Request<Incoming>, state: &SharedState) -> Response<ResponseBody> {
-    let mode = ResponseMode::of(request.headers());
+    let mode = ResponseMode::from_headers(request.headers());
     let id = invocation_id(request.headers());
     let Ok(collected) = body::collect(request.into_body(), MAX_RESPONSE).await else { return truncated(state) };
     let too_large = answer::is_too_large(mode, &collected);

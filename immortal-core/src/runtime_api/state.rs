@@ -53,7 +53,7 @@ impl ApiState {
         self.was_asked = true;
     }
 
-    pub(super) fn leave(&mut self) {
+    pub(super) fn stop_waiting(&mut self) {
         self.waiting -= 1;
     }
 
@@ -136,7 +136,7 @@ impl ApiState {
     }
 
     /// Whether an answer to this request would be accepted.
-    pub(super) fn admit(&self, request_id: &str, id: Option<&str>) -> Result<(), AnswerRefusal> {
+    pub(super) fn check_answer(&self, request_id: &str, id: Option<&str>) -> Result<(), AnswerRefusal> {
         let current = self.current.as_ref().ok_or(AnswerRefusal::WrongRequestId)?;
         if current.offer.invocation.request_id != request_id {
             return Err(AnswerRefusal::WrongRequestId);
@@ -158,7 +158,7 @@ impl ApiState {
         id: Option<&str>,
         answer: InvocationAnswer,
     ) -> Result<(), AnswerRefusal> {
-        self.admit(request_id, id)?;
+        self.check_answer(request_id, id)?;
         if let Some(current) = &mut self.current {
             current.stage = InvocationStage::Answered(Some(answer));
         }

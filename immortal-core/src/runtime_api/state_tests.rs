@@ -89,7 +89,7 @@ fn who_has_it_and_who_ever_asked() {
     let mut state = ApiState::default();
     assert!(!state.was_asked() && !state.is_handed_out());
     state.wait();
-    state.leave();
+    state.stop_waiting();
     assert!(state.was_asked(), "for good");
     state.offer(invocation("r-1"));
     assert!(!state.is_handed_out());
@@ -108,7 +108,7 @@ fn an_init_error_is_told_once_to_whoever_waits() {
     state.init_error(failure());
     assert!(matches!(state.ready(), Some(RuntimeStart::InitError(_))));
     assert!(matches!(state.ready(), Some(RuntimeStart::Waiting)));
-    state.leave();
+    state.stop_waiting();
     state.offer(invocation("r-1"));
     state.init_error(failure());
     assert!(matches!(state.take_answer(), Some(InvocationAnswer::InitError(_))));

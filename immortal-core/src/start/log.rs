@@ -20,7 +20,7 @@ use lambda_runtime::tracing::subscriber::{
 const OTHERS: LevelFilter = LevelFilter::INFO;
 
 /// For the handler, in Lambda, which reads stdout.
-pub(super) fn of_handler() {
+pub(super) fn init_handler() {
     let subscriber = subscriber(io::stdout);
     // Fails only if there is a subscriber already, which is kept.
     let _ = if is_json() { subscriber.json().try_init() } else { subscriber.try_init() };
@@ -28,13 +28,13 @@ pub(super) fn of_handler() {
 
 /// For the dispatcher, which runs in Lambda, too.
 #[cfg(feature = "dispatcher")]
-pub(super) fn of_dispatcher() {
+pub(super) fn init_dispatcher() {
     capped(io::stdout);
 }
 
 /// For the runner, whose stdout is the handler's result.
 #[cfg(feature = "runner")]
-pub(super) fn of_runner() {
+pub(super) fn init_runner() {
     capped(io::stderr);
 }
 

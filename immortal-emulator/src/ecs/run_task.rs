@@ -121,7 +121,7 @@ fn has_started(ecs: &EcsService, body: &[u8]) -> bool {
 fn spawn_task(ecs: &Arc<EcsService>, task: Arc<EcsTask>, scripted_end: &ScriptedEnd) {
     lock(&ecs.tasks).push(Arc::clone(&task));
     task.record_creation(&ecs.platform);
-    let own = ecs.platform.faults.fault_for_call("Task", FaultSubject::of_request(task.started_by.as_deref()));
+    let own = ecs.platform.faults.fault_for_call("Task", FaultSubject::from_request(task.started_by.as_deref()));
     let scripted_end = if own.is_some() { ScriptedEnd::from_fault(own.as_ref()) } else { scripted_end.clone() };
     let (under_way, events) = (ecs.platform.activity.begin(), Arc::clone(&ecs.events));
     ecs.platform.runtime.spawn(async move {

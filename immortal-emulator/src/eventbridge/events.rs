@@ -52,7 +52,7 @@ impl TaskEvents {
     pub(crate) fn publish(&self, change: &TaskChange<'_>) {
         let rules = lock(&self.rules).clone();
         for rule in rules.iter().filter(|rule| matches(rule, change)) {
-            let subject = FaultSubject::of_request(change.started_by);
+            let subject = FaultSubject::from_request(change.started_by);
             let fault = self.platform.faults.fault_for_call("TaskStateChange", subject);
             let mut event = self.event(change);
             let (mut times, mut delay) = (1, Duration::ZERO);

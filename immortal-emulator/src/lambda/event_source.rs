@@ -71,7 +71,7 @@ async fn handle_batch(lambda: &LambdaService, queue: &str, function: &str, batch
         Err(_) => None,
     };
     let ids: Vec<_> = batch.iter().map(|received| received.message.id.as_str()).collect();
-    let failed = answer.map_or(BatchFailures::All, |answer| BatchFailures::of_response(&answer, &ids));
+    let failed = answer.map_or(BatchFailures::All, |answer| BatchFailures::from_response(&answer, &ids));
     for received in batch {
         if failed.include(&received.message.id) {
             lambda.sqs.release(queue, received);

@@ -21,7 +21,7 @@ pub(crate) struct FaultSubject<'a> {
 }
 
 impl<'a> FaultSubject<'a> {
-    pub(crate) fn of_request(request_id: Option<&'a str>) -> Self {
+    pub(crate) fn from_request(request_id: Option<&'a str>) -> Self {
         Self { request_id, queue: None }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
     const EVERYTHING: FaultScope = FaultScope::Everything;
 
     fn about(request_id: &str) -> FaultSubject<'_> {
-        FaultSubject::of_request(Some(request_id))
+        FaultSubject::from_request(Some(request_id))
     }
 
     fn strikes(calls: &[FaultedCalls], times: usize) -> Vec<Option<u16>> {

@@ -148,7 +148,7 @@ pub(super) async fn delete_object(
 
 /// The request that an object of a job is about: `immortal/<function>/<request id>/…`.
 fn subject_of(key: &str) -> FaultSubject<'_> {
-    FaultSubject::of_request(key.strip_prefix("immortal/").and_then(|rest| rest.split('/').nth(1)))
+    FaultSubject::from_request(key.strip_prefix("immortal/").and_then(|rest| rest.split('/').nth(1)))
 }
 
 fn with_request_id(platform: &Platform, mut response: Response) -> CallOutcome {

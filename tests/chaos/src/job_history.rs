@@ -150,7 +150,7 @@ impl JobHistories {
     }
 
     /// The history of a job; empty if nothing was heard of it.
-    pub(crate) fn of(&self, request: &str) -> JobHistory {
+    pub(crate) fn history(&self, request: &str) -> JobHistory {
         self.jobs.get(request).cloned().unwrap_or_default()
     }
 
@@ -215,7 +215,7 @@ mod tests {
             (task("t-2"), log("ends of lines that aren't the handler's")),
             (task("t-2"), stopped(0)),
         ]);
-        let job = histories.of("r-1");
+        let job = histories.history("r-1");
         assert_eq!((job.answered, job.seen_in_lambda), (0, vec!["e0".to_owned()]));
         let tasks: Vec<_> = job.tasks.iter().map(|task| (task.attempt, task.exit_code, task.seen.join(","))).collect();
         assert_eq!(tasks, [(1, Some(70), String::new()), (2, Some(0), "e2".to_owned())]);

@@ -218,7 +218,7 @@ fn judge_all(
     for SentJob { plan, request, .. } in sent {
         let letters = letters.get(request).map(Vec::as_slice).unwrap_or_default();
         let results = results.get(request).map(Vec::as_slice).unwrap_or_default();
-        match judge(&histories.of(request), letters, results, &sha256(&plan.event)) {
+        match judge(&histories.history(request), letters, results, &sha256(&plan.event)) {
             Ok(verdict) => {
                 *job_ends.entry(verdict.end).or_default() += 1;
                 duplicate_letters += verdict.duplicate_letters;

@@ -13,7 +13,7 @@ pub(crate) struct ProcessUsage {
 
 impl ProcessUsage {
     /// Reads it from `/proc`.
-    pub(crate) fn of(pid: u32) -> Self {
+    pub(crate) fn read(pid: u32) -> Self {
         let directory = Path::new("/proc").join(pid.to_string());
         let status = fs::read_to_string(directory.join("status")).expect("the process runs");
         let number = |name: &str| {

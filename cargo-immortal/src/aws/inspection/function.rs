@@ -69,7 +69,7 @@ impl AwsConnection {
         let call = self.lambda().get_function_configuration().function_name(function);
         let output = call.set_qualifier(qualifier.map(str::to_owned)).send().await;
         let failed =
-            |error| CallError::of("lambda:GetFunctionConfiguration", &format!("the function {function}"), error);
+            |error| CallError::new("lambda:GetFunctionConfiguration", &format!("the function {function}"), error);
         let output = output.map_err(failed)?;
         let name = output.function_name.unwrap_or_default();
         let architecture = output.architectures.unwrap_or_default().into_iter().next();
@@ -105,7 +105,7 @@ impl AwsConnection {
         let call = self.lambda().get_function_event_invoke_config().function_name(function);
         let output = call.set_qualifier(qualifier.map(str::to_owned)).send().await;
         let failed =
-            |error| CallError::of("lambda:GetFunctionEventInvokeConfig", &format!("the function {function}"), error);
+            |error| CallError::new("lambda:GetFunctionEventInvokeConfig", &format!("the function {function}"), error);
         match output.map_err(failed) {
             Ok(output) => Ok(Some(InvokeSettings {
                 retries: output.maximum_retry_attempts.and_then(|retries| retries.try_into().ok()),
@@ -132,7 +132,7 @@ impl AwsConnection {
         let mut pages = call.into_paginator().items().send();
         let mut mappings = Vec::new();
         while let Some(mapping) = pages.next().await {
-            let failed = |error| CallError::of("lambda:ListEventSourceMappings", resource, error);
+            let failed = |error| CallError::new("lambda:ListEventSourceMappings", resource, error);
             mappings.extend(mapping_settings(mapping.map_err(failed)?));
         }
         Ok(mappings)

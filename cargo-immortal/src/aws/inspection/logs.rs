@@ -18,7 +18,7 @@ impl AwsConnection {
         let client = Client::new(&self.config);
         let mut pages = client.describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
         while let Some(group) = pages.next().await {
-            let failed = |error| CallError::of("logs:DescribeLogGroups", &format!("the log group {name}"), error);
+            let failed = |error| CallError::new("logs:DescribeLogGroups", &format!("the log group {name}"), error);
             let group = group.map_err(failed)?;
             if group.log_group_name.as_deref() == Some(name) {
                 let retention = group.retention_in_days.and_then(|days| days.try_into().ok());

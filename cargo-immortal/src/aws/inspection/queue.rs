@@ -30,7 +30,7 @@ impl AwsConnection {
         let name = url.rsplit('/').next().unwrap_or(url);
         let call = self.sqs().get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let output = call.send().await;
-        let failed = |error| CallError::of("sqs:GetQueueAttributes", &format!("the queue {name}"), error);
+        let failed = |error| CallError::new("sqs:GetQueueAttributes", &format!("the queue {name}"), error);
         let attributes = output.map_err(failed)?.attributes.unwrap_or_default();
         let text = |name: QueueAttributeName| attributes.get(&name).filter(|value| !value.is_empty()).cloned();
         let number = |name| text(name).and_then(|value| value.parse().ok()).unwrap_or_default();

@@ -43,7 +43,7 @@ impl AwsConnection {
         let mut pages = call.into_paginator().items().send();
         let mut decisions = Vec::new();
         while let Some(result) = pages.next().await {
-            let failed = |error| CallError::of("iam:SimulatePrincipalPolicy", role, error);
+            let failed = |error| CallError::new("iam:SimulatePrincipalPolicy", role, error);
             let result = result.map_err(failed)?;
             decisions.push(ActionDecision {
                 action: result.eval_action_name,

@@ -33,7 +33,7 @@ impl AwsConnection {
         loop {
             let call = self.events().list_rule_names_by_target().target_arn(target_arn).set_next_token(next);
             let output = call.send().await;
-            let failed = |error| CallError::of("events:ListRuleNamesByTarget", target_arn, error);
+            let failed = |error| CallError::new("events:ListRuleNamesByTarget", target_arn, error);
             let output = output.map_err(failed)?;
             names.extend(output.rule_names.unwrap_or_default());
             next = output.next_token;
@@ -47,11 +47,11 @@ impl AwsConnection {
     pub(crate) async fn rule_settings(&self, name: &str) -> Result<RuleSettings, CallError> {
         let resource = format!("the rule {name}");
         let rule = self.events().describe_rule().name(name).send().await;
-        let rule = rule.map_err(|error| CallError::of("events:DescribeRule", &resource, error))?;
+        let rule = rule.map_err(|error| CallError::new("events:DescribeRule", &resource, error))?;
         let (mut targets, mut next) = (Vec::new(), None);
         loop {
             let output = self.events().list_targets_by_rule().rule(name).set_next_token(next).send().await;
-            let output = output.map_err(|error| CallError::of("events:ListTargetsByRule", &resource, error))?;
+            let output = output.map_err(|error| CallError::new("events:ListTargetsByRule", &resource, error))?;
             targets.extend(output.targets.unwrap_or_default().into_iter().map(|target| RuleTarget {
                 arn: target.arn,
                 has_dead_letter_queue: target.dead_letter_config.is_some_and(|config| config.arn.is_some()),

@@ -65,7 +65,7 @@ impl AwsConnection {
     ) -> Result<TaskDefinitionSettings, CallError> {
         let output = self.task_service().describe_task_definition().task_definition(definition).send().await;
         let failed =
-            |error| CallError::of("ecs:DescribeTaskDefinition", &format!("the task definition {definition}"), error);
+            |error| CallError::new("ecs:DescribeTaskDefinition", &format!("the task definition {definition}"), error);
         let definition = output
             .map_err(failed)?
             .task_definition
@@ -98,7 +98,7 @@ impl AwsConnection {
     /// A cluster by name or ARN; `None` where there is none.
     pub(crate) async fn cluster_settings(&self, cluster: &str) -> Result<Option<ClusterSettings>, CallError> {
         let output = self.task_service().describe_clusters().clusters(cluster).send().await;
-        let failed = |error| CallError::of("ecs:DescribeClusters", &format!("the cluster {cluster}"), error);
+        let failed = |error| CallError::new("ecs:DescribeClusters", &format!("the cluster {cluster}"), error);
         let clusters = output.map_err(failed)?.clusters.unwrap_or_default();
         Ok(clusters.into_iter().next().map(|cluster| ClusterSettings {
             name: cluster.cluster_name.unwrap_or_default(),
@@ -119,13 +119,13 @@ impl AwsConnection {
         let resource = format!("the tasks of {family}");
         let call = self.task_service().list_tasks().cluster(cluster).family(family);
         let output = call.desired_status(DesiredStatus::Stopped).send().await;
-        let tasks = output.map_err(|error| CallError::of("ecs:ListTasks", &resource, error))?;
+        let tasks = output.map_err(|error| CallError::new("ecs:ListTasks", &resource, error))?;
         let tasks = tasks.task_arns.unwrap_or_default();
         if tasks.is_empty() {
             return Ok(Vec::new());
         }
         let output = self.task_service().describe_tasks().cluster(cluster).set_tasks(Some(tasks)).send().await;
-        let output = output.map_err(|error| CallError::of("ecs:DescribeTasks", &resource, error))?;
+        let output = output.map_err(|error| CallError::new("ecs:DescribeTasks", &resource, error))?;
         Ok(output.tasks.unwrap_or_default().into_iter().map(reason).collect())
     }
 }

@@ -166,12 +166,12 @@ pub(super) fn findings(state: &DeployedState) -> Vec<DoctorFinding> {
             findings.push(DoctorFinding::not_checked(CHECK, why));
             return findings;
         }
-        findings.extend(of_role(CHECK, whose, permissions));
+        findings.extend(role_findings(CHECK, whose, permissions));
     }
     findings
 }
 
-fn of_role(check: &'static str, whose: &str, permissions: &[RolePermission]) -> Vec<DoctorFinding> {
+fn role_findings(check: &'static str, whose: &str, permissions: &[RolePermission]) -> Vec<DoctorFinding> {
     let mut findings = Vec::new();
     let mut allowed = 0;
     for RolePermission { simulated, decisions, .. } in permissions {

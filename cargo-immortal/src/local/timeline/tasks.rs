@@ -36,7 +36,7 @@ impl TimelineTasks {
     }
 
     /// Keeps track of what happens to a task.
-    pub(super) fn note(&mut self, arn: &str, what: &EntryKind) {
+    pub(super) fn record_entry(&mut self, arn: &str, what: &EntryKind) {
         match what {
             EntryKind::TaskStarted { attempt, memory, spot } => {
                 let task = self.task(arn);

@@ -76,11 +76,11 @@ impl JobState {
         matches!(self, Self::Starting | Self::Running)
     }
 
-    fn of(task: &DescribedTask) -> Self {
+    fn from_task(task: &DescribedTask) -> Self {
         let exit = task.exit_code.and_then(RunnerExit::from_code);
         match (task.last_status.as_str(), task.desired_status.as_str()) {
             ("STOPPED", _) if exit == Some(RunnerExit::Succeeded) => Self::Succeeded,
-            ("STOPPED", _) => match TaskEnd::of(task.stop_code.as_deref(), task.stopped_reason.as_deref()) {
+            ("STOPPED", _) => match TaskEnd::from_stop(task.stop_code.as_deref(), task.stopped_reason.as_deref()) {
                 TaskEnd::Exited => Self::Failed,
                 TaskEnd::Interrupted => Self::Interrupted,
                 TaskEnd::StoppedByPerson => Self::Stopped,
@@ -129,7 +129,7 @@ fn is_over(state: JobState) -> bool {
 fn job(request_id: String, mut tasks: Vec<(u32, u32, &DescribedTask)>, now: Timestamp) -> Option<Job> {
     tasks.sort_by_key(|(series, attempt, task)| (*series, *attempt, task.created));
     let (series, attempt, latest) = *tasks.last()?;
-    let state = JobState::of(latest);
+    let state = JobState::from_task(latest);
     let first = tasks.iter().filter_map(|(_, _, task)| task.created).min();
     let costs = tasks.iter().map(|(_, _, task)| task_cost(task, now));
     let (vcpu_hours, gb_hours) = costs.fold((0.0, 0.0), |(vcpu, gb), (more, also)| (vcpu + more, gb + also));

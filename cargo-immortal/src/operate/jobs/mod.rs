@@ -19,7 +19,7 @@ use crate::{
     aws::{AwsConnection, TaskSelection},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::say,
+    output::print_line,
     value,
 };
 
@@ -42,13 +42,13 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitCode, CommandError> {
     let (aws, deployment) = args.deployment.open().await?;
     loop {
-        let overview = look(&aws, &deployment).await?;
+        let overview = overview(&aws, &deployment).await?;
         match (args.json, args.watch) {
-            (true, None) => say(serde_json::to_string_pretty(&overview).unwrap_or_default()),
-            (true, Some(_)) => say(serde_json::to_string(&overview).unwrap_or_default()),
+            (true, None) => print_line(serde_json::to_string_pretty(&overview).unwrap_or_default()),
+            (true, Some(_)) => print_line(serde_json::to_string(&overview).unwrap_or_default()),
             (false, watch) => {
                 let clear = if watch.is_some() && stdout().is_terminal() { CLEAR } else { "" };
-                say(format_args!("{clear}{}", overview.lines().join("\n")));
+                print_line(format_args!("{clear}{}", overview.lines().join("\n")));
             }
         }
         match args.watch {
@@ -58,12 +58,12 @@ pub(crate) async fn run(args: JobsArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
-async fn look(aws: &AwsConnection, deployment: &Deployment) -> Result<JobsOverview, CommandError> {
+async fn overview(aws: &AwsConnection, deployment: &Deployment) -> Result<JobsOverview, CommandError> {
     let family = TaskSelection::Family(deployment.task_family());
     let tasks = aws.tasks(&deployment.cluster, &deployment.container, family).await?;
-    let failures = QueueDepth::of(&aws.queue_attributes(&deployment.failure_queue.url).await?);
+    let failures = QueueDepth::from_attributes(&aws.queue_attributes(&deployment.failure_queue.url).await?);
     let dead_letters = match &deployment.dead_letter_queue {
-        Some(queue) => Some(QueueDepth::of(&aws.queue_attributes(&queue.url).await?)),
+        Some(queue) => Some(QueueDepth::from_attributes(&aws.queue_attributes(&queue.url).await?)),
         None => None,
     };
     let mapping = match &deployment.mapping {

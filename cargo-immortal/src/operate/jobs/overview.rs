@@ -36,7 +36,7 @@ pub(super) struct QueueDepth {
 }
 
 impl QueueDepth {
-    pub(super) fn of(queue: &QueueAttributes) -> Self {
+    pub(super) fn from_attributes(queue: &QueueAttributes) -> Self {
         Self { waiting: queue.waiting, in_flight: queue.in_flight }
     }
 

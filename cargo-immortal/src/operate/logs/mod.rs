@@ -29,7 +29,7 @@ use crate::{
     aws::{AwsConnection, ContainerLog, LogEvent, TaskSelection},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::{say, tell},
+    output::{print_line, print_status},
     report::{JobPlace, ReportArgs, ReportFile, TaskAttempt},
     value,
 };
@@ -115,14 +115,16 @@ pub(crate) async fn run(args: LogsArgs) -> Result<ExitCode, CommandError> {
         shown += lines.len();
         for line in &lines {
             if args.json {
-                say(serde_json::to_string(line).unwrap_or_default());
+                print_line(serde_json::to_string(line).unwrap_or_default());
             } else {
-                say(line.shown(stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())));
+                print_line(
+                    line.shown(stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())),
+                );
             }
         }
         if let Some(file) = report.as_ref().filter(|_| shown > 0) {
             file.write(&log_report(&args.request_id, &lines))?;
-            tell(format_args!("report: {}", file.path().display()));
+            print_status(format_args!("report: {}", file.path().display()));
         }
         if !args.follow {
             break;
@@ -146,7 +148,7 @@ impl JobLogs<'_> {
                 let is_end = page.next.is_none() || page.next == read.next;
                 read.next = page.next.or(read.next.take());
                 for event in page.events {
-                    self.attempts.note(stream, &event.message);
+                    self.attempts.record_line(stream, &event.message);
                     if let Some(of) = read.job.take(&event.message, self.request_id) {
                         lines.push((read.job.kind, of, event));
                     }

@@ -22,7 +22,7 @@ impl TaskAttempts {
     }
 
     /// Reads a line of a task, which may be its report.
-    pub(super) fn note(&mut self, stream: &str, line: &str) {
+    pub(super) fn record_line(&mut self, stream: &str, line: &str) {
         if let Some(attempt) = reported(line) {
             self.reported.insert(task_of(stream).to_owned(), attempt);
         }
@@ -66,9 +66,10 @@ mod tests {
         attempts.know("aaaa".to_owned(), TaskAttempt { series: 0, attempt: 2 });
         attempts.know("bbbb".to_owned(), TaskAttempt { series: 1, attempt: 1 });
         let report = "REPORT RequestId: r-1\tDuration: 1.00 ms\tMemory Size: 512 MB\tAttempt: 3\t";
-        attempts.note("task/runner/cccc", report);
-        attempts.note("task/runner/dddd", r#"{"type":"platform.report","record":{"requestId":"r-1","attempt":4}}"#);
-        attempts.note("task/runner/eeee0123456789", "the handler wrote: \tAttempt: 9\t");
+        attempts.record_line("task/runner/cccc", report);
+        attempts
+            .record_line("task/runner/dddd", r#"{"type":"platform.report","record":{"requestId":"r-1","attempt":4}}"#);
+        attempts.record_line("task/runner/eeee0123456789", "the handler wrote: \tAttempt: 9\t");
         let table = [
             ("task/runner/aaaa", "Fargate, attempt 2"),
             ("task/runner/bbbb", "Fargate, series 1, attempt 1"),

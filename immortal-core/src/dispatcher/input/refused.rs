@@ -25,9 +25,9 @@ pub(super) fn unknown(unknown: &UnknownInput<'_>, functions: &KnownFunctions) ->
             "it is a message of a queue that triggers {}, and no event can be made of it: {error}",
             functions.primary
         )),
-        UnknownInput::Record(record) => of_record(record, functions),
+        UnknownInput::Record(record) => foreign_record(record, functions),
         UnknownInput::BusEvent { source, kind } => bus_event(source, kind),
-        UnknownInput::Object(object) => of_object(object, functions),
+        UnknownInput::Object(object) => unknown_object(object, functions),
     }
 }
 
@@ -42,7 +42,7 @@ fn unlisted_queue(queue: &str) -> RefusedRecord {
 }
 
 /// A record of a batch that isn't of SQS or SNS: an event source was given the dispatcher in the primary's place.
-fn of_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
+fn foreign_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     match record.text("eventSource").or_else(|| record.text("EventSource")) {
         Some(source) => RefusedRecord::new(format!(
             "it is a record of {}, and not a failed event; let that source trigger {}, whose failures come here",
@@ -54,7 +54,7 @@ fn of_record(record: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedReco
 }
 
 /// JSON of none of the shapes.
-fn of_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
+fn unknown_object(object: &JsonObject<'_>, functions: &KnownFunctions) -> RefusedRecord {
     if shape::is_test_event(object) {
         return RefusedRecord::new(format!(
             "it is the s3:TestEvent that S3 sends when a bucket's notifications are set up, and not a failed event; let \

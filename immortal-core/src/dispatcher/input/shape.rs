@@ -86,7 +86,7 @@ pub(super) fn is_message(record: &JsonObject<'_>) -> bool {
 }
 
 /// The shape of a payload, or of what a message or a notification holds.
-pub(super) fn of_value(json: &str) -> InputShape<'_> {
+pub(super) fn value_shape(json: &str) -> InputShape<'_> {
     if let Some(records) = records_of(json) {
         return InputShape::Records(records);
     }
@@ -96,46 +96,46 @@ pub(super) fn of_value(json: &str) -> InputShape<'_> {
         Err(object) => object,
     };
     if let Some(kind) = object.text("detail-type") {
-        return of_bus_event(&object, kind);
+        return bus_event_shape(&object, kind);
     }
     if object.has("TopicArn")
         && object.text("Type").as_deref() == Some("Notification")
         && let Some(message) = object.text("Message")
     {
-        return of_notification(&object, message);
+        return notification_shape(&object, message);
     }
     InputShape::Unknown(UnknownInput::Object(object))
 }
 
 /// The shape of one record of a list; `source_queues` are the ARNs of the queues that trigger the primary.
-pub(super) fn of_record<'a>(record: JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
+pub(super) fn record_shape<'a>(record: JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
     if is_message(&record) {
-        return of_message(&record, source_queues);
+        return message_shape(&record, source_queues);
     }
     if record.text("EventSource").as_deref() == Some("aws:sns")
         && let Some(sns) = record.object("Sns")
         && let Some(message) = sns.text("Message")
     {
-        return of_notification(&sns, message);
+        return notification_shape(&sns, message);
     }
     InputShape::Unknown(UnknownInput::Record(record))
 }
 
-fn of_message<'a>(record: &JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
+fn message_shape<'a>(record: &JsonObject<'a>, source_queues: &[String]) -> InputShape<'a> {
     let Some(body) = record.text("body") else { return InputShape::Unknown(UnknownInput::EmptyMessage) };
     match source_message::origin(record, source_queues) {
-        MessageOrigin::Source(queue) => return of_source_message(record, &body, &queue),
+        MessageOrigin::Source(queue) => return source_message_shape(record, &body, &queue),
         MessageOrigin::Unlisted(queue) => return InputShape::Unknown(UnknownInput::UnlistedQueue(queue)),
         MessageOrigin::Here => {}
     }
-    match (of_text(body, record.object("messageAttributes").as_ref(), "stringValue"), source_queues) {
+    match (text_shape(body, record.object("messageAttributes").as_ref(), "stringValue"), source_queues) {
         // A person moved it here by hand, and where there is one source queue only, it is known from which.
-        (InputShape::Wrapped(body), [queue]) if !has_shape(&body) => of_source_message(record, &body, queue),
+        (InputShape::Wrapped(body), [queue]) if !has_shape(&body) => source_message_shape(record, &body, queue),
         (shape, _) => shape,
     }
 }
 
-fn of_source_message<'a>(record: &JsonObject<'a>, body: &str, queue: &str) -> InputShape<'a> {
+fn source_message_shape<'a>(record: &JsonObject<'a>, body: &str, queue: &str) -> InputShape<'a> {
     match source_message::event_of(record, body, queue) {
         Ok(event) => InputShape::SourceMessage { id: record.text("messageId").unwrap_or_default(), event },
         Err(error) => InputShape::Unknown(UnknownInput::UnreadableMessage(error)),
@@ -144,9 +144,9 @@ fn of_source_message<'a>(record: &JsonObject<'a>, body: &str, queue: &str) -> In
 
 /// Whether a text tells of a failure or a task, or is refused by its name: then it is no event of a source queue.
 fn has_shape(text: &str) -> bool {
-    match of_value(text) {
+    match value_shape(text) {
         InputShape::Records(records) => {
-            let read = |json| JsonObject::read(json).map(|record| of_record(record, &[]));
+            let read = |json| JsonObject::read(json).map(|record| record_shape(record, &[]));
             records.into_iter().filter_map(read).any(|shape| match shape {
                 InputShape::Wrapped(text) => has_shape(&text),
                 shape => !matches!(shape, InputShape::Unknown(_)),
@@ -166,12 +166,12 @@ pub(super) fn is_test_event(object: &JsonObject<'_>) -> bool {
     object.text("Event").as_deref() == Some("s3:TestEvent")
 }
 
-fn of_notification<'a>(sns: &JsonObject<'a>, message: String) -> InputShape<'a> {
-    of_text(message, sns.object("MessageAttributes").as_ref(), "Value")
+fn notification_shape<'a>(sns: &JsonObject<'a>, message: String) -> InputShape<'a> {
+    text_shape(message, sns.object("MessageAttributes").as_ref(), "Value")
 }
 
 /// A text with attributes, whose values are under this key.
-fn of_text<'a>(text: String, attributes: Option<&JsonObject<'a>>, value: &str) -> InputShape<'a> {
+fn text_shape<'a>(text: String, attributes: Option<&JsonObject<'a>>, value: &str) -> InputShape<'a> {
     let attribute = |name: &str| Some(attributes?.object(name)?.text(value).unwrap_or_default());
     match attribute("RequestID") {
         Some(request_id) => {
@@ -181,7 +181,7 @@ fn of_text<'a>(text: String, attributes: Option<&JsonObject<'a>>, value: &str) -
     }
 }
 
-fn of_bus_event<'a>(event: &JsonObject<'a>, kind: String) -> InputShape<'a> {
+fn bus_event_shape<'a>(event: &JsonObject<'a>, kind: String) -> InputShape<'a> {
     let source = event.text("source").unwrap_or_default();
     match source.as_str() {
         "aws.ecs" if kind == "ECS Task State Change" => {

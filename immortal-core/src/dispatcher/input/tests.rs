@@ -313,7 +313,7 @@ fn a_topic_may_hold_several() {
     let bad = two.replacen("aws:sns", "aws:ses", 1);
     let read = summary(&bad);
     assert!(read[0].starts_with("-: refused: ") && read[0].ends_with(", r-3 Crash 1"), "each stands alone: {read:?}");
-    assert_eq!(FailureCause::of_text("x"), FailureCause::Handler);
+    assert_eq!(FailureCause::from_text("x"), FailureCause::Handler);
 }
 
 fn text(event: &crate::dispatcher::event_form::JobEvent) -> &str {

@@ -154,7 +154,7 @@ async fn handle(
 ) -> Result<BatchResponse, BatchFailed> {
     let payload = RawValue::from_string(payload.to_owned()).expect("JSON");
     let own = format!("{PRIMARY}Dlq");
-    Arc::clone(dispatcher).handle(&payload, &own, deadline::of_invocation(time, 0), now).await
+    Arc::clone(dispatcher).handle(&payload, &own, deadline::for_invocation(time, 0), now).await
 }
 
 type Reply = Result<Response<Full<Bytes>>, std::io::Error>;

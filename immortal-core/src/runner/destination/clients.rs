@@ -46,7 +46,7 @@ impl DestinationClients {
         Self {
             lambda: aws_sdk_lambda::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
-            queues: QueueAddresses::of(config).await,
+            queues: QueueAddresses::from_config(config).await,
             sns: aws_sdk_sns::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
             objects: ObjectStore::new(aws),
@@ -56,7 +56,7 @@ impl DestinationClients {
 
     /// The destination that the asynchronous configuration of a function names for a success: of the version or alias
     /// that it is named with, else of the function itself.
-    pub(super) async fn on_success_of(&self, arn: &str) -> Result<Option<DestinationArn>, RunnerError> {
+    pub(super) async fn on_success_destination(&self, arn: &str) -> Result<Option<DestinationArn>, RunnerError> {
         let what = format!("GetFunctionEventInvokeConfig of {arn}");
         let (function, qualifier) = function_of(arn);
         let answer = with_retries(&what, || async {

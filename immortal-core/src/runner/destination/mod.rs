@@ -64,7 +64,7 @@ async fn destination_of(
         ResultDestination::OfFunction if order.source.is_some() => Ok(None),
         ResultDestination::OfFunction => {
             let invoked = &order.context.invoked_function_arn;
-            clients.on_success_of(if invoked.is_empty() { &identity.name } else { invoked }).await
+            clients.on_success_destination(if invoked.is_empty() { &identity.name } else { invoked }).await
         }
     }
 }

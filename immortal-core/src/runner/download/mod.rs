@@ -107,9 +107,9 @@ impl CodeDownloader {
         match answer.status().as_u16() {
             206 => {
                 let total = ranges::total(&answer).ok_or_else(|| again("the server names no size"))?;
-                self.in_ranges(url, file, answer, total).await
+                self.download_ranges(url, file, answer, total).await
             }
-            200 => self.in_one(file, answer).await,
+            200 => self.download_whole(file, answer).await,
             status => Err(refused(status)),
         }
     }
@@ -122,10 +122,10 @@ impl CodeDownloader {
         }
     }
 
-    async fn in_one(&self, file: &File, answer: RangeAnswer) -> Result<Vec<u8>, RangeError> {
+    async fn download_whole(&self, file: &File, answer: RangeAnswer) -> Result<Vec<u8>, RangeError> {
         let mut hash = Sha256::new();
         let mut at = 0;
-        self.pour(answer, |data| {
+        self.for_each_chunk(answer, |data| {
             if at + data.len() as u64 > MAX_ZIP {
                 return Err(too_large());
             }
@@ -152,7 +152,7 @@ impl CodeDownloader {
     }
 
     /// Passes on a body as it arrives, and gives up if it stalls.
-    async fn pour(
+    async fn for_each_chunk(
         &self,
         answer: RangeAnswer,
         mut take: impl FnMut(&[u8]) -> Result<(), RangeError>,

@@ -16,7 +16,7 @@ pub(super) const FIRST: Range<u64> = 0..RANGE;
 
 impl CodeDownloader {
     /// Fetches the rest of a file while its first range arrives.
-    pub(super) async fn in_ranges(
+    pub(super) async fn download_ranges(
         &self,
         url: &str,
         file: &Arc<File>,
@@ -95,7 +95,7 @@ impl CodeDownloader {
             200 => return Err(again("the server has no ranges any more")),
             status => return Err(refused(status)),
         }
-        self.pour(answer, |data| {
+        self.for_each_chunk(answer, |data| {
             let data = &data[..data.len().min(usize::try_from(end - *at).unwrap_or(usize::MAX))];
             file.write_all_at(data, *at).map_err(|error| broken(&error))?;
             *at += data.len() as u64;

@@ -72,7 +72,7 @@ pub fn extract(file: File, root: &Path, budget: &UnpackBudget, called_off: &Atom
         Err(ZipError::Io(error)) if error.kind() == io::ErrorKind::FileTooLarge => return Err(ExtractError::TooMany),
         opened => opened.map_err(ExtractError::Unreadable)?,
     };
-    source.lift();
+    source.lift_limit();
     budget.take_entries(archive.len() as u64)?;
     if archive.has_overlapping_entries().map_err(ExtractError::Unreadable)? {
         return Err(ExtractError::Overlapping);

@@ -21,13 +21,13 @@ pub(super) struct SharedFile {
 }
 
 impl SharedFile {
-    /// A reader that reads at most this many bytes, until [`lift`](Self::lift).
+    /// A reader that reads at most this many bytes, until [`lift_limit`](Self::lift_limit).
     pub(super) fn limited(file: File, bytes: u64) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), length, at: 0, left: Arc::new(AtomicU64::new(bytes)) })
     }
 
-    pub(super) fn lift(&self) {
+    pub(super) fn lift_limit(&self) {
         self.left.store(u64::MAX, Ordering::Relaxed);
     }
 }

@@ -223,7 +223,7 @@ impl<'a> ParentDir<'a> {
         Self { root, last: None }
     }
 
-    fn of(&mut self, path: &'a Path) -> io::Result<&Dir> {
+    fn parent_of(&mut self, path: &'a Path) -> io::Result<&Dir> {
         let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(self.root) };
         if self.last.as_ref().is_none_or(|(path, _)| *path != parent) {
             self.last = Some((parent, self.root.open_dir(parent)?));
@@ -233,7 +233,7 @@ impl<'a> ParentDir<'a> {
 
     /// Makes something by its name in its directory, in place of a file or a link that an earlier layer put there.
     fn put<T>(&mut self, path: &'a Path, make: impl Fn(&Dir, &OsStr) -> io::Result<T>) -> io::Result<T> {
-        let directory = self.of(path)?;
+        let directory = self.parent_of(path)?;
         let name = path.file_name().unwrap_or_default();
         match make(directory, name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
