@@ -133,7 +133,7 @@ impl ProgressPlace {
         ProgressError::Failed { request_id, call, uri, problem }
     }
 
-    pub(super) fn from_aws(&self, call: &'static str, error: &AwsError) -> ProgressError {
+    pub(super) fn call_failed(&self, call: &'static str, error: &AwsError) -> ProgressError {
         match error {
             AwsError::Refused(refusal) if refusal.status == 403 => ProgressError::Denied {
                 request_id: self.request_id.clone(),

@@ -112,7 +112,7 @@ impl ProgressStore {
         match with_retries(deadline, put, is_retryable).await {
             Ok(tag) => Ok(PutAnswer::Written(tag)),
             Err(RetryEnd::Failed(error)) => {
-                put_answer(&error, condition).ok_or_else(|| self.place.from_aws("PutObject", &error))
+                put_answer(&error, condition).ok_or_else(|| self.place.call_failed("PutObject", &error))
             }
             Err(RetryEnd::NoTime) => Err(self.ended("PutObject", RetryEnd::NoTime)),
         }
@@ -134,7 +134,7 @@ impl ProgressStore {
     fn ended(&self, call: &'static str, end: RetryEnd<AwsError>) -> ProgressError {
         match end {
             RetryEnd::NoTime => self.place.failed(call, &"there was no time left for it"),
-            RetryEnd::Failed(error) => self.place.from_aws(call, &error),
+            RetryEnd::Failed(error) => self.place.call_failed(call, &error),
         }
     }
 }

@@ -48,7 +48,7 @@ mod tests {
             (&order, RunnerExit::HandlerFailed, vec![]),
             (&order, RunnerExit::Stopped, vec![]),
         ] {
-            let metrics = of(order, exit, Duration::from_millis(3_999), 7_000);
+            let metrics = for_attempt(order, exit, Duration::from_millis(3_999), 7_000);
             assert_eq!(metrics, [&ended[..], &more].concat(), "{exit:?}");
         }
     }

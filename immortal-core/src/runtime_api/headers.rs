@@ -92,7 +92,7 @@ mod tests {
             tenant_id: Some("acme".into()),
             ..Invocation::default()
         };
-        let headers = of(&OfferedInvocation { invocation, id: "i-1".into() });
+        let headers = for_offer(&OfferedInvocation { invocation, id: "i-1".into() });
         let names: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         assert_eq!(
             names,

@@ -167,8 +167,12 @@ async fn a_batch_of_ten_is_ten_calls_side_by_side() {
     let messages: Vec<_> = (0..25).map(|n| message(&format!("m-{n}"), &format!("r-{n}"), "1", NOW)).collect();
     let dispatcher = service.dispatcher(&[], manifest()).await;
     let payload = batch(&messages);
-    let invocation = tokio::spawn(async move { invoke(&dispatcher, &payload).await });
-    service.open.subscribe().wait_for(|open| *open == 10).await.expect("the service runs");
+    let mut invocation = tokio::spawn(async move { invoke(&dispatcher, &payload).await });
+    let mut open = service.open.subscribe();
+    tokio::select! {
+        ten = open.wait_for(|open| *open == 10) => drop(ten.expect("the service runs")),
+        ended = &mut invocation => panic!("it ended before ten calls were open: {ended:?}"),
+    }
     service.door.add_permits(1_000);
     assert!(named(&invocation.await.expect("no panic").expect("an answer")).is_empty());
     service.with(|state| assert_eq!((state.most, state.tasks.len()), (10, 25)));

@@ -119,3 +119,22 @@ fn with_one_source_queue_a_body_of_no_other_shape_is_its_message() {
     }
     assert_eq!(reading(&moved(None, &ecs_event()), &[UPLOADS]).expect_err("it is one"), "a task");
 }
+
+#[test]
+fn a_bare_event_is_refused_by_what_it_may_be() {
+    let table: [(&[&str], &str); 3] = [
+        (&[], "sent by hand"),
+        (&[UPLOADS], "sent by hand"),
+        (&[UPLOADS, ORDERS], "none of the source queues of IMMORTAL_SOURCE_QUEUES"),
+    ];
+    for (source_queues, expected) in table {
+        let source_queues = source_queues.iter().map(|queue| (*queue).to_owned()).collect();
+        let DispatcherInput::Single(mut reading) =
+            read(r#"{"order":7}"#, &KnownFunctions { source_queues, ..functions() })
+        else {
+            panic!("no batch")
+        };
+        let refusal = reading.remove(0).expect_err("it names no invocation").to_string();
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+}
