@@ -89,7 +89,7 @@ async fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(failure) => {
-            output::print_status(format_args!("error: {failure}"));
+            output::eprint_line(format_args!("error: {failure}"));
             failure.exit_code()
         }
     }

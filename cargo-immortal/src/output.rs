@@ -11,6 +11,6 @@ pub(crate) fn print_line(line: impl Display) {
 }
 
 /// Writes a line to standard error, likewise.
-pub(crate) fn print_status(line: impl Display) {
+pub(crate) fn eprint_line(line: impl Display) {
     let _ = writeln!(stderr(), "{line}");
 }

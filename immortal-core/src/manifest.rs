@@ -62,7 +62,7 @@ impl Manifest {
 
     /// The defaults, for a function with its own `main` in a package of this name and version.
     #[must_use]
-    pub const fn from_main(package: &'static str, version: &'static str) -> Self {
+    pub const fn for_main(package: &'static str, version: &'static str) -> Self {
         Self::with_defaults(None, package, version)
     }
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_main_of_the_users_own_names_no_handler() {
-        let manifest = Manifest::from_main("ingest", "0.1.0");
+        let manifest = Manifest::for_main("ingest", "0.1.0");
         let json = serde_json::to_string(&manifest).expect("a manifest is plain data");
         assert!(json.starts_with(r#"{"schema":1,"handler":null,"package":"ingest","#), "{json}");
         assert_eq!(serde_json::from_str::<Manifest>(&json).expect("and comes back"), manifest);

@@ -32,7 +32,7 @@ use crate::{
 const WRONG_USE: u8 = 2;
 
 /// The manifest of a function whose `main` has no attribute.
-const DEFAULTS: &Manifest = &Manifest::from_main("", "");
+const DEFAULTS: &Manifest = &Manifest::for_main("", "");
 
 /// What `#[immortal]` expands to: runs the handler, or another role.
 ///

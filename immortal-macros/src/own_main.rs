@@ -27,7 +27,7 @@ const IN_A_MODULE: &str = "`#[immortal::main]` goes on the crate's `main`, and t
 //         async fn main() -> Result<(), Error> { … }
 //         __private::async_main::<Result<(), Error>, _, _>(
 //             main,
-//             const { &__private::Manifest::from_main(…).attempts(5) },
+//             const { &__private::Manifest::for_main(…).attempts(5) },
 //         )
 //     }
 //
@@ -60,7 +60,7 @@ fn outer_main(function: &HandlerFunction, args: &AttributeArgs) -> TokenStream {
     let span = signature.ident.span();
     let at_name = Span::call_site().located_at(span);
     let new = quote_spanned! {at_name=>
-        from_main(::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
+        for_main(::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
     };
     let manifest = manifest(&new, args, at_name);
     let root = assert_root(IN_A_MODULE, at_name);

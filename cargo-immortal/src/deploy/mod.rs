@@ -31,7 +31,7 @@ use crate::{
     artifact::{self, shown},
     aws::AwsConnection,
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
     package::{self, PackageCandidate},
     runner::RunnerContext,
     template::ZipPackages,
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: DeployArgs) -> Result<ExitCode, CommandError> {
     let packages = survey.packages()?;
     let (template, note) = survey.template(&packages).await?;
     if let Some(note) = note {
-        print_status(format_args!("note: {note}"));
+        eprint_line(format_args!("note: {note}"));
     }
     // The build may have changed the lock file.
     survey.image = survey.find_image(&aws).await?;
@@ -103,10 +103,10 @@ async fn build(survey: &DeploySurvey<'_>) -> Result<(), CommandError> {
     for zip in &survey.zips {
         let path = shown(&zip.path);
         if let Some(why) = &zip.stale {
-            print_status(format_args!("package   build {path}, since {why}: {}", zip.command.join(" ")));
+            eprint_line(format_args!("package   build {path}, since {why}: {}", zip.command.join(" ")));
             tool::build(&zip.command).await?;
         } else {
-            print_status(format_args!("package   {path} is there"));
+            eprint_line(format_args!("package   {path} is there"));
         }
     }
     Ok(())
@@ -121,7 +121,7 @@ async fn provide_image(
 ) -> Result<String, CommandError> {
     let state = &survey.image;
     if let ImageChoice::Named(image) | ImageChoice::Kept(image) = &state.choice {
-        print_status(format_args!("image     {image}, as chosen"));
+        eprint_line(format_args!("image     {image}, as chosen"));
         return Ok(image.clone());
     }
     let Some(tag) = &state.tag else {
@@ -131,19 +131,19 @@ async fn provide_image(
     };
     let image = format!("{}/{}:{tag}", survey.registry, state.repository);
     if state.is_pushed {
-        print_status(format_args!("image     {image} is there"));
+        eprint_line(format_args!("image     {image} is there"));
         return Ok(image);
     }
     let Some(program) = packages.with_roles() else {
         return Err(CommandError::WrongUse("there is no program to make the runner's image of".to_owned()));
     };
     let directory = survey.target.join("immortal").join(&survey.candidate.name).join("deploy").join("runner");
-    RunnerContext::plan(&survey.candidate, args.base.clone(), None, vec![program])?.write(&directory)?;
-    print_status(format_args!("image     build and push {image}"));
+    RunnerContext::new(&survey.candidate, args.base.clone(), None, vec![program])?.write(&directory)?;
+    eprint_line(format_args!("image     build and push {image}"));
     let platform = format!("linux/{}", program.program.architecture.docker());
     tool::build_image(&image, &platform, &directory).await?;
     if !state.has_repository {
-        print_status(format_args!("image     make the ECR repository {}", state.repository));
+        eprint_line(format_args!("image     make the ECR repository {}", state.repository));
         aws.create_repository(&state.repository).await?;
     }
     tool::log_in(&survey.registry, &aws.registry_login().await?).await?;
@@ -159,7 +159,7 @@ async fn upload(
 ) -> Result<Vec<(Option<String>, S3Location)>, CommandError> {
     let bucket = survey.bucket.package_bucket();
     if !survey.bucket.is_there {
-        print_status(format_args!("code      make the bucket {}", bucket.name));
+        eprint_line(format_args!("code      make the bucket {}", bucket.name));
         aws.create_bucket(bucket).await?;
     }
     let mut objects = Vec::new();
@@ -168,9 +168,9 @@ async fn upload(
         let location = survey.location(&contents);
         let object = format!("s3://{}/{}", location.bucket, location.key);
         if aws.has_object(bucket, &location.key).await? {
-            print_status(format_args!("code      {object} is there"));
+            eprint_line(format_args!("code      {object} is there"));
         } else {
-            print_status(format_args!("code      upload {} as {object}", shown(&zip.path)));
+            eprint_line(format_args!("code      upload {} as {object}", shown(&zip.path)));
             aws.put_object(bucket, &location.key, contents).await?;
         }
         objects.push((zip.in_template.clone(), location));

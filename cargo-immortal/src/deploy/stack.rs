@@ -14,7 +14,7 @@ use super::{
 use crate::{
     aws::{AwsConnection, ChangeSetDescription, ChangeSetRequest, StackChange, StackEvent},
     failure::CommandError,
-    output::print_status,
+    output::eprint_line,
 };
 
 /// Between two looks at what CloudFormation does, which takes minutes.
@@ -53,14 +53,14 @@ pub(super) async fn deploy(aws: &AwsConnection, stack: StackDeployment<'_>) -> R
     if ready.status != "CREATE_COMPLETE" {
         aws.delete_change_set(name, &id).await?;
         if is_without_changes(&ready.reason) {
-            print_status(format_args!("stack     {name} has nothing to change"));
+            eprint_line(format_args!("stack     {name} has nothing to change"));
             return Ok(StackOutcome::Unchanged);
         }
         return Err(CommandError::Failed(format!("the stack {name} can't be changed: {}", ready.reason)));
     }
-    print_status(format_args!("stack     {} {name}", if is_new { "create" } else { "update" }));
+    eprint_line(format_args!("stack     {} {name}", if is_new { "create" } else { "update" }));
     for line in change_lines(&ready.changes) {
-        print_status(format_args!("            {line}"));
+        eprint_line(format_args!("            {line}"));
     }
     let last = if is_new { None } else { aws.stack_events(name, None).await?.pop().map(|event| event.id) };
     aws.execute_change_set(name, &id).await?;
@@ -93,7 +93,7 @@ async fn watch(aws: &AwsConnection, stack: &str, mut last: Option<String>) -> Re
     let mut seen: Vec<StackEvent> = Vec::new();
     loop {
         for event in aws.stack_events(stack, last.as_deref()).await? {
-            print_status(format_args!("            {}", event_line(&event)));
+            eprint_line(format_args!("            {}", event_line(&event)));
             last = Some(event.id.clone());
             seen.push(event);
         }
@@ -163,7 +163,7 @@ impl Drop for GoesOn<'_> {
     fn drop(&mut self) {
         if self.at_work {
             let stack = self.stack;
-            print_status(format_args!(
+            eprint_line(format_args!(
                 "note: CloudFormation goes on with the stack {stack}; \
                  aws cloudformation describe-stack-events --stack-name {stack} shows how it ends"
             ));

@@ -13,7 +13,7 @@ use self::finding::{DoctorFinding, FindingLevel, summary};
 use crate::{
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
 };
 
 /// What to check.
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<ExitCode, CommandError> {
         print_line(serde_json::to_string_pretty(&report).map_err(|error| CommandError::Failed(error.to_string()))?);
     } else {
         findings.iter().for_each(print_line);
-        print_status(summary(&findings));
+        eprint_line(summary(&findings));
     }
     let has_fault = findings.iter().any(|finding| finding.level == FindingLevel::Fault);
     Ok(if has_fault { ExitCode::FAILURE } else { ExitCode::SUCCESS })

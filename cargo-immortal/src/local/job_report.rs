@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     failure::CommandError,
-    output::print_status,
+    output::eprint_line,
     report::{JobReport, JobStep, ReportFile, ReportedEnding, ReportedEvent, ReportedLetter},
 };
 
@@ -61,7 +61,7 @@ impl LocalReport {
     fn write(&mut self) -> Result<(), CommandError> {
         let Some(file) = self.file.take() else { return Ok(()) };
         file.write(&self.report)?;
-        print_status(format_args!("report: {}", file.path().display()));
+        eprint_line(format_args!("report: {}", file.path().display()));
         Ok(())
     }
 }
@@ -73,7 +73,7 @@ impl Drop for LocalReport {
             return;
         }
         if let Err(error) = self.write() {
-            print_status(format_args!("error: {error}"));
+            eprint_line(format_args!("error: {error}"));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    output::print_status,
+    output::eprint_line,
     report::{JobStep, StepKind},
 };
 
@@ -43,8 +43,8 @@ impl TerminalScreen {
 
     pub(crate) fn line(&self, text: &str) {
         match &self.spinner {
-            Some(spinner) => spinner.suspend(|| print_status(text)),
-            None => print_status(text),
+            Some(spinner) => spinner.suspend(|| eprint_line(text)),
+            None => eprint_line(text),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     aws::{AwsConnection, ReceivedMessage},
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
 };
 
 /// What to show.
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: DeadArgs) -> Result<ExitCode, CommandError> {
     } else {
         lines(function, &letters, found.is_cut).iter().for_each(print_line);
         if !letters.is_empty() {
-            print_status("(while they were read, others could not receive them)");
+            eprint_line("(while they were read, others could not receive them)");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use crate::{
     aws::{MappingState, QueueAttributes},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
 };
 
 /// What to pause.
@@ -59,7 +59,7 @@ pub(crate) async fn run(args: PauseArgs) -> Result<ExitCode, CommandError> {
     // What matters is done; who may not ask CloudWatch is told the rest.
     let oldest = aws.oldest_message_age(deployment.failure_queue.name(), &deployment.function, now).await;
     let oldest = oldest.unwrap_or_else(|error| {
-        print_status(format_args!(
+        eprint_line(format_args!(
             "warning: how old the oldest message is can't be said: {}",
             CommandError::from(error)
         ));

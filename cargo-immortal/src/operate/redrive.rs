@@ -10,7 +10,7 @@ use crate::{
     aws::{AwsConnection, MoveProgress},
     deployment::{Deployment, DeploymentArgs, QueueAddress},
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
 };
 
 /// How often SQS is asked how far it is, and for how long at most: it goes on without this command.
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: RedriveArgs) -> Result<ExitCode, CommandError> {
     let function = &deployment.function;
     let redriven = if let Some(request_id) = &args.request_id {
         args.confirm.ask(&format!("Run the event of {request_id} again, from attempt 1 of a new series?"))?;
-        print_status("(while it is looked for, others cannot receive the dead letters)");
+        eprint_line("(while it is looked for, others cannot receive the dead letters)");
         one(&aws, &deployment, queue, request_id).await?
     } else {
         match aws.queue_attributes(&queue.url).await?.waiting {
@@ -89,7 +89,7 @@ async fn all(aws: &AwsConnection, deployment: &Deployment, queue: &QueueAddress)
         match move_state(&aws.move_progress(&queue.arn).await?, queue.name())? {
             MoveState::Done(moved) => return Ok(moved),
             MoveState::UnderWay(moved) if Instant::now() >= end => {
-                print_status(format_args!("{moved} are moved, and SQS goes on with the others by itself"));
+                eprint_line(format_args!("{moved} are moved, and SQS goes on with the others by itself"));
                 return Ok(moved);
             }
             MoveState::UnderWay(_) => sleep(POLL_INTERVAL).await,

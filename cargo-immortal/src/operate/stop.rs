@@ -13,7 +13,7 @@ use crate::{
     aws::TaskSelection,
     deployment::DeploymentArgs,
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
 };
 
 /// What the tasks' stop events say, and so the dead letters.
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: StopArgs) -> Result<ExitCode, CommandError> {
         match aws.stop_task(&deployment.cluster, &job.task, REASON).await {
             Ok(()) => report.stopped.push(job.request_id.clone()),
             Err(error) => {
-                print_status(format_args!("error: {}: {}", job.request_id, CommandError::from(error)));
+                eprint_line(format_args!("error: {}: {}", job.request_id, CommandError::from(error)));
                 report.failed.push(job.request_id.clone());
             }
         }

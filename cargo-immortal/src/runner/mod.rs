@@ -62,7 +62,7 @@ pub(crate) async fn run(args: RunnerArgs) -> Result<ExitCode, CommandError> {
     } else {
         binary.into_iter().map(BuildArtifact::read).collect::<Result<Vec<_>, _>>()?
     };
-    let context = RunnerContext::plan(&candidate, base, arch, artifacts.iter().collect())?;
+    let context = RunnerContext::new(&candidate, base, arch, artifacts.iter().collect())?;
     context.write(&output)?;
     let RunnerContext { plan, .. } = context;
 
@@ -84,7 +84,7 @@ pub(crate) struct RunnerContext<'a> {
 
 impl<'a> RunnerContext<'a> {
     /// The context of these programs, if they fit together and to the base.
-    pub(crate) fn plan(
+    pub(crate) fn new(
         candidate: &PackageCandidate,
         base: BaseImage,
         arch: Option<CpuArchitecture>,

@@ -44,17 +44,17 @@ struct ArmedHandOver {
 }
 
 /// The hand-over of the service that this process serves.
-static PROCESS_HANDOVER: OnceLock<HandOver> = OnceLock::new();
+static PROCESS_HAND_OVER: OnceLock<HandOver> = OnceLock::new();
 
 /// When the handler of the current invocation is notified of its hand-over; `None` without a hand-over.
 pub(crate) fn stop_notice() -> Option<Instant> {
-    PROCESS_HANDOVER.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
+    PROCESS_HAND_OVER.get()?.0.as_ref()?.timer.get()?.as_ref()?.notice()
 }
 
 impl HandOver {
     /// Makes it the one that [`stop_notice`] asks.
     pub(super) fn installed(self) -> Self {
-        PROCESS_HANDOVER.get_or_init(|| self.clone());
+        PROCESS_HAND_OVER.get_or_init(|| self.clone());
         self
     }
 

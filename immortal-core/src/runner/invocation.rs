@@ -11,7 +11,7 @@ use crate::{context::Context, runtime_api::Invocation};
 const DEADLINE: Duration = Duration::from_hours(14 * 24);
 
 /// The invocation of an order, with its context.
-pub(super) fn invocation(context: &Context, identity: &FunctionIdentity, event: Bytes) -> Invocation {
+pub(super) fn for_context(context: &Context, identity: &FunctionIdentity, event: Bytes) -> Invocation {
     Invocation {
         request_id: context.aws_request_id.clone(),
         event,

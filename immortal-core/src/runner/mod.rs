@@ -142,7 +142,7 @@ async fn invoke(
     let report = AttemptReport::begin(order, &identity, ReportFormat::from_function(&function));
     let child =
         attempt::start(&bootstrap, &config.task_root, &variables).inspect_err(|_| report.end_without_process())?;
-    let invocation = invocation::invocation(&order.context, &identity, event.clone());
+    let invocation = invocation::for_context(&order.context, &identity, event.clone());
     let outcome = attempt::run(&api, invocation, child, stop, limits, order.source).await;
     report.end(&outcome);
     #[cfg(feature = "destinations")]

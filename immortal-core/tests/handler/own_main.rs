@@ -11,7 +11,7 @@ use crate::{
     start::become_function,
 };
 
-const MANIFEST: &Manifest = &Manifest::from_main("echo", "1.2.3");
+const MANIFEST: &Manifest = &Manifest::for_main("echo", "1.2.3");
 
 async fn echo(event: LambdaEvent<Value>) -> Result<Value, Error> {
     Ok(event.payload)
@@ -63,7 +63,7 @@ fn a_plain_main_makes_its_own_runtime() {
 fn its_manifest_decides_about_the_hand_over() {
     const TEST: &str = "own_main::its_manifest_decides_about_the_hand_over";
     if is_function(TEST) {
-        const WITHOUT_GRACE: &Manifest = &Manifest::from_main("echo", "1.2.3").grace(0);
+        const WITHOUT_GRACE: &Manifest = &Manifest::for_main("echo", "1.2.3").grace(0);
         let slow = async |event: LambdaEvent<Value>| {
             tokio::time::sleep(Duration::from_millis(600)).await;
             Ok::<_, Error>(event.payload)

@@ -16,7 +16,7 @@ pub fn main() -> ::std::process::ExitCode {
     >(
         main,
         const {
-            &__private::Manifest::from_main(
+            &__private::Manifest::for_main(
                     ::core::env!("CARGO_PKG_NAME"),
                     ::core::env!("CARGO_PKG_VERSION"),
                 )

@@ -86,7 +86,7 @@ fn fault(target: FaultTarget, name: &'static str, kind: FaultKind) -> ChaosFault
 }
 
 /// The faults of every API call.
-fn of_call(target: FaultTarget) -> [ChaosFault; 6] {
+fn call_faults(target: FaultTarget) -> [ChaosFault; 6] {
     [
         fault(target, "throttled", FaultKind::Throttle),
         fault(target, "500", FaultKind::Status(500)),
@@ -114,7 +114,7 @@ pub(crate) fn all() -> Vec<ChaosFault> {
         DEAD_LETTER_SENDS,
         RESULT_SENDS,
     ];
-    let mut faults: Vec<_> = calls.into_iter().flat_map(of_call).collect();
+    let mut faults: Vec<_> = calls.into_iter().flat_map(call_faults).collect();
     // Few: it kills all sandboxes of the dispatcher, and what they had comes again after its visibility timeout. Where that
     // happens more often than a batch takes, nothing gets on.
     let killed = |target, weight| ChaosFault {

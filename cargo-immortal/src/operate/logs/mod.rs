@@ -29,7 +29,7 @@ use crate::{
     aws::{AwsConnection, ContainerLog, LogEvent, TaskSelection},
     deployment::{Deployment, DeploymentArgs},
     failure::CommandError,
-    output::{print_line, print_status},
+    output::{eprint_line, print_line},
     report::{JobPlace, ReportArgs, ReportFile, TaskAttempt},
     value,
 };
@@ -124,7 +124,7 @@ pub(crate) async fn run(args: LogsArgs) -> Result<ExitCode, CommandError> {
         }
         if let Some(file) = report.as_ref().filter(|_| shown > 0) {
             file.write(&log_report(&args.request_id, &lines))?;
-            print_status(format_args!("report: {}", file.path().display()));
+            eprint_line(format_args!("report: {}", file.path().display()));
         }
         if !args.follow {
             break;
